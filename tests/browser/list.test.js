@@ -60,6 +60,8 @@ describe("the states of a list", () => {
     await says("What it would do");
     await focusOn("list-state");
     assert.match(await page.locator(".list-in .figures").innerText(), /New here\s*1,100\s*Updated\s*60\s*Unchanged\s*42\s*Rows left out\s*2/);
+    await says("GoHighLevel may already have some of them");
+    await says("7 of the new have neither e-mail nor phone.");
     await says("is no e-mail address: nobody at all", ".problems");
     await says("the row is left out", ".problems");
     await press("Send 1,202 contacts…");
@@ -233,8 +235,13 @@ describe("where a list is", () => {
     assert.match(address, /#\/loc_demo\/list\/20261130-194501-000000-people\.csv$/);
     await press("Leave");
     await says("Drop a file here");
-    await says("The list stays as it is.", "#notice");
+    await says("The list stays as it is. It is found again under Lists.", "#notice");
     assert.match(page.url(), /#\/loc_demo$/);
+    await says("Looked at, not sent", ".list-table");
+    await page.getByRole("link", { name: "people.csv", exact: true }).click();
+    await says("What it would do");
+    await press("Leave");
+    await says("Drop a file here");
     await page.goBack();
     await says("What it would do");
     await page.goto("about:blank");
@@ -274,6 +281,59 @@ describe("where a list is", () => {
     await drop(".drop span", ["people.csv"]);
     await says("What it would do");
     assert.deepEqual(JSON.parse(sent("POST", /lists$/)[0]), { name: "people.csv", size: 31, undoable: false });
+  });
+});
+
+describe("the lists of a location", () => {
+  const AT = Date.UTC(2026, 10, 29, 9);
+  const listed = (number, changes) => ({
+    name: `20261129-090000-${String(number).padStart(6, "0")}-list-${number}.csv`, state: "done", since: new Date(AT + 60_000).toISOString(), uploaded_at: new Date(AT - number * 60_000).toISOString(),
+    stands_still: false, rows: 1_200, left_out: 0, failed: 0, import_id: `drop-${number}`, ...changes,
+  });
+  const names = () => page.locator(".list-table tbody th").allInnerTexts();
+  const state = (name) => page.locator(".list-table tbody tr").filter({ hasText: name }).locator("[data-head=State]").innerText();
+
+  test("each says where it stands, and those that wait for somebody are first", async () => {
+    await show("single");
+    mock.lists.listed = [
+      listed(1, { state: "importing", left_out: null, failed: null }), listed(2), listed(3, { state: "held", left_out: 2, failed: null }), listed(4, { left_out: 3, failed: 4 }),
+      listed(5, { state: "refused", rows: null, left_out: null, failed: null }), listed(6, { state: "needs_mapping", left_out: null, failed: null }),
+      listed(7, { state: "importing", stands_still: true }), listed(8, { state: "reading", rows: null }), listed(9, { name: "2026/<b>night</b>.csv" }), listed(10, { state: "baking" }),
+    ];
+    await page.reload();
+    await says("3 lists wait for somebody.", ".lists");
+    assert.deepEqual(await names(), ["list-3.csv", "list-6.csv", "list-7.csv", "list-1.csv", "list-2.csv", "list-4.csv", "list-5.csv", "list-8.csv", "2026/<b>night</b>.csv", "list-10.csv"]);
+    for (const [name, words] of [["list-3", /Looked at, not sent, since/], ["list-6", /Waits for your answer/], ["list-7", /Stands still: tell whoever runs this stack/], ["list-1.csv", /Sending/], ["list-2", /Done,/], ["list-4", /Done, but not all of it/], ["list-5", /Cannot be read/], ["list-8", /Is being read/], ["list-10", /baking/]]) assert.match(await state(name), words);
+    await says("1,200 (3 left out, 4 failed)", ".list-table");
+    assert.equal(await page.getByRole("link", { name: "night" }).count(), 0, "one in a folder has no address here");
+    await looksRight("lists");
+    assert.deepEqual(page.troubles, []);
+  });
+
+  test("they come by pages, stay as they are by now, and are none without a bucket", async () => {
+    await show("single");
+    mock.lists.listed = Array.from({ length: 45 }, (_, number) => listed(number));
+    await page.reload();
+    await says("list-19.csv", ".list-table");
+    assert.equal((await names()).length, 20);
+    await press("Show more", ".lists");
+    await says("list-39.csv", ".list-table");
+    await press("Show more", ".lists");
+    await says("list-44.csv", ".list-table");
+    assert.equal((await names()).length, 45);
+    assert.equal(await page.locator(".lists").getByRole("button").count(), 0);
+    mock.lists.listed = null;
+    mock.lists.listsFail = true;
+    await page.reload();
+    await says("the store does not answer", ".lists");
+    mock.lists.hasNoBucket = true;
+    await page.reload();
+    await says("Drop a file here");
+    const asked = () => mock.requests.filter(({ method, url }) => method === "GET" && url.includes("/lists?")).length;
+    const before = asked();
+    await redraws();
+    assert.equal(await page.locator(".lists").count(), 0);
+    assert.equal(asked(), before, "a stack without a bucket is not asked again");
   });
 });
 

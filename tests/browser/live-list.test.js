@@ -89,6 +89,8 @@ test("a list is put in, asked about, mapped, looked at, sent, and undone", async
 
   await page.reload();
   await says(/Done\s*2/, ".card .figures");
+  await says("Done, but not all of it", ".list-table");
+  await says("1 left out", ".list-table");
   await page.getByRole("button", { name: "Undo…" }).first().click();
   await page.getByRole("dialog").getByRole("button", { name: "Undo the import" }).click();
   await says("2 records will be undone.", "#notice");

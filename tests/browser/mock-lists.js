@@ -81,7 +81,7 @@ function reportOf(mock, location, list) {
   const contacts = kind === "nobody" ? 0 : 1_202;
   if (mapping.hold !== false) {
     const first = [[2, { firstName: isHostile ? HOSTILE_COLUMN : "Ada", lastName: "Example", email: "ada@example.com", phone: "+4915123456789", tags: mapping.tags ?? [] }], [3, { firstName: "Bob", email: "bob@example.com" }]];
-    const preview = { contacts, compared: contacts, new: contacts && 1_100, updated: contacts && 60, unchanged: contacts && 42, calls: 2 * contacts, seconds: Math.ceil(contacts / 4.8), first: contacts ? first.map(([row, contact]) => ({ row, contact })) : [] };
+    const preview = { contacts, compared: contacts, new: contacts && 1_100, updated: contacts && 60, unchanged: contacts && 42, new_without_address: kind === "people" ? 7 : 0, calls: 2 * contacts, seconds: Math.ceil(contacts / 4.8), first: contacts ? first.map(([row, contact]) => ({ row, contact })) : [] };
     return { ...report, state: "held", ...told, import: read, preview };
   }
   const isDone = list.sent > STATES_AFTER_SENDING && mock.lists.stays !== "importing";
@@ -119,7 +119,7 @@ function takeIn(mock, location, body) {
 }
 
 /// What is answered; nothing if the path is none of theirs.
-export function lists(mock, method, pathname, body) {
+export function lists(mock, method, pathname, body, query) {
   mock.lists.all ??= new Map();
   const uploaded = /^\/upload\/(.+)$/.exec(pathname);
   if (uploaded) return upload(mock, decodeURIComponent(uploaded[1]));
@@ -127,7 +127,7 @@ export function lists(mock, method, pathname, body) {
   const [, location, of, name, what] = (/^\/v1\/locations\/([^/]+)\/(lists|imports)(?:\/([^/]+))?(?:\/(\w+))?$/.exec(pathname) ?? []).map((part) => part && decodeURIComponent(part));
   if (of === "imports") return name?.startsWith("list-") ? importStatus(mock, name) : null;
   if (of !== "lists") return null;
-  if (name === undefined) return takeIn(mock, location, body);
+  if (name === undefined) return method === "GET" ? listed(mock, location, query) : takeIn(mock, location, body);
   const list = mock.lists.all.get(name);
   if (!list) return problem(404, "There is no such list", "there is no such list; they are deleted some days after they were put there");
   if (what === undefined) return mock.lists.fails ? problem(503, "Service Unavailable", "the bucket does not answer") : { answer: documentOf(mock, location, list) };
@@ -135,6 +135,21 @@ export function lists(mock, method, pathname, body) {
   if (mock.lists.refusesMapping) return problem(422, "The request is not valid", "mapping: answers.country: is no country");
   Object.assign(list, { mapping: JSON.parse(body), looks: 0, sent: 0 });
   return { answer: documentOf(mock, location, list) };
+}
+
+// Those of the location, the newest first; or `mock.lists.listed`, if there is that.
+function listed(mock, location, query) {
+  if (mock.lists.hasNoBucket) return problem(409, "Not now", NO_BUCKET);
+  if (mock.lists.listsFail) return problem(503, "Service Unavailable", "the store does not answer");
+  const all = mock.lists.listed ?? [...mock.lists.all.values()].filter(({ isThere }) => isThere).reverse().map((list) => inShort(mock, location, list));
+  const [from, limit] = [Number(query.get("cursor") ?? 0), Number(query.get("limit") ?? 20)];
+  return { answer: { lists: all.slice(from, from + limit), cursor: from + limit < all.length ? String(from + limit) : null } };
+}
+
+function inShort(mock, location, list) {
+  const report = list.looks > 0 && mock.lists.stays !== "reading" ? reportOf(mock, location, list) : { state: "reading" };
+  const { state, import: read, records, import_id: importId } = report;
+  return { name: list.name, state, since: iso(list.at + 5_000), uploaded_at: iso(list.at), stands_still: false, rows: read?.rows ?? null, left_out: read?.left_out ?? null, failed: records?.failed ?? null, import_id: importId ?? null };
 }
 
 function upload(mock, name) {

@@ -83,7 +83,7 @@ function route(mock, scenario, started, { method, url, headers }, body) {
   if (pathname.startsWith("/api/v1/migration")) return migration(mock, scenario, started, method, pathname, body, searchParams);
   const allowed = access(mock, scenario, started, method, pathname, searchParams, body);
   if (allowed) return allowed;
-  const ofLists = lists(mock, method, pathname, body);
+  const ofLists = lists(mock, method, pathname, body, searchParams);
   if (ofLists) return ofLists;
   const alone = /^\/v1\/locations\/([^/]+)$/.exec(pathname);
   if (alone) return settings(mock, decodeURIComponent(alone[1]), method, body, headers["if-match"]);

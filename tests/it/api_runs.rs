@@ -85,10 +85,14 @@ async fn hand_a_list_in(deployment: &Deployment, caller: &Caller) {
     assert_eq!(caller.get(&format!("{lists}/{name}")).await.json()["state"], "reading");
     assert_eq!(caller.put(&format!("{lists}/{name}/mapping"), &json!({ "hold": false })).await.status, 200);
     drops::put_file(deployment, &format!("out/loc_demo/{name}/results.csv"), "_row\n").await;
+    caller.get(&format!("{lists}/{name}/results")).await.problem(404, "unknown-list");
+    drops::finish(deployment, &format!("out/loc_demo/{name}")).await;
     let results = caller.get(&format!("{lists}/{name}/results")).await.json();
     let file = client.get(results["url"].as_str().unwrap()).send().await.unwrap();
     assert_eq!(file.headers()["content-disposition"], "attachment; filename=\"results.csv\"");
-    assert_eq!(file.text().await.unwrap(), "_row\n");
+    assert!(file.text().await.unwrap().starts_with("_row,"));
+    let listed = caller.get(lists).await.json();
+    assert_eq!((&listed["lists"][0]["name"], &listed["lists"][0]["state"]), (&name.into(), &"done".into()), "{listed}");
 }
 
 /// One that no environment names comes and goes, with its record, of which GHL has told nothing.

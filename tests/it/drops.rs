@@ -67,6 +67,18 @@ pub(crate) async fn run(deployment: &Deployment, importer: &Importer) {
     }
 }
 
+/// Lets an importer of nobody's work until a list is done whose files are below `out`.
+pub(crate) async fn finish(deployment: &Deployment, out: &str) {
+    let importer = deployment.importer_with(&[]);
+    deployment.consume(sample("consumer-facts")).await.unwrap();
+    let started = Instant::now();
+    let report = format!("{out}/report.json");
+    while !text(deployment, &report).await.is_some_and(|report| report.contains("\"state\": \"done\"")) {
+        assert!(started.elapsed() < PATIENCE);
+        hand_over(deployment, &importer).await;
+    }
+}
+
 /// Hands the messages that are there over to `importer`, and sends what is due.
 pub(crate) async fn hand_over(deployment: &Deployment, importer: &Importer) {
     for message in receive(deployment).await {

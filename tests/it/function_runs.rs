@@ -336,7 +336,7 @@ async fn run_notifier(deployment: &Deployment, changes: &[(&str, &str)]) {
     }
 }
 
-/// It imports a list, tells what came of it, and finds that there is no other.
+/// It imports a list, tells what came of it, finds that there is no other, and another one in its place.
 async fn run_importer(deployment: &Deployment, changes: &[(&str, &str)]) {
     let importer = deployment.importer_with(changes);
     drops::put_file(deployment, "in/loc_demo/contacts/list.csv", "Name,Email\nAda,ada@example.com\n").await;

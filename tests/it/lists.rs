@@ -46,6 +46,12 @@ async fn a_list_is_handed_in_looked_at_sent_and_told_of_row_by_row() {
     deployment.consume(sample("consumer-facts")).await.unwrap();
     let list = hand_in(&caller, "people & others.csv", PEOPLE).await;
     let held = until(&deployment, &caller, &importer, &list, "held").await;
+    let listed = caller.get(LISTS).await.json();
+    assert_eq!(listed["cursor"], Value::Null);
+    let one = &listed["lists"][0];
+    assert_eq!((&one["name"], &one["state"], &one["rows"]), (&list.as_str().into(), &"held".into(), &3.into()));
+    assert_eq!((&one["left_out"], &one["failed"], &one["import_id"]), (&1.into(), &Value::Null, &Value::Null));
+    assert_eq!((&one["uploaded_at"], &one["stands_still"]), (&held["uploaded_at"], &false.into()));
     assert_eq!(held["report"]["preview"]["new"], 2);
     assert_eq!((&held["report"]["import"]["left_out"], deployment.stats().contacts), (&1.into(), 0));
     let rejects = caller.get(&format!("{LISTS}/{list}/rejects")).await.json();
@@ -67,6 +73,8 @@ async fn a_list_is_handed_in_looked_at_sent_and_told_of_row_by_row() {
     assert_eq!(rows.lines().filter(|line| line.contains("synced")).count(), 2, "{rows}");
 
     let import = done["report"]["import_id"].as_str().unwrap();
+    let one = &caller.get(LISTS).await.json()["lists"][0];
+    assert_eq!((&one["state"], &one["failed"], &one["import_id"]), (&"done".into(), &0.into(), &import.into()));
     let undo = caller.post(&format!("/v1/locations/loc_demo/imports/{import}/undo"), &json!({})).await.json();
     assert_eq!((&undo["asked"], &undo["not_undoable"]), (&2.into(), &0.into()));
     deployment.run_until_synced().await;
@@ -127,6 +135,11 @@ async fn what_cannot_be_handed_in_is_refused_by_name() {
         (json!({ "name": "x.mapping.json", "size": 5 }), "name"),
     ] {
         assert_eq!(caller.post(LISTS, &body).await.problem(422, "invalid")["errors"][0]["field"], field, "{body}");
+    }
+    caller.get("/v1/locations/nowhere/lists").await.problem(404, "unknown-location");
+    for (query, field) in [("limit=0", "limit"), ("limit=101", "limit"), ("cursor=x", "cursor")] {
+        let refused = caller.get(&format!("{LISTS}?{query}")).await.problem(422, "invalid");
+        assert_eq!(refused["errors"][0]["field"], field, "{query}");
     }
     let somewhere = caller.post("/v1/locations/nowhere/lists", &json!({ "name": "a.csv", "size": 5 })).await;
     somewhere.problem(404, "unknown-location");

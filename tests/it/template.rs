@@ -28,7 +28,7 @@ const WITHHELD: [(&str, &[&str]); 10] = [
     ("ConnectFunction", &["DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
 ];
 /// Variables of some functions alone start so.
-const OWN: [(&[&str], &str); 24] = [
+const OWN: [(&[&str], &str); 25] = [
     (&["ApiFunction", "ConnectFunction"], "API_JWT_"),
     (&["SchedulerFunction"], "ALERT_"),
     (&["SchedulerFunction"], "DIGEST_TOPIC_ARN"),
@@ -39,6 +39,7 @@ const OWN: [(&[&str], &str); 24] = [
     (&["ConnectFunction"], "GHL_CONSENT_URL"),
     (&["ImporterFunction", "ApiFunction"], "IMPORT_BUCKET"),
     (&["ImporterFunction"], "IMPORT_QUEUE_URL"),
+    (&["ImporterFunction"], "IMPORT_RETENTION_DAYS"),
     (&["ImporterFunction", "ApiFunction"], "AWS_ENDPOINT_URL_S3"),
     (&["IngestFunction"], "INGEST_"),
     (&["NotifierFunction"], "OUTCOMES_BUS"),

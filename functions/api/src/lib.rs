@@ -113,7 +113,7 @@ fn guarded() -> OpenApiRouter<Api> {
         .routes(routes!(imports::status, imports::tell))
         .routes(routes!(imports::cancel))
         .routes(routes!(imports::undo))
-        .routes(routes!(lists::hand_in))
+        .routes(routes!(lists::hand_in, lists::list))
         .routes(routes!(lists::status))
         .routes(routes!(lists::map))
         .routes(routes!(lists::results))

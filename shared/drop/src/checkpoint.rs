@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use ghl_sync_model::{EpochMs, Item, ItemKind};
+use ghl_sync_import::report::ImportReport;
+use ghl_sync_model::{EpochMs, ImportId, Item, ItemKind};
 use serde::{Deserialize, Serialize};
 
-/// An import that has ended, or of which nothing was heard for so long, is forgotten: a list that is dropped again after
-/// that is read again, and its unchanged contacts need no call.
+use crate::ListState;
+
+/// An import that has ended, or of which nothing was heard for so long, is forgotten, unless its file is kept for longer: a
+/// list that is dropped again after that is read again, and its unchanged contacts need no call.
 const KEEP: Duration = Duration::from_secs(35 * 24 * 3600);
 
 /// How far an import is.
@@ -30,6 +33,36 @@ pub struct Checkpoint {
     /// When somebody was asked to read what the location is, if that was not known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub facts_asked_at: Option<EpochMs>,
+    /// What the list of its location's lists shows of it.
+    #[serde(default)]
+    pub shown: Shown,
+}
+
+/// What the list of a location's lists shows of one, beside its [`Phase`]. An earlier build wrote none of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Shown {
+    /// When the file was put into the bucket that its mark is of.
+    pub uploaded_at: Option<EpochMs>,
+    /// When the bucket may delete that file.
+    pub deleted_from: Option<EpochMs>,
+    /// Where it stands, and since when.
+    pub state: Option<(ListState, EpochMs)>,
+    /// Its rows, once they were counted: before it is done or held, those that look like people.
+    pub rows: Option<u64>,
+    /// Rows that are, or would be, left out, once that is known.
+    pub left_out: Option<u64>,
+    /// Contacts that failed, once it is done.
+    pub failed: Option<u64>,
+    /// The import that its contacts are put under, once that has begun.
+    pub import: Option<ImportId>,
+}
+
+impl Shown {
+    /// Takes over how many rows there are, and how many are in no contact.
+    pub(crate) fn take(&mut self, import: &ImportReport) {
+        (self.rows, self.left_out) = (Some(import.rows), Some(import.left_out));
+    }
 }
 
 /// What is imported: another content begins anew.
@@ -91,6 +124,34 @@ impl Checkpoint {
             phase,
             unchanged: 0,
             facts_asked_at: None,
+            shown: Shown::default(),
+        }
+    }
+
+    /// Where an import of another content of the same list begins.
+    pub(crate) fn anew(self, content: Content, step: u64, now: EpochMs) -> Checkpoint {
+        let Shown { uploaded_at, deleted_from, state, .. } = self.shown;
+        let shown = Shown { uploaded_at, deleted_from, state, ..Shown::default() };
+        Checkpoint { shown, ..Checkpoint::begin(content, step, now) }
+    }
+
+    /// How far the list is.
+    pub(crate) fn state(&self) -> ListState {
+        match self.phase {
+            Phase::Putting { next: 0 } => ListState::Reading,
+            Phase::Putting { .. } | Phase::Waiting { .. } => ListState::Importing,
+            Phase::Ended(End::Done) => ListState::Done,
+            Phase::Ended(End::NeedsMapping) => ListState::NeedsMapping,
+            Phase::Ended(End::Refused) => ListState::Refused,
+            Phase::Ended(End::Held) => ListState::Held,
+        }
+    }
+
+    /// Keeps since when the list is as far as it is.
+    pub(crate) fn keep_since(&mut self, now: EpochMs) {
+        let state = self.state();
+        if self.shown.state.is_none_or(|(before, _)| before != state) {
+            self.shown.state = Some((state, now));
         }
     }
 
@@ -120,13 +181,14 @@ impl Item for Checkpoint {
         checked: false,
         may_be_stale: false,
     };
-    type Key = str;
+    type Key = String;
 
-    fn item_key(file: &str) -> String {
+    fn item_key(file: &String) -> String {
         format!("drop#{file}")
     }
 
     fn keep_until(&self) -> Option<EpochMs> {
-        Some(self.expected_until + KEEP)
+        let deleted_from = self.shown.deleted_from.unwrap_or_default();
+        Some(deleted_from.max(self.expected_until + KEEP))
     }
 }

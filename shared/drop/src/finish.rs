@@ -16,7 +16,7 @@ use crate::upload::{Buffer, Upload};
 
 impl Importer {
     /// Tells what came of each row. `is_late` if some may still be pending.
-    pub(crate) async fn finish(&self, run: &Run, is_late: bool) -> Result<Next, DropError> {
+    pub(crate) async fn finish(&self, run: &mut Run, is_late: bool) -> Result<Next, DropError> {
         let (plan, copy) = match self.list(run).await? {
             Ok(list) => list,
             Err(next) => return Ok(next),
@@ -32,11 +32,13 @@ impl Importer {
                 results.finish()?;
                 file.finish(&*self.files).await?;
                 self.complete_import(run, &import).await?;
+                run.checkpoint.shown.take(&import);
                 report.import = Some(import);
             }
             Err(error) => return self.damaged(run, &error).await,
         }
         report.finish(is_late);
+        run.checkpoint.shown.failed = report.failed();
         self.tell(&run.place, &report).await?;
         Ok(Next::End(End::Done))
     }

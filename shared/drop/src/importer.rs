@@ -9,6 +9,7 @@ use ghl_sync_model::{ContentHash, EpochMs, LocationFacts};
 use tracing::info;
 
 use crate::checkpoint::{Checkpoint, Content, End, Phase};
+use crate::mark::Mark;
 use crate::ports::{FileInfo, Files, StepQueue};
 use crate::report::Report;
 use crate::run::{Next, Run};
@@ -21,6 +22,8 @@ const LATEST: Duration = Duration::from_secs(15 * 60);
 /// Later than its time by this, a step is taken to be lost, and a list that is dropped again goes on with it. Longer than a
 /// message stays invisible whose invocation died.
 const LOST_AFTER: Duration = Duration::from_secs(45 * 60);
+/// Files are kept for so long, unless it is told otherwise.
+const FILES_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What the mapping of a location's settings is called where a key of the bucket stands else.
 pub(crate) const MAPPING_OF_SETTINGS: &str = "the settings of the location";
@@ -41,6 +44,9 @@ pub struct Importer {
     pub(crate) files: Arc<dyn Files>,
     steps: Arc<dyn StepQueue>,
     checkpoints: Versioned<Checkpoint>,
+    marks: Versioned<Mark>,
+    /// For how long the bucket keeps a file.
+    files_kept: Duration,
     facts: Versioned<LocationFacts>,
 }
 
@@ -53,8 +59,21 @@ impl Importer {
         files: Arc<dyn Files>,
         steps: Arc<dyn StepQueue>,
     ) -> Importer {
-        let (checkpoints, facts) = (Versioned::new(items.clone()), Versioned::new(items.clone()));
-        Importer { engine, files, steps, checkpoints, facts }
+        Importer {
+            engine,
+            files,
+            steps,
+            checkpoints: Versioned::new(items.clone()),
+            marks: Versioned::new(items.clone()),
+            files_kept: FILES_KEPT,
+            facts: Versioned::new(items.clone()),
+        }
+    }
+
+    /// The same, of a bucket that keeps files for so long.
+    #[must_use]
+    pub fn keeping(self, files_kept: Duration) -> Importer {
+        Importer { files_kept, ..self }
     }
 
     /// The same, with another engine.
@@ -119,12 +138,21 @@ impl Importer {
         let now = self.now();
         let (rev, checkpoint) = match standing {
             None => (0, Checkpoint::begin(content, 1, now)),
-            Some(Entry { value, .. }) if value.content == content && value.stands(now) => return Ok(Handled::Done),
+            Some(Entry { rev, value }) if value.content == content && value.stands(now) => {
+                let has_ended = value.has_ended();
+                let mut run = Run { place, file, deadline: now, checkpoint: value, facts, rev };
+                // The step that is under way, or the next, sees when the file was put there by itself.
+                let is_told = !has_ended || self.save_marked(&mut run).await?;
+                return Ok(if is_told { Handled::Done } else { Handled::Again });
+            }
             // It goes on where its messages were lost.
             Some(Entry { rev, value }) if value.content == content && !value.has_ended() => {
                 (rev, Checkpoint { step: value.step + 1, ..value })
             }
-            Some(Entry { rev, value }) => (rev, Checkpoint::begin(content, value.step + 1, now)),
+            Some(Entry { rev, value }) => {
+                let step = value.step + 1;
+                (rev, value.anew(content, step, now))
+            }
         };
         let step = checkpoint.step;
         let mut run = Run { place, file, deadline: now, checkpoint, facts, rev };
@@ -150,10 +178,10 @@ impl Importer {
         }
         let Some(file) = self.files.head(&place.key).await? else { return self.gone(&place, rev, value).await };
         let (content, facts) = self.content(&place, &file).await?;
-        let checkpoint = if value.content == content { value } else { Checkpoint::begin(content, step, self.now()) };
+        let checkpoint = if value.content == content { value } else { value.anew(content, step, self.now()) };
         let checkpoint = Checkpoint { expected_until: deadline + LOST_AFTER, ..checkpoint };
         let mut run = Run { place, file, deadline, checkpoint, facts, rev };
-        if !self.save(&mut run).await? {
+        if !self.save_marked(&mut run).await? {
             return Ok(Handled::Again);
         }
         let next = match run.checkpoint.phase.clone() {
@@ -179,7 +207,7 @@ impl Importer {
         self.steps.send(&DropMessage::Step { file: run.place.key.clone(), step }, after).await?;
         run.checkpoint.step = step;
         run.checkpoint.expected_until = self.now() + after + LOST_AFTER;
-        Ok(if self.save(run).await? { Handled::Done } else { Handled::Again })
+        Ok(if self.save_marked(run).await? { Handled::Done } else { Handled::Again })
     }
 
     /// A list that is not there any more. What was put of it goes out; nobody can tell of its rows.
@@ -187,7 +215,8 @@ impl Importer {
         let reason =
             "the file was deleted before all of it was imported and told; contacts that were put by then go out";
         self.tell(place, &Report::refused(place, &value.content, None, reason)).await?;
-        let ended = Checkpoint { phase: Phase::Ended(End::Refused), ..value };
+        let mut ended = Checkpoint { phase: Phase::Ended(End::Refused), ..value };
+        ended.keep_since(self.now());
         self.checkpoints.replace(&place.key, rev, &ended).await?;
         Ok(Handled::Done)
     }
@@ -225,8 +254,32 @@ impl Importer {
         Ok(self.files.put(&place.out("report.json"), json, "application/json").await?)
     }
 
+    /// Writes the checkpoint, and before it the mark by which the list is found, if its file is another one by now.
+    async fn save_marked(&self, run: &mut Run) -> Result<bool, PortError> {
+        let uploaded_at = run.file.modified_at;
+        let before = run.checkpoint.shown.uploaded_at;
+        if before == Some(uploaded_at) || !run.place.is_of_contacts() {
+            return self.save(run).await;
+        }
+        let deleted_from = uploaded_at + self.files_kept;
+        let mark = Mark::of(&run.place, uploaded_at, deleted_from);
+        // A conflict is the same, written by an attempt whose reply was lost, or that died.
+        self.marks.replace(&mark.key(), 0, &mark).await?;
+        run.checkpoint.shown.uploaded_at = Some(uploaded_at);
+        run.checkpoint.shown.deleted_from = Some(deleted_from);
+        if !self.save(run).await? {
+            return Ok(false);
+        }
+        // One that stays is of another time than the checkpoint's, so it is passed over.
+        if let Some(before) = before {
+            self.marks.remove(&Mark::of(&run.place, before, deleted_from).key(), None).await?;
+        }
+        Ok(true)
+    }
+
     /// Writes the checkpoint. False if somebody else has begun a step of this import.
     pub(crate) async fn save(&self, run: &mut Run) -> Result<bool, PortError> {
+        run.checkpoint.keep_since(self.now());
         match self.checkpoints.replace(&run.place.key, run.rev, &run.checkpoint).await? {
             Replaced::Written { rev } => {
                 run.rev = rev;

@@ -7,7 +7,8 @@
 //! again: putting the same contact twice does no harm.
 //!
 //! A mapping may say that its list is held: then it is looked at and told of, and nothing is sent. People hand lists in this
-//! way by [`Lists`], which needs no access to the bucket.
+//! way by [`Lists`], which needs no access to the bucket, and tells which lists there are: by a mark that the importer writes
+//! for each file, and the checkpoints.
 //!
 //! It reads the list anew in each step, as [`ghl_sync_import`] does, from a copy on the disk. What is known of the
 //! location (its country and custom fields) is a part of what is imported: where that changes, the list begins anew. It
@@ -20,7 +21,9 @@ mod finish;
 mod importer;
 mod known;
 mod list;
+mod listed;
 mod lists;
+mod mark;
 mod message;
 mod place;
 pub mod ports;
@@ -33,9 +36,10 @@ mod tell;
 mod upload;
 mod wait;
 
-pub use checkpoint::{Checkpoint, Content, End, Phase};
+pub use checkpoint::{Checkpoint, Content, End, Phase, Shown};
 pub use error::DropError;
 pub use importer::{Handled, Importer};
+pub use listed::{ListPage, ListSummary, MAX_LISTS};
 pub use lists::{HandedIn, LONGEST_UPLOAD, Link, ListState, ListStatus, Lists, ListsError, RowsFile};
 pub use message::{DropMessage, MessageError};
 pub use place::{ListName, NotAListName, Place};

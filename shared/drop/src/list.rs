@@ -62,10 +62,14 @@ impl Read for Cursor<'_> {
 
 impl Importer {
     /// The list, or how the step ends without one: the report says why.
-    pub(crate) async fn list(&self, run: &Run) -> Result<Result<(Box<Plan>, Arc<Copy>), Next>, DropError> {
+    pub(crate) async fn list(&self, run: &mut Run) -> Result<Result<(Box<Plan>, Arc<Copy>), Next>, DropError> {
         Ok(match self.open(run).await? {
-            Opened::List(plan, copy) => Ok((plan, copy)),
+            Opened::List(plan, copy) => {
+                run.checkpoint.shown.rows = Some(plan.rows());
+                Ok((plan, copy))
+            }
             Opened::Asks(asks) => {
+                run.checkpoint.shown.rows = asks.plan.as_ref().map(|plan| plan.rows());
                 self.tell(&run.place, &Report::asks(run, asks)).await?;
                 Err(Next::End(End::NeedsMapping))
             }

@@ -10,7 +10,7 @@ use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::Engine;
 use ghl_sync_import::Mapping;
 use ghl_sync_model::{Api, EpochMs, LocationId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::ports::{Files, Links};
@@ -33,7 +33,7 @@ const JSON: &str = "application/json";
 /// Takes lists in, and tells how they stand. Cheap to clone.
 #[derive(Clone)]
 pub struct Lists {
-    engine: Engine,
+    pub(crate) engine: Engine,
     files: Arc<dyn Files>,
     links: Arc<dyn Links>,
 }
@@ -72,7 +72,7 @@ pub struct ListStatus {
 }
 
 /// How far a list is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ListState {
     /// The file is not there yet.
@@ -109,8 +109,8 @@ pub enum ListsError {
     /// There is no such list.
     #[error("there is no such list; they are deleted some days after they were put there")]
     UnknownList,
-    /// There is no such file of it, or not yet.
-    #[error("the list has no such file, or not yet")]
+    /// There is no such file of it, as it and its mapping are now.
+    #[error("the list, as it and its mapping are now, has no such file, or not yet")]
     NoSuchFile,
     /// What is told of the file cannot be.
     #[error("{field}: {reason}")]
@@ -255,18 +255,20 @@ impl Lists {
         self.put_mapping(&place, mapping).await
     }
 
-    /// A link to what tells of a list row by row.
+    /// A link to what tells, row by row, of a list and its mapping as they are now.
     ///
     /// # Errors
-    /// [`ListsError::NoSuchFile`] where it was not written yet.
+    /// [`ListsError::UnknownList`] as for [`look`](Lists::look). [`ListsError::NoSuchFile`] where it was not written yet;
+    /// what was written of an earlier file or mapping is not told.
     pub async fn rows(&self, location: &LocationId, name: &ListName, which: RowsFile) -> Result<Link, ListsError> {
-        let place = Place::of_contacts(location, name);
-        let file = match which {
-            RowsFile::Results => "results.csv",
-            RowsFile::Rejects => "rejects.csv",
+        // The report is written after them, so while it is of now, so are they.
+        let state = self.look(location, name).await?.state;
+        let (file, is_told) = match which {
+            RowsFile::Results => ("results.csv", state == ListState::Done),
+            RowsFile::Rejects => ("rejects.csv", matches!(state, ListState::Done | ListState::Held)),
         };
-        let key = place.out(file);
-        if self.files.head(&key).await?.is_none() {
+        let key = Place::of_contacts(location, name).out(file);
+        if !is_told || self.files.head(&key).await?.is_none() {
             return Err(ListsError::NoSuchFile);
         }
         let url = self.links.to_get(&key, file, LINK_LASTS)?;

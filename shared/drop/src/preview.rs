@@ -27,8 +27,11 @@ pub(crate) struct Preview {
     contacts: u64,
     /// So many of them, from the first on, are compared.
     compared: u64,
-    /// Of these the stack knows nothing. GHL may have them all the same: then they are found there, and updated.
+    /// Of these the stack knows nothing. GHL may have them all the same: then it finds them by e-mail address or phone
+    /// number, and they are updated.
     new: u64,
+    /// So many of the new ones have neither: GHL cannot find them, and gets each as a new contact.
+    new_without_address: u64,
     /// Of these the stack sends what has changed, or what failed before.
     updated: u64,
     /// These need no call.
@@ -51,7 +54,7 @@ impl Importer {
     /// Tells what the import of a list would do, and which rows it would leave out.
     pub(crate) async fn hold(
         &self,
-        run: &Run,
+        run: &mut Run,
         plan: &Plan,
         copy: &Copy,
         settings: &LocationSettings,
@@ -60,6 +63,7 @@ impl Importer {
         match self.tell_rows(run, plan, copy, &mut comparing).await? {
             Ok(import) => {
                 let preview = comparing.finish(settings);
+                run.checkpoint.shown.take(&import);
                 self.tell(&run.place, &Report::held(run, plan, import, preview)).await?;
                 Ok(Next::End(End::Held))
             }
@@ -103,7 +107,11 @@ impl Each for Comparing {
                 return Ok(());
             }
             Some(Loaded::Record(_) | Loaded::Damaged { .. }) => self.preview.updated += 1,
-            None => self.preview.new += 1,
+            None => {
+                self.preview.new += 1;
+                let ImportedContact { contact, .. } = contact;
+                self.preview.new_without_address += u64::from(contact.email.is_none() && contact.phone.is_none());
+            }
         }
         self.calls += calls;
         Ok(())

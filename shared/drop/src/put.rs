@@ -59,6 +59,7 @@ impl Importer {
             Ok(import) => import,
             Err(why) => return self.refuse(run, &why).await,
         };
+        run.checkpoint.shown.import = Some(import.id.clone());
         let mut records = match plan.records(&*copy) {
             Ok(records) => records,
             Err(error) => return self.damaged(run, &error).await,

@@ -235,6 +235,11 @@ impl Report {
         }
     }
 
+    /// Contacts that failed, once results were taken.
+    pub(crate) fn failed(&self) -> Option<u64> {
+        self.records.map(|records| records.failed)
+    }
+
     /// After the last result. `is_late` if it was not waited for all.
     pub(crate) fn finish(&mut self, is_late: bool) {
         let records = self.records.get_or_insert_default();

@@ -62,6 +62,15 @@ pub struct AuditCursor {
     pub entry: AuditKey,
 }
 
+/// A place in the list of a location's lists of contacts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListCursor {
+    /// When the last list before it was put there.
+    pub at: EpochMs,
+    /// Which that was: digits of the hash of its key.
+    pub list: String,
+}
+
 /// Text that is no cursor of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`cursor` is not one that a page before gave")]
@@ -219,6 +228,26 @@ impl AuditCursor {
     }
 }
 
+impl ListCursor {
+    /// Its text; see [`FailedCursor::to_text`].
+    #[must_use]
+    pub fn to_text(&self, location: &LocationId) -> String {
+        with_sum(&format!("{:x}.{}", self.at.0, self.list), &format!("{location}#lists"))
+    }
+
+    /// The cursor that [`to_text`](Self::to_text) wrote for the same location.
+    ///
+    /// # Errors
+    /// When it wrote no such text.
+    pub fn from_text(text: &str, location: &LocationId) -> Result<ListCursor, InvalidCursor> {
+        let mut parts = text.split('.');
+        let (at, list) = parts.next().zip(parts.next()).ok_or(InvalidCursor)?;
+        let at = EpochMs(u64::from_str_radix(at, 16).map_err(|_| InvalidCursor)?);
+        let cursor = ListCursor { at, list: list.to_owned() };
+        if cursor.to_text(location) == text { Ok(cursor) } else { Err(InvalidCursor) }
+    }
+}
+
 /// A place of `list`, with a sum over both.
 fn with_sum(place: &str, list: &str) -> String {
     let sum = ContentHash::of(format!("{list}.{place}").as_bytes()).to_string();
@@ -280,6 +309,13 @@ mod tests {
         assert_eq!(AuditCursor::from_text(&text), Ok(audit));
         for at in 0..text.len() {
             assert_eq!(AuditCursor::from_text(&text[..at]), Err(InvalidCursor));
+        }
+        let list = ListCursor { at: EpochMs(1_795_000_000_000), list: "0123456789abcdef".to_owned() };
+        let text = list.to_text(&location("a"));
+        assert_eq!(ListCursor::from_text(&text, &location("a")), Ok(list));
+        assert_eq!(ListCursor::from_text(&text, &location("b")), Err(InvalidCursor));
+        for at in 0..text.len() {
+            assert_eq!(ListCursor::from_text(&text[..at], &location("a")), Err(InvalidCursor));
         }
         let (import, key) = (ImportId::new("x").unwrap(), "contact#a".parse().unwrap());
         let (cursor, pending) = (ImportCursor { key }, ImportStanding::Pending);

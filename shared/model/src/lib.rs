@@ -61,7 +61,8 @@ pub use credentials::{
     Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
 };
 pub use cursor::{
-    AuditCursor, FailedCursor, ImportCursor, InvalidCursor, LocationCursor, OutcomeCursor, OverviewCursor, RecordCursor,
+    AuditCursor, FailedCursor, ImportCursor, InvalidCursor, ListCursor, LocationCursor, OutcomeCursor, OverviewCursor,
+    RecordCursor,
 };
 pub use dead_letter::DeadLetter;
 pub use facts::{Fact, KnownFields, LocationFacts, Untold};

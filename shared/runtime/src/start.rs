@@ -293,7 +293,7 @@ impl Runtime {
         let (drops, aws, items) = self.drops.clone().ok_or_else(|| missing(IMPORT_BUCKET, "is missing"))?;
         let files = S3Files::new(&aws, &drops.bucket, Arc::new(SystemClock));
         let steps = SqsStepQueue::traced(aws.sqs(), drops.queue_url, trace::current);
-        Ok(Importer::new(self.engine.clone(), &items, Arc::new(files), Arc::new(steps)))
+        Ok(Importer::new(self.engine.clone(), &items, Arc::new(files), Arc::new(steps)).keeping(drops.kept))
     }
 
     /// What takes lists in from people without access to the bucket; `None` where there is no bucket.

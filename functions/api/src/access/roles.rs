@@ -23,6 +23,7 @@ const NEEDED: [(Role, &[&str]); 3] = [
             "dashboard",
             "failures",
             "list_imports",
+            "list_lists",
             "list_locations",
             "list_migrations",
             "list_outcomes",

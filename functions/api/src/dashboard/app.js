@@ -34,8 +34,9 @@ const page = {
   account: null,
   imports: null,
   recent: { imports: null, nextLook: 0 },
-  // The list that is put in.
+  // The list that is put in, and those of the open location.
   list: null,
+  lists: null,
   isOverDrop: false,
   migrations: { list: null, problem: null, nextLook: 0 },
   // The one that is open, instead of a location.
@@ -104,6 +105,7 @@ async function poll() {
     await lookAtMigrations();
     await lookAtImports();
     await refreshImport();
+    await refreshLists();
     delay = Math.min(LONGEST_POLL_MS, POLL_MS + POLL_MS_PER_LOCATION * known(overview));
     if (narrowing() !== page.asked) delay = 0;
   } catch (error) {
@@ -252,9 +254,11 @@ function openLocation(id) {
   page.failures = NO_FAILURES;
   page.account = null;
   page.imports = null;
+  page.lists = null;
   if (page.list?.location !== id) openList(null);
   refreshFailures();
   loadAccount();
+  loadLists();
   // One that is on no page that was looked at.
   if (id !== null && page.overview !== null && !opened()) poll();
 }
@@ -359,6 +363,7 @@ const ACTIONS = {
   "cancel-import": ({ import: id }) => cancelImport(id),
   "undo-import": ({ import: id }) => undoImport(id),
   "leave-list": leaveList,
+  "more-lists": () => loadLists(page.lists.cursor),
   "send-list": sendList,
   "forget-mapping": forgetMapping,
   "list-results": () => download("results"),

@@ -22,6 +22,7 @@ async function handIn(file, undoable, id = page.open) {
     list.name = name;
     await uploadTo(upload.url, file, list);
     Object.assign(list, { uploaded: 1, again: null });
+    listsChanged();
     if (page.list !== list) return notice([`${file.name} is uploaded. Nothing of it is sent yet: `, h("a", { href: listAddress(id, name) }, "go on with it"), "."], "good");
     history.pushState(null, "", listAddress(id, name));
     await lookAtList();
@@ -74,6 +75,7 @@ async function lookAtList(failures = 0) {
     const sent = status.state === "importing" && status.report?.import_id ? await ask(importPath(list.location, status.report.import_id)).catch(() => list.sent) : list.sent;
     if (page.list !== list) return;
     isNews = list.outdated || list.status?.state !== status.state;
+    if (isNews) listsChanged();
     // What was changed and not yet looked at stays.
     if (!list.changed) list.draft = structuredClone(status.mapping ?? {});
     Object.assign(list, { status, sent, outdated: false, problem: null });
@@ -162,8 +164,8 @@ function leaveList() {
   const { name, status, request, uploaded = 1 } = page.list;
   page.list.isLeft = true;
   if (uploaded < 1) request?.abort();
-  // Nothing lists those that are not sent yet.
-  else if (name && ["held", "needs_mapping", "reading"].includes(status?.state)) notice("The list stays as it is. The browser's Back, or its address, leads to it again.", "quiet");
+  else if (name && ["held", "needs_mapping", "reading"].includes(status?.state)) notice("The list stays as it is. It is found again under Lists.", "quiet");
+  listsChanged();
   page.list = null;
   // Without an event, which would move the focus to the top.
   history.pushState(null, "", `#/${encodeURIComponent(page.open)}`);

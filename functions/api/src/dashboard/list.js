@@ -223,7 +223,8 @@ function heldView(list, busy) {
       figure("Calls", count(preview.calls)), figure("Time", preview.contacts > 0 ? duration(Math.max(1, preview.seconds)) : "–")),
     preview.contacts === 0 ? h("p", { class: "problem" }, "The list has no contact that could be sent.") : null,
     preview.compared < preview.contacts ? h("p", { class: "hint" }, `Compared: the first ${count(preview.compared)} of ${plural(preview.contacts, "contact")}.`) : null,
-    h("p", { class: "hint" }, "“New here” are people whom this stack has not sent before. Whom GoHighLevel has already, by e-mail or phone, it finds and updates."),
+    h("p", { class: "hint" }, "Compared with what this stack has sent; GoHighLevel is not asked. “New here” are people whom this stack has not sent before. GoHighLevel may already have some of them: it finds them by e-mail or phone, and they are then updated, not doubled."),
+    preview.new_without_address > 0 ? h("p", null, sign("warn"), ` ${plural(preview.new_without_address, "of the new has", "of the new have")} neither e-mail nor phone. GoHighLevel cannot find such people: each becomes a new contact, even if it has them already.`) : null,
     rowProblems(report.import.problems),
     report.import.problems.length > 0 ? button("list-rejects", "Download what is left out (CSV)", busy) : null,
     h("form", { id: "list-form" },
@@ -277,7 +278,7 @@ function sendingView({ status: { report }, sent }, busy) {
   return [
     stateTitle("It is being sent"),
     h("p", null, `${plural(report.rows_done ?? 0, "row")} read. GoHighLevel has ${count(counts?.accepted.count ?? 0)} of the ${plural(all, "contact")} read so far.`),
-    h("p", { class: "hint" }, "You may leave this page: it goes on, and is found again under Imports."),
+    h("p", { class: "hint" }, "You may leave this page: it goes on, and is found again under Lists."),
     bar(all > 0 ? done / all : 0, "accent"),
     counts ? h("dl", { class: "figures" }, figure("Waiting", atLeast(counts.pending)), figure("Done", atLeast(counts.accepted)), figure("Failed", atLeast(counts.failed), counts.failed.count > 0 && "bad")) : null,
     report.import_id ? h("p", { class: "actions" }, button("cancel-import", "Cancel what waits…", busy, { "data-import": report.import_id })) : null,

@@ -1,6 +1,6 @@
 // One location in detail: how it stands, its charts, and its failures.
 
-function detail({ overview, open, now, live, pointed, failures, found, story, account: known, imports, list, busy }) {
+function detail({ overview, open, now, live, pointed, failures, found, story, account: known, imports, list, lists, busy }) {
   if (!overview || open === null) return [];
   const location = overview.locations.find(({ id }) => id === open);
   if (!location) return [backLink(), h("p", { class: "hint" }, "No location with the id ", h("bdi", null, open), " has been seen yet.")];
@@ -18,6 +18,7 @@ function detail({ overview, open, now, live, pointed, failures, found, story, ac
     facts(location, now),
     // What is done here most, before what is looked at seldom.
     listSection(list, rememberedMapping(known), busy, now),
+    listTable(lists, open, now),
     failedRecords(location, failures, known, busy, now),
     recordSearch(found, now),
     recordStory(story, open, busy, now),

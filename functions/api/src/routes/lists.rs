@@ -3,16 +3,20 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ghl_sync_drop::{ListName, Lists, ListsError, RowsFile};
-use ghl_sync_model::LocationId;
+use ghl_sync_drop::{ListName, ListPage, Lists, ListsError, MAX_LISTS, RowsFile};
+use ghl_sync_model::{ListCursor, LocationId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{InPath, LocationPath, unknown_location};
+use super::{InPath, KnownLocation, LocationPath, unknown_location};
 use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
+use crate::query::{InQuery, foreign_cursor, within};
 use crate::service::Api;
-use crate::wire::{FileLink, HandInList, HandedInList, ListDocument, ListMapping};
+use crate::wire::{FileLink, HandInList, HandedInList, ListDocument, ListMapping, ListsOfLocation};
+
+/// Lists of a page unless more are asked for.
+const DEFAULT_PAGE: u32 = 20;
 
 /// The path of a list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -46,6 +50,45 @@ pub(crate) async fn hand_in(
 ) -> Result<(StatusCode, Json<HandedInList>), Problem> {
     let handed_in = lists(&api)?.hand_in(&location_id, &name, size, undoable).await?;
     Ok((StatusCode::CREATED, Json(handed_in.into())))
+}
+
+/// Which part of the lists.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Part {
+    /// Where the page before ended.
+    #[param(nullable = false)]
+    cursor: Option<String>,
+    /// Most lists of the page.
+    #[param(nullable = false, minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u32>,
+}
+
+/// Lists the lists of a location that are in the bucket.
+///
+/// The newest first: handed in, or dropped there, as long as the bucket keeps them. A list is here once the importer has seen
+/// it, some seconds after its file is there, and as the importer has written it down last. A page may hold fewer lists than
+/// asked for, and still not be the last; `cursor` is null on the last one.
+#[utoipa::path(
+    get,
+    path = "/v1/locations/{location_id}/lists",
+    operation_id = "list_lists",
+    tag = "lists",
+    params(LocationPath, Part),
+    responses((status = 200, description = "A page of them", body = ListsOfLocation)),
+)]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    location: KnownLocation,
+    InQuery(Part { cursor, limit }): InQuery<Part>,
+) -> Result<Json<ListsOfLocation>, Problem> {
+    let limit = within("limit", limit.unwrap_or(DEFAULT_PAGE), 1, MAX_LISTS)?;
+    let after = cursor.map(|cursor| ListCursor::from_text(&cursor, &location.id)).transpose();
+    let after = after.map_err(|_| foreign_cursor())?;
+    let ListPage { lists: found, next } = lists(&api)?.listed(&location.id, after, limit).await?;
+    let cursor = next.map(|next| next.to_text(&location.id));
+    Ok(Json(ListsOfLocation { lists: found.into_iter().map(Into::into).collect(), cursor }))
 }
 
 /// Tells how a list stands.
@@ -93,7 +136,7 @@ pub(crate) async fn map(
 /// Tells where the results of a list are.
 ///
 /// They are a CSV file with one line a contact: its row, its record, how it stands, GHL's id of it, and what went wrong. The
-/// link is good for 15 minutes, without a key.
+/// link is good for 15 minutes, without a key. They are there once the list, as it and its mapping are now, is `done`.
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}/lists/{list}/results",
@@ -112,7 +155,8 @@ pub(crate) async fn results(
 /// Tells where the rejects of a list are.
 ///
 /// They are a CSV file with the rows that were, or would be, left out or lose a cell, and why: to be corrected and handed in
-/// again. The link is good for 15 minutes, without a key.
+/// again. The link is good for 15 minutes, without a key. They are there once the list, as it and its mapping are now, is
+/// `held` or `done`.
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}/lists/{list}/rejects",

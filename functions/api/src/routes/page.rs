@@ -48,7 +48,7 @@ struct Assembled {
 
 const FRAME: &str = include_str!("../dashboard/index.html");
 /// In the order in which they use each other.
-const SCRIPTS: [&str; 21] = [
+const SCRIPTS: [&str; 22] = [
     include_str!("../dashboard/vendor/preact.js"),
     include_str!("../dashboard/words.js"),
     include_str!("../dashboard/dom.js"),
@@ -60,6 +60,7 @@ const SCRIPTS: [&str; 21] = [
     include_str!("../dashboard/failures.js"),
     include_str!("../dashboard/account.js"),
     include_str!("../dashboard/list.js"),
+    include_str!("../dashboard/lists.js"),
     include_str!("../dashboard/recent.js"),
     include_str!("../dashboard/managing.js"),
     include_str!("../dashboard/handing.js"),

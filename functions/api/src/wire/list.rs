@@ -1,7 +1,7 @@
 //! Lists of contacts that are handed in: what is told of a file, and how it stands.
 
-use ghl_sync_drop::{HandedIn, Link, ListName, ListState, ListStatus};
-use ghl_sync_model::Time;
+use ghl_sync_drop::{HandedIn, Link, ListName, ListState, ListStatus, ListSummary};
+use ghl_sync_model::{ImportId, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -62,6 +62,59 @@ pub(crate) struct ListDocument {
     /// The report on the list and its mapping as they are now: `report.json` of docs/DROP.md. Null while it is looked at.
     #[schema(value_type = Option<Object>)]
     report: Option<Value>,
+}
+
+/// A page of the lists of a location, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ListsOfLocation {
+    /// The lists.
+    pub(crate) lists: Vec<ListedList>,
+    /// Where the next page begins; null on the last one.
+    pub(crate) cursor: Option<String>,
+}
+
+/// How a list stands, in short.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ListedList {
+    /// What it is called. One that was dropped into a folder has `/` in its name, and no path of its own here: its report is
+    /// in the bucket.
+    #[schema(example = "20261130-194501-3fa9c1-contacts.csv")]
+    name: String,
+    /// How far it is: `reading`, `needs_mapping`, `held`, `refused`, `importing` or `done`, as the list itself tells it.
+    #[schema(value_type = String, example = "held")]
+    state: ListState,
+    /// Since when; null of one that an earlier build imported.
+    since: Option<Time>,
+    /// When its file was put into the bucket.
+    uploaded_at: Time,
+    /// Whether its next step is overdue, so that nothing happens to it before somebody mends that.
+    stands_still: bool,
+    /// Its rows, once they were counted: before it is `held` or `done`, those that look like people.
+    rows: Option<u64>,
+    /// Rows that are left out, or would be; null before it is `held` or `done`.
+    left_out: Option<u64>,
+    /// Contacts that failed; null before it is `done`.
+    failed: Option<u64>,
+    /// The import that its contacts are put under; null before it is sent.
+    #[schema(inline)]
+    import_id: Option<ImportId>,
+}
+
+impl From<ListSummary> for ListedList {
+    fn from(list: ListSummary) -> ListedList {
+        let ListSummary { name, state, since, uploaded_at, stands_still, rows, left_out, failed, import } = list;
+        ListedList {
+            name,
+            state,
+            since: Time::maybe(since),
+            uploaded_at: Time(uploaded_at),
+            stands_still,
+            rows,
+            left_out,
+            failed,
+            import_id: import,
+        }
+    }
 }
 
 impl From<HandedIn> for HandedInList {

@@ -17,7 +17,7 @@ pub(crate) use import::{
     CancelImport, ImportList, ListedImport, RecentImports, ToldOfImport, UndoAsked, UndoImport, Withdrawn,
 };
 pub(crate) use key::{KeyDocument, KeyList, MadeKey, MakeKey};
-pub(crate) use list::{FileLink, HandInList, HandedInList, ListDocument};
+pub(crate) use list::{FileLink, HandInList, HandedInList, ListDocument, ListsOfLocation};
 pub(crate) use location::{
     CredentialsDocument, LocationList, PatchItem, PatchLocations, PatchedLocation, PatchedLocations, RemovedLocation,
     SettingsPatch,

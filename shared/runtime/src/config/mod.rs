@@ -38,6 +38,7 @@ use crate::secrets::NO_FILES;
 pub(crate) const INGEST_DEAD_LETTER_QUEUE_URL: &str = "INGEST_DEAD_LETTER_QUEUE_URL";
 pub(crate) const IMPORT_BUCKET: &str = "IMPORT_BUCKET";
 pub(crate) const IMPORT_QUEUE_URL: &str = "IMPORT_QUEUE_URL";
+const IMPORT_RETENTION_DAYS: &str = "IMPORT_RETENTION_DAYS";
 const ALLOW_INSECURE_URL: &str = "GHL_ALLOW_INSECURE_URL";
 const INSECURE: &str = "is http:// to another machine: the tokens would cross the network in the clear; use https://";
 
@@ -95,6 +96,8 @@ pub struct DropConfig {
     pub bucket: String,
     /// URL of the queue that S3 sends its events to, and imports their steps.
     pub queue_url: String,
+    /// For how long the bucket keeps files.
+    pub kept: Duration,
 }
 
 /// One thing that is wrong with the environment.
@@ -338,7 +341,9 @@ impl Config {
 
 fn drops(vars: &mut Variables) -> Option<DropConfig> {
     let (bucket, queue_url) = (vars.text(IMPORT_BUCKET), vars.url(IMPORT_QUEUE_URL));
-    Some(DropConfig { bucket: bucket?, queue_url: queue_url? })
+    let days: u64 = vars.number(IMPORT_RETENTION_DAYS, 30, 2..=3650);
+    let kept = Duration::from_secs(days * 86_400);
+    Some(DropConfig { bucket: bucket?, queue_url: queue_url?, kept })
 }
 
 fn engine(vars: &mut Variables) -> EngineConfig {

@@ -109,7 +109,7 @@ impl Op {
             "migration_config" => (Op::MigrationConfig, Op::MigrationConfig),
             "mirror" | "mirror_part" => (Op::MirrorLoad, Op::MirrorReplace),
             "pre_image" => (Op::PreImageLoad, Op::PreImageReplace),
-            "import" | "import_list" | "begun" => (Op::ImportLoad, Op::ImportReplace),
+            "import" | "import_list" | "begun" | "list" | "drop" => (Op::ImportLoad, Op::ImportReplace),
             "api_key" => (Op::KeyLoad, Op::KeyReplace),
             "audit" => (Op::AuditLoad, Op::AuditWrite),
             "notice" => (Op::NoticeLoad, Op::NoticeReplace),

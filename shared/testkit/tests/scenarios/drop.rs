@@ -22,7 +22,7 @@ pub(crate) struct Drops {
     pub(crate) world: Arc<World>,
     pub(crate) bucket: Arc<MemoryBucket>,
     steps: Arc<MemorySteps>,
-    importer: Importer,
+    pub(crate) importer: Importer,
 }
 
 impl Drops {
@@ -35,7 +35,7 @@ impl Drops {
     pub(crate) fn knowing_nothing(world: Arc<World>) -> Drops {
         let bucket = Arc::new(MemoryBucket::new(world.clock));
         let steps = Arc::new(MemorySteps::new(world.clock));
-        let items: Arc<dyn ItemStore> = world.items.clone();
+        let items: Arc<dyn ItemStore> = world.engine.ports().items.clone();
         let importer = Importer::new(world.engine.clone(), &items, bucket.clone(), steps.clone());
         Drops { world, bucket, steps, importer }
     }
@@ -80,7 +80,7 @@ impl Drops {
     }
 
     /// What S3 says, and the first step.
-    async fn two_messages(&self) {
+    pub(crate) async fn two_messages(&self) {
         for _ in 0..2 {
             let body = self.steps.next().await.unwrap();
             assert_eq!(self.importer.handle(&body, self.world.clock.now() + MINUTE).await.unwrap(), Handled::Done);

@@ -11,12 +11,12 @@ use crate::fixtures::{HOUR, each_await, exact, loc};
 const PEOPLE: &str = "Given Name,E-Mail,Fax\nAda,ada@example.com,1\nBob,bob@example.com,2\n,nobody at all,3\n";
 
 impl Drops {
-    fn lists(&self) -> Lists {
+    pub(crate) fn lists(&self) -> Lists {
         Lists::new(self.world.engine.clone(), self.bucket.clone(), self.bucket.clone())
     }
 
     /// Hands a file in, and puts it where the link says.
-    async fn hand_in(&self, file: &str, bytes: &str, undoable: bool) -> ListName {
+    pub(crate) async fn hand_in(&self, file: &str, bytes: &str, undoable: bool) -> ListName {
         let handed_in = self.lists().hand_in(&loc(), file, bytes.len() as u64, undoable).await.unwrap();
         let key = format!("in/loc/contacts/{}", handed_in.name.as_str());
         assert_eq!(handed_in.upload.url, format!("https://bucket.test/{key}?size={}&lasts=900", bytes.len()));
@@ -26,14 +26,14 @@ impl Drops {
     }
 
     /// Says how the list is read, as S3 then tells.
-    async fn map(&self, name: &ListName, mapping: &Value) -> Result<(), ListsError> {
+    pub(crate) async fn map(&self, name: &ListName, mapping: &Value) -> Result<(), ListsError> {
         let mapping: Map<String, Value> = mapping.as_object().unwrap().clone();
         self.lists().set_mapping(&loc(), name, &mapping).await?;
         self.say(&format!("in/loc/contacts/{}.mapping.json", name.as_str()));
         Ok(())
     }
 
-    async fn look(&self, name: &ListName) -> ListStatus {
+    pub(crate) async fn look(&self, name: &ListName) -> ListStatus {
         self.lists().look(&loc(), name).await.unwrap()
     }
 }
@@ -70,6 +70,8 @@ fn a_list_that_is_handed_in_is_looked_at_and_nothing_is_sent_before_somebody_say
 
         drops.map(&name, &json!({ "hold": false, "columns": { "Fax": "ignore" } })).await.unwrap();
         assert_eq!((drops.look(&name).await.state, drops.look(&name).await.report), (ListState::Reading, None));
+        let rejects = drops.lists().rows(&loc(), &name, RowsFile::Rejects).await;
+        assert!(matches!(rejects, Err(ListsError::NoSuchFile)), "they are of another mapping: {rejects:?}");
         drops.run().await;
         let done = drops.look(&name).await;
         assert_eq!((done.state, &told(&done)["records"]["synced"]), (ListState::Done, &2.into()));

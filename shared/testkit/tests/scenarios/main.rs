@@ -24,6 +24,7 @@ mod host;
 mod imports;
 mod in_between;
 mod keys;
+mod listed;
 mod listing;
 mod lists;
 mod locations;

@@ -1,0 +1,82 @@
+//! By what the lists of a location are found, the newest first.
+
+use ghl_sync_model::{ContentHash, EpochMs, Item, ItemKind, ListCursor, LocationId};
+use serde::{Deserialize, Serialize};
+
+use crate::Place;
+
+/// Digits of a time in a key, so that keys sort as times do.
+const TIME_DIGITS: usize = 16;
+/// Digits of the hash of a file's key: a key of the bucket may be longer than one of the index.
+const HASH_DIGITS: usize = 16;
+
+/// That a list was put into the bucket. How it stands is in its [`Checkpoint`](crate::Checkpoint): a mark of another time
+/// than that says is of a file that is not there any more, or was written by somebody who died.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    /// Whose list.
+    pub(crate) location: LocationId,
+    /// When the file was put there.
+    pub(crate) at: EpochMs,
+    /// The file's key.
+    pub(crate) file: String,
+    /// When the bucket may delete the file.
+    pub(crate) deleted_from: EpochMs,
+}
+
+impl Mark {
+    pub(crate) fn of(place: &Place, at: EpochMs, deleted_from: EpochMs) -> Mark {
+        Mark { location: place.location.clone(), at, file: place.key.clone(), deleted_from }
+    }
+
+    /// Its place among those of its location.
+    pub(crate) fn key(&self) -> (LocationId, ListCursor) {
+        let hash = ContentHash::of(self.file.as_bytes()).to_string();
+        (self.location.clone(), ListCursor { at: self.at, list: hash.chars().take(HASH_DIGITS).collect() })
+    }
+
+    /// What all keys of the location lie between.
+    pub(crate) fn range(location: &LocationId) -> (String, String) {
+        (format!("list#{location}#"), format!("list#{location}$"))
+    }
+}
+
+impl Item for Mark {
+    const KIND: ItemKind = ItemKind {
+        name: "list",
+        load: "lists.load",
+        replace: "lists.mark",
+        attribute: "list",
+        listed: Some("list"),
+        checked: false,
+        may_be_stale: false,
+    };
+    type Key = (LocationId, ListCursor);
+
+    fn item_key((location, ListCursor { at, list }): &(LocationId, ListCursor)) -> String {
+        format!("list#{location}#{:0TIME_DIGITS$}#{list}", at.0)
+    }
+
+    fn keep_until(&self) -> Option<EpochMs> {
+        Some(self.deleted_from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_of_a_location_sort_as_times_do_and_lie_between_its_bounds_whatever_the_file_is_called() {
+        let key = |at, name: &str| {
+            let place = Place::of(&format!("in/loc/contacts/{name}")).unwrap();
+            Mark::item_key(&Mark::of(&place, EpochMs(at), EpochMs::NEVER).key())
+        };
+        let long = "x".repeat(1000);
+        let keys = [key(0, "z.csv"), key(9, "a#b.csv"), key(1_795_000_000_000, &long), key(EpochMs::LAST_DATED.0, "a")];
+        assert!(keys.is_sorted());
+        let (from, before) = Mark::range(&"loc".parse().unwrap());
+        assert!(keys.iter().all(|key| from < *key && *key < before && key.len() < 100), "{keys:?}");
+        assert_ne!(key(9, "a.csv"), key(9, "b.csv"));
+    }
+}
