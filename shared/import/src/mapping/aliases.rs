@@ -79,7 +79,8 @@ fn without_suffix(key: &str) -> Option<Alias> {
 }
 
 fn without_prefix(key: &str) -> Option<Alias> {
-    let rest = PREFIXES.split(' ').filter_map(|prefix| key.strip_prefix(prefix));
+    // `Contact by` asks how, and `by` is a town of the North only where it stands alone.
+    let rest = PREFIXES.split(' ').filter_map(|prefix| key.strip_prefix(prefix)).filter(|rest| *rest != "by");
     rest.into_iter()
         .find_map(|rest| EXACT.get(rest).copied().or_else(|| without_suffix(rest)).or_else(|| numbered(rest)))
 }
@@ -378,6 +379,8 @@ mod tests {
             ("defaultaddresszip", Some(Alias::Field(Field::PostalCode))),
             ("businessfax", Some(Alias::NoPlace)),
             ("favouritecolour", None),
+            ("contactby", None),
+            ("by", Some(Alias::Field(Field::City))),
         ];
         for (key, alias) in cases {
             assert_eq!(of(key), alias, "{key}");

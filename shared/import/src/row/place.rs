@@ -205,18 +205,22 @@ impl Cells<'_> {
             && (code.len() == 4 && is_of(country::has_five_digits) || code.len() == 3 && is_of(country::has_zip_codes));
         let country = place.code.as_deref().filter(|_| is_short_zip);
         let Some(country) = country else { return Some(code.to_owned()) };
-        let is_proven = place.is_proven
-            || phone.is_some_and(|phone| phone::is_of_country(phone, country))
-            || email.is_some_and(|email| email::is_of_country(email, country));
         let whole = format!("{code:0>5}");
-        if !is_proven {
-            let message =
-                "may have lost its first 0, or be of another country: write it whole, or fill a column Country";
-            self.tell(index, Effect::Note, message);
-            // The neighbours of the others have codes of four digits.
-            return Some(if country::has_zip_codes(country) { whole } else { code.to_owned() });
+        let is_here = phone.map(|phone| phone::is_of_country(phone, country));
+        let is_of_domain = || email.is_some_and(|email| email::is_of_country(email, country));
+        if place.is_proven || is_here.unwrap_or_else(is_of_domain) {
+            return Some(whole);
         }
-        Some(whole)
+        // The neighbours of the others have codes of four digits.
+        if country::has_zip_codes(country) && is_here.is_none() {
+            let message = "got a 0 before it, as a ZIP code that a spreadsheet has shortened; if it is of another country, fill a \
+                           column Country";
+            self.tell(index, Effect::Note, message);
+            return Some(whole);
+        }
+        let message = "may have lost its first 0, or be of another country: write it whole, or fill a column Country";
+        self.tell(index, Effect::Note, message);
+        Some(code.to_owned())
     }
 }
 
