@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { SIZES, accessibilityFaults, screenshot, widthBeyondView } from "./browser.js";
+import { SCENARIOS, failuresOf } from "./scenarios.js";
 import { mock, page, show } from "./stage.js";
 
 const SYNCING = "ve9EPM428h8vShlRW1KT";
@@ -73,7 +74,15 @@ describe("a failed record", () => {
     assert.deepEqual(await accessibilityFaults(page), []);
     await press("Send");
     await says("contact#crm-1041 goes out again.", "#notice");
-    assert.deepEqual(sent("POST"), [[`/v1/locations/${SYNCING}/contacts`, [{ id: "crm-1041", priority: "normal", contact: { firstName: "Ada" } }]]]);
+    assert.deepEqual(sent("POST"), [[`/v1/locations/${SYNCING}/failures/mend`, { records: ["contact#crm-1041"], without: ["email"] }]]);
+  });
+
+  test("that stands as failed no more is not sent without a field, and that is said", async () => {
+    await show("failures", { location: SYNCING });
+    await press("Leave out a field of contact#crm-1041…");
+    mock.failures = mock.failures.filter(({ record }) => record !== "contact#crm-1041");
+    await press("Send");
+    await says("Not done. It does not stand as failed any more, or has no such field.", "#notice");
   });
 
   test("is not sent when nothing would be left of it", async () => {
@@ -81,8 +90,8 @@ describe("a failed record", () => {
     mock.failures = mock.failures.map((failure) => ({ ...failure, content: { email: "x" } }));
     await press("Leave out a field of contact#crm-1041…");
     await press("Send");
-    await says("Nothing would be left of the record", "#notice");
-    assert.deepEqual(sent("POST"), []);
+    await says("Not done. Nothing would be left of the record", "#notice");
+    assert.equal(mock.failures.length, 3);
   });
 
   test("whose content is not kept any more cannot be edited, and that is said", async () => {
@@ -107,6 +116,81 @@ describe("a failed record", () => {
     await show("failures", { location: SYNCING });
     await press("Settings of this location…");
     await page.getByRole("dialog").getByLabel("Calls a day").waitFor();
+  });
+});
+
+const WRONG = "The pipeline id is invalid";
+const TOO_LONG = "f1: is longer than GoHighLevel takes";
+
+// Contacts with a custom field that is refused, opportunities of a wrong pipeline, and one of another cause.
+const GROUPS = {
+  ...SCENARIOS.failures,
+  failures: (now) => [
+    ...failuresOf(now, [["crm-1", "REJECTED", 422, TOO_LONG], ["crm-2", "REJECTED", 422, TOO_LONG], ["crm-3", "REJECTED", 422, TOO_LONG], ["crm-9", "REJECTED", 422, "email must be an email"]])
+      .map((failure, n) => ({ ...failure, name: n === 0 ? "Ann <b>Lee</b>" : null, content: { email: "a@b.example", ...(n === 2 ? {} : { customFields: [{ id: "f1", value: "x" }, { key: "contact.size", value: "L" }] }) } })),
+    ...failuresOf(now, [["deal-1", "REJECTED", 422, WRONG], ["deal-2", "REJECTED", 422, WRONG]])
+      .map((failure) => ({ ...failure, record: failure.record.replace("contact", "opportunity"), kind: "opportunity", content: { contactRecord: "crm-1", pipelineId: "old", name: "Roof" } })),
+  ],
+};
+
+const forAll = (does, what, why) => page.getByRole("button", { name: `${does} ${what} that failed for: ${why}`, exact: true });
+
+describe("failed records of one cause", () => {
+  test("are sent without the field that the cause names, and what is left is told by its reason", async () => {
+    await show(GROUPS, { location: SYNCING });
+    await forAll("Send without a field…", "3 records", TOO_LONG).click();
+    await says("Among them Ann <b>Lee</b> (contact#crm-1), contact#crm-2 and 1 more.", "dialog");
+    const field = page.getByRole("dialog").getByLabel("Without");
+    assert.deepEqual(await field.locator("option").allTextContents(), ["email", "customFields.f1", "customFields.contact.size"]);
+    assert.equal(await field.inputValue(), "customFields.f1");
+    assert.deepEqual(await accessibilityFaults(page), []);
+    await screenshot(page, "cause-without-field");
+    await press("Send");
+    await says("2 records due again without customFields.f1. Left as before: 1 record without such a field.", "#notice");
+    const [[url, body]] = sent("POST");
+    assert.deepEqual([url, body.without, Object.keys(body)], [`/v1/locations/${SYNCING}/failures/mend`, ["customFields.f1"], ["cause", "without"]]);
+    await says("Failed records (4)", ".failures");
+  });
+
+  test("get another pipeline where theirs is wrong, with a stage or without", async () => {
+    await show(GROUPS, { location: SYNCING });
+    await forAll("Choose another pipeline…", "2 records", WRONG).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Choose another pipeline…" }).count(), 1, "only where a pipeline is what failed");
+    await forAll("Choose another pipeline…", "2 records", WRONG).click();
+    await says("Another pipeline for 2 opportunities", "dialog");
+    assert.deepEqual(await accessibilityFaults(page), []);
+    await press("Send");
+    assert.deepEqual(sent("POST"), [], "without a pipeline nothing is sent");
+    await page.getByRole("textbox", { name: "Pipeline" }).fill(" sales ");
+    await press("Send");
+    await says("2 records due again in the pipeline sales.", "#notice");
+    const [[url, { cause: _, ...body }]] = sent("POST");
+    assert.deepEqual([url, body], [`/v1/locations/${SYNCING}/failures/mend`, { kind: "opportunity", without: ["pipelineStageId"], set: { pipelineId: "sales" } }]);
+  });
+
+  test("are dismissed after a question that says how many and what it means, by keyboard alone", async () => {
+    await show(GROUPS, { location: SYNCING });
+    await forAll("Dismiss…", "3 records", TOO_LONG).focus();
+    await page.keyboard.press("Enter");
+    await says("Dismiss 3 records?", "dialog");
+    await says("In GoHighLevel nothing changes.", "dialog");
+    assert.deepEqual(await accessibilityFaults(page), []);
+    await page.keyboard.press("Escape");
+    assert.deepEqual(sent("POST"), []);
+    await forAll("Dismiss…", "3 records", TOO_LONG).click();
+    await press("Dismiss");
+    await says("3 records forgotten. Left as before: 1 record put again meanwhile.", "#notice");
+    assert.deepEqual(sent("POST").map(([url, { cursor }]) => [url, cursor]), [[`/v1/locations/${SYNCING}/failures/dismiss`, undefined], [`/v1/locations/${SYNCING}/failures/dismiss`, "1.next"]]);
+    await says("Failed records (3)", ".failures");
+  });
+
+  test("that somebody else has dealt with are left alone, and that is said", async () => {
+    await show(GROUPS, { location: SYNCING });
+    await forAll("Dismiss…", "2 records", WRONG).waitFor();
+    mock.failures = mock.failures.filter(({ kind }) => kind === "contact");
+    await forAll("Dismiss…", "2 records", WRONG).click();
+    await says("Not done. None of them stands as failed for this any more.", "#notice");
+    assert.deepEqual(sent("POST"), []);
   });
 });
 

@@ -97,6 +97,8 @@ function route(mock, scenario, started, { method, url, headers }, body) {
   if (rest.startsWith("imports")) return imports(mock, scenario, started, method, rest);
   if (method === "DELETE") return forget(mock, rest, searchParams);
   if (method === "GET") return record(mock, rest);
+  if (rest === "failures/mend") return mend(mock, JSON.parse(body));
+  if (rest === "failures/dismiss") return dismiss(mock, JSON.parse(body));
   if (rest === "replay") return replay(mock, scenario, JSON.parse(body));
   if (rest === "pause") mock.changes[decodeURIComponent(id)] = { state: "paused", pause: { reason: "operator", until: null, note: null, ...JSON.parse(body) }, forecast: null };
   if (rest === "resume") mock.changes[decodeURIComponent(id)] = { state: "syncing", pause: null };
@@ -193,7 +195,39 @@ function one(answer, id) {
 function failed(mock, query) {
   const from = Number(query.get("cursor") ?? 0);
   const next = from + PAGE_SIZE;
-  return { records: mock.failures.slice(from, next), cursor: next < mock.failures.length ? String(next) : null };
+  const all = query.has("cause") ? mock.failures.filter(chosenBy(mock, { cause: query.get("cause") })) : mock.failures;
+  return { records: all.slice(from, next), cursor: next < all.length ? String(next) : null };
+}
+
+// Which failures a request means.
+function chosenBy(mock, { all, code, records, cause, import: importId }) {
+  const messages = new Map(failureCauses(mock).causes.map(({ id, cause: message }) => [message, id]));
+  return (failure) => all || importId || (cause && messages.get(failure.last_error.message) === cause) || failure.last_error.code === code || records?.includes(failure.record);
+}
+
+// What can be mended is due again; why the rest is not, is counted.
+function mend(mock, { without = [], set = {}, ...which }) {
+  const names = ({ content = {} }) => [...Object.keys(content), ...(content.customFields ?? []).map(({ id, key }) => `customFields.${id ?? key}`)];
+  const meant = mock.failures.filter(chosenBy(mock, which));
+  const why = { other: mock.failures.length - meant.length, changed: 0, to_delete: 0, to_undo: 0, content_dropped: 0, no_such_field: 0, unchanged: 0, nothing_left: 0, not_valid: 0, unreadable: 0 };
+  const mended = meant.filter((failure) => {
+    const has = without.some((field) => names(failure).includes(field));
+    const left = Object.keys(failure.content ?? {}).some((field) => !without.includes(field));
+    if (!has && Object.keys(set).length === 0) why.no_such_field += 1;
+    else if (!left) why.nothing_left += 1;
+    else return true;
+    return false;
+  });
+  mock.failures = mock.failures.filter((failure) => !mended.includes(failure));
+  return { answer: { mended: mended.length, skipped: meant.length - mended.length, why, not_written: 0, looked_at: meant.length, cursor: null } };
+}
+
+// In two steps, as a great many are.
+function dismiss(mock, { cursor, ...which }) {
+  const meant = mock.failures.filter(chosenBy(mock, which));
+  const now = cursor ? meant : meant.slice(0, 1);
+  mock.failures = mock.failures.filter((failure) => !now.includes(failure));
+  return { answer: { dismissed: now.length, skipped: 0, why: { other: 0, changed: cursor ? 1 : 0 }, not_written: 0, looked_at: now.length, cursor: cursor ? null : "1.next" } };
 }
 
 function failureCauses(mock) {
@@ -239,10 +273,10 @@ function record(mock, path) {
   return { answer: mock.failures.find((failure) => failure.record === name) ?? story(Date.now(), name) };
 }
 
-function replay(mock, scenario, { all, code, records, cause, import: importId }) {
+function replay(mock, scenario, which) {
   if (scenario.replay) return { status: scenario.replay.status, answer: scenario.replay.problem };
-  const messages = new Map(failureCauses(mock).causes.map(({ id, cause: message }) => [message, id]));
-  const chosen = (failure) => all || importId || (cause && messages.get(failure.last_error.message) === cause) || failure.last_error.code === code || records?.includes(failure.record);
+  const chosen = chosenBy(mock, which);
+  const { records } = which;
   const replayed = mock.failures.filter(chosen).length;
   mock.failures = mock.failures.filter((failure) => !chosen(failure));
   return { answer: { replayed, skipped: (records ?? []).length - (records ? replayed : 0), not_written: 0, cursor: null } };

@@ -430,8 +430,8 @@ async fn a_cursor_that_was_cut_altered_made_up_or_given_elsewhere_is_refused_by_
         }
     }
     assert_eq!(
-        routes, 9,
-        "the overview, the lists of locations, records and lists, the replay, the cancel and the undo of an import, erasing, the audit trail"
+        routes, 11,
+        "the overview, the lists of locations, records and lists, a replay, a mend and a dismissal, the cancel and the undo of an import, erasing, the audit trail"
     );
     assert_eq!(scene.deployment.stored().await, before);
     let rest = scene.caller.get(&format!("/v1/locations/{LOCATION}/records?limit=2&cursor={own}")).await.json();

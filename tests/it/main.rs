@@ -33,6 +33,7 @@ mod drops;
 mod events;
 mod every_write;
 mod facts;
+mod failures;
 mod faults;
 mod flow;
 mod function_runs;

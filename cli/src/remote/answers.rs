@@ -205,11 +205,16 @@ pub(super) struct Forecast {
     pub(super) empty_at: String,
 }
 
-/// What a replay did.
+/// What a replay did, or a mend.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Replayed {
+    /// Records that are due again.
+    #[serde(alias = "mended")]
     pub(super) replayed: u64,
     pub(super) skipped: u64,
+    /// Of a mend: why, by the reason.
+    #[serde(default)]
+    pub(super) why: BTreeMap<String, u64>,
     pub(super) not_written: u64,
     /// Where to go on; null when all was seen.
     pub(super) cursor: Option<String>,

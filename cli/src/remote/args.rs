@@ -80,6 +80,9 @@ pub(crate) struct ReplayArgs {
     /// Those that failed then or later: a time as RFC 3339 writes it, or a span before now, like 2h.
     #[arg(long, value_name = "TIME", conflicts_with = "records", value_parser = since)]
     pub(crate) since: Option<EpochMs>,
+    /// Take this field out of them, and send the rest: by name, or customFields. and the id or key of one. Repeatable.
+    #[arg(long, value_name = "FIELD", conflicts_with = "all")]
+    pub(crate) without: Vec<String>,
     /// These, as KIND#ID.
     #[arg(value_name = "RECORD")]
     pub(crate) records: Vec<RecordKey>,

@@ -1,4 +1,4 @@
-//! Another chance for what failed, step by step until all that was asked for is seen.
+//! Another chance for what failed, whole or without a field, step by step until all that was asked for is seen.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,8 @@ use crate::{Failure, signals};
 /// `ghl-sync replay`: until all that was asked for is done, or somebody interrupts it between two steps.
 pub(crate) async fn replay(args: ReplayArgs) -> Result<ExitCode, Failure> {
     let remote = args.stack.remote()?;
-    let path = format!("/v1/locations/{}/replay", args.location);
+    let does = if args.without.is_empty() { "replay" } else { "failures/mend" };
+    let path = format!("/v1/locations/{}/{does}", args.location);
     let interrupted = Shutdown::default();
     signals::end(&interrupted, None)?;
     let mut asked = asked(&args);
@@ -26,18 +27,25 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<ExitCode, Failure> {
         sum.replayed += read.replayed;
         sum.skipped += read.skipped;
         sum.not_written += read.not_written;
+        read.why.into_iter().for_each(|(why, count)| *sum.why.entry(why).or_default() += count);
         sum.cursor = read.cursor;
         let Some(cursor) = sum.cursor.as_ref().filter(|_| !interrupted.is_asked()) else { break };
         eprintln!("{} looked at, {} due again so far", sum.looked_at(), sum.replayed);
         asked["cursor"] = json!(cursor);
     }
     let looked_at = sum.looked_at();
-    let Replayed { replayed, skipped, not_written, cursor } = sum;
+    let Replayed { replayed, skipped, why, not_written, cursor } = sum;
     let is_done = cursor.is_none();
-    let answer = json!({ "replayed": replayed, "skipped": skipped, "not_written": not_written, "looked_at": looked_at,
+    let mut answer = json!({ "replayed": replayed, "skipped": skipped, "not_written": not_written, "looked_at": looked_at,
         "complete": is_done });
+    if !args.without.is_empty() {
+        answer["why"] = json!(why);
+    }
     args.stack.tell(&answer, || {
         let mut told = format!("{replayed} are due again, {skipped} were left as they are\n");
+        for (why, count) in why.iter().filter(|(_, count)| **count > 0) {
+            line(&mut told, format_args!("{count:>6} × {why}"));
+        }
         if not_written > 0 {
             line(&mut told, format_args!("{not_written} could not be written: replay again"));
         }
@@ -50,6 +58,14 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<ExitCode, Failure> {
 }
 
 fn asked(args: &ReplayArgs) -> Value {
+    let mut asked = which(args);
+    if !args.without.is_empty() {
+        asked["without"] = json!(args.without);
+    }
+    asked
+}
+
+fn which(args: &ReplayArgs) -> Value {
     let ReplayArgs { all, cause, code, import, kind, since, records, .. } = args;
     if *all {
         return json!({ "all": true });

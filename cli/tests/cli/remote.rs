@@ -227,8 +227,11 @@ fn a_list_is_an_import_of_the_stack_that_is_listed_cancelled_and_replayed_from_a
     let failures = of(&["failures"]);
     let cause = failures.trim_end().rsplit(' ').next().unwrap();
     assert!(of(&["replay", "--cause", cause, "--kind", "opportunity", "--since", "1h"]).starts_with("0 are due again"));
+    let left = of(&["replay", "--cause", cause, "--without", "customFields.none"]);
+    assert_eq!(left, "0 are due again, 3 were left as they are\n     3 × no_such_field\n");
     for wrong in [
         &["--cause", "nothing"][..],
+        &["--all", "--without", "city"],
         &["--since", "soon"],
         &["--all", "--kind", "contact"],
         &["--cause", cause, "contact#1"],

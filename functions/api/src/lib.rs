@@ -35,8 +35,8 @@ pub use crate::wire::{SettingsFault, read_settings};
 
 use crate::problem::{Problem, ProblemKind};
 use crate::routes::{
-    audit, erase, imports, keys, listing, lists, location_list, locations, migration, mirrors, outcomes, page, put,
-    records, session, state,
+    audit, erase, failures, imports, keys, listing, lists, location_list, locations, migration, mirrors, outcomes,
+    page, put, records, session, state,
 };
 use crate::service::Api;
 
@@ -107,7 +107,9 @@ fn guarded() -> OpenApiRouter<Api> {
         .routes(routes!(mirrors::commit))
         .routes(routes!(records::lookup))
         .routes(routes!(outcomes::list))
-        .routes(routes!(records::replay))
+        .routes(routes!(failures::replay))
+        .routes(routes!(failures::mend))
+        .routes(routes!(failures::dismiss))
         .routes(routes!(imports::recent))
         .routes(routes!(imports::list))
         .routes(routes!(imports::status, imports::tell))

@@ -58,7 +58,8 @@ impl ItemStore for DynamoItems {
             return self.table.delete(kind.replace, key_of(key)).await.map(|_| true);
         };
         let values = HashMap::from([(":rev".to_owned(), number(rev))]);
-        Ok(self.table.delete_if(kind.replace, key_of(key), "#rev = :rev", values).await? == Deleted::Done)
+        let deleted = self.table.delete_if(kind.replace, key_of(key), "#rev = :rev", values).await?;
+        Ok(matches!(deleted, Deleted::Done(_)))
     }
 
     async fn replace(

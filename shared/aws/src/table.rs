@@ -41,8 +41,8 @@ pub(crate) enum Updated {
 /// What became of a deletion.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Deleted {
-    /// It is gone.
-    Done,
+    /// It is gone; as it was before, if this request deleted it.
+    Done(Option<Item>),
     /// Its condition did not hold; it stands so.
     Refused(Item),
 }
@@ -352,13 +352,14 @@ impl Table {
             .condition_expression(condition)
             .set_expression_attribute_names(Some(names_in(condition)))
             .set_expression_attribute_values(Some(values))
+            .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match request.send().await {
-            Ok(_) => Ok(Deleted::Done),
+            Ok(output) => Ok(Deleted::Done(output.attributes.filter(|attributes| !attributes.is_empty()))),
             Err(error) => match error.as_service_error() {
                 Some(DeleteItemError::ConditionalCheckFailedException(refusal)) => {
                     let standing = refusal.item().filter(|item| !item.is_empty());
-                    Ok(standing.map_or(Deleted::Done, |item| Deleted::Refused(item.clone())))
+                    Ok(standing.map_or(Deleted::Done(None), |item| Deleted::Refused(item.clone())))
                 }
                 _ => Err(PortError::new(action, error)),
             },

@@ -217,21 +217,34 @@ impl Operator {
         let ports = self.ports();
         let was_known = self.forget_what_was_told(location, key, ghl_id).await?;
         let waiting: Vec<RecordKey> = ports.outbox.forget(location, key).await?.into_iter().flatten().collect();
-        if waiting.is_empty() {
-            return Ok(was_known);
+        if self.wake_those(location, &waiting, key).await? {
+            self.engine.start(scope).await?;
         }
-        let now = ports.clock.now();
-        for loaded in ports.outbox.load(location, &waiting).await? {
-            if let Loaded::Record(waiting) = loaded {
-                ports.outbox.wake(&waiting, key, now).await?;
-            }
-        }
-        self.engine.start(scope).await?;
         Ok(was_known)
     }
 }
 
 impl Operator {
+    /// Makes due those that wait for the record of `key`, which is about to go or is gone. Returns whether there were any.
+    pub(super) async fn wake_those(
+        &self,
+        location: &LocationId,
+        waiting: &[RecordKey],
+        key: &RecordKey,
+    ) -> Result<bool, PortError> {
+        if waiting.is_empty() {
+            return Ok(false);
+        }
+        let ports = self.ports();
+        let now = ports.clock.now();
+        for loaded in ports.outbox.load(location, waiting).await? {
+            if let Loaded::Record(waiting) = loaded {
+                ports.outbox.wake(&waiting, key, now).await?;
+            }
+        }
+        Ok(true)
+    }
+
     /// Forgets what GHL told of a record. Returns whether it had told anything.
     pub(super) async fn forget_what_was_told(
         &self,

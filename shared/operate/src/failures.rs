@@ -80,6 +80,12 @@ impl CauseId {
         CauseId { code, group: Some(sum.chars().take(SUM_CHARS).collect()) }
     }
 
+    /// The code that it has, or shares with others.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
     /// Whether `error` has this cause.
     #[must_use]
     pub fn is_of(&self, error: &LastError) -> bool {

@@ -3,8 +3,10 @@
 //! All of it is done twice without harm. What touches a gate goes through the engine's one door to it.
 
 mod audit;
+mod chosen;
 mod connections;
 mod counters;
+mod dismiss;
 mod erase;
 mod everybody;
 mod failures;
@@ -16,6 +18,7 @@ mod keys;
 mod location_list;
 mod location_removal;
 mod locations;
+mod mend;
 mod mirror;
 mod operate;
 mod outcomes;
@@ -31,7 +34,9 @@ mod sessions;
 mod write_each;
 
 pub use audit::{AuditPage, MAX_AUDIT_PAGE};
+pub use chosen::{Chosen, ChosenCursor, ChosenError, FailedFilter, MAX_CHOSEN};
 pub use counters::{CountersView, Reconciling, Waits};
+pub use dismiss::DismissReport;
 pub use erase::{DeletionError, Erased, ErasedContact, Person};
 pub use failures::{CauseId, FailureCause, Failures, InvalidCause, cause_of};
 pub use health::HealthReport;
@@ -43,6 +48,7 @@ pub use keys::{KeyError, NewKey};
 pub use location_list::{CredentialsEnd, ListedLocation, ListedLocations, LocationFilter};
 pub use location_removal::Removal;
 pub use locations::{ChangeSettings, ChangedSettings, LocationView, PutSettingsError, SettingsChange};
+pub use mend::{Change, LeftAlone, MAX_FIELDS, MendReport, Why};
 pub use mirror::{Commit, Committed, MAX_PART, MAX_PARTS, MirrorError};
 pub use operate::OperateError;
 pub use outcomes::RecordOutcome;
@@ -56,7 +62,7 @@ pub use record_status::{
 };
 pub use records::{RecordFilter, RecordPage};
 pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};
-pub use replay::{FailedFilter, FailedRecords, MAX_REPLAY, ReplayCursor, ReplayError, ReplayReport, Replayed};
+pub use replay::{FailedRecords, ReplayReport};
 pub use search::SearchText;
 
 use ghl_sync_engine::usecase::{Engine, Ports};

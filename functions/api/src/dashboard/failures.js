@@ -1,4 +1,4 @@
-// What failed: how the page looks for it, how it is replayed, and how single records are mended.
+// What failed: how the page looks for it, how it is replayed, mended and dismissed, by cause and one by one.
 
 const FAILURES_AT_ONCE = 50;
 const NO_FAILURES = { records: [], causes: [], capped: false, cursor: null, known: 0, loading: false, problem: null, outdated: false };
@@ -42,16 +42,128 @@ async function replay(body, what) {
   if (id === page.open) loadFailures();
 }
 
-// A great many take several requests; each says where it ended.
-async function replayAll(id, body) {
-  const sum = { replayed: 0, skipped: 0, not_written: 0 };
+const replayAll = (id, body) => throughAll(id, "replay", body);
+
+// A great many take several requests; each says where it ended. Numbers add up, those by reason too.
+async function throughAll(id, path, body) {
+  const sum = { why: {} };
   let cursor = null;
   do {
-    const answer = await ask(at(id, "replay"), cursor === null ? body : { ...body, cursor });
-    for (const name of Object.keys(sum)) sum[name] += answer[name] ?? 0;
+    const answer = await ask(at(id, path), cursor === null ? body : { ...body, cursor });
+    addUp(sum, answer);
+    addUp(sum.why, answer.why ?? {});
     cursor = answer.cursor ?? null;
   } while (cursor !== null);
   return sum;
+}
+
+function addUp(sum, answer) {
+  for (const [name, value] of Object.entries(answer)) if (typeof value === "number") sum[name] = (sum[name] ?? 0) + value;
+}
+
+// Why records of a group were left, as the rest of a sentence.
+const LEFT = {
+  changed: "put again meanwhile", to_delete: "to be deleted in GoHighLevel", to_undo: "to be undone with their import", content_dropped: "without content that is kept",
+  no_such_field: "without such a field", unchanged: "that say so already", nothing_left: "of which nothing would be left", not_valid: "that would not be valid so", unreadable: "that cannot be read",
+};
+
+// What was done to a group: how many, what was left and why, and what could not be written.
+function groupDone(done, what, { why, not_written: notWritten }) {
+  const left = Object.entries(LEFT).filter(([name]) => why[name] > 0).map(([name, words]) => `${plural(why[name], "record")} ${words}`);
+  const none = done === 0 && left.length === 0 && !notWritten ? " None of them stands as failed for this any more." : "";
+  const kept = left.length > 0 ? ` Left as before: ${left.join(", ")}.` : "";
+  const lost = notWritten > 0 ? ` ${plural(notWritten, "record")} could not be written: do it again.` : "";
+  return `${plural(done, "record")} ${what}.${none}${kept}${lost}`;
+}
+
+// Those of a cause that are looked at before anything is done to all of them.
+const LOOKED_AT = 50;
+
+async function groupOf(cause) {
+  const query = new URLSearchParams({ state: "failed", cause, limit: LOOKED_AT });
+  try {
+    const { records } = await ask(at(page.open, `records?${query}`));
+    if (records.length > 0) return records;
+    notice("Not done. None of them stands as failed for this any more.", "bad");
+    loadFailures();
+  } catch (error) {
+    notice(`Not done. ${error.message}`, "bad");
+  }
+  return null;
+}
+
+const causeOf = (id) => page.failures.causes.find((cause) => cause.id === id);
+
+// Who is meant, before it is done.
+function whoFailed(cause, records) {
+  const named = records.slice(0, 5).map(({ record, name }) => (name ? `${name} (${record})` : record));
+  const more = cause.count > named.length ? ` and ${count(cause.count - named.length)} more` : "";
+  return [h("p", { class: "hint" }, "They failed: ", h("bdi", null, cause.cause)), h("p", { class: "hint" }, "Among them ", h("bdi", null, named.join(", ")), more, ".")];
+}
+
+// The fields of some of the records, custom ones each by itself.
+function fieldsOf(records) {
+  const names = records.flatMap(({ content }) => Object.entries(content ?? {}).flatMap(([name, value]) => (name === "customFields" ? value.map(({ id, key }) => `customFields.${id ?? key}`) : [name])));
+  const needed = new Set(["pipelineId", "contactRecord", "contactId"]);
+  return [...new Set(names)].filter((name) => !needed.has(name));
+}
+
+function fieldSelect(fields, suspect) {
+  return h("label", null, "Without ", h("select", { name: "field" }, fields.map((field) => h("option", { key: field, value: field, selected: field === suspect }, field))));
+}
+
+// What was refused for one field of many records is sent without it.
+async function leaveOutOfAll(causeId) {
+  const [cause, records] = [causeOf(causeId), await groupOf(causeId)];
+  if (!cause || !records) return;
+  const fields = fieldsOf(records);
+  if (fields.length === 0) return notice("Not done. Their content is not kept any more: dismiss them, or put them again.", "bad");
+  const form = await confirmed({
+    heading: `Send ${plural(cause.count, "record")} without a field`,
+    text: `${page.open}: the field is taken out of each of them, and the rest goes out. In GoHighLevel it stays as it is.`,
+    verb: "Send",
+    fields: [whoFailed(cause, records), fieldSelect(fields, suspectOf(records[0], fields))],
+  });
+  if (form) await mendAll({ cause: causeId, without: [form.field] }, `due again without ${form.field}`);
+}
+
+// Opportunities of a pipeline or a stage that GoHighLevel does not know.
+async function choosePipeline(causeId) {
+  const [cause, records] = [causeOf(causeId), await groupOf(causeId)];
+  if (!cause || !records) return;
+  const form = await confirmed({
+    heading: `Another pipeline for ${plural(cause.count, "opportunity", "opportunities")}`,
+    text: `${page.open}: each of them gets this pipeline and this stage, and goes out. Both are ids of GoHighLevel, as it shows them in the address of a pipeline.`,
+    verb: "Send",
+    fields: [whoFailed(cause, records),
+      h("label", null, "Pipeline ", h("input", { name: "pipeline", required: true, maxlength: 100, autocomplete: "off", spellcheck: false })),
+      h("label", null, "Stage ", h("input", { name: "stage", maxlength: 100, autocomplete: "off", spellcheck: false }), h("span", { class: "hint" }, " Left empty, none is sent."))],
+  });
+  if (!form) return;
+  const [pipelineId, pipelineStageId] = [form.pipeline.trim(), form.stage.trim()];
+  const change = pipelineStageId === "" ? { without: ["pipelineStageId"], set: { pipelineId } } : { set: { pipelineId, pipelineStageId } };
+  await mendAll({ cause: causeId, kind: "opportunity", ...change }, `due again in the pipeline ${pipelineId}`);
+}
+
+async function mendAll(body, what) {
+  const id = page.open;
+  await change(() => throughAll(id, "failures/mend", body), (sum) => groupDone(sum.mended, what, sum));
+  if (id === page.open) loadFailures();
+}
+
+async function dismissAll(causeId) {
+  const [cause, records] = [causeOf(causeId), await groupOf(causeId)];
+  if (!cause || !records) return;
+  const id = page.open;
+  const agreed = await confirmed({
+    heading: `Dismiss ${plural(cause.count, "record")}?`,
+    text: `${id}: they are forgotten here, with their content and what became of them, and are not sent. In GoHighLevel nothing changes. Put again, each is a new record.`,
+    verb: "Dismiss",
+    fields: [whoFailed(cause, records)],
+  });
+  if (!agreed) return;
+  await change(() => throughAll(id, "failures/dismiss", { cause: causeId }), (sum) => groupDone(sum.dismissed, "forgotten", sum));
+  if (id === page.open) loadFailures();
 }
 
 function replayed({ replayed, skipped, not_written: notWritten }) {
@@ -92,26 +204,32 @@ async function editRecord(name) {
 async function leaveOut(name) {
   const record = await recordToMend(name);
   if (!record) return;
-  const fields = Object.keys(record.content);
-  const suspect = suspectOf(record, fields);
+  const fields = fieldsOf([record]);
   const form = await confirmed({
     heading: "Send without a field",
     text: `${name}: the field is taken out of the record, and the rest goes out. In GoHighLevel it stays as it is.`,
     verb: "Send",
-    fields: [whyFailed(record), h("label", null, "Without ", h("select", { name: "field" }, fields.map((field) => h("option", { key: field, value: field, selected: field === suspect }, field))))],
+    fields: [whyFailed(record), fieldSelect(fields, suspectOf(record, fields))],
   });
   if (!form) return;
-  const { [form.field]: _, ...content } = record.content;
-  if (Object.keys(content).length === 0) return notice("Not done. Nothing would be left of the record: forget it instead.", "bad");
-  await sendAgain(name, record, content);
+  const id = page.open;
+  const goesOut = (sum) => {
+    if (sum.mended === 1) return `${name} goes out again.`;
+    if (sum.why.nothing_left > 0) throw new Error("Nothing would be left of the record: forget it instead.");
+    throw new Error("It does not stand as failed any more, or has no such field.");
+  };
+  await change(async () => goesOut(await throughAll(id, "failures/mend", { records: [name], without: [form.field] })), (said) => said);
+  if (id !== page.open) return;
+  if (page.story?.name === name) await lookUp(name);
+  await loadFailures();
 }
 
 const whyFailed = ({ last_error: error }) => (error ? h("p", { class: "hint" }, "It failed: ", h("bdi", null, error.message ?? error.code)) : null);
 
-// The field that the error names.
+// The field that the error names; a custom one by its id or key.
 function suspectOf({ last_error: error }, fields) {
   const said = new Set((error?.message ?? "").toLowerCase().match(/[a-z0-9_]+/g));
-  return fields.find((field) => said.has(field.toLowerCase())) ?? fields[0];
+  return fields.find((field) => said.has(field.toLowerCase().split(".").pop())) ?? fields[0];
 }
 
 async function sendAgain(name, record, content) {

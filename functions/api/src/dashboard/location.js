@@ -126,8 +126,16 @@ function causeTable({ causes, capped }, busy) {
         h("bdi", { class: "message" }, cause.cause), remedy(cause.code) ? h("span", { class: "called" }, remedy(cause.code)) : null),
       h("td", null, plural(cause.count, "record")),
       h("td", null, "such as ", button("story", h("bdi", null, cause.example), false, { class: "link", "data-record": cause.example })),
-      h("td", { class: "does" }, button("edit-record", "Edit the example…", busy, { "data-record": cause.example, "aria-label": `Edit the example… ${cause.example}` }), " ", button("replay-cause", "Replay these…", busy, { "data-cause": cause.id, "aria-label": `Replay these… ${plural(cause.count, "record")} that failed for: ${cause.cause}` }))))));
+      h("td", { class: "does" }, button("edit-record", "Edit the example…", busy, { "data-record": cause.example, "aria-label": `Edit the example… ${cause.example}` }), " ",
+        forAllOf(cause, "replay-cause", "Replay these…", busy), " ",
+        forAllOf(cause, "leave-out-cause", "Send without a field…", busy), " ",
+        isOfPipeline(cause) ? [forAllOf(cause, "choose-pipeline", "Choose another pipeline…", busy), " "] : null,
+        forAllOf(cause, "dismiss-cause", "Dismiss…", busy))))));
 }
+
+const forAllOf = (cause, does, label, busy) => button(does, label, busy, { "data-cause": cause.id, "aria-label": `${label} ${plural(cause.count, "record")} that failed for: ${cause.cause}` });
+
+const isOfPipeline = ({ example, cause }) => example.startsWith("opportunity#") && /pipeline|stage/i.test(cause);
 
 const errorOf = (record) => record.last_error ?? {};
 

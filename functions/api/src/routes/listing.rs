@@ -6,7 +6,9 @@ use ghl_sync_model::{
     FailedCursor, ImportCursor, ImportId, ImportStanding, InvalidCursor, Kind, LocationId, RecordCursor, RecordId,
     RecordKey,
 };
-use ghl_sync_operate::{FailedRecords, Failures, RecordFilter, RecordPage, RecordState, RecordStatus, SearchText};
+use ghl_sync_operate::{
+    CauseId, FailedRecords, Failures, RecordFilter, RecordPage, RecordState, RecordStatus, SearchText,
+};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -33,6 +35,10 @@ pub(crate) struct Listing {
     /// Those of this import alone, the pending first.
     #[param(inline, nullable = false, example = "contacts-csv-5f1c09e2")]
     import: Option<ImportId>,
+    /// With `state=failed`: those whose last error has this cause, by the `id` of one as `failures` lists them, or by a
+    /// code. Records that cannot be read are not among them.
+    #[param(value_type = Option<String>, nullable = false, pattern = "^[A-Z_]{1,40}([.][0-9a-f]{12})?$", example = "REJECTED.0f4c1a90be27")]
+    cause: Option<CauseId>,
     /// What they are.
     #[param(inline, nullable = false)]
     kind: Option<Kind>,
@@ -123,7 +129,12 @@ pub(crate) async fn list(
     location: KnownLocation,
     InQuery(listing): InQuery<Listing>,
 ) -> Result<Json<RecordList>, Problem> {
-    let Listing { state, import, kind, q, id, cursor, limit } = listing;
+    let Listing { state, import, cause, kind, q, id, cursor, limit } = listing;
+    if cause.is_some()
+        && (!matches!(state, Some(ListedState::Failed)) || import.is_some() || kind.is_some() || q.is_some())
+    {
+        return Err(Problem::invalid("cause", "goes with `state=failed`, and with none of import, kind, q and id"));
+    }
     if let Some(id) = id {
         if state.is_some() || import.is_some() || cursor.is_some() || limit.is_some() || q.is_some() {
             return Err(Problem::invalid(
@@ -148,7 +159,9 @@ pub(crate) async fn list(
     }
     let state = state.and_then(ListedState::exactly);
     match q {
-        None if state == Some(RecordState::Failed) && kind.is_none() => failed(&api, &location, cursor, limit).await,
+        None if state == Some(RecordState::Failed) && kind.is_none() => {
+            failed(&api, &location, cause.as_ref(), cursor, limit).await
+        }
         None => filtered(&api, &location, &RecordFilter { state, kind, text: None }, cursor, limit).await,
         Some(q) => {
             let text = SearchText::new(&q).filter(|_| q.chars().count() <= LONGEST_TEXT);
@@ -219,11 +232,15 @@ fn place_in(
 async fn failed(
     api: &Api,
     location: &KnownLocation,
+    cause: Option<&CauseId>,
     cursor: Option<String>,
     limit: u32,
 ) -> Result<Json<RecordList>, Problem> {
     let after = cursor.map(|cursor| FailedCursor::from_text(&cursor, &location.id)).transpose().map_err(no_cursor)?;
-    let FailedRecords { records, next } = api.operator().failed_records(&location.id, after.as_ref(), limit).await?;
+    let FailedRecords { records, next } = match cause {
+        Some(cause) => api.operator().failed_for(&location.id, cause, after, limit as usize).await?,
+        None => api.operator().failed_records(&location.id, after.as_ref(), limit).await?,
+    };
     Ok(Json(RecordList { records, cursor: next.map(|next| next.to_text(&location.id)) }))
 }
 

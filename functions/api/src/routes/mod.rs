@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod erase;
+pub(crate) mod failures;
 pub(crate) mod imports;
 pub(crate) mod keys;
 pub(crate) mod listing;

@@ -1,6 +1,7 @@
 //! What is written and read over HTTP. Fields may be added, never renamed.
 
 mod audit;
+mod failure;
 mod health;
 mod import;
 mod key;
@@ -12,6 +13,7 @@ mod record;
 mod settings;
 
 pub(crate) use audit::AuditTrail;
+pub(crate) use failure::{Dismiss, Dismissed, Mend, Mended, Replay, Replayed, Which};
 pub(crate) use health::Health;
 pub(crate) use import::{
     CancelImport, ImportList, ListedImport, RecentImports, ToldOfImport, UndoAsked, UndoImport, Withdrawn,
@@ -28,8 +30,7 @@ pub(crate) use migration::{
 };
 pub(crate) use mirror::{CommitMirror, MirrorCommitted, MirrorState};
 pub(crate) use record::{
-    Erase, Erased, ErasedContact, Lookup, Outcomes, Put, PutItem, PutResult, RecordList, Replay, Replayed, Shared,
-    ToldOutcomes,
+    Erase, Erased, ErasedContact, Lookup, Outcomes, Put, PutItem, PutResult, RecordList, Shared, ToldOutcomes,
 };
 pub(crate) use settings::{ListMapping, LocationDocument, Overrides, Pause};
 pub use settings::{SettingsFault, read_settings};

@@ -1,10 +1,9 @@
-//! Records: what became of a put, a record's story, failures and their replay.
+//! Records: what became of a put, a record's story, and who is erased.
 
 use ghl_sync_engine::policy::SharedIdentity;
-use ghl_sync_model::{ErrorCode, GhlId, ImportId, Kind, RecordKey};
+use ghl_sync_model::{GhlId, RecordKey};
 use ghl_sync_notify::OutcomeEvent;
-use ghl_sync_operate::items::AsOf;
-use ghl_sync_operate::{CauseId, RecordOutcome, RecordStatus};
+use ghl_sync_operate::{RecordOutcome, RecordStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -120,50 +119,6 @@ pub(crate) struct ToldOutcomes {
     pub(crate) cursor: String,
     /// There are more already: ask at once. Else wait a few seconds.
     pub(crate) has_more: bool,
-}
-
-/// Which failed records shall have another chance: `all`, or `records`, or those that are all of `cause`, `code`, `import`,
-/// `kind` and `since`, so far as they are given.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({ "cause": "REJECTED", "since": "2026-11-22T02:30:00Z" }))]
-pub(crate) struct Replay {
-    /// All that stand as failed.
-    #[serde(default)]
-    pub(crate) all: bool,
-    /// Those whose last error has this cause: the `id` of one, as `failures` lists them, or a code.
-    #[schema(value_type = Option<String>, pattern = "^[A-Z_]{1,40}([.][0-9a-f]{12})?$", example = "REJECTED.0f4c1a90be27")]
-    pub(crate) cause: Option<CauseId>,
-    /// Those whose last error has this code.
-    pub(crate) code: Option<ErrorCode>,
-    /// Those that belong to this import.
-    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_-]{1,64}$", example = "contacts-csv-5f1c09e2")]
-    pub(crate) import: Option<ImportId>,
-    /// Those of this kind.
-    pub(crate) kind: Option<Kind>,
-    /// Those that failed at this time or later.
-    #[schema(value_type = Option<AsOf>)]
-    pub(crate) since: Option<AsOf>,
-    /// These.
-    #[schema(value_type = Option<Vec<String>>, max_items = 500, example = json!(["contact#crm-42"]))]
-    pub(crate) records: Option<Vec<RecordKey>>,
-    /// Where an earlier replay of the same ended; not with `records`.
-    pub(crate) cursor: Option<String>,
-}
-
-/// What a replay did.
-#[derive(Debug, Default, Serialize, ToSchema)]
-pub(crate) struct Replayed {
-    /// Records that are due again.
-    pub(crate) replayed: u64,
-    /// Records that were left as they are: not failed, unknown, not what was asked for, or unreadable.
-    pub(crate) skipped: u64,
-    /// Records that could not be written; replay again.
-    pub(crate) not_written: u64,
-    /// Records that were looked at: all of the above.
-    pub(crate) looked_at: u64,
-    /// Where to go on: there are more than could be replayed in the time; null when all was seen.
-    pub(crate) cursor: Option<String>,
 }
 
 /// Who is erased: `email`, `phone`, or whoever has both.

@@ -33,7 +33,7 @@ pub(super) async fn settle(table: &Table, sent: &Record) -> Result<Option<Item>,
         HashMap::from([(":sent".to_owned(), number(sent.version)), (":true".to_owned(), AttributeValue::Bool(true))]);
     let deleted = table.delete_if("outbox.settle", key, "#version = :sent AND #to_delete = :true", values).await?;
     Ok(match deleted {
-        Deleted::Done => None,
+        Deleted::Done(_) => None,
         Deleted::Refused(standing) => Some(standing),
     })
 }

@@ -1,4 +1,4 @@
-//! The records that stand as failed, and how one of them gets another chance.
+//! The records that stand as failed, how one of them gets another chance, and how one is dismissed.
 
 use std::collections::HashMap;
 
@@ -6,10 +6,10 @@ use ghl_sync_engine::ports::{FailedPage, PortError, Tallied};
 use ghl_sync_model::{EpochMs, FailedCursor, ImportStanding, LocationId, Record, RecordKey};
 
 use super::due_key::DueKey;
-use super::{import_key, key_of};
+use super::{import_key, item, key_of};
 use crate::expression::{Update, number, text};
 use crate::fields::Fields;
-use crate::table::{IndexQuery, Item, Table};
+use crate::table::{Deleted, IndexQuery, Item, Table};
 use crate::tables::record;
 
 pub(super) async fn count(table: &Table, location: &LocationId, cap: u32) -> Result<Tallied, PortError> {
@@ -41,6 +41,19 @@ pub(super) fn replay_update(sent: &Record, now: EpochMs) -> Update {
         .with(":failed", number(sent.version));
     let standing = if sent.deletion { ImportStanding::Other } else { ImportStanding::Pending };
     import_key::stands(update, sent, standing)
+}
+
+/// Returns who waited for it; `None` if it does not stand as failed in this version.
+pub(super) async fn dismiss(table: &Table, seen: &Record) -> Result<Option<Vec<RecordKey>>, PortError> {
+    let key = key_of(&seen.location_id, &seen.key);
+    let values = HashMap::from([(":failed".to_owned(), number(seen.version))]);
+    let condition = "attribute_exists(#failed_at) AND #version = :failed";
+    Ok(match table.delete_if("outbox.dismiss", key, condition, values).await? {
+        Deleted::Done(Some(item)) => Some(item::awaited_by(&item).unwrap_or_default()),
+        // By this very request, whose first answer was lost, or by somebody who forgot it.
+        Deleted::Done(None) => Some(seen.awaited_by.clone()),
+        Deleted::Refused(_) => None,
+    })
 }
 
 fn all(location: &LocationId, limit: u32) -> IndexQuery {

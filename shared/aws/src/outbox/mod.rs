@@ -22,8 +22,8 @@ use ghl_sync_engine::ports::{
     Backlog, Due, FailedPage, ImportPage, ListedPage, Loaded, Outbox, PortError, Put, Settled, Tallied,
 };
 use ghl_sync_model::{
-    EpochMs, ErrorCode, FailedCursor, GhlId, ImportId, ImportStanding, Kind, LastError, LocationId, Outcome, Priority,
-    PutRecord, Record, RecordCursor, RecordKey, Resolution,
+    EpochMs, ErrorCode, FailedCursor, GhlId, ImportId, ImportStanding, Kind, LastError, LocationId, Outcome, Payload,
+    Priority, PutRecord, Record, RecordCursor, RecordKey, Resolution,
 };
 
 use self::due_key::DueKey;
@@ -176,6 +176,16 @@ impl Outbox for DynamoOutbox {
         let key = key_of(&record.location_id, &record.key);
         let replayed = self.table.update("outbox.replay", key, failed::replay_update(record, now)).await?;
         Ok(matches!(replayed, Updated::Written))
+    }
+
+    async fn mend(&self, record: &Record, payload: &Payload, now: EpochMs) -> Result<bool, PortError> {
+        let key = key_of(&record.location_id, &record.key);
+        let mended = self.table.update("outbox.mend", key, put::mend_update(record, payload, now)).await?;
+        Ok(matches!(mended, Updated::Written))
+    }
+
+    async fn dismiss(&self, record: &Record) -> Result<Option<Vec<RecordKey>>, PortError> {
+        failed::dismiss(&self.table, record).await
     }
 
     async fn await_id(&self, waiting: &Record, awaited: &RecordKey) -> Result<bool, PortError> {

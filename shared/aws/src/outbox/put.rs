@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::ports::{PortError, Put};
-use ghl_sync_model::{CreationKey, EpochMs, ImportStanding, PutRecord, Undo};
+use ghl_sync_model::{CreationKey, EpochMs, ImportStanding, Payload, PutRecord, Record, Undo};
 
 use super::due_key::DueKey;
 use super::{Raced, TRIES, import_key, item, key_of, undo};
@@ -120,9 +120,41 @@ fn not_outdated(update: Update) -> Update {
         .only_if("attribute_exists(#as_of) OR attribute_not_exists(#updated_at) OR #updated_at <= :as_of")
 }
 
+/// Other content for a record that stands as failed in the version that was `seen`, and under the import that put that.
+pub(super) fn mend_update(seen: &Record, payload: &Payload, now: EpochMs) -> Update {
+    let put = PutRecord {
+        priority: seen.priority,
+        conflict: seen.conflict,
+        import: seen.import.clone(),
+        undo_since: seen.undo_since(),
+        ..PutRecord::new(seen.location_id.clone(), seen.key.id.clone(), payload.clone())
+    };
+    let update = update_of_content(&put, now);
+    // Mending makes nothing of it true at a later time: newer content of its producer must still replace it.
+    let update = match seen.put_at {
+        Some(put_at) => update.set_once(record::AS_OF, number(put_at.0)),
+        None => update,
+    };
+    let update = update
+        .only_if("attribute_exists(#failed_at)")
+        .only_if("#version = :failed")
+        .with(":failed", number(seen.version));
+    let standing = CreationKey::of(&seen.payload).filter(|_| seen.ghl_id.is_none());
+    match standing.filter(|key| CreationKey::of(payload).as_ref() != Some(key)) {
+        Some(key) => update
+            .set(record::FORMER, item::former_as_stored(&key.after(seen.former.clone())))
+            .only_if("attribute_not_exists(#ghl_id)"),
+        None => update,
+    }
+}
+
 fn update(put: &PutRecord, now: EpochMs) -> Update {
-    let update = Update::new().set_or_remove(record::AS_OF, put.as_of.map(|as_of| number(as_of.0)));
-    let update = if put.as_of.is_some() { not_outdated(update) } else { update };
+    let update = update_of_content(put, now).set_or_remove(record::AS_OF, put.as_of.map(|as_of| number(as_of.0)));
+    if put.as_of.is_some() { not_outdated(update) } else { update }
+}
+
+/// All of a put but since when its content is true.
+fn update_of_content(put: &PutRecord, now: EpochMs) -> Update {
     // A put that corrects GHL's id is news, whatever its content.
     let (not_accepted, not_superseded) = if put.ghl_id.is_none() {
         (
@@ -136,6 +168,7 @@ fn update(put: &PutRecord, now: EpochMs) -> Update {
             "NOT (attribute_exists(#superseded_at) AND #payload = :payload AND #ghl_id = :ghl_id)",
         )
     };
+    let update = Update::new();
     let update = if put.is_new { update.set_once(record::IS_NEW, AttributeValue::Bool(true)) } else { update };
     update
         .increment(record::VERSION)

@@ -1,9 +1,11 @@
-//! The records that stand as failed, and another chance for them; and how much is due.
+//! The records that stand as failed, another chance, other content or an end for them; and how much is due.
 
-use ghl_sync_engine::ports::{Outbox, Tallied};
-use ghl_sync_model::{EpochMs, FailedCursor, Priority, PutRecord};
+use ghl_sync_engine::ports::{Outbox, Put, Tallied};
+use ghl_sync_model::{
+    Conflict, CreationKey, EpochMs, FailedCursor, ImportId, ImportStanding, Kind, Payload, Priority, PutRecord,
+};
 
-use crate::fixtures::{RECORDS, Tables, accepted, contact, failed, location};
+use crate::fixtures::{RECORDS, Tables, accepted, contact, failed, ghl_id, key, location};
 
 /// Contacts `a` to `e`, which failed one after the other.
 async fn with_failures() -> Tables {
@@ -58,6 +60,79 @@ async fn a_record_that_was_put_again_is_not_replayed_in_its_old_version() {
     let newer = tables.put_and_load(&contact("a", "Eve"), 200).await;
     tables.outbox.settle(&newer, &failed(None), EpochMs(300)).await.unwrap();
     assert!(!tables.outbox.replay(&old, EpochMs(400)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_mend_is_one_write_that_keeps_the_import_the_undo_and_since_when_the_content_is_true() {
+    let import: ImportId = "x".parse().unwrap();
+    let put = PutRecord {
+        import: Some(import.clone()),
+        undo_since: Some(EpochMs(3)),
+        priority: Priority::High,
+        conflict: Some(Conflict::Theirs),
+        as_of: Some(EpochMs(4)),
+        ..contact("a", "Ada")
+    };
+    for as_of in [Some(EpochMs(4)), None] {
+        let put = PutRecord { as_of, ..put.clone() };
+        let tables = Tables::new().await;
+        let record = tables.put_and_load(&put, 10).await;
+        tables.outbox.settle(&record, &failed(None), EpochMs(100)).await.unwrap();
+        let seen = tables.record(&record.key).await;
+        let payload = contact("a", "Eve").payload;
+        assert!(tables.outbox.mend(&seen, &payload, EpochMs(500)).await.unwrap());
+        assert!(!tables.outbox.mend(&seen, &payload, EpochMs(501)).await.unwrap(), "it no longer stands as failed");
+        assert_eq!(tables.outbox.dismiss(&seen).await.unwrap(), None);
+        let mended = tables.record(&record.key).await;
+        assert_eq!((&mended.payload, mended.version, mended.attempts), (&payload, 2, 0));
+        assert_eq!((mended.due_at, mended.failed_at, mended.put_at), (Some(EpochMs(500)), None, Some(EpochMs(500))));
+        assert_eq!((mended.priority, mended.conflict, mended.undo), (put.priority, put.conflict, seen.undo));
+        assert_eq!(mended.import, Some(import.clone()));
+        let pending = tables.outbox.count_import(&location(), &import, ImportStanding::Pending, 9).await.unwrap();
+        assert_eq!((pending.count, tables.index_size(RECORDS, "failed").await), (1, 0));
+        let since = as_of.unwrap_or(EpochMs(10));
+        let older = PutRecord { as_of: Some(EpochMs(since.0 - 1)), ..put.clone() };
+        assert_eq!(tables.outbox.put(&older, EpochMs(600)).await.unwrap(), Put::Outdated);
+        let newer = PutRecord { as_of: Some(EpochMs(since.0 + 1)), ..put };
+        assert_eq!(tables.outbox.put(&newer, EpochMs(600)).await.unwrap(), Put::Stored);
+    }
+}
+
+#[tokio::test]
+async fn an_opportunity_that_is_mended_to_another_pipeline_is_remembered_by_its_former_one() {
+    let tables = Tables::new().await;
+    let deal = |pipeline: &str| {
+        let json = format!(r#"{{"contactId":"c","pipelineId":"{pipeline}","name":"Roof"}}"#);
+        Payload::from_json(Kind::Opportunity, &json).unwrap()
+    };
+    let put = PutRecord { payload: deal("old"), ..contact("d", "Ada") };
+    for ghl_id in [None, Some(ghl_id("G1"))] {
+        let is_known = ghl_id.is_some();
+        let record = tables.put_and_load(&put, 10).await;
+        tables.outbox.settle(&record, &failed(ghl_id), EpochMs(100)).await.unwrap();
+        let seen = tables.record(&record.key).await;
+        assert!(tables.outbox.mend(&seen, &deal("new"), EpochMs(200)).await.unwrap());
+        let former = tables.record(&record.key).await.former;
+        let key = CreationKey::of(&deal("old")).unwrap();
+        assert_eq!(former, if is_known { Vec::new() } else { vec![key] });
+        tables.outbox.forget(&location(), &record.key).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_dismissal_deletes_what_still_stands_as_failed_and_tells_who_waited_for_it() {
+    let tables = with_failures().await;
+    let [seen, other] = [tables.record(&key("contact#a")).await, tables.record(&key("contact#b")).await];
+    let json = r#"{"contactRecord":"a","pipelineId":"p","name":"Roof"}"#;
+    let deal = PutRecord { payload: Payload::from_json(Kind::Opportunity, json).unwrap(), ..contact("d", "Ada") };
+    let waiting = tables.put_and_load(&deal, 50).await;
+    assert!(tables.outbox.await_id(&waiting, &seen.key).await.unwrap());
+    assert_eq!(tables.outbox.dismiss(&seen).await.unwrap(), Some(vec![waiting.key]), "also who came since it was read");
+    assert_eq!(tables.item(&seen.key).await, None);
+    assert_eq!(tables.outbox.dismiss(&seen).await.unwrap(), Some(Vec::new()), "gone is gone");
+    tables.outbox.put(&contact("b", "Eve"), EpochMs(300)).await.unwrap();
+    assert_eq!(tables.outbox.dismiss(&other).await.unwrap(), None);
+    assert_eq!(tables.record(&other.key).await.version, 2);
 }
 
 #[tokio::test]

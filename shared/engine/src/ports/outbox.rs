@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::PortError;
 use ghl_sync_model::{
-    EpochMs, FailedCursor, GhlId, ImportId, ImportStanding, Kind, LastError, LocationId, Outcome, Priority, PutRecord,
-    Record, RecordCursor, RecordKey, Resolution,
+    EpochMs, FailedCursor, GhlId, ImportId, ImportStanding, Kind, LastError, LocationId, Outcome, Payload, Priority,
+    PutRecord, Record, RecordCursor, RecordKey, Resolution,
 };
 
 /// So many records wait at most to be woken by one; others look again by themselves.
@@ -88,6 +88,15 @@ pub trait Outbox: Send + Sync {
     /// Makes `record` due now with its attempts counted anew, if it still stands as failed in this version. Returns
     /// whether it did.
     async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError>;
+
+    /// Puts `payload` in place of the content of `record`, if it still stands as failed in this version: one version on,
+    /// due now, its attempts counted anew. Import, undo, conflict and priority stay, and so does since when the content is
+    /// true: it is the same content, mended. Returns whether it did.
+    async fn mend(&self, record: &Record, payload: &Payload, now: EpochMs) -> Result<bool, PortError>;
+
+    /// Deletes `record` with all that is kept of it here, if it still stands as failed in this version. Returns the records
+    /// that waited for its GHL id; `None` if it was left.
+    async fn dismiss(&self, record: &Record) -> Result<Option<Vec<RecordKey>>, PortError>;
 
     /// Writes down at the record `awaited` that `waiting` waits for its GHL id. Returns false, and writes nothing, if it
     /// has one, is due, is not there, or is awaited by [`MAX_AWAITED_BY`] others.

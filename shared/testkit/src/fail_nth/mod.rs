@@ -42,6 +42,8 @@ pub enum Op {
     OutboxAskDeletion,
     OutboxAskUndo,
     OutboxReplay,
+    OutboxMend,
+    OutboxDismiss,
     OutboxOfGhlId,
     OutboxResolve,
     OutboxAwaitId,

@@ -7,8 +7,8 @@ use ghl_sync_engine::ports::{
     Backlog, Due, FailedPage, ImportPage, ListedPage, Loaded, Outbox, PortError, Put, Settled, Tallied,
 };
 use ghl_sync_model::{
-    EpochMs, FailedCursor, GhlId, ImportId, ImportStanding, Kind, LastError, LocationId, Outcome, Priority, PutRecord,
-    Record, RecordCursor, RecordKey, Resolution,
+    EpochMs, FailedCursor, GhlId, ImportId, ImportStanding, Kind, LastError, LocationId, Outcome, Payload, Priority,
+    PutRecord, Record, RecordCursor, RecordKey, Resolution,
 };
 
 #[async_trait]
@@ -88,6 +88,14 @@ impl<P: Outbox> Outbox for FailNth<P> {
 
     async fn replay(&self, record: &Record, now: EpochMs) -> Result<bool, PortError> {
         self.faults.pass(Op::OutboxReplay, self.port.replay(record, now)).await
+    }
+
+    async fn mend(&self, record: &Record, payload: &Payload, now: EpochMs) -> Result<bool, PortError> {
+        self.faults.pass(Op::OutboxMend, self.port.mend(record, payload, now)).await
+    }
+
+    async fn dismiss(&self, record: &Record) -> Result<Option<Vec<RecordKey>>, PortError> {
+        self.faults.pass(Op::OutboxDismiss, self.port.dismiss(record)).await
     }
 
     async fn await_id(&self, waiting: &Record, awaited: &RecordKey) -> Result<bool, PortError> {

@@ -188,6 +188,20 @@ impl Item {
         self.ghl_id = put.ghl_id.clone().or(self.ghl_id.take());
     }
 
+    /// Other content in place of what failed: a put under the same import that makes nothing of it true at a later time.
+    pub(super) fn mend(&mut self, seen: &Record, payload: &Payload, now: EpochMs) {
+        let as_of = self.true_since();
+        let put = PutRecord {
+            priority: seen.priority,
+            conflict: seen.conflict,
+            import: seen.import.clone(),
+            undo_since: seen.undo_since(),
+            as_of: Some(as_of),
+            ..PutRecord::new(seen.location_id.clone(), seen.key.id.clone(), payload.clone())
+        };
+        self.put(&put, now);
+    }
+
     /// Returns whether it is due for being deleted now.
     pub(super) fn ask_deletion(&mut self, seen: &Record, now: EpochMs) -> bool {
         let asked = self.version == seen.version && self.ghl_id.is_some();

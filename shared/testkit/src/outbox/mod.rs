@@ -16,8 +16,8 @@ use ghl_sync_engine::ports::{
     Backlog, Due, FailedPage, ImportPage, ListedPage, Loaded, Outbox, PortError, Put, Settled, Tallied,
 };
 use ghl_sync_model::{
-    EpochMs, ErrorCode, FailedCursor, GhlId, ImportId, ImportStanding, Kind, LastError, LocationId, Outcome, Priority,
-    PutRecord, Record, RecordCursor, RecordKey, Resolution,
+    EpochMs, ErrorCode, FailedCursor, GhlId, ImportId, ImportStanding, Kind, LastError, LocationId, Outcome, Payload,
+    Priority, PutRecord, Record, RecordCursor, RecordKey, Resolution,
 };
 
 /// An [`Outbox`] in memory.
@@ -332,6 +332,25 @@ impl Outbox for MemoryOutbox {
                 true
             }
             _ => false,
+        }))
+    }
+
+    async fn mend(&self, record: &Record, payload: &Payload, now: EpochMs) -> Result<bool, PortError> {
+        let key = (record.location_id.clone(), record.key.clone());
+        self.change(&key, |items| match items.get_mut(&key) {
+            Some(item) if item.failed_at.is_some() && item.version == record.version => {
+                item.within_bounds("outbox.mend", |item| item.mend(record, payload, now)).map(|()| true)
+            }
+            _ => Ok(false),
+        })
+    }
+
+    async fn dismiss(&self, record: &Record) -> Result<Option<Vec<RecordKey>>, PortError> {
+        let key = (record.location_id.clone(), record.key.clone());
+        Ok(self.change(&key, |items| match items.get(&key) {
+            Some(item) if item.failed_at.is_none() || item.version != record.version => None,
+            Some(_) => items.remove(&key).map(|item| item.awaited_by.into_iter().collect()),
+            None => Some(record.awaited_by.clone()),
         }))
     }
 

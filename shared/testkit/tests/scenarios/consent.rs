@@ -7,7 +7,7 @@ use ghl_sync_engine::usecase::{Invocation, ReconcileReport};
 use ghl_sync_model::{
     Conflict, Contact, Endpoint, GhlId, Holder, Payload, PutRecord, RemoteChange, RemoteContent, RemoteEvent, Webhook,
 };
-use ghl_sync_operate::{FailedFilter, RecordState, Replayed};
+use ghl_sync_operate::{Chosen, FailedFilter, RecordState};
 use ghl_sync_testkit::{Fault, World, block_on_paused};
 use serde_json::{Value, json};
 
@@ -111,7 +111,7 @@ fn a_resend_that_failed_and_is_replayed_is_still_without_consent() {
         world.run_until_settled(MINUTE).await.unwrap();
         assert!(world.record(&contact_key(0)).failed_at.is_some());
         world.ghl.heal();
-        world.operator().replay(&loc(), &Replayed::Failed(FailedFilter::default()), None).await.unwrap();
+        world.operator().replay(&loc(), &Chosen::Failed(FailedFilter::default()), None).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         let (_, contact) = in_ghl(&world);
         assert_eq!((contact.city.as_deref(), contact.dnd), (Some("Ulm"), Some(false)));

@@ -9,7 +9,7 @@ use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::Invocation;
 use ghl_sync_inbound::Reconciler;
 use ghl_sync_model::{Conflict, Contact, Holder, Kind, Payload, PutRecord, RecordKey, SettingsOverlay};
-use ghl_sync_operate::{FailedFilter, Replayed};
+use ghl_sync_operate::{Chosen, FailedFilter};
 use ghl_sync_testkit::{Crash, Fault, Setup, World, dying_at_await};
 
 use crate::fixtures::{
@@ -241,7 +241,7 @@ fn a_replay_dies_at_any_of_its_awaits_and_another_one_makes_the_rest_due() {
         world.put(&records).await.unwrap();
         world.run_for(HOUR).await;
         assert_eq!(world.outbox.failed().len(), 6);
-        let all = Replayed::Failed(FailedFilter::default());
+        let all = Chosen::Failed(FailedFilter::default());
         let lived = dying_at_await(awaits, world.operator().replay(&loc(), &all, None)).await.is_some();
         world.run_for(2 * SECOND).await;
         world.operator().replay(&loc(), &all, None).await.unwrap();

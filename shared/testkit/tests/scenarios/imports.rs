@@ -6,7 +6,7 @@ use ghl_sync_engine::ports::{Clock, Outbox, Put};
 use ghl_sync_model::{
     ErrorCode, ImportId, ImportStanding, ImportState, LISTED_IMPORTS, PutRecord, Reach, Record, RecordKey,
 };
-use ghl_sync_operate::{CancelReport, FailedFilter, ImportError, ImportUpdate, Replayed, take_into_import};
+use ghl_sync_operate::{CancelReport, Chosen, FailedFilter, ImportError, ImportUpdate, take_into_import};
 use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{
@@ -64,7 +64,7 @@ fn a_record_counts_for_the_import_that_put_its_present_content_wherever_it_stand
             .operator()
             .replay(
                 &loc(),
-                &Replayed::Failed(FailedFilter { import: Some(import("x")), ..FailedFilter::default() }),
+                &Chosen::Failed(FailedFilter { import: Some(import("x")), ..FailedFilter::default() }),
                 None,
             )
             .await
@@ -134,7 +134,7 @@ fn of_a_cancelled_import_no_call_begins_after_the_answer_and_everything_else_goe
         // What was under way ended as it ended, and a replay brings back the rest.
         let mut after = None;
         loop {
-            let what = Replayed::Failed(FailedFilter {
+            let what = Chosen::Failed(FailedFilter {
                 import: Some(import("x")),
                 cause: Some(ErrorCode::Cancelled.into()),
                 ..FailedFilter::default()
@@ -187,12 +187,12 @@ fn an_opportunity_that_waits_is_withdrawn_with_its_import_and_is_not_woken_by_it
         assert_eq!(counts(&world, "x").await, [1, 0, 0, 0]);
         assert_eq!(cancel(&world, "x").await.withdrawn, 1);
         world.ghl.heal();
-        world.operator().replay(&loc(), &Replayed::Failed(FailedFilter::default()), None).await.unwrap();
+        world.operator().replay(&loc(), &Chosen::Failed(FailedFilter::default()), None).await.unwrap();
         world
             .operator()
             .replay(
                 &loc(),
-                &Replayed::Failed(FailedFilter { import: Some(import("x")), ..FailedFilter::default() }),
+                &Chosen::Failed(FailedFilter { import: Some(import("x")), ..FailedFilter::default() }),
                 None,
             )
             .await
@@ -267,7 +267,7 @@ fn through_whatever_happens_counts_add_up_to_the_records_that_an_import_put_last
             match chance.within(0..=9) {
                 0 => _ = cancel(&world, id).await,
                 1 => {
-                    let what = Replayed::Failed(FailedFilter { import: Some(import(id)), ..FailedFilter::default() });
+                    let what = Chosen::Failed(FailedFilter { import: Some(import(id)), ..FailedFilter::default() });
                     world.operator().replay(&loc(), &what, None).await.unwrap();
                 }
                 2 => world.run_for(SECOND * 5).await,

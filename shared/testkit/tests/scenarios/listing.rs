@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::RemoteKey;
 use ghl_sync_model::{Endpoint, ErrorCode, Kind, Payload, PutRecord, RecordKey};
-use ghl_sync_operate::{DeletionError, FailedFilter, Person, RecordFilter, RecordState, Replayed, SearchText};
+use ghl_sync_operate::{Chosen, DeletionError, FailedFilter, Person, RecordFilter, RecordState, SearchText};
 use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{
@@ -233,7 +233,7 @@ fn a_deletion_does_not_end_while_ghl_has_under_another_id_what_was_put_last() {
         assert_eq!((record.last_error.unwrap().code, record.ghl_id), (ErrorCode::Ambiguous, Some(anew)));
         assert!(world.outbox.record(&loc(), &contact_key(1)).is_none(), "that one was there, and is deleted");
 
-        world.operator().replay(&loc(), &Replayed::Failed(FailedFilter::default()), None).await.unwrap();
+        world.operator().replay(&loc(), &Chosen::Failed(FailedFilter::default()), None).await.unwrap();
         world.run_until_settled(HOUR).await.unwrap();
         assert_eq!((world.ghl.contact_count(), world.outbox.records().len()), (0, 0));
     });

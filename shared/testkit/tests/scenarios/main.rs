@@ -17,6 +17,7 @@ mod doors;
 mod drop;
 mod dry_run;
 mod facts;
+mod failed_together;
 mod far_times;
 mod fixtures;
 mod handover;

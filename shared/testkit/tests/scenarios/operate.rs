@@ -6,8 +6,8 @@ use ghl_sync_engine::ports::Clock;
 use ghl_sync_limiter::{PauseReason, WaitReason};
 use ghl_sync_model::{EpochMs, ErrorCode, Kind, Priority, PutRecord, SettingsOverlay, Time};
 use ghl_sync_operate::{
-    CauseId, FailedFilter, Health, LocationState, LocationStatus, OperateError, OverviewPage, PutSettingsError,
-    RecordState, RecordWait, ReplayError, Replayed, WaitsFor,
+    CauseId, Chosen, ChosenError, FailedFilter, Health, LocationState, LocationStatus, OperateError, OverviewPage,
+    PutSettingsError, RecordState, RecordWait, WaitsFor,
 };
 use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
 
@@ -215,10 +215,10 @@ fn failed_records_are_listed_page_by_page_each_once_with_ghls_words() {
 fn a_replay_makes_failed_records_due_with_their_attempts_anew_and_starts_the_location() {
     let listed = vec![contact_key(1), contact_key(1), contact_key(3), contact_key(77)];
     for (what, replayed) in [
-        (Replayed::Failed(FailedFilter::default()), 7),
-        (Replayed::Failed(FailedFilter { cause: Some(ErrorCode::Rejected.into()), ..FailedFilter::default() }), 7),
-        (Replayed::Failed(FailedFilter { cause: Some(ErrorCode::Ambiguous.into()), ..FailedFilter::default() }), 0),
-        (Replayed::Records(listed), 2),
+        (Chosen::Failed(FailedFilter::default()), 7),
+        (Chosen::Failed(FailedFilter { cause: Some(ErrorCode::Rejected.into()), ..FailedFilter::default() }), 7),
+        (Chosen::Failed(FailedFilter { cause: Some(ErrorCode::Ambiguous.into()), ..FailedFilter::default() }), 0),
+        (Chosen::Records(listed), 2),
     ] {
         block_on_paused(async move {
             let world = with_failures().await;
@@ -253,7 +253,7 @@ fn a_replay_takes_what_its_filter_wants_and_reads_nothing_that_failed_too_early(
             (FailedFilter { since: Some(EpochMs(0)), until: Some(first), kind: Some(Kind::Contact), ..all() }, 7),
         ] {
             let filter = FailedFilter { cause: filter.cause.or(Some(cause.id.clone())), ..filter };
-            let report = world.operator().replay(&loc(), &Replayed::Failed(filter.clone()), None).await.unwrap();
+            let report = world.operator().replay(&loc(), &Chosen::Failed(filter.clone()), None).await.unwrap();
             assert_eq!((report.replayed, report.next), (wanted, None), "{filter:?}");
             let looked_at = if filter.since == Some(middle) || filter.import.is_some() { 0 } else { 7 };
             assert_eq!(report.replayed + report.skipped, looked_at, "{filter:?}");
@@ -267,21 +267,20 @@ fn a_replay_whose_writes_fail_says_so_and_can_be_repeated() {
         block_on_paused(async move {
             let world = with_failures().await;
             world.faults.fail(Op::OutboxReplay, 2..=4, fault);
-            let report =
-                world.operator().replay(&loc(), &Replayed::Failed(FailedFilter::default()), None).await.unwrap();
+            let report = world.operator().replay(&loc(), &Chosen::Failed(FailedFilter::default()), None).await.unwrap();
             assert_eq!((report.replayed, report.not_written), (4, 3));
-            world.operator().replay(&loc(), &Replayed::Failed(FailedFilter::default()), None).await.unwrap();
+            world.operator().replay(&loc(), &Chosen::Failed(FailedFilter::default()), None).await.unwrap();
             world.run_until_settled(20 * MINUTE).await.unwrap();
             assert_eq!((world.ghl.contact_count(), world.outbox.failed().len()), (7, 0));
         });
     }
     block_on_paused(async {
         let world = with_failures().await;
-        let many = Replayed::Records((0..501).map(contact_key).collect());
-        assert!(matches!(world.operator().replay(&loc(), &many, None).await, Err(ReplayError::TooMany(501))));
+        let many = Chosen::Records((0..501).map(contact_key).collect());
+        assert!(matches!(world.operator().replay(&loc(), &many, None).await, Err(ChosenError::TooMany(501))));
         let unknown =
-            world.operator().replay(&"nobody".parse().unwrap(), &Replayed::Failed(FailedFilter::default()), None).await;
-        assert!(matches!(unknown, Err(ReplayError::Unknown(_))));
+            world.operator().replay(&"nobody".parse().unwrap(), &Chosen::Failed(FailedFilter::default()), None).await;
+        assert!(matches!(unknown, Err(ChosenError::Unknown(_))));
     });
 }
 

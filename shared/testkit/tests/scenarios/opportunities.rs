@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use ghl_sync_engine::ports::{Clock, Settled};
 use ghl_sync_model::{Endpoint, GhlId, Outcome, Payload, Provenance};
-use ghl_sync_operate::{RecordState, RecordWait, Replayed, WaitsFor};
+use ghl_sync_operate::{Chosen, RecordState, RecordWait, WaitsFor};
 use ghl_sync_testkit::{Fault, Op, PortFault, World, block_on_paused};
 
 use crate::fixtures::{
@@ -93,7 +93,7 @@ fn an_opportunity_that_sleeps_follows_its_contact_within_seconds_whoever_mended_
         block_on_paused(async move {
             let world = with_a_sleeping_opportunity().await;
             if by_replay {
-                world.operator().replay(&loc(), &Replayed::Records(vec![contact_key(0)]), None).await.unwrap();
+                world.operator().replay(&loc(), &Chosen::Records(vec![contact_key(0)]), None).await.unwrap();
             } else {
                 world.put(&[contact(0)]).await.unwrap();
             }

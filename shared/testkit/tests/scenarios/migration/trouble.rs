@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ghl_sync_model::{Endpoint, MigrationStage, MigrationStatus, Problem};
-use ghl_sync_operate::{FailedFilter, Replayed};
+use ghl_sync_operate::{Chosen, FailedFilter};
 use ghl_sync_testkit::{Fault, block_on_paused};
 
 use super::fixtures::{Scene, Size, setup, target};
@@ -109,7 +109,7 @@ fn deals_of_a_contact_that_failed_follow_it_by_themselves_even_when_the_migratio
         // Somebody mends what GHL did not like, and has the contact sent again.
         scene.world.ghl.heal();
         let failed =
-            scene.world.operator().replay(&target(), &Replayed::Failed(FailedFilter::default()), None).await.unwrap();
+            scene.world.operator().replay(&target(), &Chosen::Failed(FailedFilter::default()), None).await.unwrap();
         assert_eq!(failed.replayed, 1);
         scene.world.run_until_settled(48 * HOUR).await.unwrap();
         assert_eq!(deals(), before + 1);
