@@ -44,5 +44,5 @@ pub use options::ImportOptions;
 pub use plan::{MappedBy, MappedColumn, Plan, plan};
 pub use problem::{Effect, Problem};
 pub use question::{LooksLike, Question};
-pub use records::{HeldBack, Outcome, Records, Tally};
+pub use records::{HeldBack, Outcome, Records, Tally, UNDECIDED};
 pub use source::Source;

@@ -7,13 +7,14 @@ mod people;
 mod records;
 mod sheet_cell;
 mod sheet_xml;
+mod shown_word;
 mod workbook;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use cells::Delimiter;
-pub(crate) use people::{NotAPerson, is_heading};
+pub(crate) use people::{NotAPerson, heading};
 
 use crate::bytes::{self, Encoding, Form, Lines};
 use crate::{ImportError, ImportOptions, Problem, Source};
@@ -46,6 +47,7 @@ pub(crate) enum Fault {
     TooLong,
     BadJson,
     AboveHeader,
+    BrokenLine,
 }
 
 impl Fault {
@@ -59,6 +61,10 @@ impl Fault {
             }
             Fault::TooLong => "is longer than 4 MiB: shorten it",
             Fault::BadJson => "is not one JSON object",
+            Fault::BrokenLine => {
+                "is perhaps a part of one row with the line before or behind it: put the cell that holds the end of a line in \
+                 quotes"
+            }
             Fault::AboveHeader => "stands above the row that names the columns: move it below",
         }
     }
@@ -164,7 +170,7 @@ impl Layout {
         for _ in 0..self.header_row {
             records.next()?;
         }
-        records.set_width(self.columns.len());
+        records.set_header(&self.columns);
         Ok(Rows { columns, form: RowsForm::Text(Box::new(records)) })
     }
 }

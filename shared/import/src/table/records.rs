@@ -5,6 +5,7 @@ use std::io;
 use super::cells::{Delimiter, Dialect, Split, is_plain, plain, split};
 use super::{Fault, Row};
 use crate::bytes::{Line, Lines};
+use crate::mapping::{self, Alias, Field};
 use crate::values::looks_like_contact_data;
 
 /// A quoted cell with more than this is a quote that was never closed.
@@ -17,6 +18,10 @@ pub(crate) struct Records<'a> {
     delimiter: Delimiter,
     /// How many cells the header has, once it is known.
     width: Option<usize>,
+    /// Which columns are of addresses and of phone numbers.
+    contacts: Vec<usize>,
+    /// Records still to come that are the rest of a row which a line end has cut.
+    broken: usize,
     /// The number of the last record that was read.
     number: u64,
     /// Cells of a record that nobody needs any more.
@@ -25,20 +30,57 @@ pub(crate) struct Records<'a> {
 
 impl<'a> Records<'a> {
     pub(crate) fn new(lines: Lines<'a>, delimiter: Delimiter) -> Self {
-        Self { lines, delimiter, width: None, number: 0, spare: Vec::new() }
+        Self { lines, delimiter, width: None, contacts: Vec::new(), broken: 0, number: 0, spare: Vec::new() }
     }
 
-    /// Below a header with so many cells.
-    pub(crate) fn set_width(&mut self, width: usize) {
-        self.width = Some(width);
+    /// Below a header with these names.
+    pub(crate) fn set_header(&mut self, names: &[String]) {
+        let is_contact =
+            |name: &str| matches!(mapping::alias(name), Some(Alias::Field(Field::Email | Field::Phone)));
+        self.contacts = (0..names.len()).filter(|at| names.get(*at).is_some_and(|name| is_contact(name))).collect();
+        self.width = Some(names.len());
     }
 
     /// The next record. Empty lines are records of one empty cell.
     pub(crate) fn next(&mut self) -> io::Result<Option<Row>> {
         let Some(first) = self.lines.next()? else { return Ok(None) };
         self.number += 1;
-        let row = self.record(first)?;
+        let mut row = self.record(first)?;
+        if self.broken > 0 {
+            self.broken -= 1;
+            row.fault = row.fault.or(Some(Fault::BrokenLine));
+        } else if row.fault.is_none() && self.width.is_some_and(|width| row.cells.len() < width) {
+            self.broken = self.rest_of(&row.cells)?;
+            row.fault = (self.broken > 0).then_some(Fault::BrokenLine);
+        }
         Ok(Some(Row { number: self.number, ..row }))
+    }
+
+    /// How many of the next lines are the rest of a row that is too short: together they have as many cells as the header,
+    /// and none of them has an address or a number, or one has something else where these belong.
+    fn rest_of(&mut self, cells: &[String]) -> io::Result<usize> {
+        const MOST_LINES: usize = 20;
+        let Some(width) = self.width.filter(|width| *width > 1 && cells.len() > 1) else { return Ok(0) };
+        let (mut count, mut lines, mut rest) = (cells.len(), Vec::new(), 0);
+        while lines.len() < MOST_LINES {
+            let Some(line) = self.lines.next()? else { break };
+            let split = split(&line.text, self.delimiter, Dialect::Standard);
+            let is_cut = line.cut || split.is_open;
+            lines.push(line);
+            if is_cut || split.cells.len() >= width || split.cells.iter().any(|cell| looks_like_contact_data(cell)) {
+                break;
+            }
+            count += split.cells.len() - 1;
+            let is_odd = |at: &usize| split.cells.get(*at).is_some_and(|cell| !cell.trim().is_empty());
+            if count == width || (count > width && self.contacts.iter().any(is_odd)) {
+                rest = lines.len();
+            }
+            if count >= width {
+                break;
+            }
+        }
+        self.lines.give_back(lines.into_iter());
+        Ok(rest)
     }
 
     /// Takes cells back that nobody needs any more, so that the next ones need no memory of their own.
@@ -155,7 +197,7 @@ mod tests {
     fn rows(text: &str) -> Vec<Row> {
         let lines = Lines::new(Box::new(text.as_bytes()), Encoding::of_label("utf-8").unwrap());
         let mut records = Records::new(lines, Delimiter::COMMA);
-        records.set_width(3);
+        records.set_header(&["Email", "Name", "City"].map(str::to_owned));
         std::iter::from_fn(|| records.next().unwrap()).collect()
     }
 

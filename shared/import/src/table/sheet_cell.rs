@@ -36,6 +36,9 @@ fn date_shown(time: &ExcelDateTime, format: &str) -> String {
 }
 
 fn number_shown(number: f64, format: &str) -> String {
+    if let Some(word) = super::shown_word::word(number, format) {
+        return word;
+    }
     let (signs, has_condition) = first_section(format);
     if signs.contains(&Sign::Code('%')) {
         return format!("{}%", float(number * 100.0));

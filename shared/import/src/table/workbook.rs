@@ -11,6 +11,9 @@ use super::{Layout, Row, sheet_cell};
 use crate::values::looks_like_contact_data;
 use crate::{Effect, ImportError, ImportOptions, NotAList, Problem, Question};
 
+/// An answer is not merged over more columns than these.
+const MOST_MERGED: u32 = 50;
+
 /// A sheet, and where its header is.
 struct Sheet {
     name: String,
@@ -62,7 +65,10 @@ pub(super) fn layout(bytes: &[u8], options: &ImportOptions) -> Result<Layout, Im
         return Err(ImportError::Empty);
     }
     let Some(mut chosen) = choose(&mut sheets, options)? else { return Err(none_usable(sheets)) };
-    let Some(found) = chosen.found else { return Err(none_usable(sheets)) };
+    let Some(mut found) = chosen.found else { return Err(none_usable(sheets)) };
+    if crate::consent::title_refuses(&chosen.name) {
+        found.refused_by = found.refused_by.or(Some(0));
+    }
     let hidden = sheet_xml::read(bytes, &chosen.name).unwrap_or_default().hidden;
     for row in chosen.rows.iter_mut().filter(|row| row.number > found.row) {
         row.is_hidden = hidden.binary_search(&row.number).is_ok();
@@ -229,23 +235,27 @@ fn put(rows: &mut Vec<Row>, (row, column): (u32, u32), text: String) {
     }
 }
 
-/// What a cell says that is merged over several rows, each row says that says anything else.
+/// What a cell says that is merged over several rows, each row says that says anything else. An answer that is merged over
+/// several columns is one in each of them.
 fn fill_merged<R: Read + Seek>(rows: &mut [Row], book: &mut Xlsx<R>, name: &str) {
     for region in book.merge_cells_by_sheet_name(name).unwrap_or_default() {
-        let ((first, column), (last, _)) = (region.start, region.end);
+        let ((first, column), (last, last_column)) = (region.start, region.end);
         let of = |rows: &[Row], number: u32| rows.binary_search_by_key(&(u64::from(number) + 1), |row| row.number).ok();
         let Some(text) = of(rows, first).and_then(|at| rows.get(at)?.cells.get(column as usize).cloned()) else {
             continue;
         };
-        for number in first + 1..=last {
+        let last_column = if crate::consent::is_yes_or_no(&text) { last_column.min(column + MOST_MERGED) } else { column };
+        for number in first..=last {
             let Some(row) = of(rows, number).and_then(|at| rows.get_mut(at)) else { continue };
             if row.is_blank() {
                 continue;
             }
-            while row.cells.len() <= column as usize {
-                row.cells.push(String::new());
+            for column in column..=last_column {
+                while row.cells.len() <= column as usize {
+                    row.cells.push(String::new());
+                }
+                row.cells.get_mut(column as usize).into_iter().for_each(|cell| cell.clone_from(&text));
             }
-            row.cells.get_mut(column as usize).into_iter().for_each(|cell| cell.clone_from(&text));
         }
     }
 }
