@@ -1,8 +1,8 @@
 //! What the cells of each column are like, seen over the whole list.
 
 use crate::consent::{
-    self, is_about_an_end, is_about_blocking, is_about_contacting, is_denial, is_foreign_yes_or_no, is_never, is_no, is_opt_out_word,
-    is_refusal, is_stop, is_yes_or_no, says_opt_out,
+    self, is_about_an_end, is_about_blocking, is_about_contacting, is_denial, is_foreign_yes_or_no, is_never, is_no,
+    is_opt_out_word, is_refusal, is_stop, is_yes_or_no, says_opt_out,
 };
 use crate::mapping::{Column, Columns, Field, Target};
 use crate::table::Row;
@@ -93,9 +93,10 @@ impl Seen {
     }
 
     fn look_at(&mut self, value: &str, also_contact_data: bool) {
-        self.answers += u64::from(is_yes_or_no(value));
+        let is_foreign = is_foreign_yes_or_no(value);
+        self.answers += u64::from(is_foreign || is_yes_or_no(value));
         self.denials += u64::from(is_denial(value));
-        self.foreign_answers += u64::from(is_foreign_yes_or_no(value));
+        self.foreign_answers += u64::from(is_foreign);
         self.nevers += u64::from(is_never(value));
         if says_opt_out(value) || is_opt_out_word(value) || is_stop(value) {
             self.opt_outs += 1;

@@ -36,7 +36,15 @@ impl ImportedContact {
     pub fn of_contact(row: u64, contact: Contact) -> ImportedContact {
         let keys = identity::keys(None, contact.email.as_deref(), contact.phone.as_deref());
         let id = record_id(keys, &contact, &KnownIds::default());
-        ImportedContact { row, rows: vec![row], id, contact, problems: Vec::new(), cells: Vec::new(), dnd: String::new() }
+        ImportedContact {
+            row,
+            rows: vec![row],
+            id,
+            contact,
+            problems: Vec::new(),
+            cells: Vec::new(),
+            dnd: String::new(),
+        }
     }
 
     /// The contact as the outbox takes it.

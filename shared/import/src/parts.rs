@@ -17,8 +17,17 @@ pub(crate) enum Above {
 }
 
 impl Above {
-    pub(crate) fn message(self) -> String {
+    /// What is said of a row: of that which stands above others, what it is.
+    pub(crate) fn message(self, of: u64) -> String {
         match self {
+            Above::Refusal(row) if row == of => {
+                "says that those below it must not be contacted: put that into a column `DND`, and remove the row".to_owned()
+            }
+            Above::OtherHeader(row) if row == of => {
+                "names the columns in another order than the header, or other ones: make a list of its own of this row and \
+                 those below it"
+                    .to_owned()
+            }
             Above::Refusal(0) => {
                 "stands on a sheet whose name says that people must not be contacted: put that into a column `DND`, and give \
                  the sheet another name"
@@ -31,6 +40,11 @@ impl Above {
                 "stands below row {row}, which names the columns in another order: make a list of its own of them"
             ),
         }
+    }
+
+    /// Whether it is this row itself.
+    pub(crate) fn is(self, number: u64) -> bool {
+        matches!(self, Above::Refusal(row) | Above::OtherHeader(row) if row == number)
     }
 }
 
@@ -52,19 +66,17 @@ impl Parts {
         Parts { above: refused_by.map(Above::Refusal), names, own }
     }
 
-    /// What stands above this row. A heading that refuses holds to the end: a later row with one cell may be another heading
+    /// What stands above this row, or what the row itself is. A heading that refuses holds to the end: a later row with one cell may be another heading
     /// as well as somebody whose name is all that is known.
     pub(crate) fn above(&mut self, row: &Row, columns: &Columns) -> Option<Above> {
-        let above = self.above;
-        if above.is_none() {
+        if self.above.is_none() {
             if is_refusing_heading(row, columns) {
                 self.above = Some(Above::Refusal(row.number));
             } else if self.is_other_header(row) {
                 self.above = Some(Above::OtherHeader(row.number));
-                return self.above;
             }
         }
-        above
+        self.above
     }
 
     /// Whether a row names the columns of a list, and not in the order of this one.
@@ -78,7 +90,10 @@ impl Parts {
                 && (self.names.contains(&key(cell)) || matches!(mapping::alias(cell), Some(Alias::Field(_))))
         };
         let is_person = |cell: &str| {
-            matches!(mapping::alias(cell), Some(Alias::Field(Field::Email | Field::Phone | Field::FirstName | Field::Name)))
+            matches!(
+                mapping::alias(cell),
+                Some(Alias::Field(Field::Email | Field::Phone | Field::FirstName | Field::Name))
+            )
         };
         if !filled.next().is_some_and(is_name) {
             return false;
@@ -96,7 +111,8 @@ fn is_refusing_heading(row: &Row, columns: &Columns) -> bool {
     // A cell of consent or of tags is the row's own.
     let is_own = |(index, cell): (usize, &String)| {
         let target = columns.all().get(index).map(|column| &column.target);
-        !cell.trim().is_empty() && !matches!(target, Some(Target::Consent(_) | Target::Field(Field::Tags)))
+        cell.trim().eq_ignore_ascii_case(text)
+            && !matches!(target, Some(Target::Consent(_) | Target::Field(Field::Tags)))
     };
     if !row.cells.iter().enumerate().any(is_own) {
         return false;

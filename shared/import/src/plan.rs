@@ -305,6 +305,7 @@ impl Pass {
             Some(Above::OtherHeader(_)) => told.others.extend(reader.told_of_broken(row).others),
             Some(Above::Refusal(_)) | None => {}
         }
+        // (A row that is a heading may also be somebody with a remark.)
         if above.is_some() {
             told.closed = Channels::ALL;
         }

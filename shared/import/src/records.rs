@@ -10,11 +10,8 @@ use crate::mapping::Field;
 use crate::parts::{Above, Parts};
 use crate::plan::Plan;
 use crate::row::{LeftOut, RowReader};
-use crate::table::{self, NotAPerson, Row, Rows};
+use crate::table::{self, Fault, NotAPerson, Row, Rows};
 use crate::{HiddenRows, ImportError, Problem, SamePerson, Source};
-
-const OTHER_HEADER: &str =
-    "names the columns in another order than the header, or other ones: make a list of its own of this row and those below it";
 
 /// What became of a row. Blank rows are nothing at all, and only counted.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,25 +142,39 @@ impl<'a> Records<'a> {
             return;
         }
         self.tally.rows += 1;
+        let reader = RowReader { columns: &self.plan.columns, options: &self.plan.options, proofs: &self.plan.proofs };
         if let Some(fault) = row.fault {
-            return self.hold_back(row.cells, Problem::row(row.number, fault.message()), String::new());
+            // What it says of consent may stand in another column than where it belongs.
+            let is_open = fault == Fault::BrokenLine || reader.may_refuse(&row);
+            let dnd = if is_open { UNDECIDED } else { "" };
+            return self.hold_back(row.cells, Problem::row(row.number, fault.message()), dnd.to_owned());
         }
         let is_left_out = row.is_hidden && self.plan.options.hidden_rows == Some(HiddenRows::LeaveOut);
         let what = is_left_out.then_some(NotAPerson::Hidden);
         if let Some(what) = what.or_else(|| table::not_a_person(&row, &self.plan.layout.columns)) {
             self.tally.not_people += 1;
             let problem = Problem { effect: crate::Effect::Note, ..Problem::row(row.number, what.message()) };
-            return self.ready.push_back(Outcome::NotAPerson(HeldBack { cells: row.cells, problem, dnd: String::new() }));
+            return self.ready.push_back(Outcome::NotAPerson(HeldBack {
+                cells: row.cells,
+                problem,
+                dnd: String::new(),
+            }));
         }
-        let reader = RowReader { columns: &self.plan.columns, options: &self.plan.options, proofs: &self.plan.proofs };
         if let Some(above) = self.parts.above(&row, &self.plan.columns) {
+            let is_header = matches!(above, Above::OtherHeader(_));
+            let draft = reader.read(&row);
             // Whoever refuses all by their own row may be imported as such.
-            let is_closed = || reader.read(&row).is_ok_and(|draft| draft.closed.has(Channels::ALL));
-            if matches!(above, Above::OtherHeader(_)) || !is_closed() {
-                let is_header = above == Above::OtherHeader(row.number);
-                let message = if is_header { OTHER_HEADER.to_owned() } else { above.message() };
-                let dnd = if is_header { String::new() } else { UNDECIDED.to_owned() };
-                return self.hold_back(row.cells, Problem::row(row.number, message), dnd);
+            let is_closed = draft.as_ref().is_ok_and(|draft| draft.closed.has(Channels::ALL));
+            match draft {
+                Err(left_out) if above.is(row.number) && !is_header => {
+                    return self.leave_out(row, left_out, Keys::default());
+                }
+                Ok(_) if is_closed && !is_header && !above.is(row.number) => {}
+                _ => {
+                    let dnd = if above.is(row.number) { "" } else { UNDECIDED };
+                    let problem = Problem::row(row.number, above.message(row.number));
+                    return self.hold_back(row.cells, problem, dnd.to_owned());
+                }
             }
         }
         let is_merging = matches!(self.plan.options.same_person, SamePerson::MergeFirst | SamePerson::MergeLast);
@@ -333,7 +344,8 @@ impl<'a> Records<'a> {
 
     /// Leaves out a row with these keys.
     fn leave_out(&mut self, row: Row, left_out: LeftOut, keys: Keys) {
-        let closed = keys.all().filter_map(|key| self.plan.closed.get(&key).copied()).fold(Channels::NONE, Channels::and);
+        let closed =
+            keys.all().filter_map(|key| self.plan.closed.get(&key).copied()).fold(Channels::NONE, Channels::and);
         let dnd = if left_out.is_by_others { UNDECIDED.to_owned() } else { closed.listed() };
         self.hold_back(row.cells, left_out.problem, dnd);
     }

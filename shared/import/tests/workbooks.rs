@@ -286,3 +286,21 @@ fn custom_fields_get_what_the_sheet_shows() {
     assert_eq!(values(2), [json!("7%"), json!(0.3), json!("000042"), json!("2024-05-15")]);
     assert_eq!((values(3), told.cells()), (vec![json!("0.5"), json!(1234.5)], vec![(3, "Member")]));
 }
+
+#[test]
+fn consent_is_what_the_sheet_shows_and_what_its_name_says() {
+    let formats = ["\"No\";;\"Yes\""];
+    assert_eq!(one("Email Opt Out", number("0", 1), &formats).contact(2).dnd_settings.is_some(), true);
+    assert_eq!(one("Email Opt Out", number("1", 1), &formats).contact(2).dnd_settings, None);
+    let rows = |name: &'static str| {
+        let mut book = Workbook::of(&[header(&["Name", "Email"]), inline("Ann") + &inline("a@example.com")]);
+        book.sheets[0].0 = name;
+        book
+    };
+    assert_eq!((read(&rows("Do Not Contact")).held(), read(&rows("Contacts")).rows()), (vec![2], vec![2]));
+    let mut book =
+        Workbook::of(&[header(&["Email", "Email Opt Out", "SMS Opt Out"]), inline("a@example.com") + &inline("yes")]);
+    book.sheets[0].3 = "<mergeCells><mergeCell ref=\"B2:C2\"/></mergeCells>".to_owned();
+    let settings = read(&book).contact(2).dnd_settings.clone().unwrap();
+    assert_eq!(settings.as_object().unwrap().len(), 2);
+}

@@ -1,10 +1,10 @@
 //! What a column's name says of consent.
 
-use super::names::{
-    AFFIRMATIONS, ASSENT, ASSENTED, BLOCKED, BY_WHOM, DETAILS, ENDS, IN, IN_OR_OUT, IN_WHOLE, NEGATIONS, NOT_OUT, NO_STATEMENT, NO_TOPICS, OUT, OUT_WHOLE, SOFT, STATUS,
-    SUBSCRIPTION, TIMES, TOPICS,
-};
 use super::legend::{self, Legend};
+use super::names::{
+    AFFIRMATIONS, ASSENT, ASSENTED, BLOCKED, BY_WHOM, DETAILS, ENDS, IN, IN_OR_OUT, IN_WHOLE, NEGATIONS, NO_STATEMENT,
+    NO_TOPICS, NOT_OUT, OUT, OUT_WHOLE, SOFT, STATUS, SUBSCRIPTION, TIMES, TOPICS,
+};
 use super::{Channels, ConsentColumn, Says};
 use crate::name::{key, without_brackets};
 
@@ -215,14 +215,17 @@ mod tests {
 
     #[test]
     fn no_list_of_words_has_an_empty_one_that_would_be_found_in_each_name() {
-        for list in [OUT, IN, NOT_OUT, IN_OR_OUT, OUT_WHOLE, IN_WHOLE, ASSENT, ASSENTED, STATUS, TOPICS, BLOCKED, ENDS] {
+        for list in [OUT, IN, NOT_OUT, IN_OR_OUT, OUT_WHOLE, IN_WHOLE, ASSENT, ASSENTED, STATUS, TOPICS, BLOCKED, ENDS]
+        {
             assert!(list.split(' ').all(|word| word == key(word) && !word.is_empty()), "{list}");
         }
     }
 
     #[test]
     fn a_mapping_names_consent_by_channel() {
-        for name in ["dnd", "dnd.email", "dnd.email+sms", "optin.call", "status", "wish.email", "dnd_if_filled", "optin_until"] {
+        for name in
+            ["dnd", "dnd.email", "dnd.email+sms", "optin.call", "status", "wish.email", "dnd_if_filled", "optin_until"]
+        {
             assert_eq!(ConsentColumn::of_name(name).map(ConsentColumn::name), Some(name.to_owned()));
         }
         assert_eq!(ConsentColumn::of_name("dnd.pigeon"), None);

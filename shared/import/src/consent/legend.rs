@@ -51,7 +51,11 @@ fn pairs(name: &str) -> Vec<(String, String)> {
     let mut is_inside = false;
     for (at, part) in text.split(['(', ')', '[', ']', '{', '}']).enumerate() {
         is_inside |= at > 0;
-        for piece in part.split([',', ';', '/', '|', '\n']).flat_map(|piece| piece.split(" and ")).flat_map(|piece| piece.split(" or ")) {
+        for piece in part
+            .split([',', ';', '/', '|', '\n'])
+            .flat_map(|piece| piece.split(" and "))
+            .flat_map(|piece| piece.split(" or "))
+        {
             if piece.contains('=') || (is_inside && piece.contains(':')) {
                 pairs.extend(by_sign(piece));
             } else if is_inside && let Some((key, value)) = piece.trim().split_once([' ', '-', '–']) {
@@ -77,7 +81,8 @@ fn by_sign(piece: &str) -> Vec<(String, String)> {
         let end = signs.get(nth + 1).map_or(words.len(), |next| next.saturating_sub(1));
         let value = words.get(sign + 1..end).unwrap_or_default().join(" ");
         if is_code(key) {
-            pairs.push((key.trim_matches(['"', '\'', '“', '”']).to_owned(), value.trim_matches(['"', '\'']).to_owned()));
+            pairs
+                .push((key.trim_matches(['"', '\'', '“', '”']).to_owned(), value.trim_matches(['"', '\'']).to_owned()));
         }
     }
     pairs
@@ -87,7 +92,10 @@ fn by_sign(piece: &str) -> Vec<(String, String)> {
 fn is_code(word: &str) -> bool {
     let word = word.trim_matches(['"', '\'', '“', '”']);
     let is_number = word.len() <= 2 && !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-    is_number || YES.contains(word) || NO.contains(word) || ["blank", "empty", "null", "leer", "vide", "ticked", "unticked"].contains(&word)
+    is_number
+        || YES.contains(word)
+        || NO.contains(word)
+        || ["blank", "empty", "null", "leer", "vide", "ticked", "unticked"].contains(&word)
 }
 
 fn answer(key: &str) -> Option<bool> {
@@ -99,9 +107,23 @@ fn answer(key: &str) -> Option<bool> {
 
 /// Whether what a legend says of an answer means that somebody may be contacted.
 fn opens(value: &str, says: Says) -> Option<bool> {
-    const CLOSED: &[&str] = &["remove", "out", "exclude", "suppress", "block", "delete", "donotuse", "nope", "optout", "dont", "nocontact"];
-    const OPEN: &[&str] =
-        &["keep", "include", "in", "contact", "subscribe", "call", "email", "mail", "text", "optin", "maycall", "mayemail", "cancontact"];
+    const CLOSED: &[&str] =
+        &["remove", "out", "exclude", "suppress", "block", "delete", "donotuse", "nope", "optout", "dont", "nocontact"];
+    const OPEN: &[&str] = &[
+        "keep",
+        "include",
+        "in",
+        "contact",
+        "subscribe",
+        "call",
+        "email",
+        "mail",
+        "text",
+        "optin",
+        "maycall",
+        "mayemail",
+        "cancontact",
+    ];
     let word = letters(value);
     let answer = answer(value).or_else(|| answer(&word));
     if let Some(answer) = answer {

@@ -13,11 +13,13 @@ pub(crate) use answers::is_refusal;
 pub(crate) use column::{is_about_an_end, is_about_blocking, is_about_contacting, of_column};
 pub(crate) use legend::has_unclear_legend;
 pub(crate) use remarks::{
-    is_marked, is_opt_out_tag, is_opt_out_word, is_refusing_heading, is_stop, name_refuses, remark_refuses, title_refuses,
-    value_refuses,
+    is_marked, is_opt_out_tag, is_opt_out_word, is_refusing_heading, is_stop, name_refuses, remark_refuses,
+    title_refuses, value_refuses,
 };
 pub(crate) use status::speaks_of_subscription;
-pub(crate) use words::{Reading, channel, is_denial, is_foreign_yes_or_no, is_never, is_no, is_yes_or_no, says_opt_out};
+pub(crate) use words::{
+    Reading, channel, is_denial, is_foreign_yes_or_no, is_never, is_no, is_yes_or_no, says_opt_out,
+};
 
 /// The channels on which a contact must not be disturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]

@@ -150,7 +150,7 @@ pub(super) const TOPICS: &str = "mail sms text call contact market news publi pr
     aviso ligar ligação utskick opkald utsend sdělení megkeres értesít zusend anschreib ansprach reklam yhteydenot permis consent optin optout optedin optedout dnd permission allow gdpr dsgvo rgpd privacy phone \
     hearfrom intouch keepme sendme updates inform remind alert signup signme specialdeal specialoffer agree akkoord solicit leavemessage angeruf angeschr \
     darf dürfen infopost infomail datenschutz prospection consient consenti accetta aceito aceita acepto pozwol thirdparty benader \
-    erwünscht zulässig quiere desea souhait wünsch autoriz autoris permit notif bounce spam unsub reach anruf telefon kontakt nieuws consens zgod";
+    erwünscht zulässig quiere desea souhait wünsch autoriz autoris permit notif bounce spam unsub reach anruf telefon kontakt nieuws consens zgod onlist offlist onthelist";
 
 /// Names that say that somebody is shut out.
 pub(super) const BLOCKED: &str = "blocked block banned suspended removed deleted archived disabled deactivated exclude excluded closed \

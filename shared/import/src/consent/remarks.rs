@@ -8,18 +8,68 @@ use super::{Says, of_column};
 
 /// Words of an opt-out that are said of other things than contacts, too.
 const AMBIGUOUS: &[&str] = &[
-    "stop", "stopped", "spam", "declined", "refused", "denied", "cleaned", "bounced", "baja", "gesperrt", "cancellato", "removed",
-    "bounce", "undeliverable", "transactional", "abgelehnt", "refusé", "refusée", "rechazado", "rifiutato", "geweigerd",
-    "zurückgezogen", "widerrufen", "confirmed",
+    "stop",
+    "stopped",
+    "spam",
+    "declined",
+    "refused",
+    "denied",
+    "cleaned",
+    "bounced",
+    "baja",
+    "gesperrt",
+    "cancellato",
+    "removed",
+    "bounce",
+    "undeliverable",
+    "transactional",
+    "abgelehnt",
+    "refusé",
+    "refusée",
+    "rechazado",
+    "rifiutato",
+    "geweigerd",
+    "zurückgezogen",
+    "widerrufen",
+    "confirmed",
+    "remove",
 ];
 /// Those of them that are said of a person for one reason only.
 const OF_PEOPLE: &[&str] = &[
-    "stop", "stopped", "spam", "cleaned", "bounced", "bounce", "hardbounce", "hardbounced", "undeliverable", "removed", "baja",
-    "gesperrt", "bajas", "stopall", "dnm", "dne", "dnt", "unsubs",
+    "stop",
+    "stopped",
+    "spam",
+    "cleaned",
+    "bounced",
+    "bounce",
+    "hardbounce",
+    "hardbounced",
+    "undeliverable",
+    "removed",
+    "baja",
+    "gesperrt",
+    "bajas",
+    "stopall",
+    "dnm",
+    "dne",
+    "dnt",
+    "unsubs",
 ];
 const DEAD: &[&str] = &[
-    "deceased", "verstorben", "décédé", "décédée", "fallecido", "fallecida", "deceduto", "deceduta", "overleden", "zmarł", "zmarła",
-    "falecido", "falecida", "avliden",
+    "deceased",
+    "verstorben",
+    "décédé",
+    "décédée",
+    "fallecido",
+    "fallecida",
+    "deceduto",
+    "deceduta",
+    "overleden",
+    "zmarł",
+    "zmarła",
+    "falecido",
+    "falecida",
+    "avliden",
 ];
 
 /// Whether a word alone is an opt-out, such as a tag.
@@ -84,7 +134,9 @@ pub(crate) fn remark_refuses(cell: &str) -> bool {
         last.len() > 1 && NO.contains(last.to_lowercase().as_str())
     };
     let joined = letters(&text);
-    let is_not_used = || ["donotuse", "dontuse", "nichtverwenden", "nepasutiliser", "nousar"].iter().any(|word| joined.contains(word));
+    let is_not_used = || {
+        ["donotuse", "dontuse", "nichtverwenden", "nepasutiliser", "nousar"].iter().any(|word| joined.contains(word))
+    };
     says_opt_out(&text) || is_not_used() || remark.iter().any(|word| is_opt_out_tag(word)) || ends_with_no()
 }
 
@@ -92,14 +144,35 @@ pub(crate) fn remark_refuses(cell: &str) -> bool {
 /// Of names such as `Blacklist Coffee` a part is none.
 pub(crate) fn value_refuses(value: &str) -> bool {
     const WEAK: &[&str] = &[
-        "off list", "revoked", "suppressed", "blacklist", "blocklist", "own request", "no mail", "no sms", "no texts", "no calls",
-        "no emails", "email off", "emails off", "sms off", "marketing off", "newsletter off", "no marketing", "remove me", "take me off",
-        "no phone", "no promo", "leave me alone",
+        "off list",
+        "revoked",
+        "suppressed",
+        "blacklist",
+        "blocklist",
+        "own request",
+        "no mail",
+        "no sms",
+        "no texts",
+        "no calls",
+        "no emails",
+        "email off",
+        "emails off",
+        "sms off",
+        "marketing off",
+        "newsletter off",
+        "no marketing",
+        "remove me",
+        "take me off",
+        "no phone",
+        "no promo",
+        "leave me alone",
     ];
     if value.len() < 3 {
         return false;
     }
-    let is_whole = || is_opt_out_word(value) || words(value).count() <= 3 && has_mark(value) && says_list(value);
+    let is_whole = || {
+        value == "STOP" || is_opt_out_word(value) || words(value).count() <= 3 && has_mark(value) && says_list(value)
+    };
     let has_phrase = || {
         says_opt_out(value) && {
             let plain = value.to_lowercase().replace(['-', '_'], " ");
@@ -111,7 +184,9 @@ pub(crate) fn value_refuses(value: &str) -> bool {
 
 /// `DNC`, `DNC list`.
 fn says_list(value: &str) -> bool {
-    words(value).all(|word| word.len() <= 3 || ["list", "lists", "file", "only", "request"].contains(&word.to_lowercase().as_str()))
+    words(value).all(|word| {
+        word.len() <= 3 || ["list", "lists", "file", "only", "request"].contains(&word.to_lowercase().as_str())
+    })
 }
 
 /// Whether the title of a list, or the name of a sheet, says that the people below must not be contacted. What says so as the
@@ -134,9 +209,46 @@ pub(crate) fn title_refuses(title: &str) -> bool {
 /// with the refusal.
 pub(crate) fn is_refusing_heading(text: &str) -> bool {
     const NEUTRAL: &[&str] = &[
-        "the", "following", "people", "persons", "contacts", "contact", "customers", "clients", "leads", "members", "subscribers", "users",
-        "list", "of", "who", "have", "has", "are", "is", "please", "all", "these", "those", "below", "section", "group", "everyone",
-        "everybody", "global", "master", "email", "emails", "sms", "phone", "were", "be", "to", "must", "should", "part",
+        "the",
+        "following",
+        "people",
+        "persons",
+        "contacts",
+        "contact",
+        "customers",
+        "clients",
+        "leads",
+        "members",
+        "subscribers",
+        "users",
+        "list",
+        "of",
+        "who",
+        "have",
+        "has",
+        "are",
+        "is",
+        "please",
+        "all",
+        "these",
+        "those",
+        "below",
+        "section",
+        "group",
+        "everyone",
+        "everybody",
+        "global",
+        "master",
+        "email",
+        "emails",
+        "sms",
+        "phone",
+        "were",
+        "be",
+        "to",
+        "must",
+        "should",
+        "part",
     ];
     if !title_refuses(text) {
         return false;

@@ -25,6 +25,14 @@ pub(super) static NO: Words = Words::new(|| {
     hayır ei ne nej nei ☐ ✗ ✘ ❌ nem όχι οχι 아니오 아니요 لا לא nu ні ไม่ ไม không tidak nē не ✖ ✖️ ✕ 👎 🚫 ⛔ ☐️",
     )
 });
+/// A yes or a no in languages of which few names of columns are known.
+pub(super) static FOREIGN: Words = Words::new(|| {
+    words(
+        "igen nem ναι όχι οχι 예 네 아니오 아니요 نعم لا כן לא kyllä nu так ні ใช่ ไม่ có không ya tidak evet hayır áno taip jā jah はい \
+        いいえ 是 否 nei já ei ne da не да nē jo ret yok var 不可 可 ○ × あり なし بله خیر بلی نه हाँ हां नहीं হ্যাঁ না ہاں نہیں კი დიახ არა \
+        այո ոչ po jo bai ez nav yra ndiyo hapana oo hindi bəli xeyr ha yo'q иә жоқ тийм үгүй ஆம் இல்லை",
+    )
+});
 /// Words of an opt-in, written without anything but letters.
 pub(super) static IN: Words = Words::new(|| {
     words(
@@ -54,7 +62,7 @@ pub(super) static OUT: Words = Words::new(|| {
     odhlášen odhlášena odhlásený odhlásená leiratkozott leiratkozva dezabonat dezabonată 退订 已退订 退訂 已退訂 取消订阅 取消訂閱 配信停止 afmeldt \
     afmeld afmelding avslutad utmeldt отписался отписалась відписаний відписався відписалася odjavljen odjavljena atsisakė atrakstījies \
     abonelikteniptal iptaledildi peruutettu peruttu afskráður 수신거부 구독취소 suppression suppressionlist suppressionfile dnclist donotuse \
-    nopromo nopromos nopromotions cancelósuscripción canceladosuscripción desuscrito desuscrita désabonnée désinscrite \
+    nopromo nopromos nopromotions remove cancelósuscripción canceladosuscripción desuscrito desuscrita désabonnée désinscrite \
     optouts unsubscribes unsubscriber askednottobecontacted",
     )
 });
@@ -91,7 +99,7 @@ pub(super) static PHRASES: LazyLock<AhoCorasick> = LazyLock::new(|| {
     off list|stop messag|leave me alone|widersprochen|nicht mehr kontakt|nicht mehr anschreib|nicht mehr anruf|kein kontakt|\
     datenlöschung|no volver a llamar|no volver a contactar|no molestar|ne plus appeler|ne plus écrire|removed at|wünscht keine|möchte keine|keinen kontakt|ne souhaite pas|no desea|non desidera|wil geen|nie życzy|nincs hozzájárul|\
     no llamar|no contactar|non chiamare|non contattare|niet bellen|não ligar|не звонить|отписал|\
-    not subscribed|asked to be removed|wants to be removed|wishes to be removed|requested to be removed|asked for removal|removal request|dnc list|dnd list|suppression list|suppression file|no promo|\
+    not subscribed|asked to be removed|wants to be removed|wishes to be removed|requested to be removed|asked for removal|refused contact|refuses contact|rejected contact|contact refused|removal request|dnc list|dnd list|suppression list|suppression file|no promo|\
     afmeld|odhlášen|odhlásen|退订|退訂|配信停止|配信不要|連絡不可|leiratkoz|dezabon|cancelado suscripci|canceló suscripci|cancelar suscripci|\
     cancelar la suscripci|ne veut plus|ne souhaite plus|ne pas rappeler|ne rappelez pas|plus rappeler|plus être contact|no le llamen|no me llamen|\
     no llamen|no llame|no quiere|no volver a|solicita baja|solicita la baja|pide baja|pide la baja|dar de baja|darse de baja|dado de baja|\

@@ -3,7 +3,7 @@
 use super::answers::{begins_with_yes, has_doubt, is_assent, is_moment, is_refusal};
 use super::remarks::is_marked;
 use super::status::{is_about_agreeing, is_of_subscription, is_over, is_undecided};
-use super::vocabulary::{CHANNELS, IN, NO, NONE_GIVEN, OUT, PHRASES, SHORTEST_PHRASE, Words, YES};
+use super::vocabulary::{CHANNELS, FOREIGN, IN, NO, NONE_GIVEN, OUT, PHRASES, SHORTEST_PHRASE, Words, YES};
 use super::{Channels, ConsentColumn, Says};
 
 /// What a cell says.
@@ -141,10 +141,8 @@ pub(super) fn is_opt_out_or_says_so(text: &str) -> bool {
 
 /// Whether a cell is a yes or a no in a language of which few names of columns are known.
 pub(crate) fn is_foreign_yes_or_no(cell: &str) -> bool {
-    const WORDS: &str = "igen nem ναι όχι οχι 예 네 아니오 아니요 نعم لا כן לא kyllä nu так ні ใช่ ไม่ có không ya tidak evet hayır áno \
-        taip jā jah はい いいえ 是 否 nei já ei ne da не да nē jo ret yok var 不可 可 ○ × あり なし";
     let text = crate::values::text::clean(cell).to_lowercase();
-    !text.is_empty() && WORDS.split(' ').any(|word| word == text)
+    text.len() <= 24 && FOREIGN.contains(text.as_str())
 }
 
 /// Whether a cell is a yes, a no, or a word of an opt-in or an opt-out, and nothing else.
@@ -158,7 +156,8 @@ pub(crate) fn is_yes_or_no(cell: &str) -> bool {
 
 /// Whether a cell is a never: of how often somebody wants to hear something it is a no.
 pub(crate) fn is_never(cell: &str) -> bool {
-    const WORDS: &[&str] = &["never", "niemals", "nie", "jamais", "nunca", "mai", "nooit", "nigdy", "nikdy", "soha", "aldrig", "aldri"];
+    const WORDS: &[&str] =
+        &["never", "niemals", "nie", "jamais", "nunca", "mai", "nooit", "nigdy", "nikdy", "soha", "aldrig", "aldri"];
     cell.len() <= 8 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(cell))
 }
 

@@ -61,7 +61,9 @@ impl<W: Write> Rejects<W> {
         let known = self.known_dnd.and_then(|at| cells.get(at)).map(|cell| cell.trim()).unwrap_or_default();
         match (known, new) {
             (known, "") => known.to_owned(),
-            (known, new) if known == new || new == crate::UNDECIDED || ["", "no", "0", "false"].contains(&known) => new.to_owned(),
+            (known, new) if known == new || new == crate::UNDECIDED || ["", "no", "0", "false"].contains(&known) => {
+                new.to_owned()
+            }
             (known, new) => format!("{known}, {new}"),
         }
     }

@@ -2,8 +2,8 @@
 
 use super::{Cells, RowReader};
 use crate::consent::{
-    Channels, ConsentColumn, Reading, Says, is_marked, is_no, is_opt_out_tag, is_opt_out_word, name_refuses, remark_refuses,
-    says_opt_out, speaks_of_subscription, value_refuses,
+    Channels, ConsentColumn, Reading, Says, is_marked, is_no, is_opt_out_tag, is_opt_out_word, name_refuses,
+    remark_refuses, says_opt_out, speaks_of_subscription, value_refuses,
 };
 use crate::identity::{self, Keys};
 use crate::mapping::{Field, Target};
@@ -56,7 +56,8 @@ impl RowReader<'_> {
         let email = cells.email();
         let phone = cells.phone(place.code.as_deref());
         let keys = identity::keys_in_list(cells.own_id().as_deref(), email.as_deref(), phone.as_deref());
-        let is_shifted = (row.cells.len() > self.columns.all().len() || cells.check_shifted().is_err()) && self.may_refuse(row);
+        let is_shifted =
+            (row.cells.len() > self.columns.all().len() || cells.check_shifted().is_err()) && self.may_refuse(row);
         let by_cells = match cells.consent() {
             Ok(closed) if cells.refusing_cell().is_none() && !is_shifted => closed.all,
             _ => Channels::ALL,
@@ -77,11 +78,15 @@ impl RowReader<'_> {
             return Told::default();
         }
         let cells = Cells::new(self, row);
-        Told { others: cells.further_keys(self.options.country.as_deref(), true), closed: Channels::ALL, ..Told::default() }
+        Told {
+            others: cells.further_keys(self.options.country.as_deref(), true),
+            closed: Channels::ALL,
+            ..Told::default()
+        }
     }
 
     /// Whether a row may refuse contact in a cell that is not where it belongs.
-    fn may_refuse(&self, row: &Row) -> bool {
+    pub(crate) fn may_refuse(&self, row: &Row) -> bool {
         self.columns.all().iter().any(|column| matches!(column.target, Target::Consent(_)))
             || row.cells.iter().any(|cell| says_opt_out(cell) || is_opt_out_tag(cell))
     }
@@ -126,7 +131,8 @@ impl Cells<'_> {
         }
         let text = text::value(cell);
         let Some(today) = self.reader.options.today else { return consent.read(cell) };
-        let is_endless = || ["never", "unlimited", "forever", "unbegrenzt", "open"].contains(&text.to_lowercase().as_str());
+        let is_endless =
+            || ["never", "unlimited", "forever", "unbegrenzt", "open"].contains(&text.to_lowercase().as_str());
         if text.is_empty() || text::is_null(&text) || is_endless() {
             return Reading::Nothing;
         }
@@ -176,7 +182,8 @@ impl Cells<'_> {
     pub(super) fn refusing_custom(&self) -> Option<usize> {
         let columns = self.reader.columns.all().iter().enumerate();
         let customs = columns.filter(|(_, column)| matches!(column.target, Target::Custom(_)));
-        let refuses = |index: &usize| self.value(*index).is_some_and(|value| is_opt_out_word(&value) || says_opt_out(&value));
+        let refuses =
+            |index: &usize| self.value(*index).is_some_and(|value| is_opt_out_word(&value) || says_opt_out(&value));
         customs.map(|(index, _)| index).find(refuses)
     }
 
@@ -202,10 +209,16 @@ impl Cells<'_> {
         for (field, indexes) in self.reader.columns.by_field() {
             let refuses: fn(&str) -> bool = match field {
                 Field::Email | Field::Phone => |value| says_opt_out(value) || is_no(value) || remark_refuses(value),
-                Field::Name | Field::FirstName | Field::LastName | Field::LastNamePrefix | Field::SecondLastName => name_refuses,
-                Field::Company | Field::Address | Field::AddressLine2 | Field::City | Field::Website | Field::Gender | Field::Source => {
-                    value_refuses
+                Field::Name | Field::FirstName | Field::LastName | Field::LastNamePrefix | Field::SecondLastName => {
+                    name_refuses
                 }
+                Field::Company
+                | Field::Address
+                | Field::AddressLine2
+                | Field::City
+                | Field::Website
+                | Field::Gender
+                | Field::Source => value_refuses,
                 _ => continue,
             };
             let cell = |index: &usize| self.row.cells.get(*index).map(|cell| text::value(cell));
@@ -222,12 +235,19 @@ impl Cells<'_> {
         let columns = self.reader.columns;
         let is_of = |index: usize, field| columns.of(field).contains(&index);
         let mut keys = Vec::new();
-        for (index, cell) in self.row.cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty() && cell.len() < 4_000) {
+        for (index, cell) in
+            self.row.cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty() && cell.len() < 4_000)
+        {
             let value = text::value(cell);
             if value.contains('@') && (in_all || is_of(index, Field::Email)) {
                 let is_sign = |c: char| c.is_whitespace() || ",;|<>()[]{}\"':/".contains(c);
-                let addresses = value.split(is_sign).map(|word| word.trim_end_matches('.')).filter(|word| email::is_address(word));
-                keys.extend(addresses.take(MOST_KEYS).flat_map(|address| identity::keys_in_list(None, Some(address), None).all()));
+                let addresses =
+                    value.split(is_sign).map(|word| word.trim_end_matches('.')).filter(|word| email::is_address(word));
+                keys.extend(
+                    addresses
+                        .take(MOST_KEYS)
+                        .flat_map(|address| identity::keys_in_list(None, Some(address), None).all()),
+                );
             } else if is_of(index, Field::Phone) || (in_all && looks_like_contact_data(&value)) {
                 for part in value.split([',', ';', '|', '\n']).flat_map(|part| part.split(" / ")).take(MOST_KEYS) {
                     // `617-555-0111 DNC`

@@ -136,7 +136,17 @@ impl<'a> Cells<'a> {
         self.tell_misread();
         self.tell_lone_name();
         let row = self.row.number;
-        Ok(Draft { row, rows: vec![row], fields, tags, custom, closed: closed.all.and(by_values), closed_by_others: closed.by_others, own_id, ..Draft::default() })
+        Ok(Draft {
+            row,
+            rows: vec![row],
+            fields,
+            tags,
+            custom,
+            closed: closed.all.and(by_values),
+            closed_by_others: closed.by_others,
+            own_id,
+            ..Draft::default()
+        })
     }
 
     /// `JosÃ©` was José, before a program that knows nothing of UTF-8 had it. It is sent as it stands.

@@ -95,6 +95,11 @@ fn rows(sample: &[String], delimiter: Delimiter) -> Vec<Row> {
 fn header_row(rows: &[Row], skipped: usize, mapping: &Mapping) -> Option<(usize, usize)> {
     let mut best: Option<(usize, usize)> = None;
     for (at, row) in rows.iter().enumerate().take(ROWS_SEARCHED).skip(skipped) {
+        // That of a list of rejects, whose rows speak of columns.
+        if row.cells.iter().filter(|cell| crate::report::is_own_name(cell)).count() > 2 {
+            let known = row.cells.iter().filter(|cell| mapping::is_known(cell, mapping)).count();
+            return Some((at, known));
+        }
         if row.cells.iter().any(|cell| looks_like_contact_data(cell) || cell.len() > 1000) {
             continue;
         }
@@ -135,10 +140,12 @@ fn under_groups(group: &Row, names: &[String]) -> Option<Vec<String>> {
     let mut above: Option<&str> = None;
     for (at, name) in columns.iter_mut().enumerate().skip(1) {
         if let Some(cell) = group.cells.get(at).map(|cell| cell.trim()).filter(|cell| !cell.is_empty()) {
-            let is_of_consent = || matches!(consent::of_column(cell), Some(Some(_))) || consent::is_about_contacting(cell);
+            let is_of_consent =
+                || matches!(consent::of_column(cell), Some(Some(_))) || consent::is_about_contacting(cell);
             above = Some(cell).filter(|cell| mapping::alias(cell).is_none() && is_of_consent());
         }
-        let is_channel = consent::channel(name).is_some() || ["mobile", "post", "letter"].contains(&crate::name::key(name).as_str());
+        let is_channel =
+            consent::channel(name).is_some() || ["mobile", "post", "letter"].contains(&crate::name::key(name).as_str());
         above = above.filter(|_| is_channel);
         if let Some(above) = above {
             *name = format!("{above} {name}");

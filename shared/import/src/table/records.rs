@@ -35,8 +35,7 @@ impl<'a> Records<'a> {
 
     /// Below a header with these names.
     pub(crate) fn set_header(&mut self, names: &[String]) {
-        let is_contact =
-            |name: &str| matches!(mapping::alias(name), Some(Alias::Field(Field::Email | Field::Phone)));
+        let is_contact = |name: &str| matches!(mapping::alias(name), Some(Alias::Field(Field::Email | Field::Phone)));
         self.contacts = (0..names.len()).filter(|at| names.get(*at).is_some_and(|name| is_contact(name))).collect();
         self.width = Some(names.len());
     }

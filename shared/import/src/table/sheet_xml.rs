@@ -99,7 +99,9 @@ fn marks(xml: &mut Reader<impl BufRead>) -> Option<SheetXml> {
                     "row" => {
                         row = attribute(&start, "r").and_then(|number| number.parse().ok()).map_or(row, before);
                         let is_flat = || attribute(&start, "ht").is_some_and(|height| height.parse() == Ok(0.0_f64));
-                        if attribute(&start, "hidden").is_some_and(|hidden| hidden == "1" || hidden == "true") || is_flat() {
+                        if attribute(&start, "hidden").is_some_and(|hidden| hidden == "1" || hidden == "true")
+                            || is_flat()
+                        {
                             found.hidden.push(u64::from(row) + 1);
                         }
                         column = 0;

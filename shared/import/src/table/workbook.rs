@@ -244,7 +244,8 @@ fn fill_merged<R: Read + Seek>(rows: &mut [Row], book: &mut Xlsx<R>, name: &str)
         let Some(text) = of(rows, first).and_then(|at| rows.get(at)?.cells.get(column as usize).cloned()) else {
             continue;
         };
-        let last_column = if crate::consent::is_yes_or_no(&text) { last_column.min(column + MOST_MERGED) } else { column };
+        let last_column =
+            if crate::consent::is_yes_or_no(&text) { last_column.min(column + MOST_MERGED) } else { column };
         for number in first..=last {
             let Some(row) = of(rows, number).and_then(|at| rows.get_mut(at)) else { continue };
             if row.is_blank() {
