@@ -99,9 +99,11 @@ impl Parts {
             return false;
         }
         let names = 1 + filled.clone().filter(|cell| is_name(cell)).count();
-        let all = 1 + filled.count();
+        let is_of_consent = |cell: &&str| !is_name(cell) && cell.len() <= 60 && matches!(consent::of_column(cell), Some(Some(_)));
+        let all = 1 + filled.clone().count();
         let needed = if self.own.len() <= 2 { 2 } else { 3 };
-        names == all && names >= needed && row.cells.iter().any(|cell| is_person(cell))
+        let is_whole = || names == all || (names >= 2 && names + filled.filter(is_of_consent).count() == all);
+        all >= needed && is_whole() && row.cells.iter().any(|cell| is_person(cell))
     }
 }
 

@@ -233,14 +233,17 @@ impl Plan {
     }
 }
 
+/// No column: what is closed is closed whatever the columns are.
+const ANY_COLUMN: u16 = u16::MAX;
+
 /// What a row closes for all rows with a key.
 struct Closing {
     key: u64,
     channels: Channels,
     /// Whether the key is counted: else other rows alone may have it.
     is_counted: bool,
-    /// Only if this column is one of subscriptions; of nothing else, if `is_strict`.
-    column: Option<u32>,
+    /// Only if this column is one of subscriptions; of nothing else, if `is_strict`. (In two bytes: there may be many.)
+    column: u16,
     is_strict: bool,
 }
 
@@ -316,9 +319,9 @@ impl Pass {
     /// Keeps what a row closes for others of the same person.
     fn close(&mut self, told: Told) {
         let Told { keys, others, closed, if_of_subscription } = told;
-        let certain = (!closed.is_none()).then_some((None, false, closed));
+        let certain = (!closed.is_none()).then_some((ANY_COLUMN, false, closed));
         let perhaps = if_of_subscription.into_iter();
-        let perhaps = perhaps.map(|(index, is_strict, channels)| (u32::try_from(index).ok(), is_strict, channels));
+        let perhaps = perhaps.map(|(index, is_strict, channels)| (u16::try_from(index).unwrap_or(ANY_COLUMN), is_strict, channels));
         for (column, is_strict, channels) in certain.into_iter().chain(perhaps) {
             let counted = keys.all().map(|key| (key, true)).chain(others.iter().map(|key| (*key, false)));
             let closing = counted.map(|(key, is_counted)| Closing { key, channels, is_counted, column, is_strict });
@@ -334,7 +337,7 @@ impl Pass {
         for closing in std::mem::take(&mut self.closed) {
             let Closing { key, channels, is_counted, column, is_strict } = closing;
             let of = if is_strict { &self.of_subscriptions_only } else { &self.subscriptions };
-            let holds = column.is_none_or(|column| of.contains(&(column as usize)));
+            let holds = column == ANY_COLUMN || of.contains(&usize::from(column));
             let is_anothers = repeated.contains_key(&key) || (!is_counted && counter.has(key));
             if holds && is_anothers {
                 let known = closed.entry(key).or_default();

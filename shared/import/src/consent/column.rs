@@ -45,7 +45,8 @@ pub(super) fn by_words(name: &str) -> Option<Option<ConsentColumn>> {
         return (is_dnd || has(OUT) || has(IN)).then_some(None);
     }
     // `Consent valid until`, but not `Consent expired`.
-    if has(ENDS) && has(IN) && !full.contains("expired") && !full.contains("donot") && !is_dnd {
+    let is_up_to = has(ENDS) || ["bis", "till"].contains(&last.as_str());
+    if is_up_to && has(IN) && !full.contains("expired") && !full.contains("donot") && !is_dnd {
         return Some(Some(ConsentColumn { says: Says::Until, channels }));
     }
     if has(NOT_OUT) && !full.contains("donot") {
@@ -70,7 +71,7 @@ pub(super) fn by_words(name: &str) -> Option<Option<ConsentColumn>> {
     let is_assent = has(ASSENT) && has(ASSENTED) && !full.contains("received") && !full.contains("accepted");
     let is_whole = IN_WHOLE.split(' ').any(|whole| whole == full);
     if has(IN) || is_assent || is_whole {
-        if is_negated(name) && !ends(NO_STATEMENT) {
+        if (is_negated(name) || says_it_is_over(name)) && !ends(NO_STATEMENT) {
             return Some(Some(ConsentColumn { says: Says::OptOut, channels }));
         }
         let is_detail = ends(NO_STATEMENT) || ends(DETAILS) || ends(TIMES) || full.ends_with("consenttext");
@@ -103,6 +104,16 @@ fn is_negated(name: &str) -> bool {
         && !behind
         && words.iter().any(|word| is(NEGATIONS, word))
         && !words.iter().any(|word| is(AFFIRMATIONS, word))
+}
+
+/// Whether a name says that a consent is over: `Consent lapsed on`. Of two answers it names both.
+fn says_it_is_over(name: &str) -> bool {
+    const OVER: &[&str] =
+        &["lapsed", "ended", "terminated", "cancelled", "canceled", "suspended", "expired", "rejected", "refused", "declined", "denied"];
+    let name = without_brackets(name).to_lowercase();
+    !name.contains('/')
+        && name.split(|c: char| !c.is_alphanumeric()).any(|word| OVER.contains(&word))
+        && !name.split(|c: char| !c.is_alphanumeric()).any(|word| ["or", "given", "granted", "not", "never", "no"].contains(&word))
 }
 
 /// The last word of a name outside of brackets, in lower case: `time` of `OPTIN_TIME` and of `optinTime`.

@@ -95,20 +95,20 @@ fn is_code(word: &str) -> bool {
     is_number
         || YES.contains(word)
         || NO.contains(word)
-        || ["blank", "empty", "null", "leer", "vide", "ticked", "unticked"].contains(&word)
+        || ["blank", "empty", "null", "leer", "vide", "tick", "ticked", "unticked", "cross"].contains(&word)
 }
 
 fn answer(key: &str) -> Option<bool> {
-    if NO.contains(key) {
+    if NO.contains(key) || key == "unticked" {
         return Some(false);
     }
-    YES.contains(key).then_some(true)
+    (YES.contains(key) || key == "tick" || key == "ticked").then_some(true)
 }
 
 /// Whether what a legend says of an answer means that somebody may be contacted.
 fn opens(value: &str, says: Says) -> Option<bool> {
     const CLOSED: &[&str] =
-        &["remove", "out", "exclude", "suppress", "block", "delete", "donotuse", "nope", "optout", "dont", "nocontact"];
+        &["remove", "out", "exclude", "suppress", "block", "delete", "donotuse", "nope", "optout", "dont", "nocontact", "refuse", "refuses", "object", "objects"];
     const OPEN: &[&str] = &[
         "keep",
         "include",
@@ -156,6 +156,7 @@ mod tests {
             ("Opt-in (Y/N)", Says::OptIn, Legend::AsUsual),
             ("Opt-in (0/1)", Says::OptIn, Legend::AsUsual),
             ("Phone 2 opt out", Says::OptOut, Legend::AsUsual),
+            ("Consent (tick = refuses)", Says::OptIn, Legend::Unclear),
             ("Consent (note: see form)", Says::OptIn, Legend::AsUsual),
         ];
         for (name, says, legend) in cases {

@@ -93,13 +93,31 @@ pub(crate) fn is_stop(text: &str) -> bool {
     STOPS.contains(&word)
 }
 
-/// Whether a text has a mark of an opt-out beside something else: `Bo (DNC)`, `Di - deceased`, `Acme [removed]`.
+/// Whether a text has a mark of an opt-out beside something else: `Bo (DNC)`, `Di - deceased`, `Acme [removed]`. In brackets
+/// and behind a dash more words are one than elsewhere: `Baja, Maria` is a name.
 pub(crate) fn is_marked(name: &str) -> bool {
     if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'\'')) {
         return false;
     }
-    let signs = |c: char| "()[]{}-–—:/,;*|<>".contains(c);
-    name.contains(signs) && name.split(signs).any(is_opt_out_tag)
+    if name.contains(['†', '✝']) || name.split(|c: char| "()[]{}-–—:/,;*|<>".contains(c)).skip_while(|part| *part == name).any(is_opt_out_word) {
+        return true;
+    }
+    let mut rest = name;
+    while let Some(at) = rest.find(['(', '[', '{', '<', '*', '–', '—', '-']) {
+        let (before, on) = rest.split_at(at);
+        let sign = on.chars().next().unwrap_or(' ');
+        let inside = on.get(sign.len_utf8()..).unwrap_or_default();
+        let end = inside.find([')', ']', '}', '>', '*']).unwrap_or(inside.len());
+        // `Stop-Smoking` has no mark, and `Lee - STOP` one.
+        let is_sign = sign != '-' || before.ends_with(' ');
+        let remark = inside.get(..end).unwrap_or_default();
+        let is_dead = || ["dead", "died", "rip"].contains(&letters(remark).as_str()) && "([{".contains(sign);
+        if is_sign && (is_opt_out_tag(remark) || is_dead()) {
+            return true;
+        }
+        rest = inside;
+    }
+    false
 }
 
 /// Whether the name of somebody says that nobody may contact them: `Lee (bounced)`, `Flo STOP`, `Ann Lee deceased`.
@@ -121,6 +139,13 @@ pub(crate) fn remark_refuses(cell: &str) -> bool {
     let is_sign = |c: char| c.is_whitespace() || "()[]{}<>,;:/|*\"–—".contains(c);
     if !cell.contains(is_sign) {
         return false;
+    }
+    // The name before an address in angle brackets is one.
+    if let Some((name, rest)) = cell.split_once('<').filter(|(_, rest)| rest.contains('@')) {
+        let name = name.trim().trim_matches('"');
+        let after = rest.split_once('>').map(|(_, after)| after).unwrap_or_default();
+        let is_whole = || is_opt_out_tag(name) && !name.contains(char::is_lowercase);
+        return name_refuses(name) || has_mark(name) || is_whole() || remark_refuses(&format!(" {after}"));
     }
     let is_remark = |word: &&str| !word.contains('@') && word.contains(char::is_alphabetic);
     let remark: Vec<&str> = cell.split(is_sign).map(|word| word.trim_matches('-')).filter(is_remark).collect();

@@ -99,7 +99,7 @@ pub(super) static PHRASES: LazyLock<AhoCorasick> = LazyLock::new(|| {
     off list|stop messag|leave me alone|widersprochen|nicht mehr kontakt|nicht mehr anschreib|nicht mehr anruf|kein kontakt|\
     datenlöschung|no volver a llamar|no volver a contactar|no molestar|ne plus appeler|ne plus écrire|removed at|wünscht keine|möchte keine|keinen kontakt|ne souhaite pas|no desea|non desidera|wil geen|nie życzy|nincs hozzájárul|\
     no llamar|no contactar|non chiamare|non contattare|niet bellen|não ligar|не звонить|отписал|\
-    not subscribed|asked to be removed|wants to be removed|wishes to be removed|requested to be removed|asked for removal|refused contact|refuses contact|rejected contact|contact refused|removal request|dnc list|dnd list|suppression list|suppression file|no promo|\
+    not subscribed|asked to be removed|wants to be removed|wishes to be removed|requested to be removed|asked for removal|refused contact|refuses contact|rejected contact|contact refused|removal request|dnc list|dnd list|suppression list|suppression file|no promo|do not promot|\
     afmeld|odhlášen|odhlásen|退订|退訂|配信停止|配信不要|連絡不可|leiratkoz|dezabon|cancelado suscripci|canceló suscripci|cancelar suscripci|\
     cancelar la suscripci|ne veut plus|ne souhaite plus|ne pas rappeler|ne rappelez pas|plus rappeler|plus être contact|no le llamen|no me llamen|\
     no llamen|no llame|no quiere|no volver a|solicita baja|solicita la baja|pide baja|pide la baja|dar de baja|darse de baja|dado de baja|\

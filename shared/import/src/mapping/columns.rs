@@ -150,7 +150,7 @@ fn target(name: &str, mapping: &Mapping, fields: &FieldCatalogue) -> Result<(Tar
         return Ok((Target::of_name(name, target, fields)?, false));
     }
     // What a list of rejects says of its rows is none of the people.
-    if crate::report::is_own_name(name) && name != "_dnd" {
+    if crate::report::is_own_name(name) && name != crate::report::DND {
         return Ok((Target::Ignored, false));
     }
     // `Mailing State` is no state of a mailing.

@@ -8,7 +8,7 @@ use crate::Problem;
 const OWN: [&str; 4] = ["_row", "_column", "_problem", DND];
 /// What the row alone does not say of consent, because a heading, a title or another row said it: an opt-out of these
 /// channels, or `?` where somebody has to say yes or no.
-const DND: &str = "_dnd";
+pub(crate) const DND: &str = "_dnd";
 
 /// Whether a column is one of those that a list of rejects has of its own.
 pub(crate) fn is_own_name(name: &str) -> bool {

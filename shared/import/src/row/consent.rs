@@ -115,8 +115,11 @@ impl Cells<'_> {
                     }
                 }
                 Reading::Unreadable => {
-                    let message =
-                        "cannot be read as a consent or its refusal: write yes, no, or channels such as `Email, SMS`";
+                    let message = if column.name == crate::report::DND {
+                        "is to say whether the person must not be contacted: write yes or no"
+                    } else {
+                        "cannot be read as a consent or its refusal: write yes, no, or channels such as `Email, SMS`"
+                    };
                     let problem = self.problem(index, Effect::RowLeftOut, message);
                     return Err(LeftOut { problem, is_by_others: alone != Reading::Unreadable });
                 }
