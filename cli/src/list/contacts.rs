@@ -63,7 +63,7 @@ impl Contacts {
 }
 
 fn imported(Kept { row, id, contact }: Kept) -> ImportedContact {
-    ImportedContact { row, rows: vec![row], id, contact, problems: Vec::new(), cells: Vec::new() }
+    ImportedContact { row, rows: vec![row], id, contact, problems: Vec::new(), cells: Vec::new(), dnd: String::new() }
 }
 
 /// Values, one a line, in memory or in a file.

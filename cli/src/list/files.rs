@@ -36,8 +36,8 @@ impl Rejects {
     }
 
     /// A row, if it lost anything.
-    pub(super) fn write(&mut self, cells: &[String], problems: &[Problem]) -> Result<(), Failure> {
-        self.rows.write(cells, problems).map_err(|error| format!("{}: {error}", self.name).into())
+    pub(super) fn write(&mut self, cells: &[String], dnd: &str, problems: &[Problem]) -> Result<(), Failure> {
+        self.rows.write(cells, dnd, problems).map_err(|error| format!("{}: {error}", self.name).into())
     }
 
     pub(super) fn finish(self) -> Result<(), Failure> {

@@ -160,14 +160,14 @@ impl List {
                 Outcome::Record(mut contact) => {
                     let problems = std::mem::take(&mut contact.problems);
                     if let Some(rejects) = rejects.as_deref_mut() {
-                        rejects.write(&contact.cells, &problems)?;
+                        rejects.write(&contact.cells, &contact.dnd, &problems)?;
                     }
                     self.report.problems.extend(problems);
                     self.take_contact(*contact)?;
                 }
                 Outcome::HeldBack(row) => {
                     if let Some(rejects) = rejects.as_deref_mut() {
-                        rejects.write(&row.cells, std::slice::from_ref(&row.problem))?;
+                        rejects.write(&row.cells, &row.dnd, std::slice::from_ref(&row.problem))?;
                     }
                     self.report.problems.extend([row.problem]);
                 }

@@ -101,7 +101,7 @@ fn good_rows_go_on_without_the_bad_ones() {
     assert_eq!(problem.unwrap()["field"], "email");
     let rejected = std::fs::read_to_string(rejects).unwrap();
     let lines: Vec<&str> = rejected.lines().collect();
-    assert_eq!(lines[0], "First Name,Last Name,Email,Phone,Shoe Size,_row,_column,_problem");
+    assert_eq!(lines[0], "First Name,Last Name,Email,Phone,Shoe Size,_row,_column,_problem,_dnd");
     assert_eq!(lines.len(), 6, "{rejected}");
     assert!(lines[1].starts_with("Grace,Hopper,this is no address,+1 617-555-0101,8,3,Email,"), "{rejected}");
     let results = std::fs::read_to_string(results).unwrap();

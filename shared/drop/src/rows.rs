@@ -63,11 +63,11 @@ impl Importer {
                     Outcome::Record(contact) => {
                         let found = key_of(&outcome).and_then(|key| standing.remove(&key));
                         each.take(contact, found)?;
-                        rejects.write(&contact.cells, &contact.problems)?;
+                        rejects.write(&contact.cells, &contact.dnd, &contact.problems)?;
                         import.problems.extend(contact.problems.iter().cloned());
                     }
                     Outcome::HeldBack(row) => {
-                        rejects.write(&row.cells, std::slice::from_ref(&row.problem))?;
+                        rejects.write(&row.cells, &row.dnd, std::slice::from_ref(&row.problem))?;
                         import.problems.extend([row.problem.clone()]);
                     }
                     Outcome::NotAPerson(row) => import.problems.extend([row.problem.clone()]),

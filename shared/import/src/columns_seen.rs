@@ -1,8 +1,8 @@
 //! What the cells of each column are like, seen over the whole list.
 
 use crate::consent::{
-    self, is_about_blocking, is_about_contacting, is_denial, is_foreign_yes_or_no, is_opt_out_word, is_yes_or_no,
-    says_opt_out,
+    self, is_about_an_end, is_about_blocking, is_about_contacting, is_denial, is_foreign_yes_or_no, is_never, is_no,
+    is_opt_out_word, is_refusal, is_stop, is_yes_or_no, says_opt_out,
 };
 use crate::mapping::{Column, Columns, Field, Target};
 use crate::table::Row;
@@ -29,6 +29,10 @@ pub(crate) struct Seen {
     denials: u64,
     /// Those in a language of which few names of columns are known.
     foreign_answers: u64,
+    /// Cells that say never.
+    nevers: u64,
+    /// Cells that begin like a refusal in words: `I do not agree`.
+    refusals: u64,
     /// Rows in which its value is not used, because another column of the same field is filled.
     second: u64,
 }
@@ -57,6 +61,11 @@ impl Seen {
                     let is_name =
                         column.name.starts_with("Custom Field") && consent::of_column(&value).flatten().is_some();
                     seen.opt_outs += u64::from(is_name);
+                    seen.refusals += u64::from(value.len() > 3 && is_refusal(&value.to_lowercase()));
+                }
+                Target::Field(Field::Email | Field::Phone) if value.len() <= 8 => {
+                    seen.answers += u64::from(is_yes_or_no(&value));
+                    seen.denials += u64::from(is_no(&value));
                 }
                 _ => {}
             }
@@ -84,10 +93,12 @@ impl Seen {
     }
 
     fn look_at(&mut self, value: &str, also_contact_data: bool) {
-        self.answers += u64::from(is_yes_or_no(value));
+        let is_foreign = is_foreign_yes_or_no(value);
+        self.answers += u64::from(is_foreign || is_yes_or_no(value));
         self.denials += u64::from(is_denial(value));
-        self.foreign_answers += u64::from(is_foreign_yes_or_no(value));
-        if says_opt_out(value) || is_opt_out_word(value) {
+        self.foreign_answers += u64::from(is_foreign);
+        self.nevers += u64::from(is_never(value));
+        if says_opt_out(value) || is_opt_out_word(value) || is_stop(value) {
             self.opt_outs += 1;
         } else if also_contact_data && value.contains('@') && value.len() < 400 {
             self.emails += u64::from(email::emails(value).is_ok_and(|emails| !emails.has_rest));
@@ -150,11 +161,16 @@ pub(crate) fn questions(columns: &Columns, seen: &[Seen]) -> Vec<Question> {
         // A fax number's refusal keeps nobody from anything that GHL sends.
         let is_of_fax = crate::name::key(&column.name).contains("fax") && column.target == Target::NoPlace;
         let blocked = seen.filled.saturating_sub(seen.denials);
-        let looks_like = if seen.opt_outs > 0 && !is_of_fax {
+        let looks_like = if let Target::Field(_) = column.target {
+            // A column `SMS` of nothing but yes and no has no numbers. (A row with a no is left out.)
+            (seen.answers == seen.filled && seen.answers > seen.denials).then_some((LooksLike::Consent, seen.answers))
+        } else if seen.opt_outs > 0 && !is_of_fax {
             Some((LooksLike::Consent, seen.opt_outs))
+        } else if seen.filled > 0 && !is_of_fax && asks_for_consent(column, seen) {
+            Some((LooksLike::Consent, seen.filled))
         } else if blocked > 0 && column.target == Target::Unknown && is_about_blocking(&column.name) {
             Some((LooksLike::Consent, blocked))
-        } else if are_answers(seen) && (is_about_contacting(&column.name) || is_in_other_words(column, seen)) {
+        } else if are_answers(seen) && speaks_of_contacting(column, seen) {
             Some((LooksLike::Consent, seen.answers))
         } else if most(seen.emails) {
             Some((LooksLike::Email, seen.emails))
@@ -170,6 +186,25 @@ pub(crate) fn questions(columns: &Columns, seen: &[Seen]) -> Vec<Question> {
         }
     }
     questions
+}
+
+/// Whether a column that is not used may well say who must not be contacted, whatever its cells are: its name has a legend that
+/// only a human understands, or says when a consent ends; somebody does not agree, or never wants to hear anything.
+fn asks_for_consent(column: &Column, seen: &Seen) -> bool {
+    let name = &column.name;
+    let is_unknown = column.target == Target::Unknown;
+    let is_of_consent = consent::of_column(name).is_some();
+    (is_unknown && consent::has_unclear_legend(name) && (is_of_consent || is_about_contacting(name)))
+        || (is_unknown && is_about_an_end(name))
+        || (seen.refusals > 0 && is_of_consent)
+        || (seen.nevers > 0 && is_unknown && is_about_contacting(name))
+}
+
+fn speaks_of_contacting(column: &Column, seen: &Seen) -> bool {
+    let has_no_words = !column.name.contains(char::is_alphanumeric);
+    is_about_contacting(&column.name)
+        || is_in_other_words(column, seen)
+        || (column.target == Target::Unknown && (has_no_words || says_opt_out(&column.name)))
 }
 
 /// Whether a column's cells are a yes or a no, nearly all of them.

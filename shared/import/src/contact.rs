@@ -26,6 +26,8 @@ pub struct ImportedContact {
     pub problems: Vec<Problem>,
     /// The row's cells as they stand in the list, where it has problems.
     pub cells: Vec<String>,
+    /// What other rows and headings close, as `_dnd` of a list of rejects says it: channels such as `Email, SMS`, or `all`.
+    pub dnd: String,
 }
 
 impl ImportedContact {
@@ -34,7 +36,15 @@ impl ImportedContact {
     pub fn of_contact(row: u64, contact: Contact) -> ImportedContact {
         let keys = identity::keys(None, contact.email.as_deref(), contact.phone.as_deref());
         let id = record_id(keys, &contact, &KnownIds::default());
-        ImportedContact { row, rows: vec![row], id, contact, problems: Vec::new(), cells: Vec::new() }
+        ImportedContact {
+            row,
+            rows: vec![row],
+            id,
+            contact,
+            problems: Vec::new(),
+            cells: Vec::new(),
+            dnd: String::new(),
+        }
     }
 
     /// The contact as the outbox takes it.
@@ -70,7 +80,8 @@ pub(crate) fn of_draft(
     let Payload::Contact(contact) = payload else {
         return Err(Box::new((Problem::row(draft.row, "is no contact".to_owned()), draft.cells)));
     };
-    Ok(ImportedContact { row: draft.row, rows: draft.rows, id, contact, problems: draft.problems, cells: draft.cells })
+    let Draft { row, rows, problems, cells, closed_by_others, .. } = draft;
+    Ok(ImportedContact { row, rows, id, contact, problems, cells, dnd: closed_by_others.listed() })
 }
 
 /// The bytes of a draft's texts, or more; of one with custom fields, which may be anything, more than there is room for.

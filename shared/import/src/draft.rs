@@ -20,6 +20,8 @@ pub(crate) struct Draft {
     pub(crate) custom: Vec<(Custom, Value)>,
     /// On which channels the contact must not be disturbed.
     pub(crate) closed: Channels,
+    /// Those of them that other rows and headings close: the row alone does not say so.
+    pub(crate) closed_by_others: Channels,
     /// The list's own id.
     pub(crate) own_id: Option<String>,
     pub(crate) problems: Vec<Problem>,
@@ -81,6 +83,8 @@ impl Draft {
             }
         });
         self.closed = self.closed.and(other.closed);
+        // A row of rejects stands for the person that it began with.
+        self.closed_by_others = self.closed_by_others.and(other.closed);
         self.own_id = self.own_id.take().or(other.own_id);
         self.rows.extend(other.rows);
         self.problems.extend(other.problems);

@@ -62,9 +62,19 @@ impl Counter {
         self.0.extend(keys.all());
     }
 
-    /// How often each key is there that is there more than once.
-    pub(crate) fn repeated(mut self) -> HashMap<u64, u32> {
+    /// In order, so that it can be asked.
+    pub(crate) fn sorted(mut self) -> Counter {
         self.0.sort_unstable();
+        self
+    }
+
+    /// Whether some row has a key. It must be [`sorted`](Counter::sorted).
+    pub(crate) fn has(&self, key: u64) -> bool {
+        self.0.binary_search(&key).is_ok()
+    }
+
+    /// How often each key is there that is there more than once. It must be [`sorted`](Counter::sorted).
+    pub(crate) fn repeated(&self) -> HashMap<u64, u32> {
         let runs = self.0.chunk_by(|a, b| a == b).filter(|run| run.len() > 1);
         runs.filter_map(|run| Some((*run.first()?, u32::try_from(run.len()).unwrap_or(u32::MAX)))).collect()
     }
@@ -272,7 +282,7 @@ mod tests {
         let mut counter = Counter::default();
         counter.take(keys(None, Some("a@b.co"), Some("+1")));
         counter.take(keys(None, Some("A@B.co"), Some("+2")));
-        let repeated = counter.repeated();
+        let repeated = counter.sorted().repeated();
         assert_eq!(repeated.values().collect::<Vec<_>>(), [&2]);
     }
 }

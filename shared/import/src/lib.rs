@@ -7,7 +7,7 @@
 //!
 //! The crate does no I/O of its own: bytes come from a [`Source`] that the caller gives, which is read about three times.
 //! Rows are not kept, but memory grows by hashes: [`plan`] takes eight bytes for each e-mail address, phone number and own
-//! id (24 where the row refuses contact), until it knows who is there twice; [`Records`] then learns [`KnownIds`] of eight
+//! id (24 where the row refuses contact, or may), until it knows who is there twice; [`Records`] then learns [`KnownIds`] of eight
 //! to 32 bytes a contact. Rows that wait to be merged are in memory, and so is a workbook.
 //!
 //! Consent never errs towards "may be contacted": a cell that cannot be read as one holds its row back, and an import never
@@ -45,5 +45,5 @@ pub use options::ImportOptions;
 pub use plan::{MappedBy, MappedColumn, Plan, plan};
 pub use problem::{Effect, Problem};
 pub use question::{LooksLike, Question};
-pub use records::{HeldBack, Outcome, Records, Tally};
+pub use records::{HeldBack, Outcome, Records, Tally, UNDECIDED};
 pub use source::Source;

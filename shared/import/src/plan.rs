@@ -7,12 +7,12 @@ use serde::Serialize;
 use crate::breaks::{Break, Breaks};
 use crate::columns_seen::{Seen, notes, questions};
 use crate::consent::Channels;
-use crate::identity::{self, Counter};
+use crate::identity::Counter;
 use crate::mapping::{Column, Columns, CustomFieldType, Field, Target};
-use crate::parts::Parts;
-use crate::row::{Proofs, RowReader};
+use crate::parts::{Above, Parts};
+use crate::row::{Proofs, RowReader, Told};
 use crate::table::{self, Layout};
-use crate::values::{country, date, email, number};
+use crate::values::{country, date, number};
 use crate::{ImportError, ImportOptions, Problem, Question, SamePerson, Source};
 
 /// A list that was looked at from the first row to the last, and not imported yet.
@@ -82,12 +82,12 @@ pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, Imp
     while let Some(row) = rows.next()? {
         let has_columns = row.fault.is_none_or(table::Fault::has_columns);
         if has_columns && !row.is_blank() && table::not_a_person(&row, &layout.columns).is_none() {
-            let is_refused = pass.parts.refusal(&row).is_some();
-            pass.take(&row, &reader, is_refused);
+            let above = pass.parts.above(&row, &columns);
+            pass.take(&row, &reader, above);
         } else if !row.is_blank() {
             pass.breaks.interrupt();
-            if let Some(table::Fault::BelowOtherHeader { says_consent: true }) = row.fault {
-                pass.close_whoever_is_named(&row);
+            if row.fault.is_some_and(table::Fault::may_refuse) {
+                pass.close(reader.told_of_broken(&row));
             }
         }
         rows.recycle(row.cells);
@@ -99,12 +99,7 @@ pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, Imp
     }
     let proofs = pass.proofs(&columns, &options, &mut questions);
     let proofs = Proofs { counts_from_1904: layout.counts_from_1904, ..proofs };
-    let repeated = pass.counter.repeated();
-    let mut closed: HashMap<u64, Channels> = HashMap::new();
-    for (key, channels) in pass.closed.into_iter().filter(|(key, _)| repeated.contains_key(key)) {
-        let known = closed.entry(key).or_default();
-        *known = known.and(channels);
-    }
+    let (repeated, closed) = pass.repeated_and_closed();
     let mut notes = notes(&columns, &pass.seen, layout.header_row);
     notes.extend(layout.notes.iter().cloned());
     let (seen, rows, broken) = (pass.seen, pass.rows, pass.breaks.into_found());
@@ -245,13 +240,28 @@ impl Plan {
     }
 }
 
+/// No column: what is closed is closed whatever the columns are.
+const ANY_COLUMN: u16 = u16::MAX;
+
+/// What a row closes for all rows with a key.
+struct Closing {
+    key: u64,
+    channels: Channels,
+    /// Whether the key is counted: else other rows alone may have it.
+    is_counted: bool,
+    /// Only if this column is one of subscriptions; of nothing else, if `is_strict`. (In two bytes: there may be many.)
+    column: u16,
+    is_strict: bool,
+}
+
 struct Pass {
     seen: Vec<Seen>,
     dates: Vec<(usize, date::Evidence)>,
     numbers: Vec<(usize, number::Evidence)>,
     counter: Counter,
-    closed: Vec<(u64, Channels)>,
+    closed: Vec<Closing>,
     subscriptions: HashSet<usize>,
+    of_subscriptions_only: HashSet<usize>,
     parts: Parts,
     breaks: Breaks,
     rows: u64,
@@ -279,13 +289,14 @@ impl Pass {
             counter: Counter::default(),
             closed: Vec::new(),
             subscriptions: HashSet::new(),
+            of_subscriptions_only: HashSet::new(),
             parts: Parts::below(refused_by),
             breaks: Breaks::default(),
             rows: 0,
         }
     }
 
-    fn take(&mut self, row: &table::Row, reader: &RowReader<'_>, is_refused: bool) {
+    fn take(&mut self, row: &table::Row, reader: &RowReader<'_>, above: Option<Above>) {
         self.rows += 1;
         Seen::take_row(&mut self.seen, row, reader.columns);
         let cell = |index: usize| crate::values::text::value(row.cells.get(index).map_or("", String::as_str));
@@ -296,32 +307,63 @@ impl Pass {
                 && row.cells.get(index).is_some_and(|cell| consent.is_of_subscription(cell))
             {
                 self.subscriptions.insert(index);
+                if row.cells.get(index).is_some_and(|cell| consent.is_of_subscription_only(cell)) {
+                    self.of_subscriptions_only.insert(index);
+                }
             }
         }
-        let (keys, closed) = reader.keys(row);
-        let closed = if is_refused { Channels::ALL } else { closed };
-        self.counter.take(keys);
-        let of_unknown_consent = self.breaks.take(row, keys, reader.columns);
-        let refusing = of_unknown_consent.iter().flat_map(|keys| keys.all());
-        self.closed.extend(refusing.map(|key| (key, Channels::ALL)));
-        if !closed.is_none() {
-            self.closed.extend(keys.all().map(|key| (key, closed)));
+        let mut told = reader.told(row);
+        // (A row that is a heading may also be somebody with a remark.)
+        if above.is_some() {
+            told.closed = Channels::ALL;
+        }
+        self.counter.take(told.keys);
+        let of_unknown_consent = self.breaks.take(row, told.keys, reader.columns);
+        self.close(told);
+        for keys in of_unknown_consent {
+            self.close(Told { keys, closed: Channels::ALL, ..Told::default() });
         }
     }
 
-    /// Nobody knows which cell of the row is a refusal: it may be any.
-    fn close_whoever_is_named(&mut self, row: &table::Row) {
-        let addresses = row.cells.iter().filter(|cell| cell.contains('@')).filter_map(|cell| email::emails(cell).ok());
-        for address in addresses {
-            let keys = identity::keys_in_list(None, Some(&address.first), None);
-            self.counter.take(keys);
-            self.closed.extend(keys.all().map(|key| (key, Channels::ALL)));
+    /// Keeps what a row closes for others of the same person.
+    fn close(&mut self, told: Told) {
+        let Told { keys, others, closed, if_of_subscription } = told;
+        let certain = (!closed.is_none()).then_some((ANY_COLUMN, false, closed));
+        let perhaps = if_of_subscription.into_iter();
+        let perhaps = perhaps
+            .map(|(index, is_strict, channels)| (u16::try_from(index).unwrap_or(ANY_COLUMN), is_strict, channels));
+        for (column, is_strict, channels) in certain.into_iter().chain(perhaps) {
+            let counted = keys.all().map(|key| (key, true)).chain(others.iter().map(|key| (*key, false)));
+            let closing = counted.map(|(key, is_counted)| Closing { key, channels, is_counted, column, is_strict });
+            self.closed.extend(closing);
         }
+    }
+
+    /// How often each key is there that is there more than once, and what rows close for others.
+    fn repeated_and_closed(&mut self) -> (HashMap<u64, u32>, HashMap<u64, Channels>) {
+        let counter = std::mem::take(&mut self.counter).sorted();
+        let repeated = counter.repeated();
+        let mut closed: HashMap<u64, Channels> = HashMap::new();
+        for closing in std::mem::take(&mut self.closed) {
+            let Closing { key, channels, is_counted, column, is_strict } = closing;
+            let of = if is_strict { &self.of_subscriptions_only } else { &self.subscriptions };
+            let holds = column == ANY_COLUMN || of.contains(&usize::from(column));
+            let is_anothers = repeated.contains_key(&key) || (!is_counted && counter.has(key));
+            if holds && is_anothers {
+                let known = closed.entry(key).or_default();
+                *known = known.and(channels);
+            }
+        }
+        (repeated, closed)
     }
 
     /// What is proven; what is not is asked.
     fn proofs(&self, columns: &Columns, options: &ImportOptions, questions: &mut Vec<Question>) -> Proofs {
-        let mut proofs = Proofs { subscriptions: self.subscriptions.clone(), ..Proofs::default() };
+        let mut proofs = Proofs {
+            subscriptions: self.subscriptions.clone(),
+            of_subscriptions_only: self.of_subscriptions_only.clone(),
+            ..Proofs::default()
+        };
         for (index, evidence) in &self.dates {
             match evidence.orders(options.date_order) {
                 Ok(orders) => drop(proofs.date_orders.insert(*index, orders)),

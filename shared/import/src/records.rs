@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
+use crate::consent::Channels;
 use crate::contact::{self, ImportedContact};
 use crate::draft::Draft;
 use crate::identity::{self, Keys, KnownIds};
 use crate::mapping::Field;
 use crate::parts::Parts;
 use crate::plan::Plan;
-use crate::row::RowReader;
+use crate::row::{LeftOut, RowReader};
 use crate::table::{self, NotAPerson, Row, Rows};
 use crate::{HiddenRows, ImportError, Problem, SamePerson, Source};
 
@@ -30,7 +31,13 @@ pub struct HeldBack {
     pub cells: Vec<String>,
     /// Why it is left out.
     pub problem: Problem,
+    /// What `_dnd` of a list of rejects says of it: [`UNDECIDED`] where only a heading, a title or other rows tell whether the
+    /// person may be contacted, channels that other rows of the person close, or nothing.
+    pub dnd: String,
 }
+
+/// What `_dnd` says of a row of which somebody has to say whether the person must not be contacted.
+pub const UNDECIDED: &str = "?";
 
 /// How many rows became what. `rows` is the sum of the others but `blank` and `contacts`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -135,30 +142,47 @@ impl<'a> Records<'a> {
             return;
         }
         self.tally.rows += 1;
+        let reader = RowReader { columns: &self.plan.columns, options: &self.plan.options, proofs: &self.plan.proofs };
         if let Some(fault) = row.fault {
-            return self.hold_back(row.cells, Problem::row(row.number, fault.message()));
+            // What it says of consent may stand in another column than where it belongs.
+            let is_open = reader.may_refuse(&row);
+            let dnd = if is_open { UNDECIDED } else { "" };
+            return self.hold_back(row.cells, Problem::row(row.number, fault.message()), dnd.to_owned());
         }
         let is_left_out = row.is_hidden && self.plan.options.hidden_rows == Some(HiddenRows::LeaveOut);
         let what = is_left_out.then_some(NotAPerson::Hidden);
         if let Some(what) = what.or_else(|| table::not_a_person(&row, &self.plan.layout.columns)) {
             self.tally.not_people += 1;
             let problem = Problem { effect: crate::Effect::Note, ..Problem::row(row.number, what.message()) };
-            return self.ready.push_back(Outcome::NotAPerson(HeldBack { cells: row.cells, problem }));
+            return self.ready.push_back(Outcome::NotAPerson(HeldBack {
+                cells: row.cells,
+                problem,
+                dnd: String::new(),
+            }));
         }
-        if let Some(heading) = self.parts.refusal(&row) {
-            let message = format!(
-                "stands below row {heading}, which says that people must not be contacted: put that into a column `DND`"
-            );
-            let problem = Problem::row(row.number, message);
-            return self.hold_back(row.cells, problem);
+        if let Some(above) = self.parts.above(&row, &self.plan.columns) {
+            let draft = reader.read(&row);
+            // Whoever refuses all by their own row may be imported as such.
+            let is_closed = draft.as_ref().is_ok_and(|draft| draft.closed.has(Channels::ALL));
+            match draft {
+                Err(left_out) if above.is(row.number) => {
+                    return self.leave_out(row, left_out, Keys::default());
+                }
+                Ok(_) if is_closed && !above.is(row.number) => {}
+                _ => {
+                    let dnd = if above.is(row.number) { "" } else { UNDECIDED };
+                    let problem = Problem::row(row.number, above.message(row.number));
+                    return self.hold_back(row.cells, problem, dnd.to_owned());
+                }
+            }
         }
         if let Some(broken) = self.plan.broken.get(&row.number) {
-            return self.hold_back(row.cells, Problem::row(row.number, broken.message()));
+            let problem = Problem::row(row.number, broken.message());
+            return self.hold_back(row.cells, problem, UNDECIDED.to_owned());
         }
-        let reader = RowReader { columns: &self.plan.columns, options: &self.plan.options, proofs: &self.plan.proofs };
         let is_merging = matches!(self.plan.options.same_person, SamePerson::MergeFirst | SamePerson::MergeLast);
         if is_merging && !self.plan.repeated.is_empty() {
-            let (keys, _) = reader.keys(&row);
+            let keys = reader.told(&row).keys;
             let repeated: Vec<u64> = keys.all().filter(|key| self.plan.repeated.contains_key(key)).collect();
             if !repeated.is_empty() {
                 let draft = reader.read(&row);
@@ -166,7 +190,10 @@ impl<'a> Records<'a> {
             }
         }
         match reader.read(&row) {
-            Err(problem) => self.hold_back(row.cells, problem),
+            Err(left_out) => {
+                let keys = reader.told(&row).keys;
+                self.leave_out(row, left_out, keys);
+            }
             Ok(draft) => self.first_come(row, draft),
         }
     }
@@ -181,7 +208,8 @@ impl<'a> Records<'a> {
         for (key, what) in competing {
             let owner = key.and_then(|key| self.owners.get(&key));
             if let Some(owner) = owner {
-                return self.hold_back(row.cells, same_person(row.number, what, *owner));
+                let problem = same_person(row.number, what, *owner);
+                return self.hold_back(row.cells, problem, draft.closed_by_others.listed());
             }
         }
         let number = row.number;
@@ -194,11 +222,11 @@ impl<'a> Records<'a> {
     }
 
     /// Rows of one person become one contact once all of them are there.
-    fn merge(&mut self, row: Row, keys: Keys, repeated: &[u64], draft: Result<Draft, Problem>) {
+    fn merge(&mut self, row: Row, keys: Keys, repeated: &[u64], draft: Result<Draft, LeftOut>) {
         let last_wins = self.plan.options.same_person == SamePerson::MergeLast;
         let at = repeated.iter().filter_map(|key| self.waiting_for.get(key)?.first()).min().copied();
         match draft {
-            Err(problem) => self.hold_back(row.cells, problem),
+            Err(left_out) => self.leave_out(row, left_out, keys),
             Ok(mut draft) => {
                 self.close(&mut draft, keys);
                 let left = repeated.iter().filter_map(|key| Some((*key, *self.plan.repeated.get(key)?)));
@@ -221,7 +249,8 @@ impl<'a> Records<'a> {
                     Some(waiting) => {
                         let owner = waiting.draft.row;
                         let what = "phone number or own id, but not the e-mail address,";
-                        self.hold_back(row.cells, same_person(row.number, what, owner));
+                        let dnd = draft.closed_by_others.listed();
+                        self.hold_back(row.cells, same_person(row.number, what, owner), dnd);
                     }
                 }
             }
@@ -272,6 +301,7 @@ impl<'a> Records<'a> {
         for key in keys.all() {
             if let Some(closed) = self.plan.closed.get(&key) {
                 draft.closed = draft.closed.and(*closed);
+                draft.closed_by_others = draft.closed_by_others.and(*closed);
             }
         }
     }
@@ -288,7 +318,7 @@ impl<'a> Records<'a> {
             Err(refused) => {
                 let (problem, cells) = *refused;
                 self.tally.held_back += count.saturating_sub(1);
-                self.hold_back(cells, problem);
+                self.hold_back(cells, problem, String::new());
                 return false;
             }
         };
@@ -301,6 +331,7 @@ impl<'a> Records<'a> {
                     row,
                     "says the same as an earlier row, word for word, or is the same contact by an earlier import",
                 ),
+                imported.dnd,
             );
             return false;
         }
@@ -318,9 +349,17 @@ impl<'a> Records<'a> {
         true
     }
 
-    fn hold_back(&mut self, cells: Vec<String>, problem: Problem) {
+    /// Leaves out a row with these keys.
+    fn leave_out(&mut self, row: Row, left_out: LeftOut, keys: Keys) {
+        let closed =
+            keys.all().filter_map(|key| self.plan.closed.get(&key).copied()).fold(Channels::NONE, Channels::and);
+        let dnd = if left_out.is_by_others { UNDECIDED.to_owned() } else { closed.listed() };
+        self.hold_back(row.cells, left_out.problem, dnd);
+    }
+
+    fn hold_back(&mut self, cells: Vec<String>, problem: Problem, dnd: String) {
         self.tally.held_back += 1;
-        self.ready.push_back(Outcome::HeldBack(HeldBack { cells, problem }));
+        self.ready.push_back(Outcome::HeldBack(HeldBack { cells, problem, dnd }));
     }
 
     fn advance(&mut self) -> Result<(), ImportError> {

@@ -321,3 +321,13 @@ fn ids_with_letters_of_a_format_are_two() {
     options.mapping.add("Member No=id").unwrap();
     assert_eq!(import(&book.bytes(), options).unwrap().rows(), [2, 3]);
 }
+
+#[test]
+fn the_name_of_a_sheet_may_refuse_contact() {
+    let rows = |name: &'static str| {
+        let mut book = Workbook::of(&[header(&["Name", "Email"]), inline("Ann") + &inline("a@example.com")]);
+        book.sheets[0].0 = name;
+        book
+    };
+    assert_eq!((read(&rows("Do Not Contact")).held(), read(&rows("Contacts")).rows()), (vec![2], vec![2]));
+}

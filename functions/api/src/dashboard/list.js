@@ -27,6 +27,7 @@ const TARGETS = {
   status: "A status that may refuse contact",
   subscription: "A status of a subscription",
   dnd_if_filled: "Filled means: refuses all contact",
+  optin_until: "Date means: may be contacted until then",
   id: "The list's own id of a contact",
 };
 const inWords = (target) => {

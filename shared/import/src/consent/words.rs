@@ -1,6 +1,9 @@
 //! What cells of consent say.
 
-use super::vocabulary::{CHANNELS, IN, NO, NONE_GIVEN, OUT, PHRASES, SHORTEST_PHRASE, Words, YES};
+use super::answers::{begins_with_yes, has_doubt, is_assent, is_moment, is_refusal};
+use super::remarks::is_marked;
+use super::status::{is_about_agreeing, is_of_subscription, is_over, is_undecided};
+use super::vocabulary::{CHANNELS, FOREIGN, IN, NO, NONE_GIVEN, OUT, PHRASES, SHORTEST_PHRASE, Words, YES};
 use super::{Channels, ConsentColumn, Says};
 
 /// What a cell says.
@@ -14,7 +17,7 @@ pub(crate) enum Reading {
     Unreadable,
 }
 
-pub(super) fn channel(word: &str) -> Option<Channels> {
+pub(crate) fn channel(word: &str) -> Option<Channels> {
     let word = letters(word);
     CHANNELS.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(channel, _)| *channel)
 }
@@ -29,7 +32,24 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
         (Says::OptOut, Some(false)) | (Says::OptIn, Some(true)) => return Reading::Nothing,
         _ => {}
     }
-    if crate::values::text::is_error(&text) {
+    match read_words(column, &text) {
+        // `Yes?`, `no*`, `☐ yes`: the word alone would say it.
+        Reading::Nothing if has_doubt(&text) && states(column, &text) => Reading::Unreadable,
+        reading => reading,
+    }
+}
+
+/// Whether a cell with this text of this column has to say whether somebody may be contacted.
+fn states(column: ConsentColumn, text: &str) -> bool {
+    match column.says {
+        Says::OptOut | Says::OptIn | Says::Subscription | Says::Wish => true,
+        Says::Status => !column.channels.has(Channels::ALL) || is_of_subscription(&text.to_lowercase()),
+        Says::Detail | Says::Until => false,
+    }
+}
+
+fn read_words(column: ConsentColumn, text: &str) -> Reading {
+    if crate::values::text::is_error(text) {
         return Reading::Unreadable;
     }
     let text = crate::values::text::whole_number(text.trim()).to_lowercase();
@@ -52,19 +72,25 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
         Says::Detail => out,
         Says::Status if is_out(&text, &word) => out,
         // Of a channel such as e-mail one who has not confirmed yet has not agreed.
-        Says::Status if (is_over(&word) || word == "u") && !column.channels.has(Channels::ALL) => out,
-        Says::Status if is_undecided(&word) && !column.channels.has(Channels::ALL) => Reading::Unreadable,
+        Says::Status if is_undecided(&text) && (!column.channels.has(Channels::ALL) || is_about_agreeing(&word)) => {
+            Reading::Unreadable
+        }
+        Says::Status if (is_over(&text) || word == "u") && !column.channels.has(Channels::ALL) => out,
         Says::Status => Reading::Nothing,
         Says::Subscription | Says::OptIn if word == "out" => out,
         Says::Subscription | Says::OptIn if word == "in" => Reading::Nothing,
         Says::Subscription if is_out(&text, &word) || is(&NO) || is(&NONE_GIVEN) || word == "none" => out,
-        Says::Subscription if is(&YES) || is(&IN) || is_assent(&text) => Reading::Nothing,
+        Says::Subscription if is(&YES) || is(&IN) || is_assent(&text, column.channels) => Reading::Nothing,
         Says::Subscription => Reading::Unreadable,
         Says::Wish if is(&NO) || is(&NONE_GIVEN) || word == "none" || is_out(&text, &word) || is_refusal(&text) => out,
-        Says::Wish if is_doubt || is_undecided(&word) => Reading::Unreadable,
+        Says::Wish if is_doubt || is_undecided(&text) => Reading::Unreadable,
+        Says::Wish if is_over(&text) || matches!(word.as_str(), "u" | "zero") => out,
+        // `Yes (withdrawn)`, `Weekly (unsub)`.
+        Says::Wish if begins_with_yes(&text) && !is(&YES) && !is_assent(&text, column.channels) => Reading::Unreadable,
+        Says::Wish if is_marked(&text) => Reading::Unreadable,
         Says::Wish => Reading::Nothing,
         // Beside an opt-out a cross may be a tick.
-        Says::OptOut if text.chars().any(|c| "✗✘❌✖✕🚫⛔👎👍".contains(c)) => Reading::Unreadable,
+        Says::OptOut if text.chars().any(|c| "✗✘☒❌✖✕🚫⛔👎👍".contains(c)) => Reading::Unreadable,
         Says::OptOut if is(&NO) || word == "none" => Reading::Nothing,
         Says::OptOut if is(&YES) || is(&OUT) || is_time(&text) => out,
         Says::OptOut if is(&IN) => Reading::Nothing,
@@ -76,9 +102,10 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
         },
         Says::OptIn if is(&NO) || is(&OUT) || is(&NONE_GIVEN) || word == "none" => out,
         Says::OptIn if says_opt_out(&text) || is_refusal(&text) => out,
-        Says::OptIn if is(&YES) || is(&IN) || is_time(&text) => Reading::Nothing,
-        Says::OptIn if is_assent(&text) => Reading::Nothing,
-        Says::OptIn => Reading::Unreadable,
+        Says::OptIn if is(&YES) || is(&IN) || is_moment(&text) => Reading::Nothing,
+        Says::OptIn if is_assent(&text, column.channels) => Reading::Nothing,
+        // The row's reader knows which day it is.
+        Says::OptIn | Says::Until => Reading::Unreadable,
     }
 }
 
@@ -92,7 +119,7 @@ fn plain_answer(text: &str) -> Option<bool> {
 }
 
 /// Whether a text has one of the short marks of an opt-out as a word of its own: `vip dnc`, `DNC - requested`.
-fn has_mark(text: &str) -> bool {
+pub(super) fn has_mark(text: &str) -> bool {
     let is_edge = |byte: Option<&u8>| byte.is_none_or(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());
     let bytes = text.as_bytes();
     let is_mark = |(at, mark): (usize, &[u8])| {
@@ -107,102 +134,15 @@ fn is_out(text: &str, word: &str) -> bool {
     OUT.contains(word) || says_opt_out(text)
 }
 
-/// One who has neither agreed nor refused.
-pub(super) fn is_undecided(cell: &str) -> bool {
-    let word = letters(cell);
-    [
-        "pending",
-        "unconfirmed",
-        "notconfirmed",
-        "awaitingconfirmation",
-        "pendingconfirmation",
-        "unknown",
-        "held",
-        "temphold",
-        "temporaryhold",
-    ]
-    .contains(&word.as_str())
-}
-
-/// Whether a text says that somebody has subscribed or unsubscribed, or is undecided about it.
-pub(crate) fn speaks_of_subscription(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    is_of_subscription(&lower) || is_opt_out_word(&lower) || says_opt_out(&lower)
-}
-
-pub(super) fn is_of_subscription(cell: &str) -> bool {
-    let word = letters(cell);
-    [
-        "subscribed",
-        "unsubscribed",
-        "nonsubscribed",
-        "cleaned",
-        "optedin",
-        "optedout",
-        "abonniert",
-        "abgemeldet",
-        "nichtabonniert",
-        "suscrito",
-        "nosuscrito",
-        "dadodebaja",
-        "abonné",
-        "désabonné",
-        "nonabonné",
-        "inscrito",
-        "iscritto",
-        "disiscritto",
-        "descadastrado",
-        "bounced",
-        "complained",
-    ]
-    .contains(&word.as_str())
-}
-
-/// One whose subscription is over, said among other words of subscriptions.
-pub(super) fn is_over(cell: &str) -> bool {
-    let word = letters(cell);
-    [
-        "cancelled",
-        "canceled",
-        "inactive",
-        "archived",
-        "deleted",
-        "blocked",
-        "disabled",
-        "expired",
-        "lapsed",
-        "ended",
-        "junk",
-    ]
-    .contains(&word.to_lowercase().as_str())
-}
-
-/// `Yes, please`, `I agree to receive mails`: forms have such boxes. With a word of a negation it is none.
-fn is_assent(text: &str) -> bool {
-    let begins = ["yes,", "yes ", "yes!", "yes.", "ja,", "oui,", "sí,", "sì,", "i agree", "i consent", "i accept"];
-    begins.iter().any(|start| text.starts_with(start))
-        && !text.split(|c: char| !c.is_alphanumeric()).any(|word| {
-            [
-                "not", "no", "but", "until", "till", "bis", "expired", "expires", "only", "except", "never", "t",
-                "nicht", "kein", "keine", "nur", "aber", "pas", "sauf",
-            ]
-            .contains(&word)
-        })
-}
-
-/// `No, thanks`, `I do not agree`.
-fn is_refusal(text: &str) -> bool {
-    ["no,", "no ", "no.", "no!", "nein,", "non,", "i do not", "i don't", "i don’t", "i refuse", "i decline"]
-        .iter()
-        .any(|start| text.starts_with(start))
+/// Whether a text in lower case is a word of an opt-out, or holds one.
+pub(super) fn is_opt_out_or_says_so(text: &str) -> bool {
+    super::remarks::is_opt_out_word(text) || says_opt_out(text)
 }
 
 /// Whether a cell is a yes or a no in a language of which few names of columns are known.
 pub(crate) fn is_foreign_yes_or_no(cell: &str) -> bool {
-    const WORDS: &str = "igen nem ναι όχι οχι 예 네 아니오 아니요 نعم لا כן לא kyllä nu так ні ใช่ ไม่ có không ya tidak evet hayır áno \
-        taip jā jah はい いいえ 是 否";
     let text = crate::values::text::clean(cell).to_lowercase();
-    !text.is_empty() && WORDS.split(' ').any(|word| word == text)
+    text.len() <= 24 && FOREIGN.contains(text.as_str())
 }
 
 /// Whether a cell is a yes, a no, or a word of an opt-in or an opt-out, and nothing else.
@@ -214,6 +154,13 @@ pub(crate) fn is_yes_or_no(cell: &str) -> bool {
         || lists.iter().any(|words| words.contains(text.as_str()) || words.contains(word.as_str()))
 }
 
+/// Whether a cell is a never: of how often somebody wants to hear something it is a no.
+pub(crate) fn is_never(cell: &str) -> bool {
+    const WORDS: &[&str] =
+        &["never", "niemals", "nie", "jamais", "nunca", "mai", "nooit", "nigdy", "nikdy", "soha", "aldrig", "aldri"];
+    cell.len() <= 8 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(cell))
+}
+
 /// Whether a cell is a no, such as the one in a column `SMS`.
 pub(crate) fn is_no(cell: &str) -> bool {
     // An address or a number without a remark is no word.
@@ -221,60 +168,7 @@ pub(crate) fn is_no(cell: &str) -> bool {
         return false;
     }
     let text = crate::values::text::clean(cell).to_lowercase();
-    text.len() > 1 && (NO.contains(text.as_str()) || OUT.contains(letters(&text).as_str()))
-}
-
-/// Whether a word alone is an opt-out, such as a tag.
-pub(crate) fn is_opt_out_word(text: &str) -> bool {
-    let word = letters(&text.to_lowercase());
-    // These are said of other things than contacts, too.
-    ![
-        "stop",
-        "stopped",
-        "spam",
-        "declined",
-        "refused",
-        "denied",
-        "cleaned",
-        "bounced",
-        "baja",
-        "gesperrt",
-        "cancellato",
-        "removed",
-        "bounce",
-        "undeliverable",
-        "transactional",
-        "abgelehnt",
-        "refusé",
-        "refusée",
-        "rechazado",
-        "rifiutato",
-        "geweigerd",
-        "zurückgezogen",
-        "widerrufen",
-        "confirmed",
-    ]
-    .contains(&word.as_str())
-        && OUT.contains(word.as_str())
-}
-
-/// Whether a tag is an opt-out. Of a person nothing else bounces, or is a complaint.
-pub(crate) fn is_opt_out_tag(tag: &str) -> bool {
-    const ALSO: &[&str] = &[
-        "stop",
-        "stopped",
-        "spam",
-        "cleaned",
-        "bounced",
-        "bounce",
-        "hardbounce",
-        "hardbounced",
-        "undeliverable",
-        "removed",
-        "baja",
-        "gesperrt",
-    ];
-    is_opt_out_word(tag) || ALSO.contains(&letters(tag).as_str())
+    NO.contains(text.as_str()) || OUT.contains(letters(&text).as_str())
 }
 
 /// Whether a cell is a no, and nothing else.
@@ -315,15 +209,6 @@ pub(crate) fn says_opt_out(text: &str) -> bool {
     PHRASES.is_match(&text.to_lowercase().replace(['-', '_'], " "))
 }
 
-/// Whether a name has a mark of an opt-out: `Bo (DNC)`, `Di - deceased`.
-pub(crate) fn is_marked(name: &str) -> bool {
-    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'\'')) {
-        return false;
-    }
-    let signs = |c: char| "()[]{}-–—:/,;*|".contains(c);
-    name.contains(signs) && name.split(signs).any(is_opt_out_word)
-}
-
 /// The channels of a list like `SMS, Call` or `Emails & Texts`.
 fn listed(text: &str) -> Option<Channels> {
     let text = text.trim_matches(['[', ']', '{', '}']).replace(" and ", ",").replace(" und ", ",");
@@ -354,7 +239,7 @@ fn others_than_only(text: &str) -> Option<Channels> {
 }
 
 /// A date or a time, such as that of an unsubscription.
-fn is_time(text: &str) -> bool {
+pub(super) fn is_time(text: &str) -> bool {
     let text = [" utc", " gmt", " (utc)", " (gmt)"].iter().find_map(|zone| text.strip_suffix(zone)).unwrap_or(text);
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let is_numeric = text.chars().all(|c| c.is_ascii_digit() || "-/.: tz+,".contains(c) || "apm".contains(c));
@@ -375,7 +260,7 @@ fn without_digits(text: &str) -> String {
     if text.contains(|c: char| c.is_numeric()) { String::new() } else { letters(text) }
 }
 
-fn letters(text: &str) -> String {
+pub(super) fn letters(text: &str) -> String {
     text.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect()
 }
 

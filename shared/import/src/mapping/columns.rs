@@ -150,7 +150,7 @@ fn target(name: &str, mapping: &Mapping, fields: &FieldCatalogue) -> Result<(Tar
         return Ok((Target::of_name(name, target, fields)?, false));
     }
     // What a list of rejects says of its rows is none of the people.
-    if ["_row", "_column", "_problem"].contains(&name) {
+    if crate::report::is_own_name(name) && name != crate::report::DND {
         return Ok((Target::Ignored, false));
     }
     // `Mailing State` is no state of a mailing.
@@ -167,6 +167,9 @@ fn target(name: &str, mapping: &Mapping, fields: &FieldCatalogue) -> Result<(Tar
         return Ok((Target::Custom(Box::new(Custom::known(field))), false));
     }
     // Consent before all else: `Email Opt Out` is no e-mail address.
+    if consent::of_column(name).is_some() && consent::has_unclear_legend(name) {
+        return Ok((Target::Unknown, false));
+    }
     if let Some(consent) = consent::of_column(name) {
         return Ok((consent.map_or(Target::NoPlace, Target::Consent), false));
     }

@@ -19,7 +19,7 @@ pub use file::{Answers, Mapping, MappingError};
 pub(crate) use house_number::{Side, side, unit};
 
 /// What else a mapping may say of a column.
-const OTHER_TARGETS: [&str; 13] = [
+const OTHER_TARGETS: [&str; 14] = [
     "dnd",
     "dnd.email",
     "dnd.sms",
@@ -28,6 +28,7 @@ const OTHER_TARGETS: [&str; 13] = [
     "optin.email",
     "optin.sms",
     "optin.call",
+    "optin_until",
     "status",
     "subscription",
     "dnd_if_filled",

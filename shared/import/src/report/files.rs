@@ -5,14 +5,24 @@ use std::io::Write;
 use crate::Problem;
 
 /// The columns that a list of rejects has beside those of the list.
-const OWN: [&str; 3] = ["_row", "_column", "_problem"];
+const OWN: [&str; 4] = ["_row", "_column", "_problem", DND];
+/// What the row alone does not say of consent, because a heading, a title or another row said it: an opt-out of these
+/// channels, or `?` where somebody has to say yes or no.
+pub(crate) const DND: &str = "_dnd";
 
-/// The rows that were left out, or lost a cell, as they stand in the list, with `_row`, `_column` and `_problem`. A list that
-/// has these from an earlier import gets them anew.
+/// Whether a column is one of those that a list of rejects has of its own.
+pub(crate) fn is_own_name(name: &str) -> bool {
+    OWN.contains(&name)
+}
+
+/// The rows that were left out, or lost a cell, as they stand in the list, with `_row`, `_column` and `_problem`, and in
+/// `_dnd` what the row alone does not say of consent. A list that has these from an earlier import gets them anew.
 pub struct Rejects<W: Write> {
     writer: csv::Writer<W>,
     /// For each column of the list, whether it is one of its own.
     own: Vec<bool>,
+    /// The column of what was known before.
+    known_dnd: Option<usize>,
 }
 
 impl<W: Write> Rejects<W> {
@@ -23,25 +33,39 @@ impl<W: Write> Rejects<W> {
     pub fn new(file: W, header: &[String]) -> csv::Result<Rejects<W>> {
         let writer = csv::WriterBuilder::new().flexible(true).from_writer(file);
         let own = header.iter().map(|name| OWN.contains(&name.as_str())).collect();
-        let mut rejects = Rejects { writer, own };
+        let known_dnd = header.iter().position(|name| name == DND);
+        let mut rejects = Rejects { writer, own, known_dnd };
         let mut names = rejects.of_list(header);
         names.extend(OWN.map(str::to_owned));
         rejects.writer.write_record(&names)?;
         Ok(rejects)
     }
 
-    /// A row, if it lost anything.
+    /// A row, if it lost anything. `dnd` is [`HeldBack::dnd`](crate::HeldBack::dnd) or
+    /// [`ImportedContact::dnd`](crate::ImportedContact::dnd).
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn write(&mut self, cells: &[String], problems: &[Problem]) -> csv::Result<()> {
+    pub fn write(&mut self, cells: &[String], dnd: &str, problems: &[Problem]) -> csv::Result<()> {
         let lost: Vec<&Problem> = problems.iter().filter(|problem| problem.is_loss()).collect();
         let Some(first) = lost.first() else { return Ok(()) };
         let columns: Vec<&str> = lost.iter().filter_map(|problem| problem.column.as_deref()).collect();
         let messages: Vec<&str> = lost.iter().map(|problem| problem.message.as_str()).collect();
         let mut row = self.of_list(cells);
-        row.extend([first.row.to_string(), columns.join("; "), messages.join("; ")]);
+        row.extend([first.row.to_string(), columns.join("; "), messages.join("; "), self.dnd(cells, dnd)]);
         self.writer.write_record(&row)
+    }
+
+    /// What was known before, from an earlier list of rejects, and what is new.
+    fn dnd(&self, cells: &[String], new: &str) -> String {
+        let known = self.known_dnd.and_then(|at| cells.get(at)).map(|cell| cell.trim()).unwrap_or_default();
+        match (known, new) {
+            (known, "") => known.to_owned(),
+            (known, new) if known == new || new == crate::UNDECIDED || ["", "no", "0", "false"].contains(&known) => {
+                new.to_owned()
+            }
+            (known, new) => format!("{known}, {new}"),
+        }
     }
 
     /// The cells of the list's columns, and those beyond them.

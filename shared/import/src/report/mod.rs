@@ -6,6 +6,7 @@ mod problems;
 use serde::Serialize;
 
 use crate::{Plan, Question, Tally};
+pub(crate) use files::{DND, is_own_name};
 pub use files::{RecordResult, Rejects, Results};
 pub use problems::{Problems, SHOWN_PROBLEMS, Told};
 

@@ -1,23 +1,22 @@
 //! From a row's cells to the contact that they describe.
 
+mod consent;
 mod custom;
 mod place;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use crate::consent::{Channels, Reading, is_marked, is_no, is_opt_out_tag, says_opt_out, speaks_of_subscription};
+pub(crate) use consent::{LeftOut, Told};
+
 use crate::draft::Draft;
-use crate::identity::{self, Keys};
 use crate::mapping::{Columns, Field, Target};
 use crate::table::Row;
-use crate::values::{date, email, lists, phone, status, text, timezone};
+use crate::values::{date, email, lists, phone, text, timezone};
 use crate::{DecimalMark, Effect, ImportOptions, Problem};
 
 /// The longest cell that goes into a contact.
 const MAX_CELL_BYTES: usize = 64 << 10;
-
-const SAYS_NO: &str = "says that the person must not be contacted: put that into a column `DND`";
 
 /// What the columns of a list have proven.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +25,8 @@ pub(crate) struct Proofs {
     pub(crate) decimal_marks: HashMap<usize, DecimalMark>,
     /// Columns of a status of which some cell says that somebody has subscribed or unsubscribed.
     pub(crate) subscriptions: HashSet<usize>,
+    /// Those of them of which some cell says that somebody has subscribed.
+    pub(crate) of_subscriptions_only: HashSet<usize>,
     /// Whether bare numbers for days count from 1904, and not from 1900.
     pub(crate) counts_from_1904: bool,
 }
@@ -38,25 +39,15 @@ pub(crate) struct RowReader<'a> {
 }
 
 impl RowReader<'_> {
-    /// What tells a row from others, and what it says of consent.
-    pub(crate) fn keys(&self, row: &Row) -> (Keys, Channels) {
-        let mut cells = Cells::new(self, row);
-        let place = cells.place();
-        let email = cells.email();
-        let phone = cells.phone(place.code.as_deref());
-        let closed = cells.consent().unwrap_or(Channels::ALL).and(cells.closed_by_tags());
-        (identity::keys_in_list(cells.own_id().as_deref(), email.as_deref(), phone.as_deref()), closed)
-    }
-
     /// The contact that a row describes. An error leaves the row out.
-    pub(crate) fn read(&self, row: &Row) -> Result<Draft, Problem> {
+    pub(crate) fn read(&self, row: &Row) -> Result<Draft, LeftOut> {
         if row.cells.len() > self.columns.all().len() {
             let message = format!(
                 "has {} cells, and the header has {}: put cells in quotes that hold the sign between cells",
                 row.cells.len(),
                 self.columns.all().len()
             );
-            return Err(Problem::row(row.number, message));
+            return Err(Problem::row(row.number, message).into());
         }
         let mut cells = Cells::new(self, row);
         cells.check_lengths()?;
@@ -97,7 +88,7 @@ impl<'a> Cells<'a> {
         Self { reader, row, problems: Vec::new() }
     }
 
-    fn draft(&mut self) -> Result<Draft, Problem> {
+    fn draft(&mut self) -> Result<Draft, LeftOut> {
         let closed = self.consent()?;
         self.check_remarks()?;
         self.check_shifted()?;
@@ -110,14 +101,14 @@ impl<'a> Cells<'a> {
             let unreadable = self.problems.iter().skip(problems_before).position(Problem::is_loss);
             if let Some(at) = unreadable {
                 let problem = self.problems.remove(problems_before + at);
-                return Err(Problem { effect: Effect::RowLeftOut, ..problem });
+                return Err(Problem { effect: Effect::RowLeftOut, ..problem }.into());
             }
         }
         let mut fields = std::collections::BTreeMap::new();
         let mut put = |field, value: Option<String>| drop(value.map(|value| fields.insert(field, value)));
         put(Field::Email, email.clone());
         put(Field::Phone, phone.clone());
-        let (first, last, name) = (self.name(Field::FirstName)?, self.last_name()?, self.name(Field::Name)?);
+        let (first, last, name) = (self.name(Field::FirstName), self.last_name(), self.name(Field::Name));
         let has_last_names = !self.reader.columns.of(Field::LastName).is_empty();
         // Of `Vorname` and `Name` the second is the last name.
         let is_last = first.as_deref().zip(name.as_deref()).is_some_and(|(first, name)| !name.contains(first));
@@ -139,11 +130,24 @@ impl<'a> Cells<'a> {
         self.tell_lost_id();
         let custom = self.custom(place.code.as_deref());
         let tags = self.tags();
-        let closed = closed.and(self.closed_by_tags());
+        let by_values = self.closed_by_values();
+        if let Some(index) = self.refusing_custom() {
+            self.tell(index, Effect::Note, "says that the person must not be contacted: all channels are closed");
+        }
         self.tell_misread();
         self.tell_lone_name();
         let row = self.row.number;
-        Ok(Draft { row, rows: vec![row], fields, tags, custom, closed, own_id, ..Draft::default() })
+        Ok(Draft {
+            row,
+            rows: vec![row],
+            fields,
+            tags,
+            custom,
+            closed: closed.all.and(by_values),
+            closed_by_others: closed.by_others,
+            own_id,
+            ..Draft::default()
+        })
     }
 
     /// `JosÃ©` was José, before a program that knows nothing of UTF-8 had it. It is sent as it stands.
@@ -275,12 +279,9 @@ impl<'a> Cells<'a> {
     }
 
     /// A name. Of a word for nothing that is a name as well (Nan, Na, Null) the row's other cells tell which it is.
-    fn name(&mut self, field: Field) -> Result<Option<String>, Problem> {
+    fn name(&mut self, field: Field) -> Option<String> {
         for index in self.reader.columns.of(field) {
             let cell = self.row.cells.get(*index).map(|cell| text::value(cell)).unwrap_or_default();
-            if says_opt_out(&cell) || is_marked(&cell) {
-                return Err(self.problem(*index, Effect::RowLeftOut, SAYS_NO));
-            }
             if text::is_perhaps_a_name(&cell) {
                 if self
                     .row
@@ -293,20 +294,20 @@ impl<'a> Cells<'a> {
                     self.tell(*index, Effect::ValueLeftOut, message);
                     continue;
                 }
-                return Ok(Some(cell.into_owned()));
+                return Some(cell.into_owned());
             }
         }
-        Ok(self.first(field, name))
+        self.first(field, name)
     }
 
     /// The last name with what stands before and behind it in columns of its own.
-    fn last_name(&mut self) -> Result<Option<String>, Problem> {
-        let name = self.name(Field::LastName)?;
+    fn last_name(&mut self) -> Option<String> {
+        let name = self.name(Field::LastName);
         let (prefix, second) = (self.text(Field::LastNamePrefix), self.text(Field::SecondLastName));
         let is_new = |part: &String| name.as_ref().is_none_or(|name| !name.contains(part.as_str()));
         let parts = [prefix.filter(is_new), name.clone(), second.filter(is_new)];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
-        Ok((!parts.is_empty()).then(|| parts.join(" ")))
+        (!parts.is_empty()).then(|| parts.join(" "))
     }
 
     fn email(&mut self) -> Option<String> {
@@ -372,54 +373,6 @@ impl<'a> Cells<'a> {
             }
         }
         tags
-    }
-
-    /// A tag such as `unsubscribed` closes all channels.
-    fn closed_by_tags(&self) -> Channels {
-        let cells = self.reader.columns.of(Field::Tags).iter().filter_map(|index| self.value(*index));
-        let is_closed = cells.into_iter().any(|cell| {
-            lists::list(&cell).iter().any(|tag| is_opt_out_tag(tag) || says_opt_out(tag) || is_marked(tag))
-        });
-        if is_closed { Channels::ALL } else { Channels::NONE }
-    }
-
-    /// On which channels the contact must not be disturbed. A cell that cannot be read leaves the row out.
-    fn consent(&mut self) -> Result<Channels, Problem> {
-        let mut closed = Channels::NONE;
-        for (index, column) in self.reader.columns.all().iter().enumerate() {
-            let Target::Consent(consent) = column.target else { continue };
-            let cell = self.row.cells.get(index).map_or("", String::as_str);
-            let is_of_subscription = self.reader.proofs.subscriptions.contains(&index);
-            match if is_of_subscription { consent.read_among_subscriptions(cell) } else { consent.read(cell) } {
-                Reading::Nothing => {}
-                Reading::Out(channels) => closed = closed.and(channels),
-                Reading::Unreadable => {
-                    let message =
-                        "cannot be read as a consent or its refusal: write yes, no, or channels such as `Email, SMS`";
-                    return Err(self.problem(index, Effect::RowLeftOut, message));
-                }
-            }
-        }
-        Ok(closed)
-    }
-
-    /// `202-555-0143 (do not call)`, or a no where an address or a number is expected: the row is left out.
-    fn check_remarks(&self) -> Result<(), Problem> {
-        let columns = self.reader.columns;
-        for index in columns.of(Field::Email).iter().chain(columns.of(Field::Phone)) {
-            if self.value(*index).is_some_and(|value| says_opt_out(&value) || is_no(&value)) {
-                return Err(self.problem(*index, Effect::RowLeftOut, SAYS_NO));
-            }
-        }
-        // Spanish has one word for a state and a status.
-        for index in columns.of(Field::State) {
-            if self.value(*index).is_some_and(|value| speaks_of_subscription(&value) || status::is_end(&value)) {
-                let message =
-                    "speaks of a subscription, and is no state: map the column to `subscription.email` or `ignore`";
-                return Err(self.problem(*index, Effect::RowLeftOut, message));
-            }
-        }
-        Ok(())
     }
 
     fn own_id(&self) -> Option<String> {

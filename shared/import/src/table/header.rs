@@ -4,6 +4,7 @@ use super::cells::{Delimiter, Dialect, split};
 use super::{Fault, Records, Row};
 use crate::ImportError;
 use crate::bytes::{Encoding, Lines};
+use crate::consent;
 use crate::mapping::{self, Mapping};
 use crate::values::looks_like_contact_data;
 
@@ -94,6 +95,11 @@ fn rows(sample: &[String], delimiter: Delimiter) -> Vec<Row> {
 fn header_row(rows: &[Row], skipped: usize, mapping: &Mapping) -> Option<(usize, usize)> {
     let mut best: Option<(usize, usize)> = None;
     for (at, row) in rows.iter().enumerate().take(ROWS_SEARCHED).skip(skipped) {
+        // That of a list of rejects, whose rows speak of columns.
+        if row.cells.iter().filter(|cell| crate::report::is_own_name(cell)).count() > 2 {
+            let known = row.cells.iter().filter(|cell| mapping::is_known(cell, mapping)).count();
+            return Some((at, known));
+        }
         if row.cells.iter().any(|cell| looks_like_contact_data(cell) || cell.len() > 1000) {
             continue;
         }
@@ -106,8 +112,12 @@ fn header_row(rows: &[Row], skipped: usize, mapping: &Mapping) -> Option<(usize,
 }
 
 fn found(rows: Vec<Row>, at: usize, skipped: usize) -> Found {
-    let titles = rows.get(skipped..at).unwrap_or_default().iter();
-    let refused_by = titles.filter(|row| row.cells.iter().any(|cell| crate::consent::says_opt_out(cell)));
+    let group = at.checked_sub(1).filter(|above| *above >= skipped).and_then(|above| rows.get(above).cloned());
+    let grouped = group.as_ref().zip(rows.get(at)).and_then(|(group, header)| under_groups(group, &header.cells));
+    // A group of columns refuses for those who are marked below it, and for nobody else.
+    let titles_end = at - usize::from(grouped.is_some());
+    let titles = rows.get(skipped..titles_end).unwrap_or_default().iter();
+    let refused_by = titles.filter(|row| row.cells.iter().any(|cell| consent::title_refuses(cell)));
     let refused_by = refused_by.map(|row| row.number).next();
     let mut rows = rows.into_iter().enumerate();
     let above = rows
@@ -118,7 +128,31 @@ fn found(rows: Vec<Row>, at: usize, skipped: usize) -> Found {
         .collect();
     let header = rows.next().map(|(_, row)| row);
     let (row, columns) = header.map_or((0, Vec::new()), |header| (header.number, header.cells));
+    let columns = grouped.unwrap_or(columns);
     Found { row, columns: trimmed(columns), above, refused_by }
+}
+
+/// The names of columns with that of the group above them: `Do not contact by` above `Email` and `SMS` makes two columns of
+/// opt-outs. `None` if no group above them has to do with consent.
+fn under_groups(group: &Row, names: &[String]) -> Option<Vec<String>> {
+    let mut columns = names.to_vec();
+    let mut is_grouped = false;
+    let mut above: Option<&str> = None;
+    for (at, name) in columns.iter_mut().enumerate().skip(1) {
+        if let Some(cell) = group.cells.get(at).map(|cell| cell.trim()).filter(|cell| !cell.is_empty()) {
+            let is_of_consent =
+                || matches!(consent::of_column(cell), Some(Some(_))) || consent::is_about_contacting(cell);
+            above = Some(cell).filter(|cell| mapping::alias(cell).is_none() && is_of_consent());
+        }
+        let is_channel =
+            consent::channel(name).is_some() || ["mobile", "post", "letter"].contains(&crate::name::key(name).as_str());
+        above = above.filter(|_| is_channel);
+        if let Some(above) = above {
+            *name = format!("{above} {name}");
+            is_grouped = true;
+        }
+    }
+    is_grouped.then_some(columns)
 }
 
 /// Without empty names at the end, as spreadsheets write them. (A cell below one is then one too many, and told.)

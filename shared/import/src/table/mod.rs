@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use cells::Delimiter;
-pub(crate) use people::{NotAPerson, is_heading};
+pub(crate) use people::{NotAPerson, heading};
 
 use crate::bytes::{self, Encoding, Form, Lines};
 use crate::{ImportError, ImportOptions, NotAList, Problem, Source};
@@ -59,6 +59,11 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// Whether the row may refuse contact with somebody whom other rows name.
+    pub(crate) fn may_refuse(self) -> bool {
+        !matches!(self, Fault::OtherHeader | Fault::BelowOtherHeader { says_consent: false })
+    }
+
     /// Whether the row's cells are known to stand below their names all the same.
     pub(crate) fn has_columns(self) -> bool {
         self == Fault::RepeatedName

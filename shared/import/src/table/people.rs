@@ -104,16 +104,21 @@ pub(super) fn not_a_person(row: &Row, columns: &[String]) -> Option<NotAPerson> 
     (texts <= 1 && !has_contact && is_footer()).then_some(NotAPerson::Footer)
 }
 
-/// Whether a row is one line of text across the table, such as the heading of a part of it.
-pub(crate) fn is_heading(row: &Row) -> bool {
-    let mut filled = row.cells.iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty());
-    let only = filled.next().filter(|_| filled.next().is_none());
-    row.cells.len() > 2
-        && only.is_some_and(|cell| {
-            cell.chars().any(char::is_alphabetic)
-                && !crate::values::looks_like_contact_data(cell)
-                && !cell.contains('@')
-        })
+/// The text of a row that is one line of text across the table, such as the heading of a part of it: it may stand in each
+/// cell, behind the number of a row, or beside a dash.
+pub(crate) fn heading(cells: &[String]) -> Option<&str> {
+    let mut text: Option<&str> = None;
+    for cell in cells.iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty()) {
+        let has_letters = cell.chars().any(char::is_alphabetic);
+        match text {
+            None if has_letters => text = Some(cell),
+            Some(text) if cell == text || cell.eq_ignore_ascii_case(text) => {}
+            // A number before the text, or signs anywhere.
+            _ if !has_letters && cell.len() <= 6 && (text.is_none() || !cell.contains(|c: char| c.is_numeric())) => {}
+            _ => return None,
+        }
+    }
+    text.filter(|text| !text.contains('@') && !crate::values::looks_like_contact_data(text))
 }
 
 /// The names of the columns, or all of them that are filled, at least two.

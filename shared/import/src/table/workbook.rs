@@ -12,6 +12,8 @@ use crate::consent;
 use crate::values::looks_like_contact_data;
 use crate::{Effect, ImportError, ImportOptions, NotAList, Problem, Question};
 
+/// An answer is not merged over more columns than these.
+
 /// A sheet, and where its header is.
 struct Sheet {
     name: String,
@@ -64,7 +66,10 @@ pub(super) fn layout(bytes: &[u8], options: &ImportOptions) -> Result<Layout, Im
         return Err(ImportError::Empty);
     }
     let Some(mut chosen) = choose(&mut sheets, options)? else { return Err(none_usable(sheets)) };
-    let Some(found) = chosen.found else { return Err(none_usable(sheets)) };
+    let Some(mut found) = chosen.found else { return Err(none_usable(sheets)) };
+    if crate::consent::title_refuses(&chosen.name) {
+        found.refused_by = found.refused_by.or(Some(0));
+    }
     let hidden = sheet_xml::read(bytes, &chosen.name).unwrap_or_default().hidden;
     for row in chosen.rows.iter_mut().filter(|row| row.number > found.row) {
         row.is_hidden = hidden.binary_search(&row.number).is_ok();

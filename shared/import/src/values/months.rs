@@ -26,7 +26,7 @@ pub(super) fn month_in(word: &str, country: Option<&str>) -> Option<u32> {
 }
 
 /// Whether a word is the name of a day, or begins with one.
-pub(super) fn is_weekday(word: &str) -> bool {
+pub(crate) fn is_weekday(word: &str) -> bool {
     let word = word.to_lowercase();
     (2..=12).contains(&word.chars().count()) && WEEKDAYS.split(' ').any(|name| word.starts_with(name))
 }

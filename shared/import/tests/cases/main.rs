@@ -6,4 +6,5 @@ mod columns;
 mod common;
 mod files;
 mod people;
+mod rejects;
 mod values;

@@ -1,0 +1,299 @@
+//! Refusals that stand where something else is expected: beside a name, an address or a number, in a title, among tags.
+
+use super::answers::words;
+use super::names::OUT as OUT_NAMES;
+use super::vocabulary::{NO, OUT, PHRASES};
+use super::words::{has_mark, letters, says_opt_out};
+use super::{Says, of_column};
+
+/// Words of an opt-out that are said of other things than contacts, too.
+const AMBIGUOUS: &[&str] = &[
+    "stop",
+    "stopped",
+    "spam",
+    "declined",
+    "refused",
+    "denied",
+    "cleaned",
+    "bounced",
+    "baja",
+    "gesperrt",
+    "cancellato",
+    "removed",
+    "bounce",
+    "undeliverable",
+    "transactional",
+    "abgelehnt",
+    "refusé",
+    "refusée",
+    "rechazado",
+    "rifiutato",
+    "geweigerd",
+    "zurückgezogen",
+    "widerrufen",
+    "confirmed",
+    "remove",
+];
+/// Those of them that are said of a person for one reason only.
+const OF_PEOPLE: &[&str] = &[
+    "stop",
+    "stopped",
+    "spam",
+    "cleaned",
+    "bounced",
+    "bounce",
+    "hardbounce",
+    "hardbounced",
+    "undeliverable",
+    "removed",
+    "baja",
+    "gesperrt",
+    "bajas",
+    "stopall",
+    "dnm",
+    "dne",
+    "dnt",
+    "unsubs",
+];
+const DEAD: &[&str] = &[
+    "deceased",
+    "verstorben",
+    "décédé",
+    "décédée",
+    "fallecido",
+    "fallecida",
+    "deceduto",
+    "deceduta",
+    "overleden",
+    "zmarł",
+    "zmarła",
+    "falecido",
+    "falecida",
+    "avliden",
+];
+
+/// Whether a word alone is an opt-out, such as a tag.
+pub(crate) fn is_opt_out_word(text: &str) -> bool {
+    let word = letters(text);
+    !AMBIGUOUS.contains(&word.as_str()) && OUT.contains(word.as_str())
+}
+
+/// Whether a tag is an opt-out. Of a person nothing else bounces, or is a complaint.
+pub(crate) fn is_opt_out_tag(tag: &str) -> bool {
+    let word = letters(tag);
+    OF_PEOPLE.contains(&word.as_str()) || (OUT.contains(word.as_str()) && !AMBIGUOUS.contains(&word.as_str()))
+}
+
+/// Whether a text is nothing but an opt-out that people send as an answer: `STOP`, `please stop`.
+pub(crate) fn is_stop(text: &str) -> bool {
+    const STOPS: &[&str] = &["stop", "stopall", "unsubscribe", "stopp", "arret", "arrêt", "dnm", "dne", "dnt"];
+    let word = letters(text);
+    let word = word.strip_prefix("please").unwrap_or(&word);
+    let word = word.strip_suffix("please").unwrap_or(word);
+    STOPS.contains(&word)
+}
+
+/// Whether a text has a mark of an opt-out beside something else: `Bo (DNC)`, `Di - deceased`, `Acme [removed]`. In brackets
+/// and behind a dash more words are one than elsewhere: `Baja, Maria` is a name.
+pub(crate) fn is_marked(name: &str) -> bool {
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'\'')) {
+        return false;
+    }
+    if name.contains(['†', '✝'])
+        || name.split(|c: char| "()[]{}-–—:/,;*|<>".contains(c)).skip_while(|part| *part == name).any(is_opt_out_word)
+    {
+        return true;
+    }
+    let mut rest = name;
+    while let Some(at) = rest.find(['(', '[', '{', '<', '*', '–', '—', '-']) {
+        let (before, on) = rest.split_at(at);
+        let sign = on.chars().next().unwrap_or(' ');
+        let inside = on.get(sign.len_utf8()..).unwrap_or_default();
+        let end = inside.find([')', ']', '}', '>', '*']).unwrap_or(inside.len());
+        // `Stop-Smoking` has no mark, and `Lee - STOP` one.
+        let is_sign = sign != '-' || before.ends_with(' ');
+        let remark = inside.get(..end).unwrap_or_default();
+        let is_dead = || ["dead", "died", "rip"].contains(&letters(remark).as_str()) && "([{".contains(sign);
+        if is_sign && (is_opt_out_tag(remark) || is_dead()) {
+            return true;
+        }
+        rest = inside;
+    }
+    false
+}
+
+/// Whether the name of somebody says that nobody may contact them: `Lee (bounced)`, `Flo STOP`, `Ann Lee deceased`.
+pub(crate) fn name_refuses(name: &str) -> bool {
+    if says_opt_out(name) || is_marked(name) {
+        return true;
+    }
+    if !name.contains(' ') {
+        return name.len() >= 6 && is_opt_out_word(name);
+    }
+    let is_upper = |word: &str| word.len() >= 3 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    let is_shouted = |word: &str| is_upper(word) && is_opt_out_tag(word) && !words(name).all(is_upper);
+    let is_dead = |word: &str| word.len() >= 5 && DEAD.iter().any(|dead| dead.eq_ignore_ascii_case(word));
+    words(name).any(|word| is_shouted(word) || is_dead(word))
+}
+
+/// Whether a text beside an address or a number says that it must not be used: `a@b.co (stop)`, `DNC <a@b.co>`.
+pub(crate) fn remark_refuses(cell: &str) -> bool {
+    let is_sign = |c: char| c.is_whitespace() || "()[]{}<>,;:/|*\"–—".contains(c);
+    if !cell.contains(is_sign) {
+        return false;
+    }
+    // The name before an address in angle brackets is one.
+    if let Some((name, rest)) = cell.split_once('<').filter(|(_, rest)| rest.contains('@')) {
+        let name = name.trim().trim_matches('"');
+        let after = rest.split_once('>').map(|(_, after)| after).unwrap_or_default();
+        let is_whole = || is_opt_out_tag(name) && !name.contains(char::is_lowercase);
+        return name_refuses(name) || has_mark(name) || is_whole() || remark_refuses(&format!(" {after}"));
+    }
+    let is_remark = |word: &&str| !word.contains('@') && word.contains(char::is_alphabetic);
+    let remark: Vec<&str> = cell.split(is_sign).map(|word| word.trim_matches('-')).filter(is_remark).collect();
+    if remark.is_empty() {
+        return false;
+    }
+    let text = remark.join(" ");
+    // `No. 2025550143` is a number, and `2025550143 no` a refusal.
+    let ends_with_no = || {
+        let last = cell.trim_end_matches(|c: char| !c.is_alphanumeric()).rsplit(is_sign).next().unwrap_or_default();
+        last.len() > 1 && NO.contains(last.to_lowercase().as_str())
+    };
+    let joined = letters(&text);
+    let is_not_used = || {
+        ["donotuse", "dontuse", "nichtverwenden", "nepasutiliser", "nousar"].iter().any(|word| joined.contains(word))
+    };
+    says_opt_out(&text) || is_not_used() || remark.iter().any(|word| is_opt_out_tag(word)) || ends_with_no()
+}
+
+/// Whether the value of a field that has nothing to do with consent refuses: a company `DO NOT CONTACT`, a source `DNC list`.
+/// Of names such as `Blacklist Coffee` a part is none.
+pub(crate) fn value_refuses(value: &str) -> bool {
+    const WEAK: &[&str] = &[
+        "off list",
+        "revoked",
+        "suppressed",
+        "blacklist",
+        "blocklist",
+        "own request",
+        "no mail",
+        "no sms",
+        "no texts",
+        "no calls",
+        "no emails",
+        "email off",
+        "emails off",
+        "sms off",
+        "marketing off",
+        "newsletter off",
+        "no marketing",
+        "remove me",
+        "take me off",
+        "no phone",
+        "no promo",
+        "leave me alone",
+    ];
+    if value.len() < 3 {
+        return false;
+    }
+    let is_whole = || {
+        value == "STOP" || is_opt_out_word(value) || words(value).count() <= 3 && has_mark(value) && says_list(value)
+    };
+    let has_phrase = || {
+        says_opt_out(value) && {
+            let plain = value.to_lowercase().replace(['-', '_'], " ");
+            PHRASES.find_iter(&plain).any(|found| !WEAK.contains(&&plain[found.range()]))
+        }
+    };
+    is_whole() || is_marked(value) || has_phrase()
+}
+
+/// `DNC`, `DNC list`.
+fn says_list(value: &str) -> bool {
+    words(value).all(|word| {
+        word.len() <= 3 || ["list", "lists", "file", "only", "request"].contains(&word.to_lowercase().as_str())
+    })
+}
+
+/// Whether the title of a list, or the name of a sheet, says that the people below must not be contacted. What says so as the
+/// name of a column does.
+pub(crate) fn title_refuses(title: &str) -> bool {
+    let title = crate::values::text::clean(title);
+    if title.is_empty() || title.len() > 200 {
+        return says_opt_out(&title);
+    }
+    let is_name = || {
+        let key = crate::name::key(&title);
+        let is_other = ["complain", "robinson", "opposition"].iter().any(|word| key.contains(word));
+        let says = of_column(&title).flatten().map(|column| column.says);
+        matches!(says, Some(Says::OptOut | Says::Detail)) && !(is_other && !key.contains("list"))
+    };
+    says_opt_out(&title) || is_opt_out_tag(&title) || is_name()
+}
+
+/// Whether a text that stands alone in a row is a heading that refuses, and not the name of somebody with a remark: it begins
+/// with the refusal.
+pub(crate) fn is_refusing_heading(text: &str) -> bool {
+    const NEUTRAL: &[&str] = &[
+        "the",
+        "following",
+        "people",
+        "persons",
+        "contacts",
+        "contact",
+        "customers",
+        "clients",
+        "leads",
+        "members",
+        "subscribers",
+        "users",
+        "list",
+        "of",
+        "who",
+        "have",
+        "has",
+        "are",
+        "is",
+        "please",
+        "all",
+        "these",
+        "those",
+        "below",
+        "section",
+        "group",
+        "everyone",
+        "everybody",
+        "global",
+        "master",
+        "email",
+        "emails",
+        "sms",
+        "phone",
+        "were",
+        "be",
+        "to",
+        "must",
+        "should",
+        "part",
+    ];
+    if !title_refuses(text) {
+        return false;
+    }
+    let lower = text.to_lowercase().replace(['-', '_'], " ");
+    let mut rest = lower.trim_start_matches(|c: char| !c.is_alphanumeric());
+    loop {
+        let begins = |text: &str| {
+            let key = crate::name::key(text);
+            PHRASES.find(text).is_some_and(|found| found.start() == 0)
+                || words(text).next().is_some_and(is_opt_out_tag)
+                || is_opt_out_tag(text)
+                || OUT_NAMES.split(' ').any(|name| key.starts_with(name))
+        };
+        if begins(rest) {
+            return true;
+        }
+        let Some(word) = words(rest).next().filter(|word| NEUTRAL.contains(word)) else { return false };
+        rest = rest.get(word.len()..).unwrap_or_default().trim_start_matches(|c: char| !c.is_alphanumeric());
+    }
+}

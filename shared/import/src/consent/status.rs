@@ -1,0 +1,181 @@
+//! Words of the status of a subscription.
+
+use super::answers::{is_assent, words};
+use super::vocabulary::{IN, NO, YES};
+use super::words::{is_opt_out_or_says_so, letters};
+use super::{Channels, Reading};
+
+/// One who has neither agreed nor refused: also in longer words, such as `PendingOptIn` and `Subscribed (pending)`.
+pub(super) fn is_undecided(cell: &str) -> bool {
+    const WHOLE: &[&str] = &["unknown", "held", "temphold", "temporaryhold", "onhold", "hold", "invalidated"];
+    const PARTS: &[&str] = &[
+        "pending",
+        "await",
+        "unconfirm",
+        "notconfirm",
+        "notyet",
+        "requested",
+        "invited",
+        "invitationsent",
+        "unverified",
+        "notverified",
+        "validating",
+        "tobeconfirmed",
+        "toconfirm",
+        "ausstehend",
+        "unbestätigt",
+        "nichtbestätigt",
+        "enattente",
+        "nonconfirm",
+        "pendiente",
+        "inattesa",
+        "pendente",
+        "nietbevestigd",
+        "oczekuj",
+        "niepotwierdz",
+        "beklemede",
+    ];
+    let word = letters(cell);
+    WHOLE.contains(&word.as_str()) || PARTS.iter().any(|part| word.contains(part))
+}
+
+/// Whether a word of a status speaks of agreeing: then who is undecided has not.
+pub(super) fn is_about_agreeing(word: &str) -> bool {
+    ["optin", "optedin", "subscri", "consent", "abonn", "einwilligung"].iter().any(|part| word.contains(part))
+}
+
+/// Whether a text says that somebody has subscribed or unsubscribed, or is undecided about it.
+pub(crate) fn speaks_of_subscription(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    is_of_subscription(&lower) || is_opt_out_or_says_so(&lower)
+}
+
+pub(super) fn is_of_subscription(cell: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "subscribed",
+        "unsubscribed",
+        "nonsubscribed",
+        "cleaned",
+        "optedin",
+        "optedout",
+        "abonniert",
+        "abgemeldet",
+        "nichtabonniert",
+        "suscrito",
+        "nosuscrito",
+        "dadodebaja",
+        "abonné",
+        "désabonné",
+        "nonabonné",
+        "inscrito",
+        "iscritto",
+        "disiscritto",
+        "descadastrado",
+        "bounced",
+        "complained",
+        "validating",
+        "odhlášen",
+        "odhlásený",
+        "přihlášen",
+        "leiratkozott",
+        "feliratkozott",
+        "dezabonat",
+        "abonat",
+        "afmeldt",
+        "tilmeldt",
+        "退订",
+        "已退订",
+        "退訂",
+        "配信停止",
+        "配信中",
+    ];
+    WORDS.contains(&letters(cell).as_str())
+}
+
+/// Whether a text says that somebody has subscribed. A column that has it beside others is of nothing else.
+pub(super) fn is_subscribed(cell: &str) -> bool {
+    ["subscribed", "optedin", "abonniert", "abonné", "suscrito", "iscritto", "přihlášen", "feliratkozott", "tilmeldt"]
+        .contains(&letters(cell).as_str())
+}
+
+/// One whose subscription is over, said among other words of subscriptions: `Cancelled`, `Opted-in (expired)`.
+pub(super) fn is_over(cell: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "cancelled",
+        "canceled",
+        "inactive",
+        "archived",
+        "deleted",
+        "blocked",
+        "disabled",
+        "expired",
+        "lapsed",
+        "ended",
+        "junk",
+        "suspended",
+        "deactivated",
+        "quarantined",
+        "objection",
+        "objected",
+        "transactional",
+        "paused",
+        "terminated",
+        "forbidden",
+        "prohibited",
+        "halted",
+        "disallowed",
+        "withdrawn",
+        "revoked",
+        "refused",
+        "declined",
+        "rejected",
+        "bounced",
+        "removed",
+        "stopped",
+        "stop",
+        "unsub",
+        "suppressed",
+        "closed",
+        "gekündigt",
+        "inaktiv",
+        "gelöscht",
+        "deaktiviert",
+        "pausiert",
+        "résilié",
+        "annulé",
+        "désactivé",
+        "suspendu",
+        "inactivo",
+        "suspendido",
+        "pausado",
+        "inattivo",
+        "sospeso",
+        "opgezegd",
+        "gepauzeerd",
+        "inactief",
+        "never",
+        "niemals",
+        "jamais",
+        "nunca",
+        "nooit",
+        "nigdy",
+    ];
+    let lower = cell.to_lowercase();
+    words(&lower).any(|word| WORDS.contains(&word))
+}
+
+/// What a cell says of a column that has nothing but words of a subscription: whoever is neither in nor out is left out.
+pub(super) fn read_strictly(cell: &str, channels: Channels) -> Reading {
+    let text = crate::values::text::clean(cell).to_lowercase();
+    let word = letters(&text);
+    let is_in = |words: &super::vocabulary::Words| words.contains(text.as_str()) || words.contains(word.as_str());
+    if text.is_empty() || crate::values::text::is_null(&text) {
+        Reading::Nothing
+    } else if is_in(&NO) || word == "none" || word == "u" {
+        Reading::Out(channels)
+    } else if is_in(&YES) || is_in(&IN) || word == "s" || is_assent(&text, channels) {
+        Reading::Nothing
+    } else {
+        Reading::Unreadable
+    }
+}
