@@ -12,8 +12,6 @@ use crate::consent;
 use crate::values::looks_like_contact_data;
 use crate::{Effect, ImportError, ImportOptions, NotAList, Problem, Question};
 
-/// An answer is not merged over more columns than these.
-
 /// A sheet, and where its header is.
 struct Sheet {
     name: String,
