@@ -79,6 +79,15 @@ pub(crate) async fn finish(deployment: &Deployment, out: &str) {
     }
 }
 
+/// Hands messages over to `importer` until GHL has so many contacts.
+pub(crate) async fn run_until(deployment: &Deployment, importer: &Importer, contacts: u64) {
+    let started = Instant::now();
+    while deployment.stats().contacts < contacts {
+        assert!(started.elapsed() < PATIENCE);
+        hand_over(deployment, importer).await;
+    }
+}
+
 /// Hands the messages that are there over to `importer`, and sends what is due.
 pub(crate) async fn hand_over(deployment: &Deployment, importer: &Importer) {
     for message in receive(deployment).await {

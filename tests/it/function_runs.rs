@@ -342,4 +342,6 @@ async fn run_importer(deployment: &Deployment, changes: &[(&str, &str)]) {
     drops::put_file(deployment, "in/loc_demo/contacts/list.csv", "Name,Email\nAda,ada@example.com\n").await;
     drops::run(deployment, &importer).await;
     assert_eq!(deployment.stats().contacts, 1);
+    drops::put_file(deployment, drops::LIST, "Name,Email\nBob,bob@example.com\n").await;
+    drops::run_until(deployment, &importer, 2).await;
 }

@@ -186,6 +186,8 @@ fn no_role_may_put_whole_or_scan_anything_nor_delete_but_what_is_forgotten() {
                     "StateTable: minutes#",
                 ],
                 "ConsumerFunction" => &["RecordsTable", "StateTable: known#"],
+                // Of a file that was replaced.
+                "ImporterFunction" => &["StateTable: list#"],
                 _ => &[],
             };
             let forgets = of_store == Some("DeleteItem") && forgotten.contains(&resource.as_str());

@@ -224,7 +224,7 @@ function heldView(list, busy) {
       figure("Calls", count(preview.calls)), figure("Time", preview.contacts > 0 ? duration(Math.max(1, preview.seconds)) : "–")),
     preview.contacts === 0 ? h("p", { class: "problem" }, "The list has no contact that could be sent.") : null,
     preview.compared < preview.contacts ? h("p", { class: "hint" }, `Compared: the first ${count(preview.compared)} of ${plural(preview.contacts, "contact")}.`) : null,
-    h("p", { class: "hint" }, "Compared with what this stack has sent; GoHighLevel is not asked. “New here” are people whom this stack has not sent before. GoHighLevel may already have some of them: it finds them by e-mail or phone, and they are then updated, not doubled."),
+    h("p", { class: "hint" }, "“New here” is new to this stack, which does not ask GoHighLevel. GoHighLevel may already have some of them: it finds them by e-mail or phone, and they are updated, not doubled."),
     preview.new_without_address > 0 ? h("p", null, sign("warn"), ` ${plural(preview.new_without_address, "of the new has", "of the new have")} neither e-mail nor phone. GoHighLevel cannot find such people: each becomes a new contact, even if it has them already.`) : null,
     rowProblems(report.import.problems),
     report.import.problems.length > 0 ? button("list-rejects", "Download what is left out (CSV)", busy) : null,
