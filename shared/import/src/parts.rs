@@ -81,6 +81,10 @@ impl Parts {
 
     /// Whether a row names the columns of a list, and not in the order of this one.
     fn is_other_header(&self, row: &Row) -> bool {
+        // Nearly all rows have an address.
+        if row.cells.iter().any(|cell| memchr::memchr(b'@', cell.as_bytes()).is_some()) {
+            return false;
+        }
         let cells = row.cells.iter().zip(self.own.iter().copied().chain(std::iter::repeat(false)));
         let mut filled = cells.filter(|(cell, is_own)| !is_own && !cell.trim().is_empty()).map(|(cell, _)| cell.trim());
         let is_name = |cell: &str| {
@@ -99,7 +103,8 @@ impl Parts {
             return false;
         }
         let names = 1 + filled.clone().filter(|cell| is_name(cell)).count();
-        let is_of_consent = |cell: &&str| !is_name(cell) && cell.len() <= 60 && matches!(consent::of_column(cell), Some(Some(_)));
+        let is_of_consent =
+            |cell: &&str| !is_name(cell) && cell.len() <= 60 && matches!(consent::of_column(cell), Some(Some(_)));
         let all = 1 + filled.clone().count();
         let needed = if self.own.len() <= 2 { 2 } else { 3 };
         let is_whole = || names == all || (names >= 2 && names + filled.filter(is_of_consent).count() == all);

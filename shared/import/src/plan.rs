@@ -321,7 +321,8 @@ impl Pass {
         let Told { keys, others, closed, if_of_subscription } = told;
         let certain = (!closed.is_none()).then_some((ANY_COLUMN, false, closed));
         let perhaps = if_of_subscription.into_iter();
-        let perhaps = perhaps.map(|(index, is_strict, channels)| (u16::try_from(index).unwrap_or(ANY_COLUMN), is_strict, channels));
+        let perhaps = perhaps
+            .map(|(index, is_strict, channels)| (u16::try_from(index).unwrap_or(ANY_COLUMN), is_strict, channels));
         for (column, is_strict, channels) in certain.into_iter().chain(perhaps) {
             let counted = keys.all().map(|key| (key, true)).chain(others.iter().map(|key| (*key, false)));
             let closing = counted.map(|(key, is_counted)| Closing { key, channels, is_counted, column, is_strict });

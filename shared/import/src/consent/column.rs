@@ -108,12 +108,25 @@ fn is_negated(name: &str) -> bool {
 
 /// Whether a name says that a consent is over: `Consent lapsed on`. Of two answers it names both.
 fn says_it_is_over(name: &str) -> bool {
-    const OVER: &[&str] =
-        &["lapsed", "ended", "terminated", "cancelled", "canceled", "suspended", "expired", "rejected", "refused", "declined", "denied"];
+    const OVER: &[&str] = &[
+        "lapsed",
+        "ended",
+        "terminated",
+        "cancelled",
+        "canceled",
+        "suspended",
+        "expired",
+        "rejected",
+        "refused",
+        "declined",
+        "denied",
+    ];
     let name = without_brackets(name).to_lowercase();
     !name.contains('/')
         && name.split(|c: char| !c.is_alphanumeric()).any(|word| OVER.contains(&word))
-        && !name.split(|c: char| !c.is_alphanumeric()).any(|word| ["or", "given", "granted", "not", "never", "no"].contains(&word))
+        && !name
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| ["or", "given", "granted", "not", "never", "no"].contains(&word))
 }
 
 /// The last word of a name outside of brackets, in lower case: `time` of `OPTIN_TIME` and of `optinTime`.

@@ -107,8 +107,23 @@ fn answer(key: &str) -> Option<bool> {
 
 /// Whether what a legend says of an answer means that somebody may be contacted.
 fn opens(value: &str, says: Says) -> Option<bool> {
-    const CLOSED: &[&str] =
-        &["remove", "out", "exclude", "suppress", "block", "delete", "donotuse", "nope", "optout", "dont", "nocontact", "refuse", "refuses", "object", "objects"];
+    const CLOSED: &[&str] = &[
+        "remove",
+        "out",
+        "exclude",
+        "suppress",
+        "block",
+        "delete",
+        "donotuse",
+        "nope",
+        "optout",
+        "dont",
+        "nocontact",
+        "refuse",
+        "refuses",
+        "object",
+        "objects",
+    ];
     const OPEN: &[&str] = &[
         "keep",
         "include",
