@@ -1,5 +1,7 @@
 //! Refusals that stand where something else is expected: beside a name, an address or a number, in a title, among tags.
 
+use std::sync::LazyLock;
+
 use super::answers::words;
 use super::names::OUT as OUT_NAMES;
 use super::vocabulary::{NO, OUT, PHRASES};
@@ -72,14 +74,42 @@ const DEAD: &[&str] = &[
     "avliden",
 ];
 
+/// The first two letters of all these words, where they are of ASCII. Most cells begin with others, and need not be looked up.
+static STARTS: LazyLock<Vec<bool>> = LazyLock::new(|| {
+    let mut starts = vec![false; 26 * 26];
+    for word in OUT.iter().chain(OF_PEOPLE) {
+        let start = word.bytes().next().zip(word.bytes().nth(1)).and_then(|(first, second)| start(first, second));
+        start.and_then(|at| starts.get_mut(at)).into_iter().for_each(|known| *known = true);
+    }
+    starts
+});
+
+fn start(first: u8, second: u8) -> Option<usize> {
+    let letter = |byte: u8| byte.is_ascii_alphabetic().then(|| usize::from(byte.to_ascii_lowercase() - b'a'));
+    Some(letter(first)? * 26 + letter(second)?)
+}
+
+/// Whether a text may be one of these words, none of which is longer.
+fn begins_like_one(text: &str) -> bool {
+    let mut letters = text.bytes().filter(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii());
+    let (Some(first), Some(second)) = (letters.next(), letters.next()) else { return false };
+    text.len() <= 60 && start(first, second).is_none_or(|at| STARTS.get(at).is_some_and(|known| *known))
+}
+
 /// Whether a word alone is an opt-out, such as a tag.
 pub(crate) fn is_opt_out_word(text: &str) -> bool {
+    if !begins_like_one(text) {
+        return false;
+    }
     let word = letters(text);
-    !AMBIGUOUS.contains(&word.as_str()) && OUT.contains(word.as_str())
+    OUT.contains(word.as_str()) && !AMBIGUOUS.contains(&word.as_str())
 }
 
 /// Whether a tag is an opt-out. Of a person nothing else bounces, or is a complaint.
 pub(crate) fn is_opt_out_tag(tag: &str) -> bool {
+    if !begins_like_one(tag) {
+        return false;
+    }
     let word = letters(tag);
     OF_PEOPLE.contains(&word.as_str()) || (OUT.contains(word.as_str()) && !AMBIGUOUS.contains(&word.as_str()))
 }
@@ -138,10 +168,13 @@ pub(crate) fn name_refuses(name: &str) -> bool {
 
 /// Whether a text beside an address or a number says that it must not be used: `a@b.co (stop)`, `DNC <a@b.co>`.
 pub(crate) fn remark_refuses(cell: &str) -> bool {
-    let is_sign = |c: char| c.is_whitespace() || "()[]{}<>,;:/|*\"–—".contains(c);
-    if !cell.contains(is_sign) {
+    // Nearly all cells are an address or a number and nothing else.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'+' | b'-' | b'@');
+    let has_letters = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
+    if cell.bytes().all(is_plain) || !cell.bytes().any(has_letters) {
         return false;
     }
+    let is_sign = |c: char| c.is_whitespace() || "()[]{}<>,;:/|*\"–—".contains(c);
     // The name before an address in angle brackets is one.
     if let Some((name, rest)) = cell.split_once('<').filter(|(_, rest)| rest.contains('@')) {
         let name = name.trim().trim_matches('"');
