@@ -12,7 +12,7 @@ fn a_file_that_is_no_contact_list_is_refused_with_the_reason() {
     let cases: [(&str, &[u8], &str); 8] = [
         ("empty.csv", b"", "the file is empty"),
         ("blank.csv", b" \r\n\r\n", "the file is empty"),
-        ("archive.zip", b"PK\x03\x04rest", "a ZIP archive"),
+        ("archive.zip", b"PK\x03\x04rest", "another ZIP archive whose end is missing"),
         ("login.csv", b"<!DOCTYPE html><title>Log in</title>", "an HTML page"),
         ("list.pdf", b"%PDF-1.7", "a PDF document"),
         ("binary.csv", b"\0\x01\x02\x03\x04\x05\x06\x07", "binary data"),

@@ -341,7 +341,7 @@ fn what_is_no_list_or_of_an_unknown_location_is_refused_with_the_reason() {
             ),
         ];
         let reasons =
-            ["a PDF document", "is empty", "not in GHL_LOCATIONS", "only lists of contacts", "cannot be read"];
+            ["a PDF document", "is empty", "not in GHL_LOCATIONS", "only lists of contacts", "ends too early"];
         for ((key, bytes, out), reason) in cases.into_iter().zip(reasons) {
             drops.drop(key, bytes);
             drops.run().await;
