@@ -18,10 +18,10 @@ pub(super) enum Legend {
 /// Whether a name has a legend that nobody but a human understands.
 pub(crate) fn has_unclear_legend(name: &str) -> bool {
     let says = column::by_words(name).flatten().map(|column| column.says);
-    match (of_name(name, says.unwrap_or(Says::OptIn)), says) {
-        (Legend::AsUsual, _) | (Legend::TheOtherWay, Some(Says::OptIn | Says::OptOut)) => false,
-        _ => true,
-    }
+    !matches!(
+        (of_name(name, says.unwrap_or(Says::OptIn)), says),
+        (Legend::AsUsual, _) | (Legend::TheOtherWay, Some(Says::OptIn | Says::OptOut))
+    )
 }
 
 pub(super) fn of_name(name: &str, says: Says) -> Legend {

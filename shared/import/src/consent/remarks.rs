@@ -78,7 +78,8 @@ const DEAD: &[&str] = &[
 static STARTS: LazyLock<Vec<bool>> = LazyLock::new(|| {
     let mut starts = vec![false; 26 * 26];
     for word in OUT.iter().chain(OF_PEOPLE) {
-        let start = word.bytes().next().zip(word.bytes().nth(1)).and_then(|(first, second)| start(first, second));
+        let start =
+            word.bytes().next().zip(word.as_bytes().get(1).copied()).and_then(|(first, second)| start(first, second));
         start.and_then(|at| starts.get_mut(at)).into_iter().for_each(|known| *known = true);
     }
     starts
@@ -260,7 +261,7 @@ pub(crate) fn title_refuses(title: &str) -> bool {
         let key = crate::name::key(&title);
         let is_other = ["complain", "robinson", "opposition"].iter().any(|word| key.contains(word));
         let says = of_column(&title).flatten().map(|column| column.says);
-        matches!(says, Some(Says::OptOut | Says::Detail)) && !(is_other && !key.contains("list"))
+        matches!(says, Some(Says::OptOut | Says::Detail)) && (!is_other || key.contains("list"))
     };
     says_opt_out(&title) || is_opt_out_tag(&title) || is_name()
 }
