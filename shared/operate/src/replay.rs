@@ -94,7 +94,7 @@ impl Operator {
     }
 
     /// Makes failed records of `location` due again, with their attempts counted anew, and starts the location. Of
-    /// [`Chosen::Failed`], one call sees [`MAX_CHOSEN`] failed records, from `after` on.
+    /// [`Chosen::Failed`], one call sees [`MAX_CHOSEN`](crate::MAX_CHOSEN) failed records, from `after` on.
     ///
     /// # Errors
     /// [`ChosenError`]. What was written by then is due.
