@@ -168,7 +168,7 @@ fn fast(limit: u32) -> StackOptions {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_thousand_rows_are_dropped_and_the_importer_is_killed_again_and_again() {
-    dropped(3_000, 10, fast(1_000), Duration::from_secs(150)).await;
+    dropped(3_000, 10, fast(1_000), Duration::from_secs(600)).await;
 }
 
 /// `cargo test --workspace --profile worlds --test it -- --ignored a_hundred_thousand_rows --nocapture`
