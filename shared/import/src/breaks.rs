@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::identity::Keys;
 use crate::mapping::{Columns, Field, Target};
+use crate::row::RowReader;
 use crate::table::Row;
 use crate::values::{email, looks_like_contact_data, text};
 
@@ -50,12 +51,13 @@ impl Breaks {
         self.whole = None;
     }
 
-    /// Takes the next row. The keys are those of rows that are not whole, whose consent nobody knows therefore.
-    pub(crate) fn take(&mut self, row: &Row, keys: Keys, columns: &Columns) -> Vec<Keys> {
+    /// Takes the next row. Returned are keys of whoever is named by rows that are not whole: nobody knows their consent.
+    pub(crate) fn take(&mut self, row: &Row, keys: Keys, reader: &RowReader<'_>) -> Vec<u64> {
+        let columns = reader.columns;
         let whole = self.whole.take();
         if row.missing == 0 {
             let is_rest = !self.parts.is_empty() && is_misfit(&row.cells, columns);
-            let found = if is_rest { self.all_with(row, keys) } else { Vec::new() };
+            let found = if is_rest { self.all_with(row, keys, reader) } else { Vec::new() };
             self.parts.clear();
             self.whole = Some((row.number, keys));
             return found;
@@ -66,7 +68,7 @@ impl Breaks {
                 self.join(cells);
                 let is_whole = self.joined.len() == columns.all().len() && fits(&self.joined, columns);
                 if is_whole || is_misfit(cells, columns) {
-                    let found = self.all_with(row, keys);
+                    let found = self.all_with(row, keys, reader);
                     self.parts.clear();
                     return found;
                 }
@@ -83,7 +85,7 @@ impl Breaks {
                 if !self.parts.is_empty() && self.joined.len() < columns.all().len() {
                     self.parts.push((row.number, keys));
                 }
-                return before.map(|(_, keys)| keys).into_iter().collect();
+                return before.into_iter().flat_map(|(_, keys)| keys.all()).collect();
             }
         }
         self.parts = vec![(row.number, keys)];
@@ -91,11 +93,13 @@ impl Breaks {
         Vec::new()
     }
 
-    /// All parts so far and this row are one.
-    fn all_with(&mut self, row: &Row, keys: Keys) -> Vec<Keys> {
+    /// All parts so far and this row are one. In parts, addresses and numbers stand in other columns than theirs as well.
+    fn all_with(&mut self, row: &Row, keys: Keys, reader: &RowReader<'_>) -> Vec<u64> {
         let parts: Vec<(u64, Keys)> = self.parts.drain(..).chain([(row.number, keys)]).collect();
         self.found.extend(parts.iter().map(|(number, _)| (*number, Break::Part)));
-        parts.into_iter().map(|(_, keys)| keys).collect()
+        let cells = self.joined.drain(..).chain(row.cells.iter().cloned()).collect();
+        let named = reader.told_of_broken(&Row::of(cells)).others;
+        parts.iter().flat_map(|(_, keys)| keys.all()).chain(named).collect()
     }
 
     fn join(&mut self, cells: &[String]) {

@@ -318,11 +318,9 @@ impl Pass {
             told.closed = Channels::ALL;
         }
         self.counter.take(told.keys);
-        let of_unknown_consent = self.breaks.take(row, told.keys, reader.columns);
+        let others = self.breaks.take(row, told.keys, reader);
         self.close(told);
-        for keys in of_unknown_consent {
-            self.close(Told { keys, closed: Channels::ALL, ..Told::default() });
-        }
+        self.close(Told { others, closed: Channels::ALL, ..Told::default() });
     }
 
     /// Keeps what a row closes for others of the same person.

@@ -182,7 +182,7 @@ impl<'a> Records<'a> {
         }
         let is_merging = matches!(self.plan.options.same_person, SamePerson::MergeFirst | SamePerson::MergeLast);
         if is_merging && !self.plan.repeated.is_empty() {
-            let keys = reader.told(&row).keys;
+            let keys = reader.keys(&row);
             let repeated: Vec<u64> = keys.all().filter(|key| self.plan.repeated.contains_key(key)).collect();
             if !repeated.is_empty() {
                 let draft = reader.read(&row);
@@ -191,7 +191,7 @@ impl<'a> Records<'a> {
         }
         match reader.read(&row) {
             Err(left_out) => {
-                let keys = reader.told(&row).keys;
+                let keys = reader.keys(&row);
                 self.leave_out(row, left_out, keys);
             }
             Ok(draft) => self.first_come(row, draft),

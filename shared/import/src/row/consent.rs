@@ -1,5 +1,6 @@
 //! What a row says of consent: in its columns of it, and where something else is expected.
 
+use super::place::Place;
 use super::{Cells, RowReader};
 use crate::consent::{
     Channels, ConsentColumn, Reading, Says, is_marked, is_no, is_opt_out_tag, is_opt_out_word, name_refuses,
@@ -49,17 +50,22 @@ pub(crate) struct Told {
 }
 
 impl RowReader<'_> {
-    /// What tells a row from others, and what it says of consent. Whatever keeps the row itself from being read closes all.
+    /// What tells a row from others.
+    pub(crate) fn keys(&self, row: &Row) -> Keys {
+        let mut cells = Cells::new(self, row);
+        let place = cells.place();
+        cells.keys(&place)
+    }
+
+    /// The same, and what the row says of consent. Whatever keeps the row itself from being read closes all.
     pub(crate) fn told(&self, row: &Row) -> Told {
         let mut cells = Cells::new(self, row);
         let place = cells.place();
-        let email = cells.email();
-        let phone = cells.phone(place.code.as_deref());
-        let keys = identity::keys_in_list(cells.own_id().as_deref(), email.as_deref(), phone.as_deref());
+        let keys = cells.keys(&place);
         let is_shifted =
             (row.cells.len() > self.columns.all().len() || cells.check_shifted().is_err()) && self.may_refuse(row);
         let by_cells = match cells.consent() {
-            Ok(closed) if cells.refusing_cell().is_none() && !is_shifted => closed.all,
+            Ok(closed) if cells.check_remarks().is_ok() && !is_shifted => closed.all,
             _ => Channels::ALL,
         };
         let closed = by_cells.and(cells.closed_by_values());
@@ -93,6 +99,11 @@ impl RowReader<'_> {
 }
 
 impl Cells<'_> {
+    fn keys(&mut self, place: &Place) -> Keys {
+        let (email, phone) = (self.email(), self.phone(place.code.as_deref()));
+        identity::keys_in_list(self.own_id().as_deref(), email.as_deref(), phone.as_deref())
+    }
+
     /// On which channels the contact must not be disturbed. A cell that cannot be read leaves the row out.
     pub(super) fn consent(&self) -> Result<Closed, LeftOut> {
         let mut closed = Closed::default();

@@ -92,7 +92,7 @@ impl Fault {
 }
 
 impl Row {
-    fn of(cells: Vec<String>) -> Row {
+    pub(crate) fn of(cells: Vec<String>) -> Row {
         Row { number: 0, lines: 1, cells, fault: None, is_hidden: false, missing: 0 }
     }
 
