@@ -13,7 +13,7 @@ use crate::body::JsonBody;
 use crate::problem::{Problem, ProblemKind};
 use crate::query::foreign_cursor;
 use crate::service::Api;
-use crate::wire::{Dismiss, Dismissed, Mend, Mended, Replay, Replayed, Which};
+use crate::wire::{Dismissed, Mend, Mended, Replay, Replayed, Which};
 
 /// Longest that one request works: API Gateway stops waiting after 30 s.
 const LONGEST: Duration = Duration::from_secs(15);
@@ -104,15 +104,15 @@ pub(crate) async fn mend(
     operation_id = "dismiss_failures",
     tag = "records",
     params(LocationPath),
-    request_body = Dismiss,
+    request_body = Which,
     responses((status = 200, description = "What was dismissed", body = Dismissed)),
 )]
 pub(crate) async fn dismiss(
     State(api): State<Api>,
     InPath(LocationPath { location_id }): InPath<LocationPath>,
-    JsonBody(dismiss): JsonBody<Dismiss>,
+    JsonBody(which): JsonBody<Which>,
 ) -> Result<Json<Dismissed>, Problem> {
-    let mut way = Way::begin(&api, location_id, dismiss.which(), None)?;
+    let mut way = Way::begin(&api, location_id, which, None)?;
     let mut sum = Dismissed::default();
     loop {
         let report = api.operator().dismiss(&way.location, &way.what, way.after.as_ref()).await?;

@@ -7,14 +7,29 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-/// Which failed records a request is about, and where it goes on.
+/// Which failed records are meant: `records`, or those that are all of `cause`, `code`, `import`, `kind` and `since`, so far
+/// as they are given.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Dismiss, example = json!({ "cause": "REJECTED.0f4c1a90be27" }))]
 pub(crate) struct Which {
+    /// Those whose last error has this cause: the `id` of one, as `failures` lists them, or a code.
+    #[schema(value_type = Option<String>, pattern = "^[A-Z_]{1,40}([.][0-9a-f]{12})?$", example = "REJECTED.0f4c1a90be27")]
     pub(crate) cause: Option<CauseId>,
+    /// Those whose last error has this code.
     pub(crate) code: Option<ErrorCode>,
+    /// Those that belong to this import.
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_-]{1,64}$", example = "contacts-csv-5f1c09e2")]
     pub(crate) import: Option<ImportId>,
+    /// Those of this kind.
     pub(crate) kind: Option<Kind>,
+    /// Those that failed at this time or later.
+    #[schema(value_type = Option<AsOf>)]
     pub(crate) since: Option<AsOf>,
+    /// These.
+    #[schema(value_type = Option<Vec<String>>, max_items = 500, example = json!(["contact#crm-42"]))]
     pub(crate) records: Option<Vec<RecordKey>>,
+    /// Where an earlier request for the same ended; not with `records`.
     pub(crate) cursor: Option<String>,
 }
 
@@ -96,12 +111,13 @@ pub(crate) struct Mend {
     pub(crate) records: Option<Vec<RecordKey>>,
     /// Where an earlier request for the same ended; not with `records`.
     pub(crate) cursor: Option<String>,
-    /// Fields that are left out: in GHL they stay as they are. By name, or `customFields.` and the id or key of one.
+    /// Fields that are left out: in GHL they stay as they are. By name, or `customFields.` and the id or key of one. None
+    /// that say whether a person may be contacted.
     #[serde(default)]
     #[schema(max_items = 50, example = json!(["customFields.f1"]))]
     pub(crate) without: Vec<String>,
     /// Fields that are set, as a put of such a record has them; of `customFields` those that are named, and the others
-    /// stay. None that say who or whose a record is.
+    /// stay. None that say who or whose a record is, and of consent only `dnd: true`.
     #[serde(default)]
     #[schema(value_type = Object, example = json!({ "pipelineId": "pipe_sales", "pipelineStageId": "stage_new" }))]
     pub(crate) set: Map<String, Value>,
@@ -130,40 +146,6 @@ pub(crate) struct Mended {
     pub(crate) looked_at: u64,
     /// Where to go on: there are more than could be mended in the time; null when all was seen.
     pub(crate) cursor: Option<String>,
-}
-
-/// Which failed records are dismissed: `records`, or those that are all of `cause`, `code`, `import`, `kind` and `since`, so
-/// far as they are given.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({ "cause": "REJECTED.0f4c1a90be27" }))]
-pub(crate) struct Dismiss {
-    /// Those whose last error has this cause: the `id` of one, as `failures` lists them, or a code.
-    #[schema(value_type = Option<String>, pattern = "^[A-Z_]{1,40}([.][0-9a-f]{12})?$", example = "REJECTED.0f4c1a90be27")]
-    pub(crate) cause: Option<CauseId>,
-    /// Those whose last error has this code.
-    pub(crate) code: Option<ErrorCode>,
-    /// Those that belong to this import.
-    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_-]{1,64}$", example = "contacts-csv-5f1c09e2")]
-    pub(crate) import: Option<ImportId>,
-    /// Those of this kind.
-    pub(crate) kind: Option<Kind>,
-    /// Those that failed at this time or later.
-    #[schema(value_type = Option<AsOf>)]
-    pub(crate) since: Option<AsOf>,
-    /// These.
-    #[schema(value_type = Option<Vec<String>>, max_items = 500, example = json!(["contact#crm-42"]))]
-    pub(crate) records: Option<Vec<RecordKey>>,
-    /// Where an earlier request for the same ended; not with `records`.
-    pub(crate) cursor: Option<String>,
-}
-
-impl Dismiss {
-    /// Which records.
-    pub(crate) fn which(self) -> Which {
-        let Dismiss { cause, code, import, kind, since, records, cursor } = self;
-        Which { cause, code, import, kind, since, records, cursor }
-    }
 }
 
 /// What a dismissal did.

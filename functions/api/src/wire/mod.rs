@@ -13,7 +13,7 @@ mod record;
 mod settings;
 
 pub(crate) use audit::AuditTrail;
-pub(crate) use failure::{Dismiss, Dismissed, Mend, Mended, Replay, Replayed, Which};
+pub(crate) use failure::{Dismissed, Mend, Mended, Replay, Replayed, Which};
 pub(crate) use health::Health;
 pub(crate) use import::{
     CancelImport, ImportList, ListedImport, RecentImports, ToldOfImport, UndoAsked, UndoImport, Withdrawn,

@@ -12,8 +12,13 @@ pub const MAX_FIELDS: usize = 50;
 const LONGEST_NAME: usize = 256;
 /// The list of custom fields, whose entries are left out and set one by one.
 const CUSTOM_FIELDS: &str = "customFields";
+/// Why consent is not changed for many.
+const OPENS: &str =
+    "says whether a person may be contacted, and is not taken from many at once: put such a record by itself";
 /// Fields that say who or whose a record is. Many records that say the same of it are one in GHL.
 const WHO: [&str; 4] = ["email", "phone", "contactRecord", "contactId"];
+/// Fields that say whether a person may be contacted. Without them, many would be.
+const CONSENT: [&str; 2] = ["dnd", "dndSettings"];
 /// Fields that an opportunity cannot be without.
 const NEEDED: [&str; 3] = ["contactRecord", "contactId", "pipelineId"];
 
@@ -69,6 +74,10 @@ impl Change {
                 &format!("set.{who}"),
                 "says who a record is, and cannot be the same for all: put each by itself",
             );
+        }
+        let closes = |name: &str| name == "dnd" && set.get(name) == Some(&Value::Bool(true));
+        if let Some(consent) = CONSENT.into_iter().find(|name| set.contains_key(*name) && !closes(name)) {
+            return fault(&format!("set.{consent}"), OPENS);
         }
         let kinds = kinds_that_take(&set, candidates)?;
         Ok(Change { without: left_out, set, kinds })
@@ -128,6 +137,9 @@ impl Without {
         let is_field = kinds.iter().any(|kind| fields_of(*kind).any(|field| field == name));
         if is_field && NEEDED.contains(&name.as_str()) {
             return Err("is what an opportunity cannot be without: set another one".to_owned());
+        }
+        if CONSENT.contains(&name.as_str()) {
+            return Err(OPENS.to_owned());
         }
         match is_field {
             true => Ok(Without::Field(name)),
@@ -380,6 +392,10 @@ mod tests {
             (&["pipelineId"], json!({}), "without[0]"),
             (&[long.as_str()], json!({}), "without[0]"),
             (&["city"], json!({ "city": "Köln" }), "without[0]"),
+            (&["city", "dnd"], json!({}), "without[1]"),
+            (&["dndSettings"], json!({}), "without[0]"),
+            (&[], json!({ "dnd": false }), "set.dnd"),
+            (&[], json!({ "dndSettings": { "SMS": { "status": "inactive" } } }), "set.dndSettings"),
             (&[], json!({ "email": "a@x.test" }), "set.email"),
             (&[], json!({ "contactRecord": "crm-1" }), "set.contactRecord"),
             (&[], json!({ "colour": "red" }), "set.colour"),
@@ -403,6 +419,7 @@ mod tests {
         let of_contacts = |set: Value| Change::new(Vec::new(), object(set), Some(Kind::Contact));
         assert_eq!(of_contacts(json!({ "pipelineId": "p" })).unwrap_err().field, "set.pipelineId");
         assert!(of_contacts(json!({ "name": "Ann" })).is_ok());
+        assert!(of_contacts(json!({ "dnd": true })).is_ok(), "an opt-out may be set for many");
         let many = (0..=MAX_FIELDS).map(|n| format!("customFields.{n}")).collect();
         assert_eq!(Change::new(many, Map::new(), None).unwrap_err().field, "without");
     }
