@@ -127,7 +127,7 @@ const GROUPS = {
   ...SCENARIOS.failures,
   failures: (now) => [
     ...failuresOf(now, [["crm-1", "REJECTED", 422, TOO_LONG], ["crm-2", "REJECTED", 422, TOO_LONG], ["crm-3", "REJECTED", 422, TOO_LONG], ["crm-9", "REJECTED", 422, "email must be an email"]])
-      .map((failure, n) => ({ ...failure, name: n === 0 ? "Ann <b>Lee</b>" : null, content: { email: "a@b.example", ...(n === 2 ? {} : { customFields: [{ id: "f1", value: "x" }, { key: "contact.size", value: "L" }] }) } })),
+      .map((failure, n) => ({ ...failure, name: n === 0 ? "Ann <b>Lee</b>" : null, content: { email: "a@b.example", dnd: true, ...(n === 2 ? {} : { customFields: [{ id: "f1", value: "x" }, { key: "contact.size", value: "L" }] }) } })),
     ...failuresOf(now, [["deal-1", "REJECTED", 422, WRONG], ["deal-2", "REJECTED", 422, WRONG]])
       .map((failure) => ({ ...failure, record: failure.record.replace("contact", "opportunity"), kind: "opportunity", content: { contactRecord: "crm-1", pipelineId: "old", name: "Roof" } })),
   ],

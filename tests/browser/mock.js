@@ -196,7 +196,8 @@ function failed(mock, query) {
   const from = Number(query.get("cursor") ?? 0);
   const next = from + PAGE_SIZE;
   const all = query.has("cause") ? mock.failures.filter(chosenBy(mock, { cause: query.get("cause") })) : mock.failures;
-  return { records: all.slice(from, next), cursor: next < all.length ? String(next) : null };
+  // As the API does: lists tell no contents.
+  return { records: all.slice(from, next).map((failure) => ({ ...failure, content: null })), cursor: next < all.length ? String(next) : null };
 }
 
 // Which failures a request means.

@@ -92,19 +92,23 @@ async function groupOf(cause) {
   return null;
 }
 
+// Lists of records tell no contents: of the first ones they are asked for.
+const SHOWN_OF_GROUP = 5;
+const contentsOf = (records) => Promise.all(records.slice(0, SHOWN_OF_GROUP).map(({ record }) => ask(at(page.open, recordPath(record)))));
+
 const causeOf = (id) => page.failures.causes.find((cause) => cause.id === id);
 
 // Who is meant, before it is done.
 function whoFailed(cause, records) {
-  const named = records.slice(0, 5).map(({ record, name }) => (name ? `${name} (${record})` : record));
+  const named = records.slice(0, SHOWN_OF_GROUP).map(({ record, name }) => (name ? `${name} (${record})` : record));
   const more = cause.count > named.length ? ` and ${count(cause.count - named.length)} more` : "";
   return [h("p", { class: "hint" }, "They failed: ", h("bdi", null, cause.cause)), h("p", { class: "hint" }, "Among them ", h("bdi", null, named.join(", ")), more, ".")];
 }
 
-// The fields of some of the records, custom ones each by itself.
+// The fields of some of the records, custom ones each by itself. What says who, whose or whether to be contacted stays.
 function fieldsOf(records) {
   const names = records.flatMap(({ content }) => Object.entries(content ?? {}).flatMap(([name, value]) => (name === "customFields" ? value.map(({ id, key }) => `customFields.${id ?? key}`) : [name])));
-  const needed = new Set(["pipelineId", "contactRecord", "contactId"]);
+  const needed = new Set(["pipelineId", "contactRecord", "contactId", "dnd", "dndSettings"]);
   return [...new Set(names)].filter((name) => !needed.has(name));
 }
 
@@ -116,8 +120,13 @@ function fieldSelect(fields, suspect) {
 async function leaveOutOfAll(causeId) {
   const [cause, records] = [causeOf(causeId), await groupOf(causeId)];
   if (!cause || !records) return;
-  const fields = fieldsOf(records);
-  if (fields.length === 0) return notice("Not done. Their content is not kept any more: dismiss them, or put them again.", "bad");
+  let fields;
+  try {
+    fields = fieldsOf(await contentsOf(records));
+  } catch (error) {
+    return notice(`Not done. ${error.message}`, "bad");
+  }
+  if (fields.length === 0) return notice("Not done. They have no field that could be left out, or their content is not kept any more.", "bad");
   const form = await confirmed({
     heading: `Send ${plural(cause.count, "record")} without a field`,
     text: `${page.open}: the field is taken out of each of them, and the rest goes out. In GoHighLevel it stays as it is.`,
@@ -205,6 +214,7 @@ async function leaveOut(name) {
   const record = await recordToMend(name);
   if (!record) return;
   const fields = fieldsOf([record]);
+  if (fields.length === 0) return notice("Not done. It has no field that could be left out.", "bad");
   const form = await confirmed({
     heading: "Send without a field",
     text: `${name}: the field is taken out of the record, and the rest goes out. In GoHighLevel it stays as it is.`,
@@ -215,6 +225,7 @@ async function leaveOut(name) {
   const id = page.open;
   const goesOut = (sum) => {
     if (sum.mended === 1) return `${name} goes out again.`;
+    if (sum.not_written > 0) throw new Error("It could not be written: do it again.");
     if (sum.why.nothing_left > 0) throw new Error("Nothing would be left of the record: forget it instead.");
     throw new Error("It does not stand as failed any more, or has no such field.");
   };
