@@ -119,6 +119,7 @@ describe("imports", () => {
     await press("people-2026.csv");
     await press("Show its records");
     await says("Of the import people-2026:", "#detail .found");
+    await says("contact#people-2026-2", ".found-records");
     assert.deepEqual(await page.locator(".found-records th[scope=row]").allTextContents(), ["contact#people-2026-1", "contact#people-2026-2"]);
   });
 
@@ -130,7 +131,7 @@ describe("imports", () => {
     await press("Cancel the import");
     await says("1,200 records withdrawn. 3 records could not be written: cancel again.", "#notice");
     await says("cancelled", "#detail .import-list");
-    assert.equal(await page.getByRole("button", { name: "Cancel what waits…" }).count(), 0);
+    await page.getByRole("button", { name: "Cancel what waits…" }).waitFor({ state: "detached" });
   });
 });
 

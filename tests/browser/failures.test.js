@@ -80,6 +80,7 @@ describe("a failed record", () => {
   test("that stands as failed no more is not sent without a field, and that is said", async () => {
     await show("failures", { location: SYNCING });
     await press("Leave out a field of contact#crm-1041…");
+    await page.getByRole("dialog").waitFor();
     mock.failures = mock.failures.filter(({ record }) => record !== "contact#crm-1041");
     await press("Send");
     await says("Not done. It does not stand as failed any more, or has no such field.", "#notice");

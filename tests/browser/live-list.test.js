@@ -127,3 +127,19 @@ test("a list is put in with the keyboard alone", async () => {
   await says(/Done\s*1/, ".card .figures");
   assert.deepEqual(page.troubles, []);
 });
+
+test("failures of one cause are sent without the field that GoHighLevel refuses", async () => {
+  const refused = ["a", "b"].map((id) => ({ id: `refused-${id}`, contact: { firstName: "Ada", email: `refused-${id}@example.com`, dateOfBirth: "never" } }));
+  const put = await fetch(`${api.url}/v1/locations/loc_demo/contacts`, { method: "POST", headers: { "x-api-key": api.key, "content-type": "application/json" }, body: JSON.stringify(refused) });
+  assert.equal(put.status, 202);
+  await show();
+  await page.getByRole("button", { name: /^Send without a field… 2 records that failed for/ }).click();
+  const field = page.getByRole("dialog").getByLabel("Without");
+  await field.waitFor();
+  assert.deepEqual(await field.locator("option").allTextContents(), ["dateOfBirth", "email", "firstName"]);
+  await field.selectOption("dateOfBirth");
+  await page.getByRole("dialog").getByRole("button", { name: "Send" }).click();
+  await says("2 records due again without dateOfBirth.", "#notice");
+  await page.locator(".causes").waitFor({ state: "detached" });
+  assert.deepEqual(page.troubles, []);
+});

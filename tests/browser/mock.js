@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 
 import { access } from "./mock-access.js";
@@ -18,6 +19,8 @@ const STYLE = new URL("../../shared/web/src/style.css", import.meta.url);
 // The files of the page, in the order in which the API joins them.
 const SCRIPTS = [...readFileSync(new URL("../routes/page.rs", SOURCES), "utf8").matchAll(/include_str!\("\.\.\/dashboard\/(.*\.js)"\)/g)].map(([, name]) => name);
 const PAGE_SIZE = 2;
+// Each answer takes a part of this, by chance: what a test does not wait for shows itself.
+const ANSWERS_WITHIN_MS = Number(process.env.ANSWERS_WITHIN_MS ?? 0);
 
 const source = (name) => readFileSync(new URL(name, SOURCES), "utf8");
 
@@ -53,6 +56,7 @@ export async function startMock(name, { port = 0, key = null } = {}) {
       response.setHeader("www-authenticate", 'Basic realm="ghl-sync"');
       return send(response, 401, { type: "about:blank", title: "Unauthorized", status: 401 });
     }
+    if (ANSWERS_WITHIN_MS > 0 && request.url !== "/dashboard") await setTimeout(ANSWERS_WITHIN_MS * Math.random());
     const { status = 200, answer, html, file, policy, etag } = route(mock, scenario, started, request, body);
     if (etag) response.setHeader("etag", etag);
     if (file !== undefined) return response.writeHead(200, { "content-type": "text/csv", "content-disposition": "attachment" }).end(file);

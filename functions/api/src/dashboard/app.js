@@ -313,6 +313,7 @@ async function resetBreaker() {
 function confirmed({ heading, text, verb, fields = [] }) {
   const dialog = byId("question");
   questions += 1;
+  const question = questions;
   return new Promise((resolve) => {
     const agree = (event) => {
       event.preventDefault();
@@ -323,7 +324,13 @@ function confirmed({ heading, text, verb, fields = [] }) {
     render(dialog, h("form", { key: questions, onSubmit: agree },
       h("h2", { id: "question-title" }, heading), h("p", null, h("bdi", null, text)), fields,
       h("p", { class: "actions" }, h("button", { type: "submit", class: "primary" }, verb), h("button", { type: "button", "data-do": "cancel" }, "Cancel"))));
-    dialog.addEventListener("close", () => resolve(null), { once: true });
+    const closed = () => {
+      // The browser tells it later, when the next question may stand open already: that is another one's end.
+      if (question === questions && dialog.open) return;
+      dialog.removeEventListener("close", closed);
+      resolve(null);
+    };
+    dialog.addEventListener("close", closed);
     dialog.showModal();
   });
 }

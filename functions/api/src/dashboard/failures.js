@@ -20,8 +20,7 @@ async function loadFailures(cursor = null) {
   page.failures = { ...page.failures, loading: true, known };
   const query = new URLSearchParams({ state: "failed", limit: FAILURES_AT_ONCE, ...(cursor === null ? {} : { cursor }) });
   try {
-    const first = cursor === null && known > 0;
-    const { causes, capped } = first ? await ask(at(id, "failures")) : page.failures;
+    const { causes, capped } = cursor !== null ? page.failures : known > 0 ? await ask(at(id, "failures")) : NO_FAILURES;
     const { records, cursor: next = null } = await ask(at(id, `records?${query}`));
     if (id === page.open) page.failures = { ...NO_FAILURES, causes, capped, records: [...before, ...records], cursor: next, known };
   } catch (error) {

@@ -122,10 +122,11 @@ function setOrDrop(object, name, value) {
 
 async function mapList(mapping) {
   const list = page.list;
-  // What is not taken is still there to be changed.
+  const { draft } = list;
+  // What is not taken is still there to be changed, and what is changed meanwhile is not lost.
   await change(async () => {
     await ask(listPath(list.location, list.name, "/mapping"), mapping, "PUT");
-    Object.assign(list, { changed: false, outdated: true });
+    Object.assign(list, { changed: list.draft !== draft, outdated: true });
   }, () => (mapping.hold ? "The list is looked at again." : "The list goes out."));
   if (page.list === list && list.outdated) await lookAtList();
 }

@@ -32,7 +32,12 @@ async function editSettings() {
   const patch = settingsPatch(document, form);
   if (patch === null) return notice("Nothing was changed.", "quiet");
   const headers = { "content-type": "application/merge-patch+json", ...(etag ? { "if-match": etag } : {}) };
-  await change(() => ask(`v1/locations/${encodeURIComponent(id)}`, patch, "PATCH", headers), () => "Saved.");
+  const save = async () => {
+    const { answer, etag: saved } = await askWithTag(`v1/locations/${encodeURIComponent(id)}`, patch, "PATCH", headers);
+    // Whoever opens the settings again at once finds what they saved.
+    if (id === page.open) page.account = { document: answer, etag: saved };
+  };
+  await change(save, () => "Saved.");
   if (id === page.open) await loadAccount();
 }
 
