@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { SIZES, accessibilityFaults, screenshot, widthBeyondView } from "./browser.js";
-import { SCENARIOS, failuresOf } from "./scenarios.js";
+import { SCENARIOS, accountOf, failuresOf } from "./scenarios.js";
 import { mock, page, show } from "./stage.js";
 
 const SYNCING = "ve9EPM428h8vShlRW1KT";
@@ -153,8 +153,27 @@ describe("failed records of one cause", () => {
     await says("Failed records (4)", ".failures");
   });
 
-  test("get another pipeline where theirs is wrong, with a stage or without", async () => {
+  test("get another pipeline by its name", async () => {
     await show(GROUPS, { location: SYNCING });
+    await forAll("Choose another pipeline…", "2 records", WRONG).click();
+    const place = page.getByLabel("Pipeline and stage");
+    await place.waitFor();
+    assert.deepEqual(await accessibilityFaults(page), []);
+    assert.deepEqual(await place.locator("option").allTextContents(), ["Choose one", "Sales: New", "Sales: Won", "Sales: no stage is sent", "Service: no stage is sent"]);
+    await press("Send");
+    assert.deepEqual(sent("POST"), [], "without a pipeline nothing is sent");
+    await place.selectOption("Sales: Won");
+    await press("Send");
+    await says("2 records due again in the pipeline Sales.", "#notice");
+    const [[, { cause: _, ...body }]] = sent("POST");
+    assert.deepEqual(body, { kind: "opportunity", set: { pipelineId: "q1", pipelineStageId: "r2" } });
+  });
+
+  test("get another pipeline by its id where none is known, with a stage or without", async () => {
+    await show(GROUPS);
+    const account = accountOf(Date.now(), SYNCING);
+    mock.settings[SYNCING] = { ...account, facts: { ...account.facts, pipelines: undefined } };
+    await page.evaluate((id) => (location.hash = `#/${id}`), SYNCING);
     await forAll("Choose another pipeline…", "2 records", WRONG).waitFor();
     assert.equal(await page.getByRole("button", { name: "Choose another pipeline…" }).count(), 1, "only where a pipeline is what failed");
     await forAll("Choose another pipeline…", "2 records", WRONG).click();

@@ -128,10 +128,32 @@ test("a list is put in with the keyboard alone", async () => {
   assert.deepEqual(page.troubles, []);
 });
 
+async function put(kind, records) {
+  const answer = await fetch(`${api.url}/v1/locations/loc_demo/${kind}`, { method: "POST", headers: { "x-api-key": api.key, "content-type": "application/json" }, body: JSON.stringify(records) });
+  assert.equal(answer.status, 202, await answer.text());
+}
+
+test("opportunities of a pipeline that GoHighLevel does not have get one that it has, by its name", async () => {
+  await put("contacts", ["roof", "door"].map((id) => ({ id: `of-${id}`, contact: { firstName: "Ada", email: `${id}@example.com` } })));
+  await put("opportunities", ["roof", "door"].map((id) => ({ id, opportunity: { contactRecord: `of-${id}`, pipelineId: "old-pipeline", name: id, status: "open" } })));
+  // Within seconds after its start the stack asks what the location is.
+  for (;;) {
+    const { facts } = await (await fetch(`${api.url}/v1/locations/loc_demo`, { headers: { "x-api-key": api.key } })).json();
+    if (facts?.pipelines) break;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  await show();
+  await page.getByRole("button", { name: /^Choose another pipeline… 2 records that failed for/ }).click();
+  await page.getByLabel("Pipeline and stage").selectOption("Sales: Qualified");
+  await page.getByRole("dialog").getByRole("button", { name: "Send" }).click();
+  await says("2 records due again in the pipeline Sales.", "#notice");
+  await page.locator(".causes").waitFor({ state: "detached" });
+  assert.deepEqual(page.troubles, []);
+});
+
 test("failures of one cause are sent without the field that GoHighLevel refuses", async () => {
   const refused = ["a", "b"].map((id) => ({ id: `refused-${id}`, contact: { firstName: "Ada", email: `refused-${id}@example.com`, dateOfBirth: "never" } }));
-  const put = await fetch(`${api.url}/v1/locations/loc_demo/contacts`, { method: "POST", headers: { "x-api-key": api.key, "content-type": "application/json" }, body: JSON.stringify(refused) });
-  assert.equal(put.status, 202);
+  await put("contacts", refused);
   await show();
   await page.getByRole("button", { name: /^Send without a field… 2 records that failed for/ }).click();
   const field = page.getByRole("dialog").getByLabel("Without");

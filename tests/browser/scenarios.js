@@ -114,6 +114,7 @@ export function accountOf(now, id) {
     credentials: { reference: "secretsmanager:x", kind: "oauth", expires_at: iso(now + 12.5 * 24 * 60 * MINUTE), days_left: 12 },
     facts: {
       asked_at: iso(now - 60 * MINUTE), as_of: iso(now - 60 * MINUTE), name: hostile ? "<script>window.hacked = 21</script>" : "Dental Care Berlin", company: "Dental Group", timezone: "Europe/Berlin", country: "DE", custom_fields: 14,
+      pipelines: [{ id: "q1", name: hostile ? "<b>Sales</b>" : "Sales", stages: [{ id: "r1", name: "New" }, { id: "r2", name: hostile ? "\"><img src=x onerror=\"window.hacked = 23\">" : "Won" }] }, { id: "q2", name: "Service", stages: [] }],
       untold: hostile ? [{ what: "custom_fields", why: "<img src=x onerror=\"window.hacked = 22\">" }] : [],
     },
   };

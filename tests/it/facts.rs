@@ -82,8 +82,13 @@ async fn a_new_location_is_asked_for_and_the_api_shows_what_ghl_told() {
     let told = json!({
         "asked_at": facts["asked_at"], "as_of": facts["asked_at"], "name": LOCATION, "company": LOCATION,
         "timezone": "America/Chicago", "country": "US", "allow_duplicate_contact": false, "custom_fields": 0, "untold": [],
+        "pipelines": facts["pipelines"],
     });
     assert_eq!(facts, told);
+    let pipelines = facts["pipelines"].as_array().unwrap();
+    let names: Vec<&str> = pipelines.iter().map(|pipeline| pipeline["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Sales", "Onboarding", "Renewal"]);
+    assert_eq!(pipelines[2]["stages"][1], json!({ "id": "renewal-renewed", "name": "Renewed" }));
     // Once a day all are asked.
     let asked = deployment.schedule(sample("scheduler-facts")).await.unwrap();
     assert_eq!(asked, scheduler::Done::AskedForFacts { asked_for_facts: 1 });

@@ -1,5 +1,6 @@
 //! What a list was read with, as its report tells it.
 
+use ghl_sync_engine::usecase::Question;
 use ghl_sync_model::{LocationFacts, Untold};
 use serde::Serialize;
 
@@ -27,7 +28,8 @@ impl KnownOfLocation {
         let fields = facts.and_then(|facts| facts.fields.as_ref());
         let untold = facts.map_or_else(
             || vec!["country and custom fields: GHL has not told them yet".to_owned()],
-            |facts| facts.untold.iter().map(said).collect(),
+            // No list needs the pipelines.
+            |facts| facts.untold.iter().filter(|untold| untold.what != Question::PIPELINES.what).map(said).collect(),
         );
         KnownOfLocation {
             country: facts.and_then(LocationFacts::country).map(str::to_owned),

@@ -50,7 +50,7 @@ impl ImportOptions {
 
 #[cfg(test)]
 mod tests {
-    use ghl_sync_model::{EpochMs, Fact, FieldDefinition, KnownFields, LocationFacts};
+    use ghl_sync_model::{EpochMs, Fact, FieldDefinition, KnownFields, LocationFacts, ToldFacts};
     use serde_json::json;
 
     use super::*;
@@ -62,7 +62,8 @@ mod tests {
         let fields: Vec<FieldDefinition> = vec![serde_json::from_value(field).unwrap()];
         let account = json!({ "id": "loc1", "name": "Practice", "country": country });
         let account = Some(serde_json::from_value(account).unwrap());
-        let told = LocationFacts::told(EpochMs(1), None, account, None, Vec::new(), false);
+        let told =
+            LocationFacts::told(EpochMs(1), None, ToldFacts { account, ..ToldFacts::default() }, Vec::new(), false);
         LocationFacts { fields: Some(Fact { as_of: EpochMs(1), value: KnownFields { fields, left_out } }), ..told }
     }
 

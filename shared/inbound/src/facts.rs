@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{Entry, PortError, Versioned};
 use ghl_sync_engine::usecase::{AccessReport, Asked, Asking, DirectError, Engine, Invocation, Question};
-use ghl_sync_model::{Answer, Ask, Cause, LocationFacts, LocationId, LocationProfile, Priority, Untold};
+use ghl_sync_model::{Answer, Ask, Cause, LocationFacts, LocationId, LocationProfile, Priority, ToldFacts, Untold};
 
 use crate::asks::{ask_all, can_be_asked};
 
-/// What is asked for.
-const QUESTIONS: [Question; 2] = [Question::LOCATION, Question::CUSTOM_FIELDS];
+/// What is asked for. Pipelines last: lists do without them.
+const QUESTIONS: [Question; 3] = [Question::LOCATION, Question::CUSTOM_FIELDS, Question::PIPELINES];
 
 /// Asks GHL what locations are. Cheap to clone.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ impl FactsReader {
         FactsReader { engine, facts, profiles }
     }
 
-    /// Asks GHL what `location` is, and keeps the answer: two calls of low priority. What GHL does not tell, because the
+    /// Asks GHL what `location` is, and keeps the answer: three calls of low priority. What GHL does not tell, because the
     /// token lacks a scope or for any other reason, is kept as it was told before, with the reason.
     ///
     /// Never fails: what could not be asked or kept is asked again the next time, and the log says why.
@@ -71,15 +71,16 @@ impl FactsReader {
         }
         let now = self.engine.ports().clock.now();
         let (untold, in_passing) = untold(&report);
-        let (mut account, mut fields) = (None, None);
+        let mut told = ToldFacts::default();
         for asked in report.asked {
             match asked.answer {
-                Ok(Answer::Location(told)) => account = Some(told),
-                Ok(Answer::CustomFields(told)) => fields = Some(told),
+                Ok(Answer::Location(account)) => told.account = Some(account),
+                Ok(Answer::CustomFields(fields)) => told.fields = Some(fields),
+                Ok(Answer::Pipelines(pipelines)) => told.pipelines = Some(pipelines),
                 Ok(_) | Err(_) => {}
             }
         }
-        let facts = LocationFacts::told(now, before, account, fields, untold, in_passing);
+        let facts = LocationFacts::told(now, before, told, untold, in_passing);
         // Should somebody else have written meanwhile, that was as late as this.
         self.facts.replace(location, rev, &facts).await?;
         self.keep_profile(location, &facts).await

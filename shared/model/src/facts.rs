@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ContentHash, EpochMs, FieldDefinition, Item, ItemKind, Kind, LocationId, RemoteLocation};
+use crate::{ContentHash, EpochMs, FieldDefinition, Item, ItemKind, Kind, LocationId, Pipeline, RemoteLocation};
 
 /// Facts that GHL has told, or refused to tell, are asked for again after this.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
@@ -12,6 +12,8 @@ const FRESH: Duration = Duration::from_secs(24 * 3600);
 const FRESH_AFTER_FAILURE: Duration = Duration::from_secs(10 * 60);
 /// Most bytes that the custom fields may have, as JSON: every writing of the item is paid by its length.
 const MOST_BYTES: usize = 128 * 1024;
+/// Most bytes that the pipelines may have, as JSON.
+const MOST_BYTES_OF_PIPELINES: usize = 32 * 1024;
 
 /// What GHL tells of a location. Each part is as it was last told, however long ago.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +28,9 @@ pub struct LocationFacts {
     /// The custom fields of its contacts; `None` if GHL has never told.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fields: Option<Fact<KnownFields>>,
+    /// Its pipelines; `None` if GHL has never told.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pipelines: Option<Fact<KnownPipelines>>,
     /// What GHL did not tell when it was asked last.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub untold: Vec<Untold>,
@@ -50,11 +55,32 @@ pub struct KnownFields {
     pub left_out: u32,
 }
 
+/// Pipelines and their stages, for whoever chooses one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct KnownPipelines {
+    /// Those that fit, in GHL's order.
+    pub pipelines: Vec<Pipeline>,
+    /// So many have so many stages that they are left out.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub left_out: u32,
+}
+
+/// What GHL told when it was asked; `None` where it did not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ToldFacts {
+    /// The location itself.
+    pub account: Option<RemoteLocation>,
+    /// The definitions of its custom fields.
+    pub fields: Option<Vec<FieldDefinition>>,
+    /// Its pipelines.
+    pub pipelines: Option<Vec<Pipeline>>,
+}
+
 /// Something that GHL did not tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Untold {
-    /// `location` or `custom fields`.
+    /// `location`, `custom fields` or `pipelines`.
     pub what: String,
     /// The scope that a private integration token needs for it.
     pub scope: String,
@@ -67,43 +93,58 @@ impl KnownFields {
     #[must_use]
     pub fn of(definitions: Vec<FieldDefinition>) -> KnownFields {
         let of_contacts = definitions.into_iter().filter(|field| field.model == Kind::Contact);
-        let mut sized: Vec<(usize, usize, FieldDefinition)> = of_contacts
-            .map(FieldDefinition::for_lists)
-            .enumerate()
-            .map(|(place, field)| (serde_json::to_vec(&field).map_or(usize::MAX, |json| json.len()), place, field))
-            .collect();
-        sized.sort_by_key(|(bytes, place, _)| (*bytes, *place));
-        let mut sum = 0_usize;
-        let fitting = sized.iter().take_while(|(bytes, ..)| {
-            sum = sum.saturating_add(*bytes).saturating_add(1);
-            sum <= MOST_BYTES
-        });
-        let fitting = fitting.count();
-        let left_out = u32::try_from(sized.len() - fitting).unwrap_or(u32::MAX);
-        sized.truncate(fitting);
-        sized.sort_by_key(|(_, place, _)| *place);
-        KnownFields { fields: sized.into_iter().map(|(.., field)| field).collect(), left_out }
+        let (fields, left_out) = fitting(of_contacts.map(FieldDefinition::for_lists), MOST_BYTES);
+        KnownFields { fields, left_out }
     }
 }
 
+impl KnownPipelines {
+    /// These; where not all of them fit, the longest are left out.
+    #[must_use]
+    pub fn of(pipelines: Vec<Pipeline>) -> KnownPipelines {
+        let (pipelines, left_out) = fitting(pipelines, MOST_BYTES_OF_PIPELINES);
+        KnownPipelines { pipelines, left_out }
+    }
+}
+
+/// The shortest of `all` that together have `most` bytes as JSON, in their order; and how many are left out.
+fn fitting<T: Serialize>(all: impl IntoIterator<Item = T>, most: usize) -> (Vec<T>, u32) {
+    let length = |one: &T| serde_json::to_vec(one).map_or(usize::MAX, |json| json.len());
+    let mut sized: Vec<(usize, usize, T)> =
+        all.into_iter().enumerate().map(|(place, one)| (length(&one), place, one)).collect();
+    sized.sort_by_key(|(bytes, place, _)| (*bytes, *place));
+    let mut sum = 0_usize;
+    let fitting = sized.iter().take_while(|(bytes, ..)| {
+        sum = sum.saturating_add(*bytes).saturating_add(1);
+        sum <= most
+    });
+    let fitting = fitting.count();
+    let left_out = u32::try_from(sized.len() - fitting).unwrap_or(u32::MAX);
+    sized.truncate(fitting);
+    sized.sort_by_key(|(_, place, _)| *place);
+    (sized.into_iter().map(|(.., one)| one).collect(), left_out)
+}
+
 impl LocationFacts {
-    /// What is known once GHL was asked `now` and has told `account` and `fields`. Of what it did not tell, what it had told
-    /// `before` stands. `in_passing` if it may tell that as well in a few minutes.
+    /// What is known once GHL was asked `now` and has `told` this. Of what it did not tell, what it had told `before` stands.
+    /// `in_passing` if it may tell that as well in a few minutes.
     #[must_use]
     pub fn told(
         now: EpochMs,
         before: Option<LocationFacts>,
-        account: Option<RemoteLocation>,
-        fields: Option<Vec<FieldDefinition>>,
+        told: ToldFacts,
         untold: Vec<Untold>,
         in_passing: bool,
     ) -> LocationFacts {
-        let (old_account, old_fields) = before.map(|before| (before.account, before.fields)).unwrap_or_default();
+        let (old_account, old_fields, old_pipelines) =
+            before.map(|before| (before.account, before.fields, before.pipelines)).unwrap_or_default();
+        let ToldFacts { account, fields, pipelines } = told;
         LocationFacts {
             asked_at: now,
             fresh_until: now + if in_passing { FRESH_AFTER_FAILURE } else { FRESH },
             account: account.map(|value| Fact { as_of: now, value }).or(old_account),
             fields: fields.map(|fields| Fact { as_of: now, value: KnownFields::of(fields) }).or(old_fields),
+            pipelines: pipelines.map(|all| Fact { as_of: now, value: KnownPipelines::of(all) }).or(old_pipelines),
             untold,
         }
     }
@@ -120,7 +161,8 @@ impl LocationFacts {
         self.account.as_ref()?.value.country.as_deref()
     }
 
-    /// Since when all that is known has been so: the oldest of its parts. `None` if GHL has never told anything.
+    /// Since when all that lists are read with has been known: the older of account and custom fields. `None` if GHL has
+    /// told neither.
     #[must_use]
     pub fn as_of(&self) -> Option<EpochMs> {
         let account = self.account.as_ref().map(|fact| fact.as_of);
@@ -186,7 +228,24 @@ mod tests {
         }
     }
 
+    fn of_germany() -> ToldFacts {
+        ToldFacts { account: Some(account("DE")), fields: Some(vec![field("a", &[])]), pipelines: None }
+    }
+
+    fn pipeline(id: &str, stages: u32) -> Pipeline {
+        let stages: Vec<_> =
+            (0..stages).map(|n| json!({ "id": format!("{id}-{n}"), "name": "Stage", "position": n })).collect();
+        serde_json::from_value(json!({ "id": id, "name": format!("Pipeline {id}"), "stages": stages })).unwrap()
+    }
+
     const NOW: EpochMs = EpochMs(1_800_000_000_000);
+
+    #[test]
+    fn pipelines_that_do_not_fit_are_left_out_longest_first_and_counted() {
+        let known = KnownPipelines::of(vec![pipeline("long", 5_000), pipeline("a", 3), pipeline("b", 2)]);
+        let ids: Vec<&str> = known.pipelines.iter().map(|pipeline| pipeline.id.as_str()).collect();
+        assert_eq!((known.left_out, ids), (1, vec!["a", "b"]));
+    }
 
     #[test]
     fn fields_that_do_not_fit_are_left_out_longest_first_and_counted() {
@@ -205,24 +264,30 @@ mod tests {
 
     #[test]
     fn what_ghl_does_not_tell_stays_as_it_told_it_before() {
-        let first = LocationFacts::told(NOW, None, Some(account("DE")), Some(vec![field("a", &[])]), vec![], false);
+        let told = ToldFacts { pipelines: Some(vec![pipeline("p1", 2)]), ..of_germany() };
+        let first = LocationFacts::told(NOW, None, told, vec![], false);
         assert!(first.is_fresh(NOW + FRESH - Duration::from_secs(1)) && !first.is_fresh(NOW + FRESH));
         let why = Untold { what: "custom fields".to_owned(), scope: "s".to_owned(), why: "401".to_owned() };
         let later = NOW + FRESH;
-        let second = LocationFacts::told(later, Some(first.clone()), Some(account("AT")), None, vec![why], true);
+        let told = ToldFacts { account: Some(account("AT")), ..ToldFacts::default() };
+        let second = LocationFacts::told(later, Some(first.clone()), told, vec![why], true);
         assert_eq!((second.country(), second.fields.clone()), (Some("AT"), first.fields.clone()));
+        assert_eq!(second.pipelines, first.pipelines);
         assert_eq!((second.as_of(), second.asked_at), (Some(NOW), later));
         assert!(!second.is_fresh(later + FRESH_AFTER_FAILURE));
         assert_ne!(second.meaning(), first.meaning());
-        // Another name changes no list.
+        // Another name, or pipeline, changes no list.
         let renamed = RemoteLocation { name: "Other".to_owned(), ..account("DE") };
-        let renamed = LocationFacts::told(later, Some(first.clone()), Some(renamed), None, vec![], false);
+        let told =
+            ToldFacts { account: Some(renamed), pipelines: Some(vec![pipeline("p2", 1)]), ..ToldFacts::default() };
+        let renamed = LocationFacts::told(later, Some(first.clone()), told, vec![], false);
         assert_eq!(renamed.meaning(), first.meaning());
     }
 
     #[test]
     fn what_is_written_is_read_back_and_begins_with_its_kind() {
-        let facts = LocationFacts::told(NOW, None, Some(account("DE")), Some(vec![field("a", &[])]), vec![], false);
+        let told = ToldFacts { pipelines: Some(vec![pipeline("p1", 2)]), ..of_germany() };
+        let facts = LocationFacts::told(NOW, None, told, vec![], false);
         let json = serde_json::to_string(&facts).unwrap();
         assert_eq!(serde_json::from_str::<LocationFacts>(&json).unwrap(), facts);
         assert_eq!(LocationFacts::item_key(&LocationId::new("loc1").unwrap()), "facts#loc1");

@@ -65,7 +65,7 @@ pub use cursor::{
     RecordCursor,
 };
 pub use dead_letter::DeadLetter;
-pub use facts::{Fact, KnownFields, LocationFacts, Untold};
+pub use facts::{Fact, KnownFields, KnownPipelines, LocationFacts, ToldFacts, Untold};
 pub use ids::{
     EventId, Generation, GhlId, Holder, ImportId, InvalidId, KeyId, Kind, LocationId, MigrationId, MirrorName,
     RecordId, RecordKey, RunId, ScopeId, is_noncharacter,

@@ -88,7 +88,7 @@ impl Item for LocationProfile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RemoteLocation;
+    use crate::{RemoteLocation, ToldFacts};
 
     #[test]
     fn it_has_the_words_of_the_facts_and_keeps_what_was_known_of_the_credentials() {
@@ -99,7 +99,7 @@ mod tests {
             expires_at: Some(now),
         };
         let before = LocationProfile { credentials: Some(known.clone()), ..LocationProfile::default() };
-        let untold = LocationFacts::told(now, None, None, None, vec![], true);
+        let untold = LocationFacts::told(now, None, ToldFacts::default(), vec![], true);
         assert_eq!(LocationProfile::of(&untold, None, Some(&before)), before);
         let account = RemoteLocation {
             id: LocationId::new("a").unwrap(),
@@ -110,7 +110,8 @@ mod tests {
             allow_duplicate_contact: None,
             allow_duplicate_opportunity: None,
         };
-        let told = LocationFacts::told(now, None, Some(account), None, vec![], false);
+        let told =
+            LocationFacts::told(now, None, ToldFacts { account: Some(account), ..ToldFacts::default() }, vec![], false);
         let profile = LocationProfile::of(&told, None, Some(&before));
         assert_eq!((profile.name.as_deref(), profile.country.as_deref()), (Some("Dentist"), Some("DE")));
         assert_eq!(profile.credentials, Some(known));

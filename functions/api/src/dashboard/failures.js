@@ -139,18 +139,36 @@ async function leaveOutOfAll(causeId) {
 async function choosePipeline(causeId) {
   const [cause, records] = [causeOf(causeId), await groupOf(causeId)];
   if (!cause || !records) return;
+  if (!page.account?.document?.facts?.pipelines) await loadAccount();
+  const pipelines = page.account?.document?.facts?.pipelines ?? [];
+  const isKnown = pipelines.length > 0;
   const form = await confirmed({
     heading: `Another pipeline for ${plural(cause.count, "opportunity", "opportunities")}`,
-    text: `${page.open}: each of them gets this pipeline and this stage, and goes out. Both are ids of GoHighLevel, as it shows them in the address of a pipeline.`,
+    text: `${page.open}: each of them gets this pipeline and this stage, and goes out.${isKnown ? "" : " The pipelines of the location are not known here. Both are ids of GoHighLevel, as it shows them in the address of a pipeline."}`,
     verb: "Send",
-    fields: [whoFailed(cause, records),
-      h("label", null, "Pipeline ", h("input", { name: "pipeline", required: true, maxlength: 100, autocomplete: "off", spellcheck: false })),
-      h("label", null, "Stage ", h("input", { name: "stage", maxlength: 100, autocomplete: "off", spellcheck: false }), h("span", { class: "hint" }, " Left empty, none is sent."))],
+    fields: [whoFailed(cause, records), isKnown ? stageSelect(pipelines) : stageInputs()],
   });
   if (!form) return;
-  const [pipelineId, pipelineStageId] = [form.pipeline.trim(), form.stage.trim()];
+  const [pipelineId, pipelineStageId] = isKnown ? form.place.split(" ") : [form.pipeline.trim(), form.stage.trim()];
   const change = pipelineStageId === "" ? { without: ["pipelineStageId"], set: { pipelineId } } : { set: { pipelineId, pipelineStageId } };
-  await mendAll({ cause: causeId, kind: "opportunity", ...change }, `due again in the pipeline ${pipelineId}`);
+  const name = pipelines.find(({ id }) => id === pipelineId)?.name ?? pipelineId;
+  await mendAll({ cause: causeId, kind: "opportunity", ...change }, `due again in the pipeline ${name}`);
+}
+
+// By name, as GoHighLevel told them at the last reading. An id has no spaces.
+function stageSelect(pipelines) {
+  return h("label", null, "Pipeline and stage ", h("select", { name: "place", required: true },
+    h("option", { value: "" }, "Choose one"),
+    pipelines.map(({ id, name, stages }) => h("optgroup", { key: id, label: name },
+      stages.map((stage) => h("option", { key: stage.id, value: `${id} ${stage.id}` }, `${name}: ${stage.name}`)),
+      h("option", { value: `${id} ` }, `${name}: no stage is sent`)))));
+}
+
+function stageInputs() {
+  return [
+    h("label", null, "Pipeline ", h("input", { name: "pipeline", required: true, maxlength: 100, autocomplete: "off", spellcheck: false })),
+    h("label", null, "Stage ", h("input", { name: "stage", maxlength: 100, autocomplete: "off", spellcheck: false }), h("span", { class: "hint" }, " Left empty, none is sent.")),
+  ];
 }
 
 async function mendAll(body, what) {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ghl_sync_import::{DateOrder, DecimalMark, HiddenRows, SamePerson};
 use ghl_sync_model::{
-    Api, Conflict, CredentialsRef, EpochMs, LocationFacts, LocationLabels, LocationProfile, LocationSettings, Priority,
-    ScopeId, SettingsError, SettingsOverlay, Time, Untold, time_or_date,
+    Api, Conflict, CredentialsRef, EpochMs, LocationFacts, LocationLabels, LocationProfile, LocationSettings, Pipeline,
+    Priority, ScopeId, SettingsError, SettingsOverlay, Time, Untold, time_or_date,
 };
 use ghl_sync_operate::items::{JsonFault, from_json};
 use ghl_sync_operate::{CredentialsEnd, LocationView};
@@ -70,8 +70,41 @@ struct Facts {
     /// So many more have so long options that they are not kept here.
     #[serde(skip_serializing_if = "Option::is_none")]
     custom_fields_left_out: Option<u32>,
+    /// Its pipelines, as far as they are known, in GHL's order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipelines: Option<Vec<PipelineDocument>>,
+    /// So many more have so many stages that they are not kept here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipelines_left_out: Option<u32>,
     /// What GHL did not tell when it was asked last.
     untold: Vec<Untold>,
+}
+
+/// A pipeline of opportunities.
+#[derive(Debug, Serialize, ToSchema)]
+struct PipelineDocument {
+    /// GHL's id of it.
+    id: String,
+    /// What GHL calls it.
+    name: String,
+    /// Its stages, in order.
+    stages: Vec<StageDocument>,
+}
+
+/// A stage of a pipeline.
+#[derive(Debug, Serialize, ToSchema)]
+struct StageDocument {
+    /// GHL's id of it.
+    id: String,
+    /// What GHL calls it.
+    name: String,
+}
+
+impl From<Pipeline> for PipelineDocument {
+    fn from(Pipeline { id, name, stages }: Pipeline) -> PipelineDocument {
+        let stages = stages.into_iter().map(|stage| StageDocument { id: stage.id.to_string(), name: stage.name });
+        PipelineDocument { id: id.to_string(), name, stages: stages.collect() }
+    }
 }
 
 impl From<LocationFacts> for Facts {
@@ -80,6 +113,7 @@ impl From<LocationFacts> for Facts {
         let account = facts.account.map(|fact| fact.value);
         let (named, fields) =
             (account.as_ref().map(|account| account.name.clone()), facts.fields.map(|fact| fact.value));
+        let pipelines = facts.pipelines.map(|fact| fact.value);
         Facts {
             asked_at: Time(facts.asked_at),
             as_of,
@@ -90,6 +124,8 @@ impl From<LocationFacts> for Facts {
             country: account.and_then(|account| account.country),
             custom_fields: fields.as_ref().map(|fields| fields.fields.len()),
             custom_fields_left_out: fields.map(|fields| fields.left_out).filter(|left_out| *left_out > 0),
+            pipelines_left_out: pipelines.as_ref().map(|known| known.left_out).filter(|left_out| *left_out > 0),
+            pipelines: pipelines.map(|known| known.pipelines.into_iter().map(PipelineDocument::from).collect()),
             untold: facts.untold,
         }
     }

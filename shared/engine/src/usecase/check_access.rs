@@ -22,6 +22,8 @@ impl Question {
     /// The definitions of its custom fields.
     pub const CUSTOM_FIELDS: Question =
         Question { what: "custom fields", required: false, call: Call::ListCustomFields };
+    /// Its pipelines.
+    pub const PIPELINES: Question = Question { what: "pipelines", required: false, call: Call::ListPipelines };
 
     /// The scope that a private integration token needs for it; empty if that is not known.
     #[must_use]
@@ -30,6 +32,7 @@ impl Question {
             Call::GetLocation => "locations.readonly",
             Call::ContactsPage { .. } => "contacts.readonly",
             Call::ListCustomFields => "locations/customFields.readonly",
+            Call::ListPipelines => "opportunities.readonly",
             _ => "",
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ghl_sync_drop::{AHEAD, Checkpoint, End, Handled, Importer, Phase};
 use ghl_sync_engine::ports::{Clock, ItemStore};
-use ghl_sync_model::{EpochMs, ImportId, ImportState, LocationFacts, LocationId};
+use ghl_sync_model::{EpochMs, ImportId, ImportState, LocationFacts, LocationId, ToldFacts};
 use ghl_sync_testkit::{MemoryBucket, MemorySteps, Setup, World, block_on_paused, dying_at_await};
 use serde_json::Value;
 
@@ -28,7 +28,9 @@ pub(crate) struct Drops {
 impl Drops {
     /// Of which it is known already what its location is.
     fn beside(world: Arc<World>) -> Drops {
-        world.items.keep(&loc(), &LocationFacts::told(world.clock.now(), None, None, None, Vec::new(), false));
+        world
+            .items
+            .keep(&loc(), &LocationFacts::told(world.clock.now(), None, ToldFacts::default(), Vec::new(), false));
         Drops::knowing_nothing(world)
     }
 

@@ -7,7 +7,7 @@ use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::Invocation;
 use ghl_sync_inbound::FactsReader;
 use ghl_sync_model::{
-    Ask, Call, Cause, FieldType, Holder, Kind, LocationFacts, LocationProfile, NewField, SettingsOverlay,
+    Ask, Call, Cause, FieldType, Holder, Kind, LocationFacts, LocationProfile, NewField, NewPipeline, SettingsOverlay,
 };
 use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
 
@@ -54,6 +54,13 @@ fn in_germany(setup: Setup) -> Arc<World> {
     world.ghl.add_custom_field(&loc(), field("Diet", Kind::Contact, FieldType::SingleOptions, &diets)).unwrap();
     world.ghl.add_custom_field(&loc(), field("Deal", Kind::Opportunity, FieldType::Text, &[])).unwrap();
     world
+        .ghl
+        .add_pipeline(
+            &loc(),
+            &NewPipeline { name: "Our sales".to_owned(), stages: vec!["New".to_owned(), "Won".to_owned()] },
+        )
+        .unwrap();
+    world
 }
 
 /// From now on, whoever asks what the location is gets it read.
@@ -73,7 +80,7 @@ fn consumer(world: &Arc<World>) -> tokio::task::JoinHandle<()> {
 }
 
 #[test]
-fn the_facts_of_a_location_are_two_calls_of_which_lists_get_what_they_need() {
+fn the_facts_of_a_location_are_three_calls_of_which_lists_get_what_they_need() {
     block_on_paused(async {
         let world = in_germany(exact());
         read(&world).await;
@@ -84,8 +91,15 @@ fn the_facts_of_a_location_are_two_calls_of_which_lists_get_what_they_need() {
         let fields = &facts.fields.as_ref().unwrap().value;
         let names: Vec<&str> = fields.fields.iter().map(|field| field.name.as_str()).collect();
         assert_eq!((names, fields.left_out), (vec!["Shoe size", "Diet"], 0));
+        let pipelines = &facts.pipelines.as_ref().unwrap().value.pipelines;
+        let sales = pipelines.last().unwrap();
+        let stages: Vec<&str> = sales.stages.iter().map(|stage| stage.name.as_str()).collect();
+        assert_eq!(
+            (pipelines, sales.name.as_str(), stages),
+            (&world.ghl.pipelines(&loc()), "Our sales", vec!["New", "Won"])
+        );
         assert!(facts.untold.is_empty() && facts.is_fresh(facts.asked_at + 23 * HOUR));
-        assert_eq!(world.ghl.calls(), 2);
+        assert_eq!(world.ghl.calls(), 3);
     });
 }
 
@@ -115,7 +129,7 @@ fn what_a_token_may_not_read_is_told_and_neither_stops_the_location_nor_takes_aw
         world.ghl.on_call(|_| Some(Fault::status(503)));
         read(&world).await;
         let facts = known(&world);
-        assert_eq!((facts.untold.len(), facts.country()), (2, Some("DE")));
+        assert_eq!((facts.untold.len(), facts.country()), (3, Some("DE")));
         assert!(!facts.is_fresh(facts.asked_at + 11 * MINUTE));
     });
 }

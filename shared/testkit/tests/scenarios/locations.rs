@@ -7,7 +7,7 @@ use std::time::Duration;
 use ghl_sync_engine::ports::{Clock, LocationRegistry};
 use ghl_sync_engine::standing::LocationState;
 use ghl_sync_model::{
-    CredentialsKind, KnownCredentials, LocationFacts, LocationId, LocationProfile, Reach, SettingsOverlay,
+    CredentialsKind, KnownCredentials, LocationFacts, LocationId, LocationProfile, Reach, SettingsOverlay, ToldFacts,
 };
 use ghl_sync_operate::{
     CredentialsEnd, ListedLocations, LocationFilter, OverviewPage, PutSettingsError, Removal, SettingsChange,
@@ -239,7 +239,9 @@ fn a_removed_location_calls_nobody_and_with_its_records_nothing_of_it_is_left() 
             let world = exact().start();
             world.put(&contacts(600)).await.unwrap();
             world.run_for(20 * SECOND).await;
-            world.items.keep(&loc(), &LocationFacts::told(world.clock.now(), None, None, None, Vec::new(), false));
+            world
+                .items
+                .keep(&loc(), &LocationFacts::told(world.clock.now(), None, ToldFacts::default(), Vec::new(), false));
             let removal = world.operator().remove_location(&loc(), forgets).await.unwrap();
             let calls = world.ghl.calls();
             let records = if forgets { 600 } else { 0 };
