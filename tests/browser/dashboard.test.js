@@ -95,7 +95,7 @@ describe("the account of a location", () => {
     await press("Settings…");
     await page.getByLabel("Calls a day").fill("7");
     await press("Save");
-    await says("Not done. The server answered 422: daily_limit: is below what is kept for high priority.", "#notice");
+    await says("Not done. The server answered 422: daily_limit: is below what is kept for high priority.", "dialog");
   });
 });
 
@@ -182,8 +182,7 @@ describe("what failed is mended", () => {
     assert.deepEqual(JSON.parse(await content.inputValue()), { email: "not an address", firstName: "Ada" });
     await content.fill("{ email: ");
     await press("Send");
-    await says("Not done. What stands there is no JSON object.", "#notice");
-    await press("Edit and send…");
+    await says("Not done. What stands there is no JSON", "dialog");
     await page.getByLabel("Content").fill('{ "email": "ada@example.com" }');
     await press("Send");
     await says("contact#crm-1041 goes out again.", "#notice");
@@ -196,7 +195,7 @@ describe("what failed is mended", () => {
     await press("Edit and send…");
     mock.failures = mock.failures.map((failure) => ({ ...failure, version: failure.version + 1 }));
     await press("Send");
-    await says("Not done. It was put again meanwhile: look at it, then edit that.", "#notice");
+    await says("Not done. It was put again meanwhile: look at it, then edit that.", "dialog");
     assert.deepEqual(changes(), []);
   });
 

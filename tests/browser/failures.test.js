@@ -20,6 +20,21 @@ const find = async (id) => {
   await page.getByRole("button", { name: "Find", exact: true }).click();
 };
 
+test("a record's page follows what becomes of it, and ends with the search for another one", async () => {
+  await show("single");
+  await find("crm-5");
+  await says("due: will be sent", ".story");
+  mock.stories = { "contact#crm-5": { state: "accepted", accepted_version: 3, ghl_id: "g5", name: "Gus Clark" } };
+  await says("accepted: GoHighLevel has its last version", ".story");
+  await press("Delete in GoHighLevel…");
+  await says("Gus Clark (contact#crm-5): GoHighLevel deletes it", "dialog");
+  await page.keyboard.press("Escape");
+  await find("lee");
+  await says("Ann Lee", ".found-records");
+  assert.equal(await page.locator(".story").count(), 0);
+  assert.deepEqual(page.troubles, []);
+});
+
 describe("what GoHighLevel has of a record", () => {
   test("fields that differ stand beside each other, and what it did not keep is said", async () => {
     await show("single");
@@ -77,13 +92,33 @@ describe("a failed record", () => {
     assert.deepEqual(sent("POST"), [[`/v1/locations/${SYNCING}/failures/mend`, { records: ["contact#crm-1041"], without: ["email"] }]]);
   });
 
+  test("what was typed stays, and what is wrong with it is said beside it, until it is right", async () => {
+    await show("failures", { location: SYNCING });
+    await press("Edit contact#crm-1041…");
+    const content = page.getByRole("dialog").getByLabel("Content");
+    await content.fill('{ "firstName": "Ada" "email": "a@example.com" }');
+    await press("Send");
+    await says("Not done. What stands there is no JSON", "dialog");
+    assert.equal(await content.inputValue(), '{ "firstName": "Ada" "email": "a@example.com" }');
+    assert.deepEqual(await accessibilityFaults(page), []);
+    assert.deepEqual(sent("POST"), []);
+    await content.fill('["Ada"]');
+    await press("Send");
+    await says("Not done. What stands there is no JSON object.", "dialog");
+    await content.fill('{ "firstName": "Ada" }');
+    await press("Send");
+    await says("contact#crm-1041 goes out again.", "#notice");
+    assert.equal(await page.locator("dialog[open]").count(), 0);
+    assert.deepEqual(sent("POST").map(([url, [item]]) => [url, item.contact]), [[`/v1/locations/${SYNCING}/contacts`, { firstName: "Ada" }]]);
+  });
+
   test("that stands as failed no more is not sent without a field, and that is said", async () => {
     await show("failures", { location: SYNCING });
     await press("Leave out a field of contact#crm-1041…");
     await page.getByRole("dialog").waitFor();
     mock.failures = mock.failures.filter(({ record }) => record !== "contact#crm-1041");
     await press("Send");
-    await says("Not done. It does not stand as failed any more, or has no such field.", "#notice");
+    await says("Not done. It does not stand as failed any more, or has no such field.", "dialog");
   });
 
   test("is not sent when nothing would be left of it", async () => {
@@ -91,7 +126,7 @@ describe("a failed record", () => {
     mock.failures = mock.failures.map((failure) => ({ ...failure, content: { email: "x" } }));
     await press("Leave out a field of contact#crm-1041…");
     await press("Send");
-    await says("Not done. Nothing would be left of the record", "#notice");
+    await says("Not done. Nothing would be left of the record", "dialog");
     assert.equal(mock.failures.length, 3);
   });
 

@@ -115,6 +115,16 @@ describe("the states of a list", () => {
     await says("doubtful (its name; 300 cells not read)", ".columns");
   });
 
+  test("of columns with names of their own somebody says where they go", async () => {
+    await open();
+    await choose("codes.csv");
+    await says("Nothing says which column holds whom");
+    await page.getByLabel("Where K2 goes").selectOption("email");
+    await press("Look again");
+    await says("What it would do");
+    assert.deepEqual(mappings().at(-1).columns, { K2: "email" });
+  });
+
   for (const [file, label, answer, expected] of [
     ["encoding.csv", "The text is not UTF-8. It may be windows-1252, which reads: Köln, Zahnärzte. It is", null, { encoding: "windows-1252" }],
     ["sheets.xlsx", "More than one sheet holds people. Import", "Former <b>members</b>", { sheet: "Former <b>members</b>" }],

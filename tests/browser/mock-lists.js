@@ -72,6 +72,8 @@ function reportOf(mock, location, list) {
   if (kind === "wrong" && mapping.columns?.Fax) {
     return { ...report, state: "needs_mapping", ask: [`the mapping names the column \`Fax\`, which the list does not have; its columns are: ${COLUMNS.map(({ column: name }) => name).join(", ")}`] };
   }
+  const codes = ["K1", "K2"].map((name) => column(name, null, null, [], { filled: 0 }));
+  if (kind === "codes" && Object.keys(mapping.columns ?? {}).length === 0) return { ...report, state: "needs_mapping", ask: ["no column holds an e-mail address"], columns: codes, targets: TARGETS, import: { questions: [] } };
   const open = (QUESTIONS[kind] ?? []).filter(isOpen(mapping));
   const told = { columns: columnsOf(list), targets: isHostile ? [...TARGETS, { target: "cf_<b>", name: HOSTILE_COLUMN }] : TARGETS, repeated: 4, mapping };
   const isRead = !["encoding", "sheets"].includes(kind) || open.length === 0;

@@ -275,7 +275,7 @@ function record(mock, path) {
   if (name.includes("#missing")) return problem(404, "Not Found", `no record ${name} is known`);
   if (name.includes("#differing")) return { answer: differing(Date.now(), name) };
   if (name.includes("#superseded")) return { answer: superseded(Date.now(), name) };
-  return { answer: mock.failures.find((failure) => failure.record === name) ?? story(Date.now(), name) };
+  return { answer: mock.failures.find((failure) => failure.record === name) ?? { ...story(Date.now(), name), ...mock.stories?.[name] } };
 }
 
 function replay(mock, scenario, which) {

@@ -9,6 +9,7 @@ const TIMEOUT_MS = 15_000;
 const LOADED_AT_ONCE = 200;
 const FILTER_MS = 300;
 const NOTICE_MS = 15_000;
+const TROUBLE_NOTICE_MS = 60_000;
 const PAUSES = [["", "until resumed"], ["900", "15 minutes"], ["3600", "1 hour"], ["14400", "4 hours"], ["86400", "1 day"]];
 
 const page = {
@@ -106,6 +107,7 @@ async function poll() {
     await lookAtImports();
     await refreshImport();
     await refreshLists();
+    await refreshStory();
     delay = Math.min(LONGEST_POLL_MS, POLL_MS + POLL_MS_PER_LOCATION * known(overview));
     if (narrowing() !== page.asked) delay = 0;
   } catch (error) {
@@ -217,7 +219,7 @@ function title(overview, connection) {
 function notice(text, tone) {
   clearTimeout(noticeTimer);
   render(byId("notice"), h("p", { class: `banner ${tone}` }, sign(tone), h("span", null, text)));
-  noticeTimer = setTimeout(() => render(byId("notice")), NOTICE_MS);
+  noticeTimer = setTimeout(() => render(byId("notice")), tone === "bad" ? TROUBLE_NOTICE_MS : NOTICE_MS);
 }
 
 // -- the open location ------------------------------------------------------------------------------------------------
@@ -309,30 +311,54 @@ async function resetBreaker() {
   }
 }
 
-// Asks, and answers the fields by name once the reader agrees; nothing if not.
-function confirmed({ heading, text, verb, fields = [] }) {
+// Asks, and answers the fields by name once the reader agrees; nothing if not. With a `request` it stays open until that is
+// done: what is refused is said there, and what was typed can be mended. Then it answers what the request did.
+function confirmed({ heading, text, verb, fields = [], request = null }) {
   const dialog = byId("question");
   questions += 1;
   const question = questions;
+  const isOpen = () => question === questions && dialog.open;
   return new Promise((resolve) => {
-    const agree = (event) => {
+    let isSending = false;
+    const agree = async (event) => {
       event.preventDefault();
-      resolve(Object.fromEntries(new FormData(event.target)));
-      dialog.close();
+      if (isSending) return;
+      const form = Object.fromEntries(new FormData(event.target));
+      isSending = true;
+      const { answer, problem } = request === null ? { answer: form } : await done(() => request(form));
+      isSending = false;
+      if (problem && isOpen()) return show(problem);
+      if (problem) notice(`Not done. ${problem}`, "bad");
+      resolve(problem ? null : answer);
+      if (isOpen()) dialog.close();
     };
     // Each question has a form of its own: what was typed into the last one is over.
-    render(dialog, h("form", { key: questions, onSubmit: agree },
+    const show = (problem) => render(dialog, h("form", { key: question, onSubmit: agree },
       h("h2", { id: "question-title" }, heading), h("p", null, h("bdi", null, text)), fields,
-      h("p", { class: "actions" }, h("button", { type: "submit", class: "primary" }, verb), h("button", { type: "button", "data-do": "cancel" }, "Cancel"))));
+      problem ? h("p", { class: "problem", role: "alert" }, `Not done. ${problem}`) : null,
+      h("p", { class: "actions" }, h("button", { type: "submit", class: "primary" }, verb),
+        h("button", { type: "button", "data-do": "cancel" }, verb.startsWith("Cancel") ? "Go on with it" : "Cancel"))));
     const closed = () => {
       // The browser tells it later, when the next question may stand open already: that is another one's end.
-      if (question === questions && dialog.open) return;
+      if (isOpen()) return;
       dialog.removeEventListener("close", closed);
-      resolve(null);
+      if (!isSending) resolve(null);
     };
+    show(null);
     dialog.addEventListener("close", closed);
     dialog.showModal();
   });
+}
+
+// What a change did, or why it was not done.
+async function done(request) {
+  if (page.busy) return { problem: "Something else is under way: try again in a moment." };
+  page.busy = true;
+  draw();
+  const outcome = await request().then((answer) => ({ answer }), (error) => ({ problem: error.message }));
+  page.busy = false;
+  draw();
+  return outcome;
 }
 
 const ACTIONS = {

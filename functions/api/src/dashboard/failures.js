@@ -126,13 +126,12 @@ async function leaveOutOfAll(causeId) {
     return notice(`Not done. ${error.message}`, "bad");
   }
   if (fields.length === 0) return notice("Not done. They have no field that could be left out, or their content is not kept any more.", "bad");
-  const form = await confirmed({
+  await mendAll({
     heading: `Send ${plural(cause.count, "record")} without a field`,
     text: `${page.open}: the field is taken out of each of them, and the rest goes out. In GoHighLevel it stays as it is.`,
     verb: "Send",
     fields: [whoFailed(cause, records), fieldSelect(fields, suspectOf(records[0], fields))],
-  });
-  if (form) await mendAll({ cause: causeId, without: [form.field] }, `due again without ${form.field}`);
+  }, ({ field }) => ({ body: { cause: causeId, without: [field] }, what: `due again without ${field}` }));
 }
 
 // Opportunities of a pipeline or a stage that GoHighLevel does not know.
@@ -142,17 +141,17 @@ async function choosePipeline(causeId) {
   if (!page.account?.document?.facts?.pipelines) await loadAccount();
   const pipelines = page.account?.document?.facts?.pipelines ?? [];
   const isKnown = pipelines.length > 0;
-  const form = await confirmed({
+  await mendAll({
     heading: `Another pipeline for ${plural(cause.count, "opportunity", "opportunities")}`,
     text: `${page.open}: each of them gets this pipeline and this stage, and goes out.${isKnown ? "" : " The pipelines of the location are not known here. Both are ids of GoHighLevel, as it shows them in the address of a pipeline."}`,
     verb: "Send",
     fields: [whoFailed(cause, records), isKnown ? stageSelect(pipelines) : stageInputs()],
+  }, (form) => {
+    const [pipelineId, pipelineStageId] = isKnown ? form.place.split(" ") : [form.pipeline.trim(), form.stage.trim()];
+    const change = pipelineStageId === "" ? { without: ["pipelineStageId"], set: { pipelineId } } : { set: { pipelineId, pipelineStageId } };
+    const name = pipelines.find(({ id }) => id === pipelineId)?.name ?? pipelineId;
+    return { body: { cause: causeId, kind: "opportunity", ...change }, what: `due again in the pipeline ${name}` };
   });
-  if (!form) return;
-  const [pipelineId, pipelineStageId] = isKnown ? form.place.split(" ") : [form.pipeline.trim(), form.stage.trim()];
-  const change = pipelineStageId === "" ? { without: ["pipelineStageId"], set: { pipelineId } } : { set: { pipelineId, pipelineStageId } };
-  const name = pipelines.find(({ id }) => id === pipelineId)?.name ?? pipelineId;
-  await mendAll({ cause: causeId, kind: "opportunity", ...change }, `due again in the pipeline ${name}`);
 }
 
 // By name, as GoHighLevel told them at the last reading. An id has no spaces.
@@ -171,9 +170,17 @@ function stageInputs() {
   ];
 }
 
-async function mendAll(body, what) {
+// `mendOf` makes of what was chosen the body of the request, and what is said of those it reached.
+async function mendAll(question, mendOf) {
   const id = page.open;
-  await change(() => throughAll(id, "failures/mend", body), (sum) => groupDone(sum.mended, what, sum));
+  const mend = async (form) => {
+    const { body, what } = mendOf(form);
+    return { what, sum: await throughAll(id, "failures/mend", body) };
+  };
+  const mended = await confirmed({ ...question, request: mend });
+  if (!mended) return;
+  notice(groupDone(mended.sum.mended, mended.what, mended.sum), "good");
+  await poll();
   if (id === page.open) loadFailures();
 }
 
@@ -214,43 +221,52 @@ async function recordToMend(name) {
 async function editRecord(name) {
   const record = await recordToMend(name);
   if (!record) return;
-  const form = await confirmed({
+  await sendMended(name, record, {
     heading: "Edit and send again",
-    text: `${name}: what stands here replaces what was put, and goes out.`,
-    verb: "Send",
+    text: `${called(name, record)}: what stands here replaces what was put, and goes out.`,
     fields: [whyFailed(record), h("label", { class: "wide" }, "Content ", h("textarea", { name: "content", rows: 14, spellcheck: false }, JSON.stringify(record.content, null, 2)))],
+    request: async (form) => {
+      await sendAgain(name, record, parsed(form.content));
+      return `${name} goes out again.`;
+    },
   });
-  if (!form) return;
-  const content = parsed(form.content);
-  if (content === null) return notice("Not done. What stands there is no JSON object.", "bad");
-  await sendAgain(name, record, content);
 }
 
 // What was refused for one field is sent without it: in GoHighLevel that field stays as it is.
 async function leaveOut(name) {
   const record = await recordToMend(name);
   if (!record) return;
+  const id = page.open;
   const fields = fieldsOf([record]);
   if (fields.length === 0) return notice("Not done. It has no field that could be left out.", "bad");
-  const form = await confirmed({
+  await sendMended(name, record, {
     heading: "Send without a field",
-    text: `${name}: the field is taken out of the record, and the rest goes out. In GoHighLevel it stays as it is.`,
-    verb: "Send",
+    text: `${called(name, record)}: the field is taken out of the record, and the rest goes out. In GoHighLevel it stays as it is.`,
     fields: [whyFailed(record), fieldSelect(fields, suspectOf(record, fields))],
+    request: async (form) => {
+      const sum = await throughAll(id, "failures/mend", { records: [name], without: [form.field] });
+      if (sum.mended === 1) return `${name} goes out again.`;
+      if (sum.not_written > 0) throw new Error("It could not be written: do it again.");
+      if (sum.why.nothing_left > 0) throw new Error("Nothing would be left of the record: forget it instead.");
+      throw new Error("It does not stand as failed any more, or has no such field.");
+    },
   });
-  if (!form) return;
+}
+
+// Asks, and shows what became of the record once it is sent.
+async function sendMended(name, record, question) {
   const id = page.open;
-  const goesOut = (sum) => {
-    if (sum.mended === 1) return `${name} goes out again.`;
-    if (sum.not_written > 0) throw new Error("It could not be written: do it again.");
-    if (sum.why.nothing_left > 0) throw new Error("Nothing would be left of the record: forget it instead.");
-    throw new Error("It does not stand as failed any more, or has no such field.");
-  };
-  await change(async () => goesOut(await throughAll(id, "failures/mend", { records: [name], without: [form.field] })), (said) => said);
+  const said = await confirmed({ verb: "Send", ...question });
+  if (!said) return;
+  notice(said, "good");
+  await poll();
   if (id !== page.open) return;
   if (page.story?.name === name) await lookUp(name);
-  await loadFailures();
+  if (record.state === "failed") await loadFailures();
 }
+
+// Who it is, where that is known, and which record.
+const called = (name, record) => (record?.name ? `${record.name} (${name})` : name);
 
 const whyFailed = ({ last_error: error }) => (error ? h("p", { class: "hint" }, "It failed: ", h("bdi", null, error.message ?? error.code)) : null);
 
@@ -264,22 +280,18 @@ async function sendAgain(name, record, content) {
   const id = page.open;
   const { kind } = record;
   const item = { id: record.id, priority: record.priority, [kind]: content };
-  const send = async () => {
-    const { version } = await ask(at(id, recordPath(name)));
-    if (version !== record.version) throw new Error("It was put again meanwhile: look at it, then edit that.");
-    return ask(at(id, kind === "contact" ? "contacts" : "opportunities"), [item]);
-  };
-  await change(send, () => `${name} goes out again.`);
-  if (id !== page.open) return;
-  if (page.story?.name === name) await lookUp(name);
-  if (record.state === "failed") await loadFailures();
+  const { version } = await ask(at(id, recordPath(name)));
+  if (version !== record.version) throw new Error("It was put again meanwhile: look at it, then edit that.");
+  return ask(at(id, kind === "contact" ? "contacts" : "opportunities"), [item]);
 }
 
 function parsed(text) {
+  let value;
   try {
-    const value = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : null;
-  } catch {
-    return null;
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`What stands there is no JSON: ${error.message}.`);
   }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("What stands there is no JSON object.");
+  return value;
 }

@@ -1,12 +1,15 @@
 // What finds records, and what is done to one.
 
 const FOUND_AT_ONCE = 50;
+const MOVING_STATES = ["due", "waiting"];
 
 // What is wanted by name: text, state, kind, import. Without it, goes on where the last search ended.
 async function find(wanted) {
   const id = page.open;
   const before = wanted === undefined ? page.found : { wanted, records: [], cursor: null };
   page.found = { ...before, loading: true, problem: null };
+  // Whoever looks for somebody else is done with that record.
+  if (wanted !== undefined) page.story = null;
   draw();
   const query = new URLSearchParams({ ...before.wanted, limit: FOUND_AT_ONCE, ...(before.cursor === null ? {} : { cursor: before.cursor }) });
   let answer;
@@ -35,6 +38,16 @@ async function lookUp(name) {
   draw();
 }
 
+// With the polls, while something becomes of it.
+async function refreshStory() {
+  const { name, record } = page.story ?? {};
+  if (!record || !MOVING_STATES.includes(record.state)) return;
+  const now = await ask(at(page.open, recordPath(name))).catch(() => null);
+  if (now === null || page.story?.record !== record) return;
+  page.story = { name, record: now };
+  if (page.found) page.found = { ...page.found, records: page.found.records.map((found) => (found.record === name ? { ...found, ...now } : found)) };
+}
+
 function recordPath(name) {
   const [kind, ...rest] = name.split("#");
   return `records/${encodeURIComponent(kind)}/${encodeURIComponent(rest.join("#"))}`;
@@ -42,7 +55,7 @@ function recordPath(name) {
 
 async function forget(name) {
   const id = page.open;
-  const text = `${name}: what is kept of it here is deleted. In GoHighLevel nothing is deleted. Put again, it is a new record.`;
+  const text = `${called(name, recordShown(name))}: what is kept of it here is deleted. In GoHighLevel nothing is deleted. Put again, it is a new record.`;
   if (!(await confirmed({ heading: "Forget this record?", text, verb: "Forget" }))) return;
   await change(() => ask(at(id, recordPath(name)), undefined, "DELETE"), () => `${name} is forgotten.`);
   gone(name);
@@ -50,11 +63,14 @@ async function forget(name) {
 
 async function deleteInGhl(name) {
   const id = page.open;
-  const text = `${name}: GoHighLevel deletes it, with all that hangs on it there. Nothing brings it back. Then it is forgotten here.`;
+  const text = `${called(name, recordShown(name))}: GoHighLevel deletes it, with all that hangs on it there. Nothing brings it back. Then it is forgotten here.`;
   if (!(await confirmed({ heading: "Delete it in GoHighLevel?", text, verb: "Delete" }))) return;
   await change(() => ask(at(id, `${recordPath(name)}?in_ghl=true`), undefined, "DELETE"), () => `${name} will be deleted in GoHighLevel.`);
   await lookUp(name);
 }
+
+// The record as some part of the page shows it.
+const recordShown = (name) => [page.story?.record, ...(page.found?.records ?? []), ...page.failures.records].find((record) => record?.record === name);
 
 function gone(name) {
   page.story = null;

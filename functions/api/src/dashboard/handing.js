@@ -72,7 +72,7 @@ async function lookAtList(failures = 0) {
   let isNews = false;
   try {
     const status = await ask(listPath(list.location, list.name));
-    const sent = status.state === "importing" && status.report?.import_id ? await ask(importPath(list.location, status.report.import_id)).catch(() => list.sent) : list.sent;
+    const sent = ["importing", "done"].includes(status.state) && status.report?.import_id ? await ask(importPath(list.location, status.report.import_id)).catch(() => list.sent) : list.sent;
     if (page.list !== list) return;
     isNews = list.outdated || list.status?.state !== status.state;
     if (isNews) listsChanged();

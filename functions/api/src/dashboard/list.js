@@ -37,6 +37,7 @@ const inWords = (target) => {
 const CONSENT = /^(dnd|optin|status|subscription)/;
 
 const EFFECTS = { row_left_out: "the row is left out", value_left_out: "sent without this value", value_cut: "a part of it is sent", note: "sent as it is" };
+const NOBODY = "Nothing says which column holds whom: say below where at least the e-mail addresses, phone numbers or names stand. Then the rest of the columns is looked at.";
 const LOOKS_LIKE = { email: "e-mail addresses", phone: "phone numbers", consent: "a consent or a refusal" };
 const SAME_PERSON = [
   ["hold_back", "import the first row, leave the others out"],
@@ -130,7 +131,7 @@ const refusedView = ({ status }) => h("p", { id: "list-state", tabindex: -1, cla
 function askingView(list, busy) {
   const { report } = list.status;
   const questions = report.import?.questions ?? [];
-  const others = questions.length === 0 ? report.ask : [];
+  const others = questions.length > 0 ? [] : report.columns?.length && report.columns.every(({ field }) => field === null) ? [NOBODY] : report.ask;
   return [
     stateTitle("To be answered first"),
     h("p", { class: "hint" }, "Nothing is sent yet."),
@@ -256,12 +257,18 @@ function rowProblems(problems) {
   if (problems.length === 0) return h("p", null, sign("good"), " No row and no cell is left out.");
   return h("table", { class: "problems stacked" },
     h("caption", null, `What is left out or told${problems.length > PROBLEMS_SHOWN ? `, the first ${PROBLEMS_SHOWN}` : ""}`),
-    h("thead", null, h("tr", null, ["Row", "Column", "Why", "What became of it"].map((head) => h("th", { scope: "col" }, head)))),
+    h("thead", null, h("tr", null, ["Row", "Column", "Why", "What becomes of it"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, problems.slice(0, PROBLEMS_SHOWN).map(({ row, column, problem, effect }, index) => h("tr", { key: index },
       h("th", { scope: "row" }, row ? `Row ${count(row)}` : "–"),
       h("td", { "data-head": "Column" }, h("bdi", null, column ?? "–")),
       h("td", { "data-head": "Why" }, h("bdi", null, problem)),
-      h("td", { "data-head": "What became of it" }, Object.hasOwn(EFFECTS, effect) ? EFFECTS[effect] : plainState(effect))))));
+      h("td", { "data-head": "What becomes of it" }, effectOf(row, column, effect))))));
+}
+
+// What is told of a column as a whole is that nothing of it is needed.
+function effectOf(row, column, effect) {
+  if (effect === "note" && !row && column) return "the column is not sent";
+  return Object.hasOwn(EFFECTS, effect) ? EFFECTS[effect] : plainState(effect);
 }
 
 function firstContacts(first) {
@@ -279,6 +286,7 @@ function sendingView({ status: { report }, sent }, busy) {
   return [
     stateTitle("It is being sent"),
     h("p", null, `${plural(report.rows_done ?? 0, "row")} read. GoHighLevel has ${count(counts?.accepted.count ?? 0)} of the ${plural(all, "contact")} read so far.`),
+    opened()?.pause ? h("p", null, sign("warn"), " The location stands still, so nothing is sent now. What waits goes out once it goes on.") : null,
     h("p", { class: "hint" }, "You may leave this page: it goes on, and is found again under Lists."),
     bar(all > 0 ? done / all : 0, "accent"),
     counts ? h("dl", { class: "figures" }, figure("Waiting", atLeast(counts.pending)), figure("Done", atLeast(counts.accepted)), figure("Failed", atLeast(counts.failed), counts.failed.count > 0 && "bad")) : null,
@@ -286,12 +294,19 @@ function sendingView({ status: { report }, sent }, busy) {
   ];
 }
 
-function doneView({ status: { report }, draft }, busy, now) {
+// What follows is how the list went out, before it was undone.
+function undoneLine({ undone, left } = {}) {
+  return h("p", null, sign("warn"), ` It was undone afterwards: ${undone ? atLeast(undone) : "some"} of its contacts so far`,
+    left?.count > 0 ? `; ${atLeast(left)} were left as they are, and each says why under “Show its records”` : "", ". Below is how it had gone out.");
+}
+
+function doneView({ status: { report }, draft, sent }, busy, now) {
   const { records, import: read } = report;
   const errors = Object.entries(report.errors ?? {});
   const notStored = [...new Set((report.not_stored ?? []).flatMap(({ fields }) => fields))];
   return [
-    stateTitle(records.failed > 0 || read.left_out > 0 ? "Done, but not all of it" : "Done"),
+    stateTitle(sent?.state === "undone" ? "Undone" : records.failed > 0 || read.left_out > 0 ? "Done, but not all of it" : "Done"),
+    sent?.state === "undone" ? undoneLine(sent.undo) : null,
     report.stopped ? h("p", { class: "problem" }, report.stopped) : null,
     h("dl", { class: "figures" },
       figure("Done", count(records.synced)), records.already_synced > 0 && figure("Of these as before", count(records.already_synced)),
@@ -307,6 +322,6 @@ function doneView({ status: { report }, draft }, busy, now) {
       button("list-results", "Download the results (CSV)", busy),
       read.problems.length > 0 ? button("list-rejects", "Download what was left out (CSV)", busy) : null,
       report.import_id ? button("import-records", "Show its records", busy, { "data-import": report.import_id }) : null,
-      report.import_id && draft.undoable ? button("undo-import", "Undo…", busy, { "data-import": report.import_id }) : null),
+      report.import_id && draft.undoable && sent?.state !== "undone" ? button("undo-import", "Undo…", busy, { "data-import": report.import_id }) : null),
   ];
 }

@@ -19,9 +19,10 @@ function detail({ overview, open, now, live, pointed, failures, found, story, ac
     // What is done here most, before what is looked at seldom.
     listSection(list, rememberedMapping(known), busy, now),
     listTable(lists, open, now),
-    failedRecords(location, failures, known, busy, now),
+    // Failures may be many: whoever looks for somebody need not pass them.
     recordSearch(found, now),
     recordStory(story, open, busy, now),
+    failedRecords(location, failures, known, busy, now),
     importList(imports, busy, now),
     h("h3", null, "The last hour"),
     h("section", { class: "charts", "aria-label": "Charts" },

@@ -27,17 +27,20 @@ async function loadAccount() {
 async function editSettings() {
   const { document, etag } = page.account;
   const id = page.open;
-  const form = await confirmed({ heading: "Settings", text: `${id}: they hold within seconds.`, verb: "Save", fields: [settingsFields(document)] });
-  if (!form) return;
-  const patch = settingsPatch(document, form);
-  if (patch === null) return notice("Nothing was changed.", "quiet");
   const headers = { "content-type": "application/merge-patch+json", ...(etag ? { "if-match": etag } : {}) };
-  const save = async () => {
+  const save = async (form) => {
+    const patch = settingsPatch(document, form);
+    if (patch === null) return { isChanged: false };
     const { answer, etag: saved } = await askWithTag(`v1/locations/${encodeURIComponent(id)}`, patch, "PATCH", headers);
     // Whoever opens the settings again at once finds what they saved.
     if (id === page.open) page.account = { document: answer, etag: saved };
+    return { isChanged: true };
   };
-  await change(save, () => "Saved.");
+  const saved = await confirmed({ heading: "Settings", text: `${id}: they hold within seconds.`, verb: "Save", fields: [settingsFields(document)], request: save });
+  if (!saved) return;
+  if (!saved.isChanged) return notice("Nothing was changed.", "quiet");
+  notice("Saved.", "good");
+  await poll();
   if (id === page.open) await loadAccount();
 }
 
@@ -112,4 +115,5 @@ async function endImport(importId, what, question, said) {
   await change(all, said);
   await loadAccount();
   await lookAtImport();
+  await lookAtList();
 }
