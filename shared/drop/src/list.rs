@@ -118,9 +118,9 @@ impl Importer {
                 Opened::Asks(Asks { plan: Some(Box::new(plan)), ..asks })
             }
             Err(ImportError::Open { questions }) => Opened::Asks(Asks::of(&questions)),
+            Err(error @ ImportError::NoUsableColumn { .. }) => Opened::Asks(Asks::where_columns_go(&error)),
             Err(
-                error @ (ImportError::NoUsableColumn { .. }
-                | ImportError::Mapping(_)
+                error @ (ImportError::Mapping(_)
                 | ImportError::NoSuchSheet { .. }
                 | ImportError::UnknownEncoding(_)
                 | ImportError::UnknownCountry(_)),

@@ -106,8 +106,10 @@ impl Each for Comparing {
                 self.preview.unchanged += 1;
                 return Ok(());
             }
-            Some(Loaded::Record(_) | Loaded::Damaged { .. }) => self.preview.updated += 1,
-            None => {
+            Some(Loaded::Record(record)) if record.ghl_id.is_some() => self.preview.updated += 1,
+            Some(Loaded::Damaged { .. }) => self.preview.updated += 1,
+            // Never sent, or gone from GHL since: by an undo, for one.
+            Some(Loaded::Record(_)) | None => {
                 self.preview.new += 1;
                 let ImportedContact { contact, .. } = contact;
                 self.preview.new_without_address += u64::from(contact.email.is_none() && contact.phone.is_none());

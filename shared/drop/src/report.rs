@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ghl_sync_import::report::{ImportReport, RecordResult, Records};
-use ghl_sync_import::{MappedColumn, Mapping, Plan, Question};
+use ghl_sync_import::{ImportError, KnownField, MappedColumn, Mapping, Plan, Question};
 use ghl_sync_model::{EpochMs, ImportId, LocationFacts};
 use serde::Serialize;
 
@@ -161,7 +161,8 @@ impl Report {
              answers: put it into the bucket as {own}, and the import begins",
             run.place.location
         );
-        let Asks { words, questions, plan } = asks;
+        let Asks { words, questions, plan, columns: names } = asks;
+        let is_unknown = !names.is_empty();
         let import = match &plan {
             Some(plan) => ImportReport::of_plan(plan, MOST_PROBLEMS),
             None => ImportReport { questions, ..ImportReport::default() },
@@ -170,8 +171,12 @@ impl Report {
             ask: words,
             next: Some(next),
             mapping: plan.as_ref().map(|plan| plan.mapping_file()),
-            columns: plan.as_ref().map(|plan| columns(plan, &import)).unwrap_or_default(),
-            targets: plan.as_ref().map(|plan| targets(plan)).unwrap_or_default(),
+            columns: plan.as_ref().map_or_else(|| unused(names), |plan| columns(plan, &import)),
+            targets: match &plan {
+                Some(plan) => targets(plan.custom_fields()),
+                None if is_unknown => targets(&[]),
+                None => Vec::new(),
+            },
             repeated: plan.as_ref().map(|plan| plan.repeated()),
             import: Some(import),
             ..Report::of(State::NeedsMapping, run)
@@ -190,7 +195,7 @@ impl Report {
             next: Some(format!("nothing was sent: put the mapping into the bucket as {own} without `hold`, and it is")),
             mapping: Some(plan.mapping_file()),
             columns: columns(plan, &import),
-            targets: targets(plan),
+            targets: targets(plan.custom_fields()),
             repeated: Some(plan.repeated()),
             preview: Some(preview),
             import: Some(import),
@@ -257,9 +262,15 @@ fn columns(plan: &Plan, import: &ImportReport) -> Vec<ColumnTold> {
     plan.mapping().into_iter().map(told).collect()
 }
 
-fn targets(plan: &Plan) -> Vec<TargetTold> {
+/// Columns of which nothing but their names is known.
+fn unused(names: Vec<String>) -> Vec<ColumnTold> {
+    let column = |column| MappedColumn { column, field: None, by: None, filled: 0, samples: Vec::new() };
+    names.into_iter().map(|name| ColumnTold { lost: 0, column: column(name) }).collect()
+}
+
+fn targets(custom: &[KnownField]) -> Vec<TargetTold> {
     let fields = ghl_sync_import::targets().into_iter().map(|target| TargetTold { target, name: None });
-    let custom = plan.custom_fields().iter().filter(|field| field.can_be_filled());
+    let custom = custom.iter().filter(|field| field.can_be_filled());
     let custom = custom.map(|field| TargetTold { target: field.target().to_owned(), name: Some(field.name.clone()) });
     fields.chain(custom).collect()
 }
@@ -272,12 +283,26 @@ pub(crate) struct Asks {
     pub(crate) questions: Vec<Question>,
     /// What was found out, if the list could be read to its end.
     pub(crate) plan: Option<Box<Plan>>,
+    /// The names of the columns, if none of them says who a contact is.
+    pub(crate) columns: Vec<String>,
 }
 
 impl Asks {
     pub(crate) fn of(questions: &[Question]) -> Asks {
         let words = questions.iter().map(ToString::to_string).collect();
-        Asks { words, questions: questions.to_vec(), plan: None }
+        Asks { words, questions: questions.to_vec(), ..Asks::default() }
+    }
+
+    /// Of a list whose columns have names that are not known.
+    pub(crate) fn where_columns_go(error: &ImportError) -> Asks {
+        let mut columns = match error {
+            ImportError::NoUsableColumn { columns } => columns.clone(),
+            _ => Vec::new(),
+        };
+        // A name that stands twice means no column.
+        let all = columns.clone();
+        columns.retain(|name| !name.trim().is_empty() && all.iter().filter(|other| *other == name).count() == 1);
+        Asks { columns, ..Asks::one(error.to_string()) }
     }
 
     pub(crate) fn one(problem: String) -> Asks {

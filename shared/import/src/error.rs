@@ -4,6 +4,9 @@ use std::io;
 
 use crate::Question;
 
+/// So many names of columns are in a message.
+const MOST_NAMED: usize = 30;
+
 /// Why a file as a whole cannot be imported. No message quotes a cell: it may be personal data.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -57,7 +60,7 @@ pub enum ImportError {
     #[error(
         "no column holds an e-mail address, a phone number, a name or a company; the columns are: {}. Map one with \
          --map 'Column=email'",
-        columns.join(", ")
+        shortly(columns)
     )]
     NoUsableColumn {
         /// The columns that there are.
@@ -73,6 +76,13 @@ pub enum ImportError {
         /// All of them.
         questions: Vec<Question>,
     },
+}
+
+/// The first of many names.
+fn shortly(names: &[String]) -> String {
+    let more = names.len().saturating_sub(MOST_NAMED);
+    let named = names.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if more == 0 { named } else { format!("{named} and {more} more") }
 }
 
 impl From<io::Error> for ImportError {

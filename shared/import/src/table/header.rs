@@ -10,7 +10,8 @@ use crate::values::looks_like_contact_data;
 
 /// A header is among the first so many rows.
 const ROWS_SEARCHED: usize = 50;
-const MAX_COLUMNS_SHOWN: usize = 30;
+/// So many names of columns are told of a list that has none that is known.
+const MAX_COLUMNS_TOLD: usize = 300;
 
 /// A header, and where it was found.
 pub(super) struct Found {
@@ -184,7 +185,7 @@ fn no_header(sample: &[String]) -> ImportError {
         return ImportError::NoHeader { columns: Vec::new() };
     }
     let shown = |name: &String| name.chars().filter(|c| !c.is_control()).collect::<String>();
-    ImportError::NoUsableColumn { columns: columns.iter().take(MAX_COLUMNS_SHOWN).map(shown).collect() }
+    ImportError::NoUsableColumn { columns: columns.iter().take(MAX_COLUMNS_TOLD).map(shown).collect() }
 }
 
 #[cfg(test)]

@@ -100,6 +100,30 @@ fn a_held_list_tells_what_the_stack_knows_already() {
 }
 
 #[test]
+fn of_a_list_whose_columns_have_names_of_its_own_somebody_says_where_they_go() {
+    block_on_paused(async {
+        let drops = Drops::begin();
+        let list = "K1,K2,K3,K3\nAnn,ann@x.example,312 555 0111,\nBob,bob@x.example,312 555 0112,\n";
+        let name = drops.hand_in("codes.csv", list, false).await;
+        drops.run().await;
+        let asks = drops.look(&name).await;
+        assert_eq!(asks.state, ListState::NeedsMapping);
+        let report = told(&asks);
+        let columns: Vec<&Value> = report["columns"].as_array().unwrap().iter().map(|told| &told["column"]).collect();
+        assert_eq!(columns, ["K1", "K2"], "a name that stands twice means no column");
+        assert!(report["targets"].as_array().unwrap().contains(&json!({ "target": "email" })));
+        drops.map(&name, &json!({ "hold": true, "columns": { "K2": "email" } })).await.unwrap();
+        drops.run().await;
+        let told_again = drops.look(&name).await;
+        assert_eq!(told(&told_again)["columns"][1]["samples"][0], "ann@x.example");
+        drops.map(&name, &json!({ "hold": false, "columns": { "K1": "firstName", "K2": "email" } })).await.unwrap();
+        drops.run().await;
+        let done = drops.look(&name).await;
+        assert_eq!((done.state, drops.world.ghl.contact_count()), (ListState::Done, 2), "{:?}", told(&done));
+    });
+}
+
+#[test]
 fn what_a_handed_in_list_leaves_open_is_answered_in_its_mapping() {
     block_on_paused(async {
         let drops = Drops::begin();
