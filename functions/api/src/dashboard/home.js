@@ -4,15 +4,15 @@ const NAMED = 2;
 // Without an accepted record for so long, a forecast is only a hope.
 const PROGRESS_S = 300;
 
-function headline({ overview, now }) {
+function headline({ overview, now, lists }) {
   // Narrowed down, the list does not show everything.
   if (!overview || known(overview) === 0 || page.asked !== "") return [];
-  const { tone, what, todo } = verdict(overview, now);
+  const { tone, what, todo } = verdict(overview, now, waitingLists(lists));
   return h("p", { class: `headline ${tone}` }, sign(tone), h("span", null, h("b", null, what), todo ? [" ", todo].flat() : null));
 }
 
 // The most urgent cause that there is.
-function verdict(overview, now) {
+function verdict(overview, now, unsent) {
   const tick = overview.last_tick;
   if (tick && -secondsUntil(tick.at, now) > STALE_TICK_S) {
     return { tone: "bad", what: `The scheduler has not run for ${duration(-secondsUntil(tick.at, now))}.`, todo: "What waits is not started until it does. See whether its schedule is switched on, and read its log." };
@@ -44,11 +44,13 @@ function verdict(overview, now) {
   if (overview.dead_letters > 0) return { tone: "warn", what: `${plural(overview.dead_letters, "message")} could not be handled.`, todo: "Their records are sent all the same. Whoever runs this stack looks at them: the runbook (OPERATE.md, Dead letters) says how." };
   const used = those(({ waits_for: wait }) => wait?.reason === "daily_quota");
   if (used.length > 0) return { tone: "warn", what: `The calls that GoHighLevel allows ${named(used)} in a day are used up.`, todo: ["Nothing to do: it goes on ", time(next(used.map(({ waits_for: wait }) => wait.until)), now), "."] };
-  return underWay(overview, now);
+  return underWay(overview, now, unsent);
 }
 
-function underWay(overview, now) {
+function underWay(overview, now, unsent) {
   const due = overview.summary?.due ?? { count: 0 };
+  // Only those of the open location are known.
+  if (due.count === 0 && unsent > 0) return { tone: "good", what: "All is sent that was to be sent.", todo: `${plural(unsent, "list waits", "lists wait")} for somebody, below under Lists.` };
   if (due.count === 0) return { tone: "good", what: "All is well.", todo: "Nothing waits." };
   const moving = overview.locations.filter((location) => location.forecast && hasProgress(location, now));
   const last = moving.map(({ forecast }) => forecast.empty_at).sort().at(-1);

@@ -24,6 +24,9 @@ function listState({ state, stands_still: standsStill, failed, left_out: leftOut
 // The name of the file that was handed in, without what makes it unlike all others.
 const fileOf = (name) => name.replace(/^\d{8}-\d{6}-[0-9a-f]{6}-/, "");
 
+// How many of those that are shown wait for an answer, or to be sent.
+const waitingLists = (lists) => (lists?.all ?? []).filter((list) => listState(list).waits).length;
+
 function listTable(lists, id, now) {
   const all = lists?.location === id ? lists.all : [];
   if (all.length === 0 && !lists?.problem) return null;

@@ -122,7 +122,7 @@ function mappingTables(mapping, status, choices) {
   const open = changeable(status);
   const uncertain = Object.keys(PARTS).flatMap((part) => mapping[part] ?? []).filter(isUncertain).length;
   return h("section", { "aria-labelledby": "mapping-title" },
-    h("h3", { id: "mapping-title" }, `Mapping: ${count(summary.overall_readiness_percent)} % ready`),
+    h("h3", { id: "mapping-title" }, `Mapping: ${count(summary.overall_readiness_percent)} % ready${warnings.length > 0 ? ", of what could be read" : ""}`),
     uncertain > 0 ? h("p", { class: "uncertain" }, sign("warn"), `${plural(uncertain, "match is", "matches are")} less than certain${open.length > 0 ? `: look at ${uncertain === 1 ? "it" : "them"} before you approve` : ""}.`) : null,
     open.length > 0 ? h("p", { class: "hint" }, changed(choices) > 0 ? `${plural(changed(choices), "change of yours goes", "changes of yours go")} along ${occasion(status)}.` : `Each row can be changed. What you change goes along ${occasion(status)}.`) : null,
     warnings.length > 0 ? h("ul", { class: "warnings" }, warnings.map((warning) => h("li", null, h("bdi", null, warning)))) : null,
