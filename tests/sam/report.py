@@ -32,6 +32,8 @@ MAX_ZIP_BYTES = 5_000_000
 # pages and its document in it, and does whatever an operator may ask for.
 MAX_ZIP_BYTES_OF = {"ImporterFunction": 7_000_000, "ApiFunction": 6_000_000}
 MAX_REST_KB = 40_000
+# CI links without optimising, which makes a zip up to an eighth larger (API: 6.08 for 5.56 MB).
+LINKED_PLAINLY = os.environ.get("CARGO_PROFILE_RELEASE_LTO") == "off"
 # Seconds.
 EMULATOR_START = 10
 INVOCATION = 60
@@ -41,14 +43,18 @@ def main():
     if find_spec("samcli") is None or sys.platform != "linux":
         print("note: start and size not measured: it takes Linux, and the SAM CLI as a package of this Python")
         return
+    if LINKED_PLAINLY:
+        print("note: linked without optimising, as CI does: what is deployed is about a tenth smaller")
     failed = False
     for function in local_stack.built_functions():
         found = measure(function)
         max_zip_bytes = MAX_ZIP_BYTES_OF.get(str(function), MAX_ZIP_BYTES)
+        if LINKED_PLAINLY:
+            max_zip_bytes = max_zip_bytes * 9 // 8
         print(
             f"note: {function}: start {found['start_ms']:.1f} ms (aim 20), first invocation {found['first_ms']:.1f} ms, "
             f"warm {found['warm_ms']:.1f} ms, {found['rest_kb'] / 1000:.1f} MB at rest (limit 40), "
-            f"{found['peak_kb'] / 1000:.1f} MB at most, {found['zip_bytes'] / 1e6:.1f} MB zipped (limit {max_zip_bytes // 1_000_000})"
+            f"{found['peak_kb'] / 1000:.1f} MB at most, {found['zip_bytes'] / 1e6:.1f} MB zipped (limit {max_zip_bytes / 1e6:.3g})"
         )
         failed |= found["zip_bytes"] > max_zip_bytes or found["rest_kb"] > MAX_REST_KB
     sys.exit("error: a function is over its limit" if failed else 0)
