@@ -144,6 +144,31 @@ describe("how far a migration is", () => {
     assert.match(await page.locator(".records tbody tr").nth(1).innerText(), /Opportunities\s+0 of 60/);
   });
 
+  test("a cancelled one tells what was withdrawn, and is looked at until that is over", async () => {
+    await show("stopped-migrations");
+    await openMigration("cancelledAccount");
+    await says("What it has put and GoHighLevel does not have yet is being withdrawn.", "#detail .situation");
+    await says("Cancelled. What GoHighLevel has stays (13 records); 104 records were withdrawn.", "#detail .situation");
+    assert.match(await page.locator(".records tbody tr").first().innerText(), /Contacts\s+13 of 117\s+0\s+0\s+0\s+104/);
+    assert.deepEqual(page.troubles, []);
+  });
+
+  test("of one that was rolled back, what is deleted is not told as accepted", async () => {
+    await show("stopped-migrations");
+    await openMigration("revertedAccount");
+    await says("Rolled back: 25 contacts, 0 opportunities and 9 of the structure deleted, 1 kept.", "#detail .situation");
+    assert.match(await page.locator(".records").innerText(), /Deleted again/);
+    assert.match(await page.locator(".records tbody tr").first().innerText(), /Contacts\s+25 of 26/);
+    assert.deepEqual(page.troubles, []);
+  });
+
+  test("a question before a cancel says that what is on its way is withdrawn", async () => {
+    await show("migrations");
+    await openMigration("oldAccount");
+    await press("Cancel…");
+    await says("What it has put and GoHighLevel does not have yet is withdrawn.", "dialog");
+  });
+
   test("an account that waits is named, and its wait is in the forecast", async () => {
     await show("waiting-migration");
     await openMigration("oldAccount");

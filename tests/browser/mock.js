@@ -162,9 +162,10 @@ function migration(mock, scenario, started, method, pathname, body, query) {
 }
 
 // Contacts as far as they are done; opportunities come after them.
-function sumsOf({ migration_id: id, status, current, total }) {
+function sumsOf({ migration_id: id, status, current, total, sums: told }) {
   const isDone = status === "done";
-  const sums = (all, done, failed) => ({ total_count: all, migrated_count: done - failed, failed_count: failed, blocked_count: 0, skipped_count: 0, open_count: Math.min(48, all - done) });
+  const sums = (all, done, failed) => ({ total_count: all, migrated_count: done - failed, deleted_count: 0, failed_count: failed, withdrawn_count: 0, blocked_count: 0, skipped_count: 0, open_count: Math.min(48, all - done) });
+  if (told) return { migration_id: id, status, contacts: { ...sums(0, 0, 0), ...told }, opportunities: sums(0, 0, 0) };
   return { migration_id: id, status, contacts: sums(total, isDone ? total : current, isDone ? 0 : 2), opportunities: sums(60, isDone ? 60 : 0, 0) };
 }
 

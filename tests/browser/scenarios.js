@@ -300,6 +300,22 @@ export const SCENARIOS = {
     ],
     mapping: MAPPING,
   },
+  // One that was cancelled and withdraws for two looks, and one that was rolled back.
+  "stopped-migrations": {
+    overview: (now) => overview(now, [syncing(now, "oldAccount"), syncing(now, "newAccount")]),
+    migrations: (now, started) => {
+      const withdrawing = now < started + 5_000;
+      const sums = { total_count: 117, migrated_count: withdrawing ? 12 : 13, open_count: withdrawing ? 105 : 0, withdrawn_count: withdrawing ? 0 : 104 };
+      return [
+        migration(now, "mig-2", { status: "cancelled", withdrawing, sums, source: "cancelledAccount", finished_at: iso(started) }),
+        migration(now, "mig-1", {
+          status: "rolled_back", stage: "finish", source: "revertedAccount", finished_at: iso(started), message: "25 contacts, 0 opportunities and 9 of the structure deleted, 1 kept",
+          sums: { total_count: 26, migrated_count: 26, deleted_count: 25 },
+        }),
+      ];
+    },
+    mapping: MAPPING,
+  },
   "failing-approval": {
     overview: (now) => overview(now, [syncing(now, "oldAccount"), syncing(now, "newAccount")]),
     migrations: (now) => [migration(now, "mig-1", { ...WAITING, status: "needs_input", reason: "the mapping has questions: pipelines \"Sales\"" })],

@@ -121,7 +121,7 @@ pub(crate) async fn drive(deployment: &Deployment, migrator: &Migrator, id: &Mig
 }
 
 async fn is_active(migrator: &Migrator, id: &MigrationId) -> bool {
-    migrator.status(id).await.unwrap().unwrap().migration.status.is_active()
+    migrator.status(id).await.unwrap().unwrap().migration.goes_on()
 }
 
 pub(crate) async fn step(migrator: &Migrator, event: Value) -> Answer {

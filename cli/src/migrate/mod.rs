@@ -172,7 +172,8 @@ async fn earlier(migrator: &Migrator, args: &MigrateArgs) -> Result<Option<Migra
         }
         let Some(view) = migrator.status(&line.migration_id).await? else { continue };
         let (status, dry_run) = (view.migration.status, view.migration.dry_run);
-        let is_meant = if args.rollback { status != MigrationStatus::RolledBack } else { !status.is_over() };
+        let is_over = status.is_over() && !view.migration.goes_on();
+        let is_meant = if args.rollback { status != MigrationStatus::RolledBack } else { !is_over };
         if is_meant && dry_run == args.dry_run {
             return Ok(Some(view));
         }
@@ -218,7 +219,7 @@ async fn watch(migrator: &Migrator, id: &MigrationId) -> Result<Option<Migration
         }
         let view = migrator.status(id).await?.ok_or("the migration is gone")?;
         bars.show(&view);
-        if !view.migration.status.is_active() {
+        if !view.migration.goes_on() {
             break Some(view);
         }
     };

@@ -138,9 +138,13 @@ impl fmt::Display for Outcome {
         let reason = self.report.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
         writeln!(f, "status     {} at {}{reason}", self.report.status.as_str(), self.report.stage.as_str())?;
         for (what, kind) in [("contacts", contacts), ("deals", opportunities)] {
+            let withdrawn = match kind.withdrawn {
+                0 => String::new(),
+                count => format!(", {count} withdrawn"),
+            };
             writeln!(
                 f,
-                "{what:<10} {} of {} migrated, {} failed, {} wait for a contact that failed, {} left out",
+                "{what:<10} {} of {} migrated, {} failed, {} wait for a contact that failed, {} left out{withdrawn}",
                 kind.migrated, kind.source, kind.failed, kind.blocked, kind.skipped
             )?;
         }
@@ -148,8 +152,8 @@ impl fmt::Display for Outcome {
         if let Some(done) = rolled_back {
             writeln!(
                 f,
-                "deleted    {} contacts, {} opportunities, {} of the structure; {} that were there before kept, {} that \
-                 may not be of this migration kept, {} not deleted",
+                "deleted    {} contacts, {} opportunities, {} of the structure; {} that were there before, or that \
+                 another record holds, kept, {} that may not be of this migration kept, {} not deleted",
                 done.contacts, done.opportunities, done.structure, done.kept, done.unproven, done.failed
             )?;
         }

@@ -8,7 +8,7 @@ use crate::policy::{MappingRules, map_structure};
 use ghl_sync_engine::ports::{Entry, PortError, Replaced};
 use ghl_sync_model::{
     AuditEntry, EpochMs, LocationId, MappingOverrides, Migration, MigrationConfig, MigrationId, MigrationOverlay,
-    MigrationStage, MigrationStatus, OverrideError, PageKind, SettingsError,
+    MigrationStage, MigrationStatus, OverrideError, PageKind, SettingsError, Withdrawal,
 };
 
 /// Entries of an audit that are kept.
@@ -99,7 +99,8 @@ impl Migrator {
         self.command(id, "resumed", by, &[Paused, Failed, NeedsInput], go_on).await
     }
 
-    /// Stops a migration for good. What it wrote stays, and what is in the outbox already still goes out.
+    /// Stops a migration for good. What GHL has accepted stays. What it has put besides is withdrawn by its next steps; until
+    /// then it keeps its target.
     ///
     /// # Errors
     /// [`CommandError`].
@@ -110,9 +111,12 @@ impl Migrator {
             .command(id, "cancelled", by, &may, |migration| {
                 migration.status = MigrationStatus::Cancelled;
                 migration.finished_at = Some(migration.updated_at);
+                migration.withdrawal = may_have_put(migration).then_some(Withdrawal::Asked);
             })
             .await?;
-        self.store.release_target(&migration.target, id, false).await?;
+        if !migration.goes_on() {
+            self.store.release_target(&migration.target, id, false).await?;
+        }
         Ok(migration)
     }
 
@@ -233,7 +237,7 @@ impl Migrator {
             migration.updated_at = now;
             change(&mut migration);
             audit(&mut migration.audit, now, by, command);
-            let is_active = migration.status.is_active();
+            let is_active = migration.goes_on();
             // Whoever makes a step just now sees the change when it writes, and goes by it.
             if migration.lease.as_ref().is_none_or(|lease| lease.until <= now) {
                 migration.generation += 1;
@@ -253,6 +257,11 @@ impl Migrator {
 
 fn causes(errors: &[OverrideError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Whether records of it may be in the target's outbox: by what is written down, or by a step that is under way or died.
+fn may_have_put(migration: &Migration) -> bool {
+    !migration.dry_run && (migration.stage >= MigrationStage::Contacts || migration.lease.is_some())
 }
 
 /// Goes on where it stopped. Before anything was written, what the target is made of is read anew: somebody may have

@@ -6,7 +6,7 @@ use super::step::Step;
 use super::transfer::page_kind;
 use super::trouble::Interrupted;
 use ghl_sync_engine::ports::Loaded;
-use ghl_sync_model::{Kind, OpenPage, PageContent, Record, RecordKey, Transferred};
+use ghl_sync_model::{ErrorCode, Kind, OpenPage, PageContent, Record, RecordKey, Transferred};
 
 /// Pages that are looked at in one go.
 const PAGES: usize = 10;
@@ -16,8 +16,15 @@ const PAGES: usize = 10;
 struct Standing {
     accepted: u32,
     failed: u32,
+    withdrawn: u32,
     blocked: u32,
     open: u32,
+}
+
+/// Whether somebody has withdrawn it before GHL had accepted it.
+fn is_withdrawn(record: &Record) -> bool {
+    let is_cancelled = record.last_error.as_ref().is_some_and(|error| error.code == ErrorCode::Cancelled);
+    record.failed_at.is_some() && is_cancelled
 }
 
 impl Step<'_> {
@@ -33,6 +40,7 @@ impl Step<'_> {
                 transfer.open.retain(|other| other.number != page.number);
                 transfer.accepted += u64::from(standing.accepted);
                 transfer.failed += u64::from(standing.failed);
+                transfer.withdrawn += u64::from(standing.withdrawn);
                 transfer.blocked += u64::from(standing.blocked);
                 looked_at -= 1;
             } else if let Some(open) = transfer.open.iter_mut().find(|other| other.number == page.number) {
@@ -62,6 +70,7 @@ impl Step<'_> {
         let mut standing = Standing::default();
         for id in &page.put {
             match self.migration.key(kind, id).and_then(|key| records.get(&key)) {
+                Some(record) if is_withdrawn(record) => standing.withdrawn += 1,
                 Some(record) if record.failed_at.is_some() => standing.failed += 1,
                 Some(record) if record.due_at.is_none() && record.accepted_version == Some(record.version) => {
                     standing.accepted += 1;

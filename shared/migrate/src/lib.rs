@@ -27,6 +27,7 @@ mod transfer;
 mod trouble;
 mod verify;
 mod view;
+mod withdraw;
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 //! Deleting what this migration created in the target, and only that: opportunities, contacts, then pipelines,
-//! tags, values and fields. What was there before stays, as it is now.
+//! tags, values and fields. What was there before stays, as it is now. A record whose counterpart is deleted stands as
+//! undone: GHL has it no more, so a put of the same content goes out.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,18 +12,28 @@ use super::transfer::page_kind;
 use super::trouble::{Interrupted, Next};
 use ghl_sync_engine::usecase::DirectCalls;
 use ghl_sync_model::{
-    Answer, Call, Created, EpochMs, GhlId, Kind, MigrationStatus, OpenPage, PageContent, PageKind, Part, Payload,
-    Provenance, Record, Side, Transferred,
+    Answer, Call, Created, EpochMs, GhlId, Kind, MigrationStatus, OpenPage, Outcome, PageContent, PageKind, Part,
+    Payload, Provenance, Record, RecordKey, Side, Transferred, Undo, Undone,
 };
+
+/// What tells things of a kind that are this migration's from others.
+struct Whose {
+    /// What the target had before.
+    before: BTreeSet<GhlId>,
+    /// The records that it put.
+    own: BTreeSet<RecordKey>,
+}
 
 impl Step<'_> {
     pub(super) async fn roll_back(&mut self) -> Result<Next, Interrupted> {
+        if self.migration.withdrawal.is_some() {
+            return self.withdraw().await;
+        }
         for kind in [Kind::Contact, Kind::Opportunity] {
             self.take_up_begun_pages(kind).await?;
             self.look(kind).await?;
         }
-        let under_way = self.migration.contacts.under_way() + self.migration.opportunities.under_way();
-        if under_way > 0 {
+        if self.under_way() > 0 {
             // What is in the outbox goes out first: it would be made anew after it was deleted.
             self.save().await?;
             return Ok(Next::Later(Duration::from_secs(10)));
@@ -40,7 +51,7 @@ impl Step<'_> {
     }
 
     /// Pages that were begun count, too: the migration was stopped in their middle, or all of it was to be put again.
-    async fn take_up_begun_pages(&mut self, kind: Kind) -> Result<(), Interrupted> {
+    pub(super) async fn take_up_begun_pages(&mut self, kind: Kind) -> Result<(), Interrupted> {
         loop {
             let number = self.state_of(kind).walk.pages;
             let Some(page) = self.transferred(kind, number).await? else {
@@ -57,14 +68,16 @@ impl Step<'_> {
     /// Returns how long to wait before it goes on, if it is not done.
     async fn delete_all(&mut self, calls: &DirectCalls<'_>) -> Result<Option<Duration>, Interrupted> {
         let before = self.ids_before(PageKind::TargetDeals, self.migration.target_deals.pages).await?;
+        let whose = Whose { before, own: self.own_records(Kind::Opportunity).await? };
         while self.migration.reverted.deals < self.migration.opportunities.walk.pages {
-            self.delete_page(Kind::Opportunity, self.migration.reverted.deals, &before, calls).await?;
+            self.delete_page(Kind::Opportunity, self.migration.reverted.deals, &whose, calls).await?;
             self.migration.reverted.deals += 1;
             self.save().await?;
         }
         let before = self.ids_before(PageKind::TargetContacts, self.migration.target_contacts.pages).await?;
+        let whose = Whose { before, own: self.own_records(Kind::Contact).await? };
         while self.migration.reverted.contacts < self.migration.contacts.walk.pages {
-            self.delete_page(Kind::Contact, self.migration.reverted.contacts, &before, calls).await?;
+            self.delete_page(Kind::Contact, self.migration.reverted.contacts, &whose, calls).await?;
             self.migration.reverted.contacts += 1;
             self.save().await?;
         }
@@ -84,33 +97,47 @@ impl Step<'_> {
         Ok(ids)
     }
 
+    /// The records that this migration put.
+    async fn own_records(&self, kind: Kind) -> Result<BTreeSet<RecordKey>, Interrupted> {
+        let pages = match kind {
+            Kind::Contact => self.migration.contacts.walk.pages,
+            Kind::Opportunity => self.migration.opportunities.walk.pages,
+        };
+        let mut keys = BTreeSet::new();
+        for page in self.migrator.read_pages(&self.migration.id, page_kind(kind), pages).await? {
+            if let PageContent::Transferred(page) = page.content {
+                keys.extend(page.put.iter().filter_map(|id| self.migration.key(kind, id)));
+            }
+        }
+        Ok(keys)
+    }
+
     async fn delete_page(
         &mut self,
         kind: Kind,
         number: u32,
-        before: &BTreeSet<GhlId>,
+        whose: &Whose,
         calls: &DirectCalls<'_>,
     ) -> Result<(), Interrupted> {
         let Some(page) = self.transferred(kind, number).await?.filter(|page| !page.reverted) else {
             return Ok(());
         };
         let records = self.records(kind, &page).await?;
+        // Records that are one contact with another one of this page go with that.
+        let mut gone = BTreeSet::new();
         for record in records.into_values().skip(self.migration.reverted.offset as usize) {
-            if let Some(id) = record.ghl_id.clone() {
-                let provenance = match before.contains(&id) {
-                    true => Provenance::Found,
-                    false => self.provenance(&record, &id, calls).await?,
-                };
-                let is_ours = provenance == Provenance::Created;
-                let is_deleted = is_ours && delete(&deletion(&record, id), calls).await?;
-                let done = &mut self.migration.reverted.done;
-                match (provenance, kind) {
-                    (Provenance::Found, _) => done.kept += 1,
-                    (Provenance::Unknown, _) => done.unproven += 1,
-                    _ if !is_deleted => done.failed += 1,
-                    (_, Kind::Contact) => done.contacts += 1,
-                    (_, Kind::Opportunity) => done.opportunities += 1,
-                }
+            let fate = match gone.contains(&record.key) {
+                true => Some(Fate::Deleted),
+                false => self.delete_record(&record, whose, &mut gone, calls).await?,
+            };
+            let done = &mut self.migration.reverted.done;
+            match (fate, kind) {
+                (None, _) => {}
+                (Some(Fate::Deleted), Kind::Contact) => done.contacts += 1,
+                (Some(Fate::Deleted), Kind::Opportunity) => done.opportunities += 1,
+                (Some(Fate::Kept), _) => done.kept += 1,
+                (Some(Fate::Unproven), _) => done.unproven += 1,
+                (Some(Fate::Refused | Fate::Wait(_)), _) => done.failed += 1,
             }
             // Should the time be up at the next one, this is written with the step's end.
             self.migration.reverted.offset += 1;
@@ -119,6 +146,50 @@ impl Step<'_> {
         self.put_page(page_kind(kind), number, PageContent::Transferred(page)).await?;
         self.migration.reverted.offset = 0;
         Ok(())
+    }
+
+    /// Deletes what GHL has of a record, and writes that down at all records of this migration that hold it; they are `gone`
+    /// then. Returns `None` if GHL has nothing of it.
+    async fn delete_record(
+        &self,
+        record: &Record,
+        whose: &Whose,
+        gone: &mut BTreeSet<RecordKey>,
+        calls: &DirectCalls<'_>,
+    ) -> Result<Option<Fate>, Interrupted> {
+        let Some(id) = record.ghl_id.clone() else {
+            // A step that was cut off has done so, or its twin has gone before.
+            let is_deleted = matches!(&record.undo, Some(Undo::Done(undone)) if undone.deleted);
+            return Ok(is_deleted.then_some(Fate::Deleted));
+        };
+        if whose.before.contains(&id) {
+            return Ok(Some(Fate::Kept));
+        }
+        let others = self.engine.other_holders(&record.location_id, &record.key, &id).await?;
+        let others = self.load(others.into_iter().collect()).await?.into_values();
+        let twins: Vec<Record> = others.filter(|other| other.ghl_id.as_ref() == Some(&id)).collect();
+        if twins.iter().any(|twin| !whose.own.contains(&twin.key)) {
+            return Ok(Some(Fate::Kept));
+        }
+        let is_made_by_twin = twins.iter().any(|twin| twin.provenance == Provenance::Created);
+        match self.provenance(record, &id, calls).await? {
+            Provenance::Found if !is_made_by_twin => return Ok(Some(Fate::Kept)),
+            Provenance::Unknown if !is_made_by_twin => return Ok(Some(Fate::Unproven)),
+            Provenance::Found | Provenance::Unknown | Provenance::Created => {}
+        }
+        if !delete(&deletion(record, id), calls).await? {
+            return Ok(Some(Fate::Refused));
+        }
+        let outbox = &self.engine.ports().outbox;
+        let mut holders: Vec<&Record> = twins.iter().chain([record]).collect();
+        // The one that proves it goes last: should this be cut off, the next step finds it.
+        holders.sort_by_key(|holder| holder.provenance == Provenance::Created);
+        for holder in holders {
+            let undone = Outcome::Undone(Undone::new(self.now(), true, Vec::new()));
+            outbox.settle(holder, &undone, self.now()).await?;
+            gone.insert(holder.key.clone());
+        }
+        Ok(Some(Fate::Deleted))
     }
 
     /// Who created it. GHL has said so, unless its API (v1) does not tell: then a contact is ours that was put once and

@@ -116,7 +116,8 @@ impl Migrator {
                 TargetClaim::HeldBy(by) => by,
             };
             let other = self.migrations.load(&by).await?;
-            if other.is_some_and(|other| !other.value.status.is_over()) {
+            let writes = |other: &Migration| !other.status.is_over() || other.goes_on();
+            if other.is_some_and(|other| writes(&other.value)) {
                 return Ok(Err(by));
             }
             self.store.release_target(target, &by, false).await?;

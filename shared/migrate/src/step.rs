@@ -61,7 +61,7 @@ impl Migrator {
         };
         let now = self.ports().clock.now();
         let is_held = entry.value.lease.as_ref().is_some_and(|lease| lease.until > now);
-        if is_held || entry.value.generation != message.generation || !entry.value.status.is_active() {
+        if is_held || entry.value.generation != message.generation || !entry.value.goes_on() {
             return Ok(StepReport::Stale);
         }
         let ((source_engine, of_source), (engine, of_target)) = (self.engine.tallied(), self.engine.tallied());
@@ -94,7 +94,7 @@ impl Migrator {
             let Some(entry) = self.migrations.load(&id).await? else {
                 continue;
             };
-            if entry.value.status.is_active() && entry.value.next_check_at.is_some_and(|at| at <= now) {
+            if entry.value.goes_on() && entry.value.next_check_at.is_some_and(|at| at <= now) {
                 self.send(&entry.value, Duration::ZERO).await?;
                 revived += 1;
             }
@@ -115,7 +115,7 @@ impl Migrator {
                 continue;
             };
             let is_held = migration.lease.as_ref().is_some_and(|lease| lease.until > now);
-            if let Some(next_check_at) = migration.next_check_at.filter(|_| migration.status.is_active() && !is_held) {
+            if let Some(next_check_at) = migration.next_check_at.filter(|_| migration.goes_on() && !is_held) {
                 self.send(&migration, now.until(next_check_at - LATE)).await?;
                 sent += 1;
             }
@@ -145,7 +145,7 @@ impl Step<'_> {
     /// Units of work, as long as there is time.
     async fn run(&mut self) -> Result<StepReport, PortError> {
         loop {
-            if !self.migration.status.is_active() {
+            if !self.migration.goes_on() {
                 return self.end(None).await;
             }
             let is_late = self.now() + self.engine.config().request_timeout > self.invocation.deadline;
@@ -155,7 +155,7 @@ impl Step<'_> {
             let next = match self.unit().await {
                 Ok(next) => {
                     self.migration.trouble = 0;
-                    if std::mem::take(&mut self.migration.store_trouble) > 0 && self.migration.status.is_active() {
+                    if std::mem::take(&mut self.migration.store_trouble) > 0 && self.migration.goes_on() {
                         self.migration.reason = None;
                     }
                     next
@@ -183,8 +183,10 @@ impl Step<'_> {
     }
 
     async fn unit(&mut self) -> Result<Next, Interrupted> {
-        if self.migration.status == MigrationStatus::RollingBack {
-            return self.roll_back().await;
+        match self.migration.status {
+            MigrationStatus::RollingBack => return self.roll_back().await,
+            MigrationStatus::Cancelled => return self.withdraw().await,
+            _ => {}
         }
         match self.migration.stage {
             MigrationStage::Connect => self.connect().await,
@@ -212,6 +214,8 @@ impl Step<'_> {
                 self.migration.reason = reason;
                 delay
             }
+            // One that is cancelled withdraws until that is done.
+            Next::Stop(..) if self.migration.status == MigrationStatus::Cancelled => LATE,
             Next::Stop(status, reason) => {
                 (self.migration.status, self.migration.reason) = (status, reason);
                 Duration::ZERO
@@ -245,7 +249,7 @@ impl Step<'_> {
     /// Gives the lease back, and sends the next message if the migration is active.
     async fn end(&mut self, delay: Option<Duration>) -> Result<StepReport, PortError> {
         let now = self.now();
-        let delay = delay.filter(|_| self.migration.status.is_active()).map(|delay| delay.min(MAX_DELAY));
+        let delay = delay.filter(|_| self.migration.goes_on()).map(|delay| delay.min(MAX_DELAY));
         self.migration.generation += 1;
         self.migration.lease = None;
         self.migration.next_check_at = delay.map(|delay| now + delay + LATE);
@@ -260,7 +264,7 @@ impl Step<'_> {
         self.note();
         let (status, stage) = (self.migration.status, self.migration.stage);
         // Somebody may have stopped it, or set it going, with the write before ours.
-        let delay = status.is_active().then(|| delay.unwrap_or_default());
+        let delay = self.migration.goes_on().then(|| delay.unwrap_or_default());
         if let Some(delay) = delay {
             self.migrator.send(&self.migration, delay).await?;
         }
@@ -288,8 +292,11 @@ impl Step<'_> {
             return Err(Interrupted::Lost);
         }
         self.rev = stored.rev;
-        let Migration { status, reason, approved, overrides, settings, audit, finished_at, .. } = stored.value;
+        let Migration { status, reason, approved, overrides, settings, audit, finished_at, withdrawal, .. } =
+            stored.value;
         let mine = &mut self.migration;
+        // How far the withdrawal has come this step knows better.
+        mine.withdrawal = mine.withdrawal.or(withdrawal);
         (mine.status, mine.reason, mine.approved, mine.finished_at) = (status, reason, approved, finished_at);
         (mine.overrides, mine.settings, mine.audit) = (overrides, settings, audit);
         Ok(())

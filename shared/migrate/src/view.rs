@@ -233,6 +233,7 @@ fn kind_report(transfer: &Transfer, surveyed: Option<u64>) -> KindReport {
         source: transfer.walk.total.or(surveyed).unwrap_or(0),
         migrated: transfer.accepted_so_far(),
         failed: transfer.failed,
+        withdrawn: transfer.withdrawn,
         blocked: transfer.blocked,
         skipped: transfer.skipped,
         open: transfer.under_way(),

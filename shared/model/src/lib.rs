@@ -85,7 +85,7 @@ pub use migration::{
     MigrationReport, MigrationRequest, MigrationSettings, MigrationStage, MigrationStatus, MigrationSummaryLine,
     MigratorMessage, OpenPage, OverrideError, PageContent, PageKind, Part, PartReport, PartReports, Preset, Problem,
     Progress, ReportVerify, Reverted, RolledBack, Side, Snapshot, SourceContact, Structure, Suggestion, Transfer,
-    Transferred, TypeConflict, VerifyState, Walk,
+    Transferred, TypeConflict, VerifyState, Walk, Withdrawal,
 };
 pub use mirror::{Mirror, MirrorPart, MirrorPartKey, MirrorRun, OnMissing};
 pub use opportunity::{Opportunity, OpportunityStatus};

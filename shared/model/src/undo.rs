@@ -37,7 +37,7 @@ pub enum Undo {
         /// Since when the import can be undone.
         since: EpochMs,
     },
-    /// It is done, as far as it could be.
+    /// It is done, as far as it could be; or a rollback of the migration that put it has deleted it in GHL.
     Done(Undone),
 }
 

@@ -12,7 +12,7 @@ function openMigration(id) {
 }
 
 async function lookAtMigrations() {
-  const isOpen = page.migration !== null && !OVER.includes(page.migration.status?.status);
+  const isOpen = page.migration !== null && !(page.migration.status && isSettled(page.migration.status));
   if (Date.now() < page.migrations.nextLook && !isOpen) return;
   try {
     const { migrations: list } = await ask(`${MIGRATIONS}?limit=${MIGRATIONS_AT_ONCE}`);
@@ -48,10 +48,11 @@ async function loadMigration() {
 // Its records in numbers, once there may be some; and how both accounts stand, while that matters.
 async function loadAround(id, learned) {
   const { status } = learned;
-  const isOver = OVER.includes(status.status);
+  const isOver = isSettled(status);
   const hasRecords = MIGRATION_STAGES.indexOf(status.stage) >= MIGRATION_STAGES.indexOf("contacts");
-  if (hasRecords && !(isOver && page.migration?.sums?.status === status.status)) {
-    learned.sums = await ask(`${MIGRATIONS}/summary?migration_id=${encodeURIComponent(id)}`);
+  if (hasRecords && !(isOver && page.migration?.sums?.settledAs === status.status)) {
+    const sums = await ask(`${MIGRATIONS}/summary?migration_id=${encodeURIComponent(id)}`);
+    learned.sums = { ...sums, settledAs: isOver ? status.status : null };
   }
   if (isOver) return;
   const sides = await Promise.all([status.source, status.target].map(sideOf));

@@ -23,11 +23,14 @@ const COMMAND_WORDS = {
   approve: { label: "Approve…", heading: "Begin to write?", verb: "Approve", done: "It goes on." },
   pause: { label: "Pause…", heading: "Pause this migration?", verb: "Pause", done: "It stops after what is under way.", text: "What is in the target's outbox already still goes out." },
   resume: { label: "Resume", done: "It goes on." },
-  cancel: { label: "Cancel…", heading: "Cancel this migration?", verb: "Cancel it", done: "It is cancelled.", text: "It stops for good. What it wrote stays; it can be rolled back afterwards." },
-  rollback: { label: "Roll back…", heading: "Delete what it created?", verb: "Delete", done: "It is being rolled back.", text: "What this migration created in the target is deleted, and only that. What it updated stays as it is now." },
+  cancel: { label: "Cancel…", heading: "Cancel this migration?", verb: "Cancel it", done: "It is cancelled.", text: "It stops for good. What it has put and GoHighLevel does not have yet is withdrawn. What GoHighLevel has stays; it can be rolled back afterwards." },
+  rollback: { label: "Roll back…", heading: "Delete what it created?", verb: "Delete", done: "It is being rolled back.", text: "What this migration created in the target is deleted, and only that. What it updated stays as it is now, and so does what another record holds by now." },
 };
 
 const migrationTone = (status) => (Object.hasOwn(MIGRATION_TONES, status) ? MIGRATION_TONES[status] : "quiet");
+
+// Steps of one that is cancelled still withdraw what it has put.
+const isSettled = ({ status, withdrawing }) => OVER.includes(status) && !withdrawing;
 
 const isActive = ({ status }) => ACTIVE.includes(status);
 
@@ -68,7 +71,7 @@ function migrationDetail({ migration, busy, now }) {
     backLink(),
     h("h2", { id: "detail-title", tabindex: -1, key: `migration ${id}` }, fromTo(status), h("small", null, h("bdi", null, id))),
     problem ? h("p", { class: "problem" }, problem) : null,
-    h("p", { class: `situation ${tone}` }, sign(tone), h("span", null, migrationSituation(status))),
+    h("p", { class: `situation ${tone}` }, sign(tone), h("span", null, migrationSituation(status, sums))),
     status.reason ? h("p", { class: "reason" }, h("bdi", null, status.reason)) : null,
     h("p", { class: "actions" }, (MIGRATION_COMMANDS[status.status] ?? []).filter((command) => !(command === "rollback" && status.dry_run))
       .map((command) => button("migration-command", COMMAND_WORDS[command].label, busy, { "data-command": command, key: command })),
@@ -86,7 +89,7 @@ function migrationDetail({ migration, busy, now }) {
   ];
 }
 
-function migrationSituation(status) {
+function migrationSituation(status, sums) {
   const looks = status.dry_run ? "A preview: nothing is written. " : "";
   switch (status.status) {
     case "running": return `${looks}Runs: ${status.message}.`;
@@ -95,12 +98,20 @@ function migrationSituation(status) {
     case "paused": return "Paused. It goes on when resumed.";
     case "failed": return "It cannot go on. Mend what is wrong, then resume it.";
     case "rolling_back": return `Rolls back: ${status.message}.`;
-    case "rolled_back": return "What it created is deleted.";
-    case "cancelled": return "Cancelled. What it wrote stays.";
+    case "rolled_back": return `Rolled back: ${status.message}.`;
+    case "cancelled": return cancelledText(status, sums);
     case "incomplete": return "It is over, and not everything arrived. The report names the records.";
     case "done": return status.dry_run ? "The preview is made: below is what a migration would do." : `Complete: ${status.message}.`;
     default: return plainState(status.status);
   }
+}
+
+function cancelledText(status, sums) {
+  if (status.withdrawing) return "Cancelled. What it has put and GoHighLevel does not have yet is being withdrawn.";
+  if (!sums) return "Cancelled.";
+  const of = (field) => sums.contacts[field] + sums.opportunities[field];
+  const [stay, gone] = [of("migrated_count"), of("withdrawn_count")];
+  return `Cancelled. ${stay === 0 ? "GoHighLevel has none of its records" : `What GoHighLevel has stays (${plural(stay, "record")})`}${gone > 0 ? `; ${plural(gone, "record was", "records were")} withdrawn` : ""}.`;
 }
 
 function migrationStages({ stage, status }) {
@@ -127,15 +138,20 @@ function migrationRecords(sums, status) {
   if (!sums || status.dry_run) return null;
   const rows = [["Contacts", sums.contacts], ["Opportunities", sums.opportunities]].filter(([, counts]) => counts?.total_count > 0);
   if (rows.length === 0) return null;
+  const isBack = status.status === "rolling_back" || status.status === "rolled_back";
+  // Only where there is something to say.
+  const also = [["Withdrawn", "withdrawn_count"]].filter(([, field]) => rows.some(([, counts]) => counts[field] > 0));
+  const done = isBack ? "Deleted again" : "Done";
   return h("table", { class: "stacked records" },
-    h("caption", null, "Records, as GoHighLevel accepted them"),
-    h("thead", null, h("tr", null, ["Kind", "Done", "Waiting", "Failed", "Left out"].map((head) => h("th", { scope: "col" }, head)))),
+    h("caption", null, isBack ? "Records that GoHighLevel had accepted, as they are deleted again" : "Records, as GoHighLevel accepted them"),
+    h("thead", null, h("tr", null, ["Kind", done, "Waiting", "Failed", "Left out", ...also.map(([head]) => head)].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, rows.map(([kind, counts]) => h("tr", { key: kind },
       h("th", { scope: "row" }, kind),
-      h("td", { "data-head": "Done" }, `${count(counts.migrated_count)} of ${count(counts.total_count)}`),
+      h("td", { "data-head": done }, isBack ? `${count(counts.deleted_count)} of ${count(counts.migrated_count)}` : `${count(counts.migrated_count)} of ${count(counts.total_count)}`),
       h("td", { "data-head": "Waiting" }, count(counts.open_count + counts.blocked_count)),
       h("td", { "data-head": "Failed" }, counts.failed_count > 0 ? sign("bad") : null, count(counts.failed_count)),
-      h("td", { "data-head": "Left out" }, count(counts.skipped_count))))));
+      h("td", { "data-head": "Left out" }, count(counts.skipped_count)),
+      also.map(([head, field]) => h("td", { key: field, "data-head": head }, count(counts[field])))))));
 }
 
 // What the two accounts wait for: it is in no rate.

@@ -25,9 +25,10 @@ pub(super) struct Fact {
 
 /// Records and structure, by kind.
 pub(super) fn counts(report: &MigrationReport) -> [Count; 8] {
+    let deleted = report.rolled_back.unwrap_or_default();
     [
-        of_kind("contacts", &report.contacts),
-        of_kind("opportunities", &report.opportunities),
+        of_kind("contacts", &report.contacts, deleted.contacts),
+        of_kind("opportunities", &report.opportunities, deleted.opportunities),
         of_part(Part::CustomFields, &report.custom_fields),
         of_part(Part::CustomValues, &report.custom_values),
         of_part(Part::Tags, &report.tags),
@@ -37,14 +38,17 @@ pub(super) fn counts(report: &MigrationReport) -> [Count; 8] {
     ]
 }
 
-fn of_kind(what: &'static str, kind: &KindReport) -> Count {
+/// What a rollback has deleted is in the target no more.
+fn of_kind(what: &'static str, kind: &KindReport, deleted: u64) -> Count {
     let note = words(&[
+        (deleted, "deleted again"),
         (kind.failed, "refused by GHL"),
+        (kind.withdrawn, "withdrawn"),
         (kind.blocked, "waiting for a contact that failed"),
         (kind.skipped, "left out"),
         (kind.open, "under way"),
     ]);
-    Count { what, source: kind.source, arrived: kind.migrated, note }
+    Count { what, source: kind.source, arrived: kind.migrated.saturating_sub(deleted), note }
 }
 
 fn of_part(part: Part, counted: &PartReport) -> Count {
@@ -91,7 +95,7 @@ pub(super) fn standing(report: &MigrationReport) -> String {
 
 /// Records that are not, or not in the same words, in the target.
 pub(super) fn needing_attention(report: &MigrationReport) -> u64 {
-    let lost = |kind: &KindReport| kind.failed + kind.blocked + kind.skipped;
+    let lost = |kind: &KindReport| kind.failed + kind.withdrawn + kind.blocked + kind.skipped;
     // Whatever is lost is found missing, too, if both sides were compared.
     report.verify.map_or(lost(&report.contacts) + lost(&report.opportunities), |verify| {
         verify.missing + verify.different + verify.merged

@@ -244,7 +244,7 @@ fn about(report: &MigrationReport) -> Markup {
                 dt { "Deleted again" }
                 dd {
                     (rolled_back.contacts) " contacts, " (rolled_back.opportunities) " opportunities, "
-                    (rolled_back.structure) " of the structure; " (rolled_back.kept) " that were there before are kept, "
+                    (rolled_back.structure) " of the structure; " (rolled_back.kept) " that were there before, or that another record holds, are kept, "
                     (rolled_back.unproven) " that may not be of this migration are kept, "
                     (rolled_back.failed) " could not be deleted"
                 }

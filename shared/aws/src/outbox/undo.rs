@@ -15,6 +15,9 @@ pub(super) fn as_stored(undo: &Undo) -> AttributeValue {
     text(serde_json::to_string(undo).unwrap_or_default())
 }
 
+/// What else a record that is not due may stand as.
+const STANDINGS: [&str; 4] = [record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT];
+
 /// One that this build cannot read must not be sent: it may be due for an undo.
 pub(super) fn read(item: &Item) -> Result<Option<Undo>, Damage> {
     let json = Fields(item).optional_text(record::UNDO)?;
@@ -35,10 +38,16 @@ pub(super) fn ask(seen: &Record, since: EpochMs, now: EpochMs) -> Update {
     import_key::stands(update, seen, ImportStanding::Pending)
 }
 
-/// What is written of a record that was undone. `update` holds for the version that was sent.
+/// What is written of a record that was undone. `update` holds for the version that was sent. A rollback undoes what was
+/// not due for it: then it must not be due since.
 pub(super) fn done(update: Update, sent: &Record, undone: &Undone) -> Update {
+    let (as_seen, no_more_failed) = match sent.due_at {
+        Some(_) => ("attribute_exists(#due) OR #undo = :undo", None),
+        None => ("attribute_not_exists(#due) OR #undo = :undo", Some(STANDINGS)),
+    };
     let update = update
-        .only_if("attribute_exists(#due) OR #undo = :undo")
+        .only_if(as_seen)
+        .remove(no_more_failed.into_iter().flatten())
         .set(record::UNDO, as_stored(&Undo::Done(undone.clone())))
         .set(record::ATTEMPTS, number(0))
         .set_or_remove(record::EARLIER_ERRORS, item::errors(&sent.errors_when_accepted()))

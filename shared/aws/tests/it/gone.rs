@@ -1,7 +1,7 @@
 //! Settling what is gone: a record that was deleted meanwhile, and one of which GHL has nothing any more.
 
 use ghl_sync_engine::ports::{Outbox, Settled};
-use ghl_sync_model::{EpochMs, Outcome, Provenance, Undone};
+use ghl_sync_model::{EpochMs, Outcome, Provenance, Undo, Undone};
 
 use crate::fixtures::{Tables, accepted, contact, failed, ghl_id, retry};
 use crate::settle::wait;
@@ -80,5 +80,26 @@ async fn a_record_put_again_while_ghl_deleted_it_forgets_the_id_unless_it_has_an
         tables.outbox.settle(&stands, &refound, EpochMs(5)).await.unwrap();
         assert_eq!(tables.outbox.settle(&sent, &outcome, EpochMs(6)).await.unwrap(), Settled::ChangedMeanwhile);
         assert_eq!(tables.record(&record.key).await.ghl_id, Some(ghl_id("G2")), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_rollback_deleted_stands_as_undone_wherever_it_stood_and_a_put_of_the_same_content_goes_out() {
+    let tables = Tables::new().await;
+    let undone = Outcome::Undone(Undone::new(EpochMs(4), true, Vec::new()));
+    for (name, ended) in [("a", accepted(&contact("a", "Ada"), "G1")), ("b", failed(Some(ghl_id("G1"))))] {
+        let put = contact(name, "Ada");
+        let record = tables.put_and_load(&put, 1).await;
+        tables.outbox.settle(&record, &ended, EpochMs(2)).await.unwrap();
+        let seen = tables.record(&record.key).await;
+        for _ in 0..2 {
+            let settled = tables.outbox.settle(&seen, &undone, EpochMs(4)).await.unwrap();
+            assert_eq!(settled, Settled::Done, "{name}, the second time because the first reply was lost");
+        }
+        let stands = tables.record(&record.key).await;
+        assert_eq!((stands.ghl_id.clone(), stands.accepted_version, stands.failed_at), (None, None, None), "{name}");
+        assert!(matches!(&stands.undo, Some(Undo::Done(Undone { deleted: true, .. }))), "{name}: {stands:?}");
+        let again = tables.put_and_load(&put, 5).await;
+        assert_eq!((again.version, again.due_at, again.undo), (2, Some(EpochMs(5)), None), "{name}");
     }
 }

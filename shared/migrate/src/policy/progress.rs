@@ -1,6 +1,6 @@
 //! How far a migration is.
 
-use ghl_sync_model::{EpochMs, Migration, MigrationStage, MigrationStatus, Part, Progress, Transfer};
+use ghl_sync_model::{EpochMs, Migration, MigrationStage, MigrationStatus, Part, Progress, RolledBack, Transfer};
 
 /// How far `migration` is at `now`.
 #[must_use]
@@ -73,7 +73,8 @@ fn of_stage(migration: &Migration) -> (u64, u64, &'static str) {
 }
 
 fn of_transfer(transfer: &Transfer, total: Option<u64>, doing: &'static str) -> (u64, u64, &'static str) {
-    let current = transfer.accepted_so_far() + transfer.failed + transfer.blocked + transfer.skipped;
+    let over = transfer.failed + transfer.withdrawn + transfer.blocked + transfer.skipped;
+    let current = transfer.accepted_so_far() + over;
     (current, transfer.walk.total.or(total).unwrap_or(current).max(current), doing)
 }
 
@@ -82,6 +83,16 @@ fn of_rollback(migration: &Migration) -> (u64, u64, &'static str) {
     let current = done.contacts + done.opportunities + done.structure + done.kept + done.unproven + done.failed;
     let records = migration.contacts.accepted_so_far() + migration.opportunities.accepted_so_far();
     (current, (records + u64::from(migration.journal)).max(current), "deleting what was created")
+}
+
+fn of_deleted(done: &RolledBack) -> String {
+    let RolledBack { contacts, opportunities, structure, kept, unproven, failed } = done;
+    let deleted =
+        format!("{contacts} contacts, {opportunities} opportunities and {structure} of the structure deleted");
+    let left = [(kept + unproven, "kept"), (*failed, "not deleted")];
+    let left: Vec<String> =
+        left.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}")).collect();
+    deleted + &left.concat()
 }
 
 fn message(migration: &Migration, current: u64, total: u64, doing: &str) -> String {
@@ -96,9 +107,17 @@ fn message(migration: &Migration, current: u64, total: u64, doing: &str) -> Stri
         MigrationStatus::AwaitingApproval => "the mapping is made; approve it to go on".to_owned(),
         MigrationStatus::NeedsInput => format!("a person must decide: {reason}"),
         MigrationStatus::Paused => format!("paused at {doing}: {current} of {total}"),
-        MigrationStatus::Cancelled => format!("cancelled at {doing}: {current} of {total}"),
+        MigrationStatus::Cancelled => {
+            let (contacts, deals) = (&migration.contacts, &migration.opportunities);
+            let (accepted, withdrawn) =
+                (contacts.accepted_so_far() + deals.accepted_so_far(), contacts.withdrawn + deals.withdrawn);
+            match migration.withdrawal {
+                Some(_) => "what GHL does not have yet is being withdrawn".to_owned(),
+                None => format!("cancelled at {doing}: {accepted} records accepted, {withdrawn} withdrawn"),
+            }
+        }
         MigrationStatus::Failed => format!("stopped: {reason}"),
-        MigrationStatus::RolledBack => "what was created is deleted".to_owned(),
+        MigrationStatus::RolledBack => of_deleted(&migration.reverted.done),
         MigrationStatus::Done if migration.dry_run => "the mapping and the forecast are made".to_owned(),
         MigrationStatus::Incomplete => format!("not everything arrived: {reason}"),
         MigrationStatus::Done => {

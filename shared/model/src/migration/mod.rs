@@ -31,4 +31,5 @@ pub use settings::{AuditEntry, MigrationConfig, MigrationOverlay, MigrationSetti
 pub use stage::{MigrationStage, MigrationStatus};
 pub use state::{
     Account, Migration, MigrationLease, MigrationSummaryLine, OpenPage, Reverted, Side, Transfer, VerifyState, Walk,
+    Withdrawal,
 };

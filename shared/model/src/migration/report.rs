@@ -78,6 +78,8 @@ pub struct KindReport {
     pub migrated: u64,
     /// How many failed for good.
     pub failed: u64,
+    /// How many were withdrawn before GHL had accepted them, because the migration was cancelled.
+    pub withdrawn: u64,
     /// How many wait for a contact that failed. They stay in the outbox: each follows by itself once its contact is
     /// accepted (a replay of it, say), also after the migration is over.
     pub blocked: u64,
@@ -156,13 +158,14 @@ pub struct ReportVerify {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct RolledBack {
-    /// Contacts.
+    /// Records of contacts; of those that are one contact each counts.
     pub contacts: u64,
     /// Opportunities.
     pub opportunities: u64,
     /// Fields, values, tags and pipelines.
     pub structure: u64,
-    /// What was in the target before, or what GHL said it had when it was asked to create it. It stays as it is now.
+    /// What was in the target before, what GHL said it had when it was asked to create it, or what another record holds by
+    /// now. It stays as it is now.
     pub kept: u64,
     /// What may have been created by a call whose answer was lost. Nobody can prove it, so it stays.
     pub unproven: u64,

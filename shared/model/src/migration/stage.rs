@@ -81,7 +81,7 @@ pub enum MigrationStatus {
     NeedsInput,
     /// Somebody stopped it for a while.
     Paused,
-    /// Somebody stopped it for good. What it wrote stays.
+    /// Somebody stopped it for good. What GHL has accepted stays, and the rest is withdrawn.
     Cancelled,
     /// It cannot go on, for the reason that stands beside it. Resuming tries again.
     Failed,

@@ -109,6 +109,9 @@ pub struct Migration {
     pub verify: VerifyState,
     /// Deleting what was created.
     pub reverted: Reverted,
+    /// It was cancelled, and what it has put is still to be withdrawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawal: Option<Withdrawal>,
     /// Both locations' calls when it began.
     pub calls_before: CallCount,
     /// Both locations' calls in the meantime.
@@ -169,6 +172,7 @@ impl Migration {
             opportunities: Transfer::default(),
             verify: VerifyState::default(),
             reverted: Reverted::default(),
+            withdrawal: None,
             calls_before: CallCount::default(),
             calls: CallCount::default(),
             trouble: 0,
@@ -215,6 +219,12 @@ impl Migration {
 }
 
 impl Migration {
+    /// Whether steps of it are to be made: it goes on by itself, or withdraws what it has put before it was cancelled.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.status.is_active() || self.status == MigrationStatus::Cancelled && self.withdrawal.is_some()
+    }
+
     /// Whether it was asked for so long ago that what it wrote down may be gone soon.
     #[must_use]
     pub fn is_too_old(&self, now: EpochMs) -> bool {
@@ -303,6 +313,8 @@ pub struct Transfer {
     pub accepted: u64,
     /// Records of final pages that failed for good.
     pub failed: u64,
+    /// Records of final pages that were withdrawn before GHL had accepted them.
+    pub withdrawn: u64,
     /// Records of final pages that wait for a contact that failed.
     pub blocked: u64,
     /// Records that could not be put, or were left out.
@@ -311,6 +323,16 @@ pub struct Transfer {
     pub offset: u32,
     /// Looks in a row that found nothing new.
     pub idle: u32,
+}
+
+/// Withdrawing what a cancelled migration has put and GHL does not have yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Withdrawal {
+    /// Some may still be due.
+    Asked,
+    /// All were withdrawn, and whoever sends for the target was told: what calls that were under way bring is waited for.
+    Told,
 }
 
 /// A page with records under way.

@@ -303,7 +303,13 @@ impl Item {
                 self.waits_for = Some(record.clone());
                 self.keep_errors(sent);
             }
-            Outcome::Undone(undone) if self.in_due_index || self.undo == Some(Undo::Done(undone.clone())) => {
+            Outcome::Undone(undone)
+                if self.in_due_index == sent.due_at.is_some() || self.undo == Some(Undo::Done(undone.clone())) =>
+            {
+                if sent.due_at.is_none() {
+                    (self.failed_at, self.dry_run) = (None, None);
+                    (self.overruled, self.superseded_at) = (None, None);
+                }
                 self.undo = Some(Undo::Done(undone.clone()));
                 self.leave_due_index();
                 (self.accepted, self.accepted_at, self.not_stored) = (None, None, Vec::new());

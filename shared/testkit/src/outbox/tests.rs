@@ -159,6 +159,25 @@ fn a_record_put_again_while_ghl_deleted_it_forgets_the_id_unless_it_has_another_
 }
 
 #[test]
+fn what_a_rollback_deleted_stands_as_undone_wherever_it_stood_and_a_put_of_the_same_content_goes_out() {
+    for ended in [accepted(&put("Ada")), failed()] {
+        block_on_paused(async move {
+            let (outbox, ada) = with_ada().await;
+            outbox.settle(&ada, &ended, NOW).await.unwrap();
+            let undone = Outcome::Undone(Undone::new(NOW, true, Vec::new()));
+            let seen = now(&outbox);
+            for _ in 0..2 {
+                assert_eq!(outbox.settle(&seen, &undone, NOW).await.unwrap(), Settled::Done);
+            }
+            let stands = now(&outbox);
+            assert_eq!((stands.ghl_id, stands.accepted_version, stands.failed_at), (None, None, None));
+            outbox.put(&put("Ada"), LATER).await.unwrap();
+            assert_eq!((now(&outbox).version, now(&outbox).due_at, now(&outbox).undo), (2, Some(LATER), None));
+        });
+    }
+}
+
+#[test]
 fn a_call_that_may_still_arrive_holds_back_the_newer_version_too() {
     block_on_paused(async {
         let (outbox, ada) = with_ada().await;

@@ -10,7 +10,8 @@ pub(crate) use summary::MigrationSummary;
 
 use ghl_sync_migrate::MigrationView;
 use ghl_sync_model::{
-    AuditEntry, Forecast, KindForecast, MappingOverrides, MigrationSettings, MigrationSummaryLine, Progress, Time,
+    AuditEntry, Forecast, KindForecast, MappingOverrides, MigrationSettings, MigrationStatus, MigrationSummaryLine,
+    Progress, Time,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -42,6 +43,8 @@ pub(crate) struct MigrationDocument {
     forecast: Option<ForecastDocument>,
     /// The settings that hold for it now.
     settings: MigrationSettings,
+    /// Whether it is cancelled, and what it has put and GHL does not have yet is still being withdrawn.
+    withdrawing: bool,
     /// When it was asked for.
     created_at: Time,
     /// When it made a step last, or somebody changed it.
@@ -55,6 +58,7 @@ pub(crate) struct MigrationDocument {
 impl MigrationDocument {
     pub(crate) fn new(view: MigrationView, settings: MigrationSettings) -> MigrationDocument {
         let MigrationView { migration, progress } = view;
+        let withdrawing = migration.goes_on() && migration.status == MigrationStatus::Cancelled;
         MigrationDocument {
             migration_id: migration.id.into(),
             source: migration.source.into(),
@@ -63,6 +67,7 @@ impl MigrationDocument {
             auto_approve: migration.auto_approve,
             approved: migration.approved,
             progress,
+            withdrawing,
             reason: migration.reason,
             forecast: migration.forecast.map(ForecastDocument::from),
             settings,

@@ -59,10 +59,14 @@ pub(crate) struct MigrationSummary {
 struct RecordCounts {
     /// How many the source has.
     total_count: u64,
-    /// How many GHL has accepted in the target.
+    /// How many GHL has accepted in the target; those that a rollback deleted again included.
     migrated_count: u64,
+    /// How many a rollback has deleted again.
+    deleted_count: u64,
     /// How many failed for good.
     failed_count: u64,
+    /// How many were withdrawn before GHL had accepted them, because the migration was cancelled.
+    withdrawn_count: u64,
     /// How many wait for a contact that failed.
     blocked_count: u64,
     /// How many could not be put, or were left out.
@@ -71,12 +75,15 @@ struct RecordCounts {
     open_count: u64,
 }
 
-impl From<KindReport> for RecordCounts {
-    fn from(KindReport { source, migrated, failed, blocked, skipped, open }: KindReport) -> RecordCounts {
+impl RecordCounts {
+    fn new(counted: KindReport, deleted: u64) -> RecordCounts {
+        let KindReport { source, migrated, failed, withdrawn, blocked, skipped, open } = counted;
         RecordCounts {
             total_count: source,
             migrated_count: migrated,
+            deleted_count: deleted,
             failed_count: failed,
+            withdrawn_count: withdrawn,
             blocked_count: blocked,
             skipped_count: skipped,
             open_count: open,
@@ -121,6 +128,7 @@ struct SmartMapping {
 impl From<MigrationReport> for MigrationSummary {
     fn from(report: MigrationReport) -> MigrationSummary {
         let mapping = report.mapping;
+        let deleted = report.rolled_back.unwrap_or_default();
         let part = |counted, mapped: fn(&MappingSummary) -> u64| PartCounts::new(counted, mapping.as_ref().map(mapped));
         MigrationSummary {
             custom_fields: part(report.custom_fields, |summary| summary.fields_mapped),
@@ -136,8 +144,8 @@ impl From<MigrationReport> for MigrationSummary {
             stage: report.stage,
             reason: report.reason,
             dry_run: report.dry_run,
-            contacts: report.contacts.into(),
-            opportunities: report.opportunities.into(),
+            contacts: RecordCounts::new(report.contacts, deleted.contacts),
+            opportunities: RecordCounts::new(report.opportunities, deleted.opportunities),
             smart_mapping_report: mapping.map(|summary| SmartMapping { summary }),
             verify: report.verify,
             ghl: report.ghl,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_engine::ports::{Clock, ItemStore};
+use ghl_sync_engine::ports::{Clock, ItemStore, Loaded};
 use ghl_sync_engine::usecase::Invocation;
 use ghl_sync_migrate::Migrator;
 use ghl_sync_model::{
     Contact, CustomField, FieldDefinition, FieldType, GhlId, Holder, Kind, LocationId, MappingOverrides, Migration,
     MigrationId, MigrationOverlay, MigrationReport, MigrationRequest, MigrationStatus, NewField, NewPipeline,
-    Opportunity, OpportunityStatus, Pipeline, User,
+    Opportunity, OpportunityStatus, Pipeline, Record, User,
 };
 use ghl_sync_testkit::{FailNth, MemoryMigrationQueue, MemoryMigrationStore, Setup, World, dying_at_await};
 use serde_json::{Number, json};
@@ -192,7 +192,7 @@ impl Scene {
                 continue;
             };
             let migration = view.migration;
-            if !migration.status.is_active() {
+            if !migration.goes_on() {
                 self.world.faults.heal();
                 let report = self.migrator.report(id).await.unwrap().unwrap();
                 return (migration, report);
@@ -210,6 +210,30 @@ impl Scene {
             }
             if self.queue.waiting() == 0 {
                 let _ = self.migrator.revive().await;
+            }
+        }
+    }
+
+    /// All records of the target's outbox.
+    pub(crate) async fn records_of_target(&self) -> Vec<Record> {
+        let page = self.world.engine.ports().outbox.listed(&target(), None, None, 1_000).await.unwrap();
+        let record = |loaded: Loaded| match loaded {
+            Loaded::Record(record) => *record,
+            Loaded::Damaged { key, reason } => panic!("{key}: {reason}"),
+        };
+        page.records.into_iter().map(record).collect()
+    }
+
+    /// Makes steps until records of contacts are under way.
+    pub(crate) async fn step_until_contacts_are_put(&self, id: &MigrationId) {
+        let mut steps = 0;
+        while self.migrator.status(id).await.unwrap().unwrap().migration.contacts.open.is_empty() {
+            match self.queue.receive() {
+                Some(message) => {
+                    steps += 1;
+                    self.migrator.step(&message, &self.invocation(steps)).await.unwrap();
+                }
+                None => self.world.run_for(SECOND).await,
             }
         }
     }

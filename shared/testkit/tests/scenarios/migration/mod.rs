@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod asking;
+mod cancel;
 mod complete;
 mod connection;
 mod crash;

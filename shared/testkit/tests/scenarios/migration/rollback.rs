@@ -1,10 +1,13 @@
 //! What a migration created is deleted again, and only that.
 
 use ghl_sync_migrate::CommandError;
-use ghl_sync_model::{Call, Contact, Endpoint, MappingOverrides, MigrationRequest, MigrationStatus};
+use ghl_sync_model::{
+    Call, Contact, Endpoint, Kind, MappingOverrides, MigrationRequest, MigrationStatus, Payload, PutRecord, RecordId,
+    Undo, Undone,
+};
 use ghl_sync_testkit::{Fault, block_on_paused};
 
-use super::fixtures::{Scene, Size, target};
+use super::fixtures::{Scene, Size, source, target};
 use crate::fixtures::{HOUR, MINUTE, SECOND};
 
 #[test]
@@ -220,5 +223,78 @@ fn a_migration_that_is_cancelled_stops_soon_and_can_be_rolled_back() {
         assert_eq!(report.status, MigrationStatus::RolledBack, "{:?}", report.reason);
         assert_eq!(scene.world.ghl.contact_count(), 1_200);
         assert_eq!(scene.world.ghl.arrivals_at(Endpoint::DeleteContact).len(), there);
+    });
+}
+
+#[test]
+fn after_a_rollback_no_record_says_that_ghl_has_it_and_a_put_of_the_same_content_arrives() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        scene.pipelines_in_target(Size::SMALL);
+        let (migration, _) = scene.migrate().await;
+        scene.migrator.rollback(&migration.id, None).await.unwrap();
+        let (_, report) = scene.drive(&migration.id, 24 * HOUR).await;
+        assert_eq!(report.status, MigrationStatus::RolledBack, "{:?}", report.reason);
+        let records = scene.records_of_target().await;
+        assert_eq!(records.len(), 12 + 5);
+        for record in &records {
+            let is_deleted = matches!(&record.undo, Some(Undo::Done(Undone { deleted: true, .. })));
+            assert!(is_deleted && record.ghl_id.is_none() && record.accepted_version.is_none(), "{record:?}");
+            assert!(record.due_at.is_none(), "nothing goes out by itself: {record:?}");
+        }
+        let ghl = &scene.world.ghl;
+        assert_eq!(ghl.contact_count(), 12, "those of the source");
+        let puts: Vec<PutRecord> = records
+            .into_iter()
+            .map(|record| PutRecord::new(record.location_id, record.key.id, record.payload))
+            .filter(|put| put.key().kind == Kind::Contact)
+            .collect();
+        scene.world.engine.put_and_start(&puts).await;
+        scene.world.run_until_settled(10 * MINUTE).await.unwrap();
+        assert_eq!(ghl.contact_count(), 12 + 12, "everybody is there again");
+        let (second, _) = scene.migrate().await;
+        scene.assert_complete(&second.id, Size::SMALL).await;
+    });
+}
+
+#[test]
+fn what_another_record_holds_as_well_by_now_stays_and_the_record_says_so_still() {
+    block_on_paused(async {
+        let scene = Scene::of(Size::SMALL).await;
+        scene.pipelines_in_target(Size::SMALL);
+        let (migration, _) = scene.migrate().await;
+        let ghl = &scene.world.ghl;
+        let shared = ghl.contact(&target(), "Person3@Example.test").unwrap().0;
+        let content = Contact { email: Some("person3@example.test".into()), ..Contact::default() };
+        let theirs = PutRecord::new(target(), RecordId::new("theirs").unwrap(), Payload::Contact(content));
+        scene.world.engine.put_and_start(&[theirs]).await;
+        scene.world.run_until_settled(10 * MINUTE).await.unwrap();
+        scene.migrator.rollback(&migration.id, None).await.unwrap();
+        let (_, report) = scene.drive(&migration.id, 24 * HOUR).await;
+        let done = report.rolled_back.unwrap();
+        assert_eq!((done.contacts, done.kept), (11, 1));
+        let records = scene.records_of_target().await;
+        let held = records.iter().filter(|record| record.ghl_id.as_ref() == Some(&shared));
+        assert_eq!(held.map(|record| record.accepted_version).collect::<Vec<_>>(), [Some(1), Some(1)]);
+        assert_eq!(ghl.contact(&target(), "Person3@Example.test").unwrap().0, shared);
+    });
+}
+
+#[test]
+fn records_that_are_one_contact_all_say_that_it_is_deleted() {
+    block_on_paused(async {
+        let scene = Scene::of(Size { deals: 0, ..Size::SMALL }).await;
+        scene.pipelines_in_target(Size::SMALL);
+        let twin = Contact { email: Some("Person4@Example.test".into()), ..Contact::default() };
+        let ghl = &scene.world.ghl;
+        ghl.add_contact(&source(), twin, &[]).unwrap();
+        scene.world.run_for(20 * SECOND).await;
+        let (migration, _) = scene.migrate().await;
+        assert_eq!(ghl.contact_count(), 13 + 12, "two of the source are one in the target");
+        scene.migrator.rollback(&migration.id, None).await.unwrap();
+        let (_, report) = scene.drive(&migration.id, 24 * HOUR).await;
+        let done = report.rolled_back.unwrap();
+        assert_eq!((done.contacts, done.kept, done.failed), (13, 0, 0));
+        assert!(scene.records_of_target().await.iter().all(|record| record.ghl_id.is_none()));
     });
 }
