@@ -139,3 +139,20 @@ test("a private integration token is given by a form, and is in a file that only
   assert.deepEqual(page.troubles, []);
   await page.context().close();
 });
+
+test("a mistyped token is refused in GHL's words, and the one that works stays where it is", async () => {
+  const page = await open();
+  await signIn(page);
+  await page.getByLabel("The location's id").fill("loc_demo");
+  await page.getByLabel("The token").fill("pit-wrong");
+  await page.getByRole("button", { name: "Connect with this token" }).click();
+  await page.getByText("access token is invalid. It was not stored").waitFor();
+  await isAccessible(page, "connect-token-refused");
+  assert.ok(!(await page.content()).includes("pit-wrong"));
+  const secrets = path.join(data, "secrets");
+  const file = readdirSync(secrets).find((name) => name.includes("location-loc_demo"));
+  assert.match(readFileSync(path.join(secrets, file), "utf8"), /pit-local/);
+  await page.getByRole("main").getByRole("link", { name: "Connect" }).click();
+  await page.getByRole("link", { name: "location-loc_demo" }).waitFor();
+  await page.context().close();
+});

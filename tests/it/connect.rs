@@ -1,16 +1,17 @@
 //! Accounts that are connected in a browser, from the consent page to the name of the location, and their end.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ghl_sync_access::ports::SecretError;
-use ghl_sync_cli::sandbox::{Marketplace, SandboxOptions};
+use ghl_sync_cli::sandbox::{FaultChange, Marketplace, SandboxOptions};
 use ghl_sync_cli::stack::StackOptions;
 use ghl_sync_limiter::PauseReason;
 use ghl_sync_model::{CredentialsRef, Secret};
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 
+use crate::caller::Answer;
 use crate::consent::Browser;
 use crate::deployment::{Deployment, LOCATION, by_hand, context, options, sandbox};
 use crate::logs::Log;
@@ -19,7 +20,7 @@ use crate::records::contacts;
 const NAME: &str = "Main Street Dental";
 const PLACE: &str = "secretsmanager:ghl-sync/local/connect/";
 /// What nobody may find anywhere but where credentials are kept.
-const SECRETS: [&str; 4] = ["code-", "refresh-", "access-", "pit-by-hand"];
+const SECRETS: [&str; 4] = ["code-", "refresh-", "access-", "pit-local"];
 
 /// A deployment whose location has a name.
 async fn named() -> Deployment {
@@ -126,6 +127,114 @@ async fn a_grant_that_is_refused_is_followed_by_a_new_one_and_what_stood_still_g
     assert_eq!((deployment.stats().contacts, deployment.due().await.len()), (3, 0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_location_whose_tokens_were_refused_goes_on_within_seconds_of_being_connected_anew() {
+    let deployment = named().await;
+    // No scheduler comes to help.
+    let _running = deployment.stack.functions.clone().start(Duration::from_secs(3600));
+    let browser = Browser::at(&deployment).await;
+    browser.connect("location", NAME).await;
+    let inactive = |is_inactive| FaultChange { inactive: Some(is_inactive), ..FaultChange::default() };
+    for (accepted, anew) in [(3, "consent"), (6, "token")] {
+        deployment.sandbox().change_faults(inactive(true));
+        deployment.engine.put_and_start(&contacts(accepted)).await;
+        let began = Instant::now();
+        while deployment.gate().await.pause().is_none() {
+            assert!(began.elapsed() < Duration::from_secs(60), "nobody refuses");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        deployment.sandbox().change_faults(inactive(false));
+        // What was refused is read again after a second at the earliest.
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let began = Instant::now();
+        match anew {
+            "consent" => drop(browser.connect("location", NAME).await),
+            _ => assert_eq!(by_form(&browser, LOCATION, "pit-local").await.status, 303),
+        }
+        deployment.synced().await;
+        assert!(began.elapsed() < Duration::from_secs(30), "{anew}: {:?}", began.elapsed());
+        assert_eq!(deployment.stats().contacts, accepted as u64, "{anew}");
+    }
+}
+
+/// Gives a token by the form.
+async fn by_form(browser: &Browser, location: &str, token: &str) -> Answer {
+    browser.post("/connect/token", &[("location_id", location), ("token", token)]).await
+}
+
+#[tokio::test]
+async fn a_token_that_ghl_does_not_accept_for_the_location_is_not_kept_and_the_one_before_stays() {
+    let deployment = named().await;
+    let browser = Browser::at(&deployment).await;
+    let mistyped = by_form(&browser, LOCATION, "pit-wrong").await;
+    assert_eq!(mistyped.status, 422, "{mistyped:?}");
+    for said in ["access token is invalid", LOCATION, "was not stored", "Copy the token once more"] {
+        assert!(mistyped.text.contains(said), "{said} in {}", mistyped.text);
+    }
+    assert!(!mistyped.text.contains("pit-wrong"), "{}", mistyped.text);
+    assert!(kept(&deployment, "location-loc_demo").await.is_err(), "nothing is connected");
+    assert!(browser.get("/connect").await.text.contains("Nothing yet."));
+    assert_eq!(settings(&browser, LOCATION).await["settings"]["credentials"], "env:GHL_TOKEN");
+
+    browser.connect("location", NAME).await;
+    browser.connect("location", "North Street Dental").await;
+    let before = kept(&deployment, "location-loc_demo").await.unwrap();
+    let of_north: Value =
+        serde_json::from_str(kept(&deployment, "location-loc_north").await.unwrap().expose()).unwrap();
+    let of_another = of_north["access_token"].as_str().unwrap();
+    for (token, said) in
+        [("pit-wrong", "access token is invalid"), (of_another, "does not have access to this location")]
+    {
+        let refused = by_form(&browser, LOCATION, token).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert!(refused.text.contains(said) && !refused.text.contains(token), "{}", refused.text);
+        assert_eq!(kept(&deployment, "location-loc_demo").await.unwrap(), before);
+    }
+    let made_up = by_form(&browser, "loc_made_up", of_another).await;
+    assert_eq!(made_up.status, 422, "{made_up:?}");
+    assert!(!browser.get("/connect").await.text.contains("loc_made_up"));
+    assert!(browser.get("/connect").await.text.contains("<td>consent</td>"));
+}
+
+#[tokio::test]
+async fn a_token_that_could_not_be_tried_is_not_kept_and_the_page_says_so() {
+    let deployment = named().await;
+    let browser = Browser::at(&deployment).await;
+    browser.connect("location", NAME).await;
+    let before = kept(&deployment, "location-loc_demo").await.unwrap();
+    let failing = |rate| FaultChange { error_rate: Some(rate), ..FaultChange::default() };
+    deployment.sandbox().change_faults(failing(1.0));
+    let untried = by_form(&browser, LOCATION, "pit-local").await;
+    assert_eq!(untried.status, 502, "{untried:?}");
+    assert!(untried.text.contains("could not be asked") && untried.text.contains("was not stored"), "{}", untried.text);
+    assert_eq!(kept(&deployment, "location-loc_demo").await.unwrap(), before);
+    deployment.sandbox().change_faults(failing(0.0));
+    assert_eq!(by_form(&browser, LOCATION, "pit-local").await.status, 303);
+    assert_eq!(kept(&deployment, "location-loc_demo").await.unwrap(), Secret::new("pit-local"));
+}
+
+#[tokio::test]
+async fn a_token_that_lacks_the_scope_to_read_the_location_is_taken_and_the_page_names_the_scope() {
+    let lacking = |scopes: &[&str]| {
+        let missing_scopes = scopes.iter().map(|scope| (LOCATION.to_owned(), (*scope).to_owned())).collect();
+        StackOptions { ghl: sandbox(SandboxOptions { missing_scopes, ..SandboxOptions::default() }), ..options() }
+    };
+    let deployment = Deployment::with(lacking(&["locations.readonly"])).await;
+    let browser = Browser::at(&deployment).await;
+    let given = by_form(&browser, LOCATION, "pit-local").await;
+    assert_eq!(given.status, 303, "{given:?}");
+    let page = browser.get("/connect/location-loc_demo").await;
+    assert!(page.text.contains("<li><code>locations.readonly</code>"), "{}", page.text);
+    assert!(page.text.contains("private integration in GoHighLevel"), "{}", page.text);
+
+    let deployment = Deployment::with(lacking(&["locations.readonly", "contacts.readonly"])).await;
+    let browser = Browser::at(&deployment).await;
+    let refused = by_form(&browser, LOCATION, "pit-local").await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    assert!(refused.text.contains("not authorized for this scope"), "{}", refused.text);
+    assert!(kept(&deployment, "location-loc_demo").await.is_err());
+}
+
 #[tokio::test]
 async fn what_is_disconnected_stands_still_and_its_credentials_are_gone_until_it_is_connected_again() {
     let deployment = named().await;
@@ -173,12 +282,12 @@ async fn a_location_that_was_given_other_credentials_is_left_alone_by_the_end_of
 async fn a_private_integration_token_goes_where_credentials_are_and_is_shown_nowhere() {
     let deployment = Deployment::start().await;
     let browser = Browser::at(&deployment).await;
-    let given = browser.post("/connect/token", &[("location_id", LOCATION), ("token", "pit-by-hand%0A")]).await;
+    let given = browser.post("/connect/token", &[("location_id", LOCATION), ("token", "pit-local%0A")]).await;
     assert_eq!((given.status, given.header("location")), (303, "/connect/location-loc_demo"), "{given:?}");
-    assert_eq!(kept(&deployment, "location-loc_demo").await.unwrap(), Secret::new("pit-by-hand"));
+    assert_eq!(kept(&deployment, "location-loc_demo").await.unwrap(), Secret::new("pit-local"));
     let page = browser.get("/connect").await;
-    assert!(page.text.contains("private integration token") && !page.text.contains("pit-by-hand"), "{}", page.text);
-    assert!(deployment.stored().await.iter().all(|item| !item.contains("pit-by-hand")));
+    assert!(page.text.contains("private integration token") && !page.text.contains("pit-local"), "{}", page.text);
+    assert!(deployment.stored().await.iter().all(|item| !item.contains("pit-local")));
     let grant = "%7B%22client_id%22%3A%22a%22%2C%22client_secret%22%3A%22hush%22%2C%22refresh_token%22%3A%22r%22%2C%22user_type%22%3A%22Location%22%7D";
     for (location, token, said) in [
         (LOCATION, "", "is empty"),
@@ -231,7 +340,7 @@ async fn no_code_and_no_token_is_in_a_log_an_address_a_page_or_the_api_s_environ
     assert_eq!(returned.header("referrer-policy"), "no-referrer");
     let mut shown = vec![returned.text.clone()];
     let state = back.split("state=").nth(1).unwrap().to_owned();
-    browser.post("/connect/token", &[("location_id", "loc_north"), ("token", "pit-by-hand")]).await;
+    browser.post("/connect/token", &[("location_id", "loc_north"), ("token", "pit-local")]).await;
     for path in ["/connect", "/connect/location-loc_demo", "/connect/location-loc_north"] {
         let page = browser.get(path).await;
         assert_eq!(page.header("referrer-policy"), "same-origin");

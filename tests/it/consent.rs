@@ -140,7 +140,10 @@ pub(crate) async fn run(deployment: &Deployment, engine: Engine, vault: &str) {
     }
     browser.connect("agency", "The agency agency and all its sub-accounts").await;
     assert_eq!(browser.post("/connect/agency-agency/locations", &[("location", "loc_north")]).await.status, 303);
-    assert_eq!(browser.post("/connect/token", &[("location_id", "loc_south"), ("token", "pit-x")]).await.status, 303);
+    assert_eq!(
+        browser.post("/connect/token", &[("location_id", "loc_south"), ("token", "pit-local")]).await.status,
+        303
+    );
     assert!(browser.get("/connect").await.text.contains("agency-agency"));
     let (key, _) = make(&browser.caller, json!({ "name": "desk", "role": "admin" })).await;
     assert_eq!(browser.caller.with_key(&key, Method::GET, "/connect", None).await.status, 200);

@@ -160,7 +160,7 @@ def agrees(found, expected):
 
 
 def check_warm_cases(cases):
-    """All of them against one local stack. None makes a call to GoHighLevel."""
+    """All of them against one local stack. They make the calls to GoHighLevel that they say."""
     with local_stack.fresh():
         for case in cases:
             event = (EVENTS / f"{case['event']}.json").read_bytes()
@@ -168,7 +168,8 @@ def check_warm_cases(cases):
             with urllib.request.urlopen(url, data=event, timeout=INVOCATION) as answer:
                 check_answer(case, json.load(answer))
         stats = local_stack.sandbox_stats()
-    expect("the sandbox after all of them", stats, NOTHING)
+    calls = sum(case.get("sandbox", NOTHING)["calls"] for case in cases)
+    expect("the sandbox after all of them", stats, {"calls": calls})
 
 
 def check_sync_and_migration():

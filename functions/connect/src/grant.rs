@@ -59,7 +59,8 @@ fn no_refresh_token() -> Trouble {
     Trouble::Unreachable("the answer has no `refresh_token`".to_owned())
 }
 
-/// Keeps a private integration token, and has its location reached by it.
+/// Keeps a private integration token that GHL accepts for its location, and has the location reached by it. Any other one
+/// leaves all as it was.
 pub(crate) async fn by_token(
     service: &Service,
     location: LocationId,
@@ -72,9 +73,12 @@ pub(crate) async fn by_token(
         Ok(Credentials::OAuth(_)) => return Err(invalid("is a grant; connect the app instead")),
         Err(error) => return Err(invalid(&error.to_string())),
     };
+    let tried = service.connecting.endpoint.try_token(&token, &location).await;
+    let missing_scopes = tried.map_err(|error| Trouble::of_token(location.clone(), error))?;
+    let missing_scopes = missing_scopes.into_iter().map(str::to_owned).collect();
     let id = ConnectionId::Location(location);
     service.connecting.vault.keep(&service.secret_name(&id), &token).await?;
-    let made = Made { way: ConnectedBy::Token, missing_scopes: Vec::new(), sub_accounts: Vec::new(), untold: None };
+    let made = Made { way: ConnectedBy::Token, missing_scopes, sub_accounts: Vec::new(), untold: None };
     finish(service, id, made, by).await
 }
 

@@ -2,7 +2,7 @@
 //!
 //! An admin opens `/connect` and goes to GHL's consent page. GHL sends the browser back with a code; this function, and no
 //! other, exchanges it, puts the grant where credentials are kept, and has the location reached with it. Then the consumer
-//! makes the first call. Private integration tokens come by a form.
+//! makes the first call. Private integration tokens come by a form, and are tried before they are kept.
 //!
 //! [`router`] is all of it. In AWS it stands behind the stack's HTTP API ([`handle`]), locally beside the API.
 

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use ghl_sync_access::TokenError;
 use ghl_sync_access::ports::SecretError;
 use ghl_sync_engine::ports::PortError;
+use ghl_sync_model::LocationId;
 use ghl_sync_operate::PutSettingsError;
 use ghl_sync_web::NotLetIn;
 use tracing::error;
@@ -51,6 +52,17 @@ pub(crate) enum Trouble {
     Refused(String),
     #[error("GoHighLevel cannot be reached, or does not answer as it should: {0}. Begin again in a moment.")]
     Unreachable(String),
+    #[error(
+        "GoHighLevel does not accept this token for the location {location}: {why}. It was not stored, and what the \
+         location had before stays. Copy the token once more from that location (Settings, Private Integrations), look at \
+         the location's id, then try again."
+    )]
+    TokenRefused { location: LocationId, why: String },
+    #[error(
+        "GoHighLevel could not be asked whether it accepts this token for the location {location}: {why}. It was not \
+         stored, and what the location had before stays. Try again in a moment."
+    )]
+    TokenUntried { location: LocationId, why: String },
     #[error("GoHighLevel does not say for which location or agency the consent is.")]
     ForNobody,
     #[error("{field} {reason}.")]
@@ -68,6 +80,18 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
+    /// Why a token that somebody brings for `location` is not taken.
+    pub(crate) fn of_token(location: LocationId, error: TokenError) -> Trouble {
+        match error {
+            TokenError::Refused(why) | TokenError::AgencyToken(why) | TokenError::Inactive(why) => {
+                Trouble::TokenRefused { location, why: without_end(why) }
+            }
+            TokenError::Unanswered(why) | TokenError::NotDone(why) => {
+                Trouble::TokenUntried { location, why: without_end(why) }
+            }
+        }
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Trouble::SignIn => StatusCode::UNAUTHORIZED,
@@ -78,8 +102,8 @@ impl Trouble {
             }
             Trouble::TooLate => StatusCode::GONE,
             Trouble::Denied | Trouble::NoCode | Trouble::Refused(_) | Trouble::NoName => StatusCode::BAD_REQUEST,
-            Trouble::Unreachable(_) | Trouble::ForNobody => StatusCode::BAD_GATEWAY,
-            Trouble::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Trouble::Unreachable(_) | Trouble::TokenUntried { .. } | Trouble::ForNobody => StatusCode::BAD_GATEWAY,
+            Trouble::Invalid { .. } | Trouble::TokenRefused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Trouble::Unknown => StatusCode::NOT_FOUND,
             Trouble::NoRandomness | Trouble::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Trouble::Secrets(_) | Trouble::Store => StatusCode::SERVICE_UNAVAILABLE,
@@ -93,6 +117,11 @@ impl Trouble {
             _ => ("/connect", "Connect"),
         }
     }
+}
+
+/// GHL's words as a part of a sentence of ours.
+fn without_end(words: String) -> String {
+    words.trim_end_matches('.').to_owned()
 }
 
 impl IntoResponse for Trouble {

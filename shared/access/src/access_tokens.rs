@@ -12,8 +12,7 @@ use crate::{AccessToken, Asking, TokenEntry, TokenError, TokenStep};
 use ghl_sync_engine::ports::{Clock, Entry, EventSink, PortError, Replaced, Versioned};
 use ghl_sync_engine::usecase::Event;
 use ghl_sync_model::{
-    Api, Credentials, CredentialsKind, CredentialsRef, EpochMs, Holder, KnownCredentials, LocationId, OAuthGrant,
-    Secret,
+    Api, Credentials, CredentialsKind, CredentialsRef, EpochMs, Holder, KnownCredentials, LocationId, Secret,
 };
 
 /// How long what was read from a store of secrets is taken for true.
@@ -107,39 +106,47 @@ impl AccessTokens {
     /// [`NoToken`] says whether a person must do something, and what.
     pub async fn of(&self, location: &LocationId, credentials: &CredentialsRef) -> Result<Secret, NoToken> {
         let subject = Subject { location, credentials };
-        match self.credentials(subject).await? {
-            Credentials::Token(token) => Ok(token),
-            Credentials::OAuth(grant) => match self.token(&Source::for_calls(&grant), subject).await {
-                Err(NoToken::Refused(reason)) => match self.another_grant(subject, &grant).await {
-                    Some(other) => self.token(&Source::for_calls(&other), subject).await,
-                    None => Err(NoToken::Refused(reason)),
-                },
-                token => token,
+        let known = self.credentials(subject).await?;
+        match self.token_of(&known, subject).await {
+            Err(none @ (NoToken::Refused(_) | NoToken::Inactive(_))) => {
+                match self.others_in_place_of(&known, subject, REFUSED_SECRET_AGE).await {
+                    Some(others) => self.token_of(&others, subject).await,
+                    None => Err(none),
+                }
             }
-            .map(|it| it.token),
+            token => token,
         }
     }
 
-    /// The grant that somebody has put in the place of one that GHL refuses, since it was read.
-    async fn another_grant(&self, subject: Subject<'_>, refused: &OAuthGrant) -> Option<OAuthGrant> {
+    async fn token_of(&self, credentials: &Credentials, subject: Subject<'_>) -> Result<Secret, NoToken> {
+        match credentials {
+            Credentials::Token(token) => Ok(token.clone()),
+            Credentials::OAuth(grant) => self.token(&Source::for_calls(grant), subject).await.map(|it| it.token),
+        }
+    }
+
+    /// The credentials that somebody has put in the place of `refused`, which GHL does not accept. Their store is asked,
+    /// unless it was within `asked_within`.
+    async fn others_in_place_of(
+        &self,
+        refused: &Credentials,
+        subject: Subject<'_>,
+        asked_within: Duration,
+    ) -> Option<Credentials> {
         {
             let known = shelved(&self.secrets, subject.credentials.clone());
             let mut known = known.lock().await;
             let known = known.as_mut()?;
-            // Whoever met the refused one at the same time may have read it already.
-            let is_another = matches!(&known.credentials, Credentials::OAuth(grant) if grant.id() != refused.id());
-            if !is_another {
-                if self.ports.clock.now().since(known.at) < REFUSED_SECRET_AGE {
+            // Whoever met the refused ones at the same time may have read others already.
+            if known.credentials == *refused {
+                if self.ports.clock.now().since(known.at) < asked_within {
                     return None;
                 }
                 // Should the store not answer now, what is known is all there is.
                 known.at = EpochMs(0);
             }
         }
-        match self.credentials(subject).await {
-            Ok(Credentials::OAuth(grant)) if grant.id() != refused.id() => Some(grant),
-            _ => None,
-        }
+        self.credentials(subject).await.ok().filter(|now| now != refused)
     }
 
     /// What the credentials of `location`, at `credentials`, are, without them; `None` if they cannot be read. Those of an
@@ -173,15 +180,29 @@ impl AccessTokens {
     pub async fn refused(&self, location: &LocationId, credentials: &CredentialsRef, token: &Secret) -> bool {
         let subject = Subject { location, credentials };
         let Ok(known) = self.credentials(subject).await else { return false };
-        match known {
-            Credentials::Token(known) if known != *token => true,
-            Credentials::Token(_) => {
-                // Somebody may have replaced it since it was read.
-                self.forget(credentials).await;
-                matches!(self.credentials(subject).await, Ok(Credentials::Token(now)) if now != *token)
+        let is_another = match &known {
+            Credentials::Token(known) => known != token,
+            Credentials::OAuth(grant) => self.refuse(&Source::for_calls(grant), subject, token).await,
+        };
+        // Somebody may have replaced them since they were read.
+        is_another || self.others_in_place_of(&known, subject, Duration::ZERO).await.is_some()
+    }
+
+    /// GHL found fault with what `token` is for, at a call of `location`: another one of the same credentials would not be
+    /// accepted either. Returns whether there are others in their place: then the next [`AccessTokens::of`] gets theirs.
+    pub async fn replaced(&self, location: &LocationId, credentials: &CredentialsRef, token: &Secret) -> bool {
+        let subject = Subject { location, credentials };
+        let Ok(known) = self.credentials(subject).await else { return false };
+        let is_of_known = match &known {
+            Credentials::Token(known) => known == token,
+            Credentials::OAuth(grant) => {
+                let held = shelved(&self.tokens, Source::for_calls(grant).key(location));
+                let held = held.lock().await;
+                let newest = held.seen.as_ref().and_then(|entry| entry.value.access.as_ref());
+                newest.is_some_and(|access| access.token == *token)
             }
-            Credentials::OAuth(grant) => self.refuse(&Source::for_calls(&grant), subject, token).await,
-        }
+        };
+        !is_of_known || self.others_in_place_of(&known, subject, Duration::ZERO).await.is_some()
     }
 
     async fn refuse(&self, source: &Source<'_>, subject: Subject<'_>, token: &Secret) -> bool {
@@ -219,10 +240,6 @@ impl AccessTokens {
             }
             Err(problem) => Err(self.refuse_credentials(subject, format!("what it holds {problem}"))),
         }
-    }
-
-    async fn forget(&self, credentials: &CredentialsRef) {
-        *shelved(&self.secrets, credentials.clone()).lock().await = None;
     }
 
     /// The token of `source`: as it is known, as it is stored, or renewed.

@@ -65,7 +65,8 @@ pub trait SecretVault: Send + Sync {
     async fn discard(&self, name: &str) -> Result<(), SecretError>;
 }
 
-/// Where GHL turns somebody's consent into a grant, one request at a time.
+/// Where GHL turns somebody's consent into a grant, and says whether it accepts a token that somebody brings. These requests
+/// pass no gate: a person waits for each.
 #[async_trait]
 pub trait ConsentEndpoint: Send + Sync {
     /// The grant for `code`, which is used up by it. GHL sent the code to `redirect_uri`.
@@ -73,6 +74,10 @@ pub trait ConsentEndpoint: Send + Sync {
 
     /// A page of the locations in which an agency has installed the app, after the first `skip`.
     async fn installed_locations(&self, asked: InstalledQuery<'_>) -> Result<InstalledPage, TokenError>;
+
+    /// Reads of `location` with `token`, which nobody uses yet, whether GHL accepts it there. Returns the scopes that the
+    /// reading needs and the token lacks.
+    async fn try_token(&self, token: &Secret, location: &LocationId) -> Result<Vec<&'static str>, TokenError>;
 }
 
 /// Which installed locations are asked for.

@@ -13,6 +13,12 @@ pub trait Accounts: Send + Sync {
     /// [`Accounts::account`] has it.
     async fn refused(&self, location: &LocationId, token: &Secret) -> bool;
 
+    /// GHL found fault with what `token` is for, at a call of `location`. Returns whether there are other credentials in
+    /// the place of those that it is of: then the next [`Accounts::account`] has theirs.
+    async fn replaced(&self, _location: &LocationId, _token: &Secret) -> bool {
+        false
+    }
+
     /// The API that serves `location`, for a dry run, which needs no token.
     async fn api(&self, location: &LocationId) -> Api;
 

@@ -69,12 +69,20 @@ impl GhlClient {
         let answer = self.transport.exchange(host, Some(&account.token), &request, most_of(call), deadline).await?;
         let mut reply = read(&account, location, call, answer);
         if let Err(failure) = &mut reply.answer
-            && error::may_be_stale(failure)
-            && timeout_at(deadline, self.accounts.refused(location, &account.token)).await == Ok(true)
+            && failure.cause == Some(Cause::Credentials)
+            && timeout_at(deadline, self.has_another(location, &account.token, failure)).await == Ok(true)
         {
             failure.cause = Some(Cause::StaleToken);
         }
         Ok(reply)
+    }
+
+    /// Whether another token can be had in the place of the one that GHL did not accept.
+    async fn has_another(&self, location: &LocationId, token: &Secret, failure: &Failure) -> bool {
+        match error::may_be_stale(failure) {
+            true => self.accounts.refused(location, token).await,
+            false => self.accounts.replaced(location, token).await,
+        }
     }
 
     async fn account(&self, location: &LocationId, deadline: Instant) -> Result<Account, Failure> {

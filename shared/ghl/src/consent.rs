@@ -1,16 +1,24 @@
 //! Where somebody's consent becomes a grant: `POST /oauth/token` for a code, and `GET /oauth/installedLocations`.
 //!
+//! A token that somebody brings is tried by reading the location, or a contact of it if the token lacks that scope.
+//!
 //! The user type is not asked for: GHL knows for whom the code was given, and its answer says so. Whether a code's
 //! exchange may be repeated is unverified, so it is asked for once.
 
 use async_trait::async_trait;
 use ghl_sync_access::TokenError;
 use ghl_sync_access::ports::{ConsentEndpoint, Granted, InstalledPage, InstalledQuery};
-use ghl_sync_model::{MarketplaceApp, Secret, SubAccount};
+use ghl_sync_engine::usecase::Question;
+use ghl_sync_model::{Api, Call, Cause, Failure, LocationId, MarketplaceApp, Secret, SubAccount};
 use serde_json::Value;
+use tokio::time::Instant;
 
-use crate::oauth::{OAuthClient, issued, lacks, read_json};
-use crate::request::Request;
+use crate::accounts::Account;
+use crate::client::{not_sent, verdict};
+use crate::oauth::{OAuthClient, TIMEOUT, issued, lacks, read_json};
+use crate::request::{Request, Unsupported};
+use crate::transport::most_of;
+use crate::{error, v2};
 
 /// Longest name of a location that is kept, in characters: a thousand of them fit into one item.
 const LONGEST_NAME: usize = 60;
@@ -44,6 +52,42 @@ impl ConsentEndpoint for OAuthClient {
         let request = Request::get("/oauth/installedLocations", query);
         let json = read_json(self.ask(Some(company_token), &request).await?, &[company_token])?;
         installed(&json)
+    }
+
+    async fn try_token(&self, token: &Secret, location: &LocationId) -> Result<Vec<&'static str>, TokenError> {
+        let Err(refused) = self.read_with(token, location, &Question::LOCATION.call).await else {
+            return Ok(Vec::new());
+        };
+        if !error::lacks_scope(&refused) {
+            return Err(not_accepted(refused));
+        }
+        // Without a scope, GHL says nothing of the token or the location. Nothing can be sent without reading contacts.
+        self.read_with(token, location, &Call::ContactsPage { cursor: None, limit: 1 }).await.map_err(not_accepted)?;
+        Ok(vec![Question::LOCATION.scope()])
+    }
+}
+
+impl OAuthClient {
+    /// What GHL has against a call of `location` that only reads, with `token`.
+    async fn read_with(&self, token: &Secret, location: &LocationId, call: &Call) -> Result<(), Failure> {
+        let request =
+            v2::request(location, call).map_err(|Unsupported(lacking)| not_sent(Some(Cause::Unsupported), lacking))?;
+        let deadline = Instant::now() + TIMEOUT;
+        let answer = self.transport.exchange(&self.v2, Some(token), &request, most_of(call), deadline).await?;
+        let account = Account { token: token.clone(), api: Api::V2 };
+        verdict(&account, location, call, answer.status, answer.body).map(drop)
+    }
+}
+
+/// What a call that failed says of its token: a refusal is clear only in GHL's own words.
+fn not_accepted(Failure { status, sent, cause, message }: Failure) -> TokenError {
+    match (cause, status) {
+        (Some(Cause::Gateway | Cause::Unreadable | Cause::TooLong), _) => TokenError::Unanswered(message),
+        (Some(Cause::OtherLocation), _) => TokenError::Refused(message),
+        (_, Some(408 | 429)) => TokenError::NotDone(message),
+        (_, Some(400..=499)) => TokenError::Refused(message),
+        _ if sent => TokenError::Unanswered(message),
+        _ => TokenError::NotDone(message),
     }
 }
 
@@ -87,6 +131,34 @@ mod tests {
         assert_eq!(read.tokens.user_type.as_deref(), Some("Location"));
         let without = json!({ "access_token": "a", "expires_in": 1 });
         assert!(matches!(granted(&without), Err(TokenError::Unanswered(said)) if said.contains("refresh_token")));
+    }
+
+    #[test]
+    fn only_what_ghl_itself_says_refuses_a_token() {
+        let said = |status, body: &str| not_accepted(error::failure(&Call::GetLocation, status, body));
+        let refused = |status, words: &str| {
+            let said = said(status, &format!(r#"{{"statusCode":{status},"message":"{words}"}}"#));
+            assert_eq!(said, TokenError::Refused(words.to_owned()));
+        };
+        refused(401, "Invalid token: access token is invalid");
+        refused(401, "Invalid JWT");
+        refused(403, "The token does not have access to this location.");
+        refused(400, "Location with id x not found");
+        refused(404, "Location not found");
+        let page = "<html><title>Attention Required!</title></html>";
+        for (status, body) in [
+            (401, r#"{"message":"Command timed out"}"#),
+            (403, page),
+            (404, page),
+            (408, "{}"),
+            (429, r#"{"message":"Too Many Requests"}"#),
+            (500, r#"{"message":"Internal Server Error"}"#),
+            (503, page),
+            (302, page),
+        ] {
+            let said = said(status, body);
+            assert!(matches!(said, TokenError::Unanswered(_) | TokenError::NotDone(_)), "{status} {body}: {said:?}");
+        }
     }
 
     #[test]

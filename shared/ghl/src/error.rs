@@ -154,6 +154,11 @@ fn missing(call: &Call, message: &str) -> Option<Cause> {
     (message.starts_with(what) && message.contains("not found")).then_some(Cause::Missing)
 }
 
+/// Whether GHL answered, and that the token lacks a scope; whatever it answers this with.
+pub(crate) fn lacks_scope(failure: &Failure) -> bool {
+    matches!(failure.status, Some(401 | 403)) && forbids(&failure.message.to_ascii_lowercase())
+}
+
 /// Whether GHL found fault with what the token is for, not with the token.
 fn forbids(message: &str) -> bool {
     ["not authorized for this scope", "not yet supported by the iam service", "authclass type is not allowed"]

@@ -21,11 +21,11 @@ use crate::text::one_line;
 use crate::transport::{Body, Host, HttpAnswer, MAX_ANSWER, Transport};
 
 /// How long a request may take. Two of them are less than a call's timeout.
-const TIMEOUT: Duration = Duration::from_secs(4);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The token endpoints of API v2.
 pub struct OAuthClient {
-    v2: Host,
+    pub(crate) v2: Host,
     pub(crate) transport: Transport,
 }
 

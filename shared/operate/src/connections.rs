@@ -122,7 +122,12 @@ impl Operator {
         };
         let view = self.change_one(change(location, Box::new(reached), true)).await?.view;
         let now = self.ports().clock.now();
-        self.engine.change_gate(&view.settings, |gate: &mut Gate| gate.credentials_changed(now)).await?;
+        let stood_still =
+            self.engine.change_gate(&view.settings, |gate: &mut Gate| gate.credentials_changed(now)).await?;
+        // What is planned already waits for the end of the pause.
+        if stood_still && let Err(error) = self.engine.start_and_tell(&view.settings.scope).await {
+            self.engine.port_failed(view.settings.scope.clone(), &error);
+        }
         if had {
             self.ask_for_facts(location, Duration::ZERO).await;
         }

@@ -45,6 +45,13 @@ impl Accounts for LocationAccounts {
         }
     }
 
+    async fn replaced(&self, location: &LocationId, token: &Secret) -> bool {
+        match self.locations.in_batch(location).await {
+            Ok(settings) => self.tokens.replaced(location, &settings.credentials, token).await,
+            Err(_) => false,
+        }
+    }
+
     async fn api(&self, location: &LocationId) -> Api {
         self.locations.in_batch(location).await.map_or(Api::default(), |settings| settings.api)
     }

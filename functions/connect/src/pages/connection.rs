@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::response::Response;
-use ghl_sync_model::{ConnectionId, GhlConnection, LocationFacts, LocationId, SubAccount};
+use ghl_sync_model::{ConnectedBy, ConnectionId, GhlConnection, LocationFacts, LocationId, SubAccount};
 use maud::{Markup, html as markup};
 
 use super::overview::way;
@@ -80,8 +80,13 @@ fn scopes(connection: &GhlConnection) -> Markup {
     markup! {
         @if !connection.missing_scopes.is_empty() {
             div.banner.bad role="alert" {
-                p { "These scopes were not granted, and what needs them will fail. Add them to the app, then connect it "
-                    "anew:" }
+                p { "These scopes were not granted, and what needs them will fail. "
+                    @match connection.way {
+                        ConnectedBy::Consent => { "Add them to the app, then connect it anew:" },
+                        ConnectedBy::Token => { "Add them to the private integration in GoHighLevel, then connect with its "
+                            "token anew:" },
+                    }
+                }
                 ul { @for scope in &connection.missing_scopes { li { code { (scope) } } } }
             }
         }

@@ -78,7 +78,8 @@ pub(super) fn way(way: ConnectedBy) -> &'static str {
 fn by_token() -> Markup {
     markup! {
         h2 { "Private integration token" }
-        p { "It goes straight to where this stack keeps credentials, and is never shown again." }
+        p { "GoHighLevel is asked whether it accepts the token for the location. Then it goes straight to where this stack "
+            "keeps credentials, in place of what is there, and is never shown again." }
         form method="post" action="/connect/token" {
             p { label for="location_id" { "The location's id" } }
             p { input #location_id name="location_id" required autocomplete="off" spellcheck="false" maxlength="64"; }

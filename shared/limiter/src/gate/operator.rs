@@ -22,12 +22,14 @@ impl Gate {
     }
 
     /// There are new credentials: the pause for a token that GHL did not accept is over. An operator's hold and what GHL
-    /// asked us to wait stand. The gate is looked at now.
-    pub fn credentials_changed(&mut self, now: EpochMs) {
-        if self.pause.as_ref().is_some_and(|pause| pause.reason == PauseReason::Credentials) {
+    /// asked us to wait stand. The gate is looked at now. Returns whether there was such a pause.
+    pub fn credentials_changed(&mut self, now: EpochMs) -> bool {
+        let stood_still = self.pause.is_some_and(|pause| pause.reason == PauseReason::Credentials);
+        if stood_still {
             self.pause = None;
             self.wake_at = Some(now);
         }
+        stood_still
     }
 
     /// A location of the scope was made safer (disabled, or in dry run): who began before that reads its settings anew

@@ -1,10 +1,15 @@
 //! Credentials that do not work: whom they stop, what is said of them, and how they are mended.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use ghl_sync_access::NoToken;
-use ghl_sync_testkit::{OAuthFault, OAuthSettings, block_on_paused};
+use ghl_sync_limiter::PauseReason;
+use ghl_sync_model::Cause;
+use ghl_sync_testkit::{Fault, OAuthFault, OAuthSettings, World, block_on_paused};
 
 use crate::credentials_world::{Tokens, agency, agency_grant, location_grant, reference};
-use crate::fixtures::{HOUR, MINUTE, SECOND, loc};
+use crate::fixtures::{HOUR, MINUTE, SECOND, contacts, exact, loc};
 
 #[test]
 fn a_dead_refresh_token_stops_the_location_says_what_to_do_and_is_mended_by_new_credentials() {
@@ -62,6 +67,106 @@ fn a_location_that_is_not_active_waits_and_goes_on_with_the_same_refresh_token_o
             assert_eq!(world.oauth.refused(), 0);
         });
     }
+}
+
+#[test]
+fn credentials_that_take_the_place_of_refused_ones_are_used_at_once_whatever_either_is_and_why_ever_they_were_refused()
+{
+    let cases = [
+        // What stood there, what GHL says of it, and what is put in its place.
+        (location_grant("refresh-0"), "inactive", location_grant("refresh-new")),
+        (location_grant("refresh-0"), "dead", location_grant("refresh-new")),
+        (location_grant("refresh-0"), "inactive", "pit-new".to_owned()),
+        (location_grant("refresh-0"), "dead", "pit-new".to_owned()),
+        ("pit-old".to_owned(), "refused", location_grant("refresh-0")),
+    ];
+    for (old, what, new) in cases {
+        block_on_paused(async move {
+            let world = Tokens::start(OAuthSettings::default(), &old, 1);
+            let process = world.process("one");
+            let token = process.token().await.unwrap();
+            tokio::time::sleep(2 * MINUTE).await;
+            match what {
+                "inactive" => world.oauth.set_inactive(true),
+                "dead" => world.oauth.disconnect(),
+                _ => assert!(!process.tokens.refused(&loc(), &reference(), &token).await),
+            }
+            if what != "refused" {
+                assert!(process.tokens.refused(&loc(), &reference(), &token).await, "it may be renewed");
+                process.token().await.unwrap_err();
+            }
+            world.oauth.set_inactive(false);
+            world.oauth.connect("refresh-new");
+            world.secrets.put(&reference(), &new);
+            tokio::time::sleep(2 * SECOND).await;
+            if what == "refused" {
+                assert!(process.tokens.refused(&loc(), &reference(), &token).await, "{old} {new}");
+            }
+            let now = process.token().await;
+            assert!(now.as_ref().is_ok_and(|now| *now != token), "{old} is {what}, then comes {new}: {now:?}");
+        });
+    }
+}
+
+#[test]
+fn a_token_that_is_refused_for_what_it_is_for_gives_way_to_others_that_are_there_and_is_not_renewed() {
+    for old in [location_grant("refresh-0"), "pit-old".to_owned()] {
+        block_on_paused(async move {
+            let world = Tokens::start(OAuthSettings::default(), &old, 1);
+            let process = world.process("one");
+            let token = process.token().await.unwrap();
+            let refreshes = world.oauth.refreshes();
+            assert!(!process.tokens.replaced(&loc(), &reference(), &token).await, "there are no others");
+            assert_eq!(process.token().await.unwrap(), token);
+            world.secrets.put(&reference(), "pit-new");
+            assert!(process.tokens.replaced(&loc(), &reference(), &token).await);
+            assert_eq!(process.token().await.unwrap().expose(), "pit-new");
+            assert!(process.tokens.replaced(&loc(), &reference(), &token).await, "a late answer to a call before");
+            assert_eq!(world.oauth.refreshes(), refreshes);
+        });
+    }
+}
+
+/// A location whose token is refused as long as it says so.
+async fn refused_location(records: usize) -> (Arc<World>, Arc<AtomicBool>) {
+    let world = exact().start();
+    let is_refused = Arc::new(AtomicBool::new(true));
+    let asked = is_refused.clone();
+    world.ghl.on_call(move |_| asked.load(Ordering::SeqCst).then(|| Fault::cause(401, Cause::Credentials)));
+    world.put(&contacts(records)).await.unwrap();
+    world.run_for(10 * SECOND).await;
+    assert_eq!(world.gate(&loc()).pause().unwrap().reason, PauseReason::Credentials);
+    (world, is_refused)
+}
+
+#[test]
+fn a_location_that_is_connected_anew_goes_on_within_seconds_although_its_next_batch_was_planned_for_later() {
+    block_on_paused(async {
+        let (world, is_refused) = refused_location(3).await;
+        is_refused.store(false, Ordering::SeqCst);
+        world.operator().connect_location(&loc(), &reference()).await.unwrap();
+        world.run_until_settled(3 * SECOND).await.unwrap();
+        assert_eq!(world.ghl.contact_count(), 3);
+    });
+}
+
+#[test]
+fn new_credentials_that_are_refused_again_pause_the_location_again_after_one_call_each() {
+    block_on_paused(async {
+        let (world, is_refused) = refused_location(100).await;
+        for _ in 0..3 {
+            let calls = world.ghl.calls();
+            world.operator().connect_location(&loc(), &reference()).await.unwrap();
+            world.run_for(4 * MINUTE).await;
+            let made = world.ghl.calls() - calls;
+            assert!((1..=10).contains(&made), "{made} calls");
+            assert_eq!(world.gate(&loc()).pause().unwrap().reason, PauseReason::Credentials);
+        }
+        is_refused.store(false, Ordering::SeqCst);
+        world.operator().connect_location(&loc(), &reference()).await.unwrap();
+        world.run_until_settled(30 * SECOND).await.unwrap();
+        assert_eq!(world.ghl.contact_count(), 100);
+    });
 }
 
 #[test]
