@@ -116,7 +116,10 @@ fn of_a_list_whose_columns_have_names_of_its_own_somebody_says_where_they_go() {
         drops.run().await;
         let told_again = drops.look(&name).await;
         assert_eq!(told(&told_again)["columns"][1]["samples"][0], "ann@x.example");
-        drops.map(&name, &json!({ "hold": false, "columns": { "K1": "firstName", "K2": "email", "K3": "ignore" } })).await.unwrap();
+        drops
+            .map(&name, &json!({ "hold": false, "columns": { "K1": "firstName", "K2": "email", "K3": "ignore" } }))
+            .await
+            .unwrap();
         drops.run().await;
         let done = drops.look(&name).await;
         assert_eq!((done.state, drops.world.ghl.contact_count()), (ListState::Done, 2), "{:?}", told(&done));
