@@ -272,14 +272,9 @@ const opened = () => page.overview?.locations.find(({ id }) => id === page.open)
 // Sends one change, says how it went, and looks at once at what became of it.
 async function change(request, success) {
   if (page.busy) return;
-  page.busy = true;
-  draw();
-  try {
-    notice(success(await request()), "good");
-  } catch (error) {
-    notice(`Not done. ${error.message}`, "bad");
-  }
-  page.busy = false;
+  const { answer, problem } = await done(async () => success(await request()));
+  if (problem) notice(`Not done. ${problem}`, "bad");
+  else notice(answer, "good");
   await poll();
 }
 
