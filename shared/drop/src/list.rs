@@ -118,7 +118,9 @@ impl Importer {
                 Opened::Asks(Asks { plan: Some(Box::new(plan)), ..asks })
             }
             Err(ImportError::Open { questions }) => Opened::Asks(Asks::of(&questions)),
-            Err(error @ ImportError::NoUsableColumn { .. }) => Opened::Asks(Asks::where_columns_go(&error)),
+            Err(ref error @ ImportError::NoUsableColumn { ref columns }) => {
+                Opened::Asks(Asks::where_columns_go(error.to_string(), columns))
+            }
             Err(
                 error @ (ImportError::Mapping(_)
                 | ImportError::NoSuchSheet { .. }

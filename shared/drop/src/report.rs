@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ghl_sync_import::report::{ImportReport, RecordResult, Records};
-use ghl_sync_import::{ImportError, KnownField, MappedColumn, Mapping, Plan, Question};
+use ghl_sync_import::{KnownField, MappedColumn, Mapping, Plan, Question};
 use ghl_sync_model::{EpochMs, ImportId, LocationFacts};
 use serde::Serialize;
 
@@ -162,21 +162,21 @@ impl Report {
             run.place.location
         );
         let Asks { words, questions, plan, columns: names } = asks;
-        let is_unknown = !names.is_empty();
         let import = match &plan {
             Some(plan) => ImportReport::of_plan(plan, MOST_PROBLEMS),
             None => ImportReport { questions, ..ImportReport::default() },
+        };
+        let (columns, targets) = match &plan {
+            Some(plan) => (columns(plan, &import), targets(plan.custom_fields())),
+            None if names.is_empty() => (Vec::new(), Vec::new()),
+            None => (unused(names), targets(&[])),
         };
         Report {
             ask: words,
             next: Some(next),
             mapping: plan.as_ref().map(|plan| plan.mapping_file()),
-            columns: plan.as_ref().map_or_else(|| unused(names), |plan| columns(plan, &import)),
-            targets: match &plan {
-                Some(plan) => targets(plan.custom_fields()),
-                None if is_unknown => targets(&[]),
-                None => Vec::new(),
-            },
+            columns,
+            targets,
             repeated: plan.as_ref().map(|plan| plan.repeated()),
             import: Some(import),
             ..Report::of(State::NeedsMapping, run)
@@ -294,15 +294,11 @@ impl Asks {
     }
 
     /// Of a list whose columns have names that are not known.
-    pub(crate) fn where_columns_go(error: &ImportError) -> Asks {
-        let mut columns = match error {
-            ImportError::NoUsableColumn { columns } => columns.clone(),
-            _ => Vec::new(),
-        };
+    pub(crate) fn where_columns_go(problem: String, names: &[String]) -> Asks {
         // A name that stands twice means no column.
-        let all = columns.clone();
-        columns.retain(|name| !name.trim().is_empty() && all.iter().filter(|other| *other == name).count() == 1);
-        Asks { columns, ..Asks::one(error.to_string()) }
+        let is_one = |name: &&String| names.iter().filter(|other| other == name).count() == 1;
+        let columns = names.iter().filter(|name| !name.trim().is_empty()).filter(is_one).cloned().collect();
+        Asks { columns, ..Asks::one(problem) }
     }
 
     pub(crate) fn one(problem: String) -> Asks {

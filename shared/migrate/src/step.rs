@@ -186,7 +186,14 @@ impl Step<'_> {
         match self.migration.status {
             MigrationStatus::RollingBack => return self.roll_back().await,
             MigrationStatus::Cancelled => return self.withdraw().await,
-            _ => {}
+            MigrationStatus::Running
+            | MigrationStatus::AwaitingApproval
+            | MigrationStatus::NeedsInput
+            | MigrationStatus::Paused
+            | MigrationStatus::Failed
+            | MigrationStatus::RolledBack
+            | MigrationStatus::Incomplete
+            | MigrationStatus::Done => {}
         }
         match self.migration.stage {
             MigrationStage::Connect => self.connect().await,

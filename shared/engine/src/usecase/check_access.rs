@@ -22,7 +22,7 @@ impl Question {
     /// The definitions of its custom fields.
     pub const CUSTOM_FIELDS: Question =
         Question { what: "custom fields", required: false, call: Call::ListCustomFields };
-    /// Its pipelines.
+    /// Its pipelines of opportunities, with their stages: GHL's ids and the names that it shows.
     pub const PIPELINES: Question = Question { what: "pipelines", required: false, call: Call::ListPipelines };
 
     /// The scope that a private integration token needs for it; empty if that is not known.

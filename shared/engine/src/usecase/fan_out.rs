@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_secs(60);
 pub enum FannedOut {
     /// A batch was planned and its message sent.
     Planned {
-        /// Its generation.
+        /// By it the gate tells the batch's message from those of earlier batches, which are stale.
         generation: Generation,
         /// Records in it.
         records: usize,

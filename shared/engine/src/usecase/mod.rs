@@ -115,13 +115,13 @@ impl Engine {
         Engine { ports, config, shutdown: Shutdown::default(), last_told: standing::LastTold::default() }
     }
 
-    /// Its ports.
+    /// What it reaches the world by: stores, queue, GHL, clock.
     #[must_use]
     pub fn ports(&self) -> &Ports {
         &self.ports
     }
 
-    /// Its configuration.
+    /// What the environment has set, for all locations.
     #[must_use]
     pub fn config(&self) -> &EngineConfig {
         &self.config

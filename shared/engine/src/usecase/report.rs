@@ -82,7 +82,7 @@ pub enum NotRun {
 pub struct BatchReport {
     /// Whose batch.
     pub location_id: LocationId,
-    /// Its generation.
+    /// By it the gate tells the batch's message from those of earlier batches, which are stale.
     pub generation: Generation,
     /// Why it was not run, if it was not.
     pub not_run: Option<NotRun>,

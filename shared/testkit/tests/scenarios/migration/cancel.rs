@@ -107,10 +107,7 @@ fn deals_that_wait_for_a_contact_that_failed_are_withdrawn_too() {
     block_on_paused(async {
         let scene = Scene::of(Size::SMALL).await;
         scene.pipelines_in_target(Size::SMALL);
-        scene.world.ghl.on_call(|seen| {
-            let is_it = seen.subject == "person0@example.test" && seen.location.as_str() == "target";
-            is_it.then(|| Fault::status(422))
-        });
+        scene.target_refuses_the_first_person();
         let id = scene.migrator.start(scene.request(), None).await.unwrap().id;
         let mut steps = 0;
         while scene.migrator.status(&id).await.unwrap().unwrap().migration.stage != MigrationStage::Verify {

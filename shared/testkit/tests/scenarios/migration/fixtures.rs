@@ -11,7 +11,7 @@ use ghl_sync_model::{
     MigrationId, MigrationOverlay, MigrationReport, MigrationRequest, MigrationStatus, NewField, NewPipeline,
     Opportunity, OpportunityStatus, Pipeline, Record, User,
 };
-use ghl_sync_testkit::{FailNth, MemoryMigrationQueue, MemoryMigrationStore, Setup, World, dying_at_await};
+use ghl_sync_testkit::{FailNth, Fault, MemoryMigrationQueue, MemoryMigrationStore, Setup, World, dying_at_await};
 use serde_json::{Number, json};
 
 use crate::fixtures::{MINUTE, SECOND};
@@ -55,6 +55,14 @@ pub(crate) fn setup() -> Setup {
 }
 
 impl Scene {
+    /// From now on GHL refuses whatever is sent of one contact of the source into the target.
+    pub(crate) fn target_refuses_the_first_person(&self) {
+        self.world.ghl.on_call(|seen| {
+            let is_it = seen.subject == "person0@example.test" && seen.location.as_str() == "target";
+            is_it.then(|| Fault::status(422))
+        });
+    }
+
     /// A source of this size, and an empty target.
     pub(crate) async fn of(size: Size) -> Scene {
         let scene = Scene::empty(setup());

@@ -67,10 +67,7 @@ fn a_contact_that_is_refused_for_good_is_named_and_its_deals_wait_for_it() {
     block_on_paused(async {
         let scene = Scene::of(Size::SMALL).await;
         scene.pipelines_in_target(Size::SMALL);
-        scene.world.ghl.on_call(|seen| {
-            let is_it = seen.subject == "person0@example.test" && seen.location.as_str() == "target";
-            is_it.then(|| Fault::status(422))
-        });
+        scene.target_refuses_the_first_person();
         let (migration, report) = scene.migrate().await;
         assert_eq!(report.status, MigrationStatus::Incomplete);
         assert_eq!((report.contacts.migrated, report.contacts.failed), (11, 1));
@@ -91,10 +88,7 @@ fn deals_of_a_contact_that_failed_follow_it_by_themselves_even_when_the_migratio
     block_on_paused(async {
         let scene = Scene::of(Size::SMALL).await;
         scene.pipelines_in_target(Size::SMALL);
-        scene.world.ghl.on_call(|seen| {
-            let is_it = seen.subject == "person0@example.test" && seen.location.as_str() == "target";
-            is_it.then(|| Fault::status(422))
-        });
+        scene.target_refuses_the_first_person();
         let (migration, report) = scene.migrate().await;
         assert_eq!((report.status, report.opportunities.blocked), (MigrationStatus::Incomplete, 1));
         // Those of contacts are on the page before.
