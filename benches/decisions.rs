@@ -1,4 +1,4 @@
-//! What a decision costs: the gate and what it is made of, and the texts that are stored and sent.
+//! The cost of a decision: the gate and its parts, and the texts that are stored and sent.
 //!
 //! `cargo bench -p ghl-sync-benches --bench decisions`
 #![allow(clippy::unwrap_used, reason = "a benchmark whose input is wrong shall stop")]
@@ -16,11 +16,11 @@ use ghl_sync_model::{
     RecordId, RecordKey,
 };
 
-/// Some time in 2026: a number of as many digits as real ones have.
+/// A time in 2026, with as many digits as real ones.
 const T0: EpochMs = EpochMs(1_794_900_000_000);
 const PACE: Pace = Pace { limit: NonZeroU32::new(100).unwrap(), window: Duration::from_secs(10) };
 const BATCH_SIZE: u32 = 50;
-/// From one finished call of a busy location to the next.
+/// Time between finished calls of a busy location.
 const STEP: Duration = Duration::from_millis(100);
 
 criterion_group!(benches, gate, parts, texts);
@@ -51,7 +51,7 @@ fn rules() -> Rules {
 /// A location that is always busy: a batch was planned a moment ago, and a window is full of calls.
 struct Busy {
     rules: Rules,
-    /// Now: when the window's first calls leave it.
+    /// Time when the window's first calls leave it.
     now: EpochMs,
     planned: Gate,
     generation: Generation,
@@ -78,7 +78,7 @@ impl Busy {
         Busy { rules, now, planned: gate, generation, run }
     }
 
-    /// The same, with the batch under way and its permits leased.
+    /// The same with the batch running and its permits leased.
     fn leased(&self) -> Gate {
         let mut gate = self.planned.clone();
         gate.take_run(self.now, Some(self.generation), self.run.clone(), &self.rules).unwrap();
@@ -173,7 +173,7 @@ fn texts(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Measures `change` on a fresh copy of `start` each time; making the copy is not counted.
+/// Measures `change` on a fresh copy of `start` each time; copying is not measured.
 fn changing<T: Clone, A>(bencher: &mut Bencher<'_>, start: &T, mut change: impl FnMut(&mut T) -> A) {
     let changed = |mut value: T| {
         let answer = change(&mut value);
@@ -204,7 +204,7 @@ fn batch() -> Batch {
     }
 }
 
-/// A contact as they usually are: about 300 bytes of JSON.
+/// A typical contact: about 300 bytes of JSON.
 fn contact() -> Payload {
     let text = |text: &str| Some(text.to_owned());
     Payload::Contact(Contact {

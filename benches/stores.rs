@@ -1,5 +1,5 @@
-//! What a request to DynamoDB costs this side of the network: the item encoded, the request signed and written out, the
-//! answer read and decoded. The answers are given at once, from memory.
+//! The local cost of a DynamoDB request: encoding the item, signing and writing the request, reading and decoding the
+//! response. Responses come immediately from memory.
 //!
 //! `cargo bench -p ghl-sync-benches --bench stores`
 #![allow(clippy::unwrap_used, reason = "a benchmark whose input is wrong shall stop")]
@@ -95,7 +95,7 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
 }
 
-/// A client whose every request is answered at once with `answer`.
+/// A client that answers every request immediately with `answer`.
 fn client(answer: Value) -> Client {
     let connector = SharedHttpConnector::new(Canned { answer: answer.to_string() });
     let http: SharedHttpClient = http_client_fn(move |_: &HttpConnectorSettings, _| connector.clone());
@@ -127,7 +127,7 @@ fn key(number: usize) -> RecordKey {
     RecordKey { kind: Kind::Contact, id: RecordId::new(format!("crm-{number:010}")).unwrap() }
 }
 
-/// The gate of a busy location: a window full of calls, and a batch's permits out.
+/// The gate of a busy location: a full window of calls, and the permits of a batch.
 fn busy_gate() -> Gate {
     let (_, settings) = Setup::settings(location().as_str()).unwrap();
     let rules = EngineConfig::default().rules(&settings);
@@ -144,7 +144,7 @@ fn busy_gate() -> Gate {
     gate
 }
 
-/// A record's item once GHL has accepted it and it was put again.
+/// The item of a record that GHL has accepted and that was put again.
 fn item(key: &RecordKey) -> Value {
     let payload = Payload::Contact(Contact {
         first_name: Some("Maximiliane".to_owned()),

@@ -1,4 +1,4 @@
-"""`cargo ghl-sync up` for tests in Python: a stack of its own for each."""
+"""`cargo ghl-sync up` for tests in Python: a separate stack for each."""
 
 import os
 import subprocess
@@ -10,15 +10,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = ROOT / "target/debug/ghl-sync"
-# Seconds. On a busy machine a start takes some.
+# Seconds. A start takes a while on a busy machine.
 START = 30
-# Characters of the log that are shown when the stack ends by itself.
+# Characters of the log to show if the stack exits by itself.
 LAST_WORDS = 8000
 
 
 @contextmanager
 def up(*options, **variables):
-    """The stack with these options, and `variables` in its environment. Gives what its environment file says."""
+    """Runs a stack with these options and environment `variables`. Yields the variables of its environment file."""
     with tempfile.TemporaryDirectory(prefix="ghl-sync-up.") as folder:
         ready, log = Path(folder, "environment"), Path(folder, "log")
         with log.open("wb") as out:

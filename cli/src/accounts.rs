@@ -1,30 +1,32 @@
-//! Where the token of a command comes from: GHL_TOKEN, a file, or a service of AWS.
+//! Finds the token of a command: in GHL_TOKEN, a file, or an AWS service.
 
 use std::collections::BTreeMap;
 
 use ghl_sync_model::{Credentials, CredentialsRef, Secret};
 
-use crate::{Failure, Usage, aws_vars};
+use crate::{Failure, UsageError, aws_vars};
 
 const NO_TOKEN: &str = "no token: export GHL_TOKEN (a private integration token of the location), or GHL_CREDENTIALS \
                         (file:/PATH, ssm:/PATH/NAME, secretsmanager:NAME)";
 const REFERENCE: &str = "GHL_CREDENTIALS";
 
-/// What GHL_CREDENTIALS says.
+/// The value of GHL_CREDENTIALS, unless blank.
 pub(crate) fn reference(vars: &BTreeMap<String, String>) -> Option<&str> {
     vars.get(REFERENCE).map(|reference| reference.trim()).filter(|reference| !reference.is_empty())
 }
 
-/// The token to call GHL with; empty if `vars` name a file, which is read whenever it is needed. What is kept in AWS is
-/// read once, and no longer among `vars` then: the stack here has no services but its own.
+/// The token for calls to GHL. Empty if `vars` name a file, which is read whenever the token is needed. A token kept
+/// in AWS is read once, and its reference is then removed from `vars`, because the local stack has only its own
+/// services.
 pub(crate) async fn token(told: &Secret, vars: &mut BTreeMap<String, String>) -> Result<Secret, Failure> {
     let Some(reference) = reference(vars).map(str::to_owned) else {
-        return if told.is_empty() { Err(Usage(NO_TOKEN.to_owned()).into()) } else { Ok(told.clone()) };
+        return if told.is_empty() { Err(UsageError(NO_TOKEN.to_owned()).into()) } else { Ok(told.clone()) };
     };
     if !told.is_empty() {
-        return Err(Usage("GHL_TOKEN and GHL_CREDENTIALS are both set: unset one".to_owned()).into());
+        return Err(UsageError("GHL_TOKEN and GHL_CREDENTIALS are both set: unset one".to_owned()).into());
     }
-    let reference = reference.parse::<CredentialsRef>().map_err(|error| Usage(format!("GHL_CREDENTIALS: {error}")))?;
+    let reference =
+        reference.parse::<CredentialsRef>().map_err(|error| UsageError(format!("GHL_CREDENTIALS: {error}")))?;
     match &reference {
         CredentialsRef::File(_) => Ok(Secret::new("")),
         CredentialsRef::Ssm(_) | CredentialsRef::SecretsManager(_) => {
@@ -34,13 +36,13 @@ pub(crate) async fn token(told: &Secret, vars: &mut BTreeMap<String, String>) ->
             private_token(&secret).map_err(|problem| format!("{reference} {problem}").into())
         }
         CredentialsRef::Default | CredentialsRef::OfLocation(_) => {
-            Err(Usage("GHL_CREDENTIALS names the environment: export GHL_TOKEN instead".to_owned()).into())
+            Err(UsageError("GHL_CREDENTIALS names the environment: export GHL_TOKEN instead".to_owned()).into())
         }
     }
 }
 
-/// A token that several may use. An app's refresh token is used up by whoever exchanges it first: taken from where a
-/// deployed stack has its own, it would take the leave from that stack.
+/// Accepts only a token that several processes may use. Exchanging an app's refresh token uses it up: taken from the
+/// place where a deployed stack keeps its own, it would cut off that stack's access.
 fn private_token(secret: &Secret) -> Result<Secret, String> {
     match Credentials::parse(secret.expose()) {
         Ok(Credentials::Token(token)) => Ok(token),

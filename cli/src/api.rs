@@ -1,4 +1,4 @@
-//! The HTTP API on a socket of this machine, and keys for it.
+//! The HTTP API on a local socket, and its keys.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,40 +15,39 @@ use ghl_sync_model::KeyHash;
 use ghl_sync_runtime::{ApiKey, ApiParts, Config, Connecting, Webhooks};
 use tower::ServiceExt;
 
-use crate::door::{Door, Listen, Opened};
+use crate::door::{Door, Listen, OpenDoor};
 
-/// Where webhooks are taken in.
+/// Path that receives webhooks.
 const WEBHOOKS: &str = "/webhooks/ghl";
-/// Where GHL sends a browser back to that was at its consent page.
+/// Paths to which GHL's consent page sends the browser back.
 const ENTRANCES: &[&str] = &["/connect/callback"];
-/// More than the API itself takes: what is too large for it is answered by it.
+/// Larger than the API's own limit, so that the API itself answers bodies that are too large.
 const MAX_BODY: usize = 16 << 20;
 
-/// What stands beside the API on its port.
+/// Services on the API's port besides the API.
 #[derive(Clone, Default)]
-pub struct Beside {
-    /// Takes in webhooks.
+pub struct ApiExtras {
+    /// Receives webhooks.
     pub webhooks: Option<Webhooks>,
     /// Connects locations in a browser.
     pub connecting: Option<Connecting>,
 }
 
-/// The API, served until this is dropped.
+/// The API, served until this value is dropped.
 pub struct ApiServer {
-    /// Where it listens.
+    /// Address it listens on.
     pub addr: SocketAddr,
-    _serving: Opened,
+    _serving: OpenDoor,
 }
 
 impl ApiServer {
-    /// Serves the API over its `parts` where `listen` says, and what is `beside` it.
-    /// The environment is `vars`.
+    /// Serves the API made of `parts`, and the `beside` services, at the address `listen`. `vars` is the environment.
     ///
     /// # Errors
-    /// When nothing can listen there.
+    /// If it cannot listen at that address.
     pub async fn start(
         parts: ApiParts,
-        beside: Beside,
+        beside: ApiExtras,
         vars: &BTreeMap<String, String>,
         listen: impl Into<Listen>,
     ) -> io::Result<ApiServer> {
@@ -60,51 +59,51 @@ impl ApiServer {
         Ok(ApiServer { addr: serving.addr, _serving: serving })
     }
 
-    /// Its URL, without a slash at the end.
+    /// URL without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// Where webhooks go.
+    /// URL that receives webhooks.
     #[must_use]
     pub fn webhook_url(&self) -> String {
         format!("{}{WEBHOOKS}", self.url())
     }
 
-    /// Where people connect locations.
+    /// URL where people connect locations.
     #[must_use]
     pub fn connect_url(&self) -> String {
         format!("{}/connect", self.url())
     }
 
-    /// Where a browser finds the dashboard; it knows the key from the URL, and need not ask for it.
+    /// URL of the dashboard. It contains the key, so the browser need not ask for it.
     #[must_use]
-    pub fn dashboard(&self, key: &NewKey) -> String {
+    pub fn dashboard(&self, key: &NewApiKey) -> String {
         format!("http://key:{}@{}/dashboard", key.text(), self.addr)
     }
 }
 
-/// What the function behind the webhooks does, on a path of its own. GHL's signature is the key.
+/// Routes webhooks on a separate path to their function. GHL's signature authenticates them.
 fn webhook_router(webhooks: Webhooks) -> Router {
     Router::new().route(WEBHOOKS, post(take_in)).with_state(webhooks)
 }
 
 async fn take_in(State(webhooks): State<Webhooks>, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
-    let webhook::Answer { status, said } = webhook::answer(&webhooks, &headers, &body).await;
+    let webhook::WebhookAnswer { status, said } = webhook::answer(&webhooks, &headers, &body).await;
     (status, Json(said))
 }
 
-/// A key that was just made: 32 random bytes, as hex.
+/// A new key: 32 random bytes as hex.
 #[derive(Clone)]
-pub struct NewKey(String);
+pub struct NewApiKey(String);
 
-impl NewKey {
-    /// Makes one.
+impl NewApiKey {
+    /// Creates a random key.
     ///
     /// # Errors
-    /// When the system has no random bytes.
-    pub fn make() -> Result<NewKey, getrandom::Error> {
+    /// If the system has no random bytes.
+    pub fn make() -> Result<NewApiKey, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
         let mut text = String::new();
@@ -112,16 +111,16 @@ impl NewKey {
             // Writing to a string cannot fail.
             let _ = write!(text, "{byte:02x}");
         }
-        Ok(NewKey(text))
+        Ok(NewApiKey(text))
     }
 
-    /// The key, as whoever calls sends it.
+    /// The key as a caller sends it.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.0
     }
 
-    /// The key as it is kept, under the name `name`.
+    /// The key as it is stored, under the name `name`.
     #[must_use]
     pub fn kept(&self, name: &str) -> ApiKey {
         ApiKey { name: name.to_owned(), hash: KeyHash::of(self.0.as_bytes()) }
@@ -134,7 +133,7 @@ mod tests {
 
     #[test]
     fn keys_are_long_and_no_two_are_alike() {
-        let keys: Vec<NewKey> = (0..3).map(|_| NewKey::make().unwrap()).collect();
+        let keys: Vec<NewApiKey> = (0..3).map(|_| NewApiKey::make().unwrap()).collect();
         assert!(keys.iter().all(|key| key.text().len() == 64));
         assert!(keys[0].text() != keys[1].text() && keys[1].text() != keys[2].text());
         assert!(!keys[0].kept("a").to_string().contains(keys[0].text()));

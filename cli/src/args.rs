@@ -1,23 +1,23 @@
-//! What several commands take.
+//! Arguments shared by several commands.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ghl_sync_model::{Api, MirrorName};
 
-/// What GHL allows, and where the state is kept.
+/// GHL's quota, and the directory for the state.
 #[derive(Debug, Args)]
 pub(crate) struct QuotaArgs {
-    /// Calls that GHL allows in a window.
+    /// Calls that GHL allows per window.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) limit: u32,
     /// Length of the window.
     #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=3_600_000))]
     pub(crate) window_ms: u64,
-    /// Calls that GHL allows in a day.
+    /// Calls that GHL allows per day.
     #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub(crate) daily: u64,
-    /// Keep the state in this directory; a later run goes on with it.
+    /// Keep the state in this directory; a later run continues from it.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 }
@@ -37,18 +37,18 @@ impl From<ApiArg> for Api {
     }
 }
 
-/// The list is whole: who is missing in it is gone.
+/// Options for a complete list: whoever is missing from it is gone.
 #[derive(Debug, Default, Args)]
 pub(crate) struct MirrorArgs {
-    /// The list is whole, and is sent whole each time under this name: who is missing in it is dealt with as --on-missing
-    /// says.
+    /// The list is complete, and every run under this name sends all of it. --on-missing decides what happens to
+    /// people who are no longer in it.
     #[arg(long, value_name = "NAME", requires = "api")]
     pub(crate) mirror: Option<MirrorName>,
-    /// What becomes of contacts that the list had the last time, and has not any more: keep, tag:NAME, untag:NAME,
+    /// What to do with contacts that were in the previous list but are not in this one: keep, tag:NAME, untag:NAME,
     /// or delete (in GHL).
     #[arg(long, value_name = "WHAT", requires = "mirror", default_value = "keep", value_parser = on_missing)]
     pub(crate) on_missing: String,
-    /// Nobody is taken for missing if more than so many of them are, as the list is broken then.
+    /// Treat nobody as missing if more than this share is missing, because the list is then probably broken.
     #[arg(long, value_name = "PERCENT", requires = "mirror", default_value = "5%", value_parser = share)]
     pub(crate) max_missing: f64,
 }
@@ -59,7 +59,7 @@ fn on_missing(text: &str) -> Result<String, String> {
     if is_known { Ok(text.to_owned()) } else { Err("expected keep, tag:NAME, untag:NAME or delete".to_owned()) }
 }
 
-/// A share, from text like `5%`.
+/// Parses a share such as `5%`.
 fn share(text: &str) -> Result<f64, String> {
     let percent = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>().ok();
     let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));

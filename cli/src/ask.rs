@@ -1,19 +1,19 @@
-//! Questions that are answered with yes or no.
+//! Yes-or-no questions.
 
 use std::io::{self, IsTerminal};
 
-use crate::{Failure, Usage};
+use crate::{Failure, UsageError};
 
-/// Whether so many people are to be sent to `whom`. Where nobody can be asked, that is an error.
+/// Whether to send `people` people to `whom`. An error if nobody can be asked.
 pub(crate) fn whether_to_send(people: u64, whom: &str) -> Result<bool, Failure> {
     let answer = yes(&format!("Send {people} people to {whom}?"))?;
     if answer == Some(false) {
         println!("nothing was sent");
     }
-    answer.ok_or_else(|| Usage("nobody can be asked here: --yes sends without a question".to_owned()).into())
+    answer.ok_or_else(|| UsageError("nobody can be asked here: --yes sends without a question".to_owned()).into())
 }
 
-/// The answer; `None` if nobody can be asked.
+/// The answer, or `None` if nobody can be asked.
 pub(crate) fn yes(question: &str) -> io::Result<Option<bool>> {
     if !io::stdin().is_terminal() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! What the client itself sees of its calls: the only count there is when GHL is not our sandbox.
+//! Counts calls from the client's side, the only count available when GHL is not our sandbox.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use ghl_sync_runtime::SystemClock;
 
 use crate::mark::mark;
 
-/// Stands before a CRM and takes notes.
+/// Wraps a CRM and records its calls.
 pub(crate) struct CallRecorder {
     crm: Arc<dyn Crm>,
     notes: Mutex<HashMap<LocationId, Notes>>,
@@ -26,9 +26,9 @@ struct Notes {
     ok: u64,
     status_429: u64,
     status_other: u64,
-    /// By the hash of an e-mail address or phone number, that of the id under which GHL wrote it first.
+    /// Hash of an email address or phone number → hash of the id under which GHL first stored it.
     ids: HashMap<u64, u64>,
-    /// Other ids of the same: each is a double.
+    /// Other ids of the same address or number. Each is a duplicate.
     doubles: HashSet<(u64, u64)>,
 }
 
@@ -41,22 +41,22 @@ impl Notes {
     }
 }
 
-/// What was seen of one location, or of all.
+/// Recorded figures of one location, or of all.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Seen {
+pub(crate) struct CallFigures {
     pub(crate) calls: u64,
     pub(crate) ok: u64,
     pub(crate) status_429: u64,
     pub(crate) status_other: u64,
-    /// Most calls sent in any window (of one location).
+    /// Most calls sent in any window, by the busiest location.
     pub(crate) max_in_any_window: u64,
-    /// Most calls at once (of one location).
+    /// Most concurrent calls, by the busiest location.
     pub(crate) max_concurrent: u64,
     pub(crate) duplicates: u64,
     pub(crate) first_sent: EpochMs,
     pub(crate) last_sent: EpochMs,
     pub(crate) last_answer: EpochMs,
-    /// Of the location with the most calls, how many.
+    /// Calls of the location with the most calls.
     pub(crate) most_calls: u64,
 }
 
@@ -65,15 +65,15 @@ impl CallRecorder {
         Arc::new(CallRecorder { crm, notes: Mutex::default() })
     }
 
-    /// Forgets what was seen. No call may be under way.
+    /// Discards all records. No call may be in flight.
     pub(crate) fn start_over(&self) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// What was seen so far; `window` is the quota's.
-    pub(crate) fn seen(&self, window: Duration) -> Seen {
+    /// The figures so far. `window` is the quota's.
+    pub(crate) fn seen(&self, window: Duration) -> CallFigures {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all = Seen { first_sent: EpochMs(u64::MAX), ..Seen::default() };
+        let mut all = CallFigures { first_sent: EpochMs(u64::MAX), ..CallFigures::default() };
         for notes in notes.values() {
             let calls = notes.sent.len() as u64;
             all.calls += calls;
@@ -140,7 +140,7 @@ fn identity(call: &Call) -> Option<String> {
     }
 }
 
-/// The most of `times` (ascending) in any window of this length, the end excluded.
+/// Most of `times` (ascending) in any window of this length, end excluded.
 fn busiest(times: &[EpochMs], window: Duration) -> u64 {
     let mut first = 0;
     let mut most = 0;

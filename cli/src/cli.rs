@@ -32,106 +32,106 @@ pub(crate) enum Command {
     /// Send a contact list to the sandbox through the whole system, with progress and a report.
     #[command(alias = "sync")]
     Demo(Box<DemoArgs>),
-    /// Ask a real location whether it can be reached, what its token reads, and what is left of its quota.
+    /// Check whether a real location can be reached, what its token may read, and how much of its quota is left.
     Check(CheckArgs),
-    /// Tell what an import would do, and write its mapping. Sends nothing.
+    /// Show what an import would do, and write its mapping. Sends nothing.
     Plan(Box<PlanArgs>),
     /// Send a contact list to a real location.
     Import(Box<ImportArgs>),
-    /// Tell how a deployed stack and its locations are.
+    /// Show the state of a deployed stack and its locations.
     Status(StatusArgs),
-    /// Tell where a record stands in a deployed stack.
+    /// Show the state of a record in a deployed stack.
     Record(RecordArgs),
     /// List the records of a location in a deployed stack, or find a person.
     Records(RecordsArgs),
-    /// List the records of a location that failed for good.
+    /// List the records of a location that failed permanently.
     Failed(FailedArgs),
-    /// Tell why records failed: each cause once, with how many there are.
+    /// Show why records failed: each cause once, with its number of records.
     Failures(FailuresArgs),
-    /// Give failed records another chance.
+    /// Retry failed records.
     Replay(ReplayArgs),
-    /// Tell what became of records, where the stack keeps that for those who poll.
+    /// Show the outcomes of records, if the stack keeps them for polling.
     Outcomes(OutcomesArgs),
-    /// List the imports of a location, tell how one stands, or cancel it.
+    /// List the imports of a location, show the state of one, or cancel it.
     Imports(ImportsArgs),
-    /// Stop a location of a deployed stack; what is put meanwhile waits.
+    /// Pause a location of a deployed stack; new records wait in the meantime.
     Pause(PauseArgs),
-    /// Let a paused location go on.
+    /// Resume a paused location.
     Resume(ResumeArgs),
-    /// Delete what a stack keeps of records. In GHL nothing is deleted.
+    /// Delete a stack's data about records. Deletes nothing in GHL.
     Forget(ForgetArgs),
-    /// Delete what a stack keeps of a person. In GHL nothing is deleted.
+    /// Delete a stack's data about a person. Deletes nothing in GHL.
     Erase(EraseArgs),
-    /// List the locations of a deployed stack, set what a file says of them, or remove one.
+    /// List the locations of a deployed stack, apply settings from a file, or remove a location.
     Locations(LocationsArgs),
-    /// Make, list and revoke keys of a deployed stack's API.
+    /// Create, list and revoke keys of a deployed stack's API.
     Keys(KeysArgs),
-    /// Tell who changed what in a deployed stack.
+    /// Show who changed what in a deployed stack.
     Audit(AuditArgs),
     /// Migrate one account into another: two made-up ones in the sandbox, or real ones.
     Migrate(Box<MigrateArgs>),
-    /// Start everything and keep it up, for `sam local invoke`, curl and the AWS CLI.
+    /// Start everything and keep it running, for `sam local invoke`, curl and the AWS CLI.
     Up(UpArgs),
-    /// Start the GoHighLevel sandbox alone.
+    /// Start only the GoHighLevel sandbox.
     Sandbox(SandboxArgs),
-    /// Print the contacts that changed in GHL since a time, one JSON object a line.
+    /// Print the contacts that changed in GHL since a time, one JSON object per line.
     Pull(PullArgs),
-    /// Make a bootstrap key for the HTTP API, whose hash goes into the parameter ApiKeys.
+    /// Create a bootstrap key for the HTTP API. Its hash goes into the parameter ApiKeys.
     Key(KeyArgs),
-    /// Live through simulated worlds in which everything goes wrong, and look whether a rule is broken.
+    /// Simulate faulty worlds and check whether any rule is broken.
     Simulate(SimulateArgs),
-    /// Measure whole runs: what a record takes, what a tick takes, what is delivered in a second.
+    /// Measure whole runs: the cost per record and per tick, and the records delivered per second.
     Bench(BenchArgs),
-    /// Print the completions of a shell.
+    /// Print completions for a shell.
     Completions {
-        /// The shell.
+        /// The shell to complete for.
         shell: clap_complete::Shell,
     },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// The contact list (CSV, TSV, XLSX, NDJSON; `-` is standard input); without it, a small one of the project's own.
+    /// Contact list (CSV, TSV, XLSX, NDJSON; `-` is standard input); by default, a small bundled list.
     pub(crate) csv: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) list: ListArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-    /// This many records: the list is repeated with distinct identities, or cut.
+    /// Number of records: the list is repeated with distinct identities, or cut.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) records: Option<u32>,
-    /// Deal the records out to this many locations, each with a quota of its own.
+    /// Spread the records over this many locations, each with its own quota.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) locations: u32,
     #[command(flatten)]
     pub(crate) ghl: GhlArgs,
     #[command(flatten)]
     pub(crate) faults: FaultArgs,
-    /// Do everything but the calls to GHL.
+    /// Do everything except call GHL.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Serve the dashboard, during the run and after it, until Ctrl-C.
+    /// Serve the dashboard during the run and afterwards, until Ctrl-C.
     #[arg(long)]
     pub(crate) dashboard: bool,
-    /// Let the sandbox issue tokens that expire: those of one location, or of an agency if there are several.
+    /// Let the sandbox issue tokens that expire: for one location, or for an agency if there are several locations.
     #[arg(long, conflicts_with = "ghl_url")]
     pub(crate) oauth: bool,
-    /// How long these tokens are good.
+    /// Lifetime of these tokens.
     #[arg(long, value_name = "SPAN", default_value = "24h", requires = "oauth", value_parser = lifetime)]
     pub(crate) token_lifetime: Duration,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct GhlArgs {
-    /// The location, or the stem of their names if there are several.
+    /// The location, or the stem of the names if there are several.
     #[arg(long, value_name = "ID", default_value = "loc_demo")]
     pub(crate) location: LocationId,
-    /// The API to use.
+    /// GHL API version to use.
     #[arg(long, value_enum, default_value_t = ApiArg::V2)]
     pub(crate) api: ApiArg,
     #[command(flatten)]
     pub(crate) quota: QuotaArgs,
-    /// Another GHL, real or not, instead of the sandbox; its token is taken from GHL_TOKEN.
+    /// Use another GHL, real or not, instead of the sandbox; its token comes from GHL_TOKEN.
     #[arg(long, value_name = "URL")]
     pub(crate) ghl_url: Option<String>,
     /// Token for --ghl-url.
@@ -141,13 +141,13 @@ pub(crate) struct GhlArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FaultArgs {
-    /// How long the sandbox takes to answer.
+    /// Range of the sandbox's response times, in milliseconds.
     #[arg(long, value_name = "A..B", default_value = "80..250", value_parser = milliseconds)]
     pub(crate) latency_ms: RangeInclusive<Duration>,
     /// How the sandbox counts its windows.
     #[arg(long, value_enum, default_value_t = WindowArg::Strict)]
     pub(crate) window: WindowArg,
-    /// Calls of each location's quota that somebody else makes in every window.
+    /// Calls that other clients make in every window, out of each location's quota.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(crate) others: u32,
     /// Share of the sandbox's answers that are errors.
@@ -159,23 +159,23 @@ pub(crate) struct FaultArgs {
     /// Whether the sandbox sends Retry-After with a 429 (GHL was never seen to).
     #[arg(long, value_enum, default_value_t = RetryAfterArg::Never)]
     pub(crate) retry_after: RetryAfterArg,
-    /// Seed of what the sandbox does at random.
+    /// Seed for the sandbox's random behaviour.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct MigrateArgs {
-    /// Write what it came to to this file, as JSON.
+    /// Write the result to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Write the report for people into this directory, as JSON, CSV and HTML.
+    /// Write a report for people into this directory, as JSON, CSV and HTML.
     #[arg(long, value_name = "DIR")]
     pub(crate) report: Option<PathBuf>,
-    /// The location that is read.
+    /// Location to read from.
     #[arg(long, value_name = "ID", default_value = "loc_old")]
     pub(crate) source: LocationId,
-    /// The location that is written to.
+    /// Location to write to.
     #[arg(long, value_name = "ID", default_value = "loc_new")]
     pub(crate) target: LocationId,
     /// The source's API.
@@ -184,7 +184,7 @@ pub(crate) struct MigrateArgs {
     /// The target's API.
     #[arg(long, value_enum, default_value_t = ApiArg::V2)]
     pub(crate) target_api: ApiArg,
-    /// A GHL that both locations are in, instead of the sandbox; their tokens are taken from SOURCE_GHL_TOKEN and
+    /// Use another GHL for both locations instead of the sandbox; their tokens come from SOURCE_GHL_TOKEN and
     /// TARGET_GHL_TOKEN.
     #[arg(long, value_name = "URL")]
     pub(crate) ghl_url: Option<String>,
@@ -192,16 +192,16 @@ pub(crate) struct MigrateArgs {
     pub(crate) source_token: Secret,
     #[arg(long, env = "TARGET_GHL_TOKEN", hide = true, hide_env_values = true, default_value = "")]
     pub(crate) target_token: Secret,
-    /// Only look: map and forecast, and write nothing to GHL.
+    /// Only map and forecast; write nothing to GHL.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Agree with the mapping without being asked. (Made-up accounts are migrated without a question anyway.)
+    /// Accept the mapping without a question. (Made-up accounts never ask.)
     #[arg(long)]
     pub(crate) auto: bool,
-    /// What shall become of single things, whatever the mapping thinks (docs/MIGRATION.md).
+    /// Overrides of the mapping for individual items (docs/MIGRATION.md).
     #[arg(long, value_name = "FILE")]
     pub(crate) mapping: Option<PathBuf>,
-    /// Delete what the last migration in --data-dir has created, and only that.
+    /// Delete what the last migration in --data-dir created, and nothing else.
     #[arg(long, requires = "data_dir", conflicts_with_all = ["dry_run", "mapping"])]
     pub(crate) rollback: bool,
     #[command(flatten)]
@@ -210,15 +210,16 @@ pub(crate) struct MigrateArgs {
     pub(crate) quota: QuotaArgs,
     #[command(flatten)]
     pub(crate) faults: FaultArgs,
-    /// How long an invocation of a function may take. What a killed process held is free again after that, and 5 s.
+    /// Longest time an invocation of a function may take. Anything a killed process held is released 5 s after this
+    /// time.
     #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = function_timeout)]
     pub(crate) function_timeout: Duration,
 }
 
-/// What the made-up accounts hold.
+/// Contents of the made-up accounts.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct SizeArgs {
-    /// Contacts in the source; one in 50 of them has neither e-mail nor phone.
+    /// Contacts in the source; one in 50 has neither email nor phone.
     #[arg(long, value_name = "N", default_value_t = 198, value_parser = clap::value_parser!(u32).range(0..=200_000))]
     pub(crate) contacts: u32,
     /// Custom fields in the source.
@@ -233,7 +234,7 @@ pub(crate) struct SizeArgs {
     /// Opportunities in the source.
     #[arg(long, value_name = "N", default_value_t = 120, value_parser = clap::value_parser!(u32).range(0..=200_000))]
     pub(crate) opportunities: u32,
-    /// Whether the target has the pipelines, or lets them be made.
+    /// Whether the target has the pipelines, or allows creating them.
     #[arg(long, value_enum, default_value_t = PipelinesArg::There)]
     pub(crate) target_pipelines: PipelinesArg,
 }
@@ -242,20 +243,20 @@ pub(crate) struct SizeArgs {
 pub(crate) enum PipelinesArg {
     /// The target has them.
     There,
-    /// It has none, and its token lacks the scope to make any.
+    /// The target has none, and its token lacks the scope to create any.
     Missing,
-    /// It has none, and lets them be made.
+    /// The target has none, but allows creating them.
     Makeable,
 }
 
-/// Where everything listens.
+/// Addresses to listen on.
 #[derive(Debug, Args)]
 pub(crate) struct ListenArgs {
-    /// The address to listen on.
+    /// Address to listen on.
     #[arg(long, value_name = "ADDR", default_value_t = LOOPBACK)]
     pub(crate) bind: IpAddr,
-    /// Answer requests for this host as well: the name of a tunnel, or what containers know this machine as. It may be
-    /// given several times.
+    /// Also answer requests for this host: the name of a tunnel, or the name by which containers reach this machine.
+    /// May be given several times.
     #[arg(long, value_name = "HOST", value_parser = host)]
     pub(crate) allow_host: Vec<String>,
 }
@@ -268,33 +269,34 @@ impl ListenArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
-    /// The sandbox's port; DynamoDB, SQS, the HTTP API and S3 take the four that follow.
-    #[arg(long, value_name = "P", default_value_t = 8787, value_parser = clap::value_parser!(u16).range(1..=65531))]
+    /// The sandbox's port; DynamoDB, SQS, the HTTP API, S3 and Secrets Manager take the next five.
+    #[arg(long, value_name = "P", default_value_t = 8787, value_parser = clap::value_parser!(u16).range(1..=65530))]
     pub(crate) port: u16,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
-    /// Write a function's environment to this file once everything is ready, as KEY=VALUE lines.
+    /// Write a function's environment to this file as KEY=VALUE lines once everything is ready.
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
     /// Put this contact list into the outbox.
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
-    /// Do not run the functions in this process: they are invoked from outside.
+    /// Do not run the functions in this process; they are invoked from outside.
     #[arg(long)]
     pub(crate) no_functions: bool,
-    /// How often changes in GHL are read that no webhook told, if nothing else needs the quota.
+    /// How often to read the changes in GHL that no webhook reported, if nothing else needs the quota.
     #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = interval)]
     pub(crate) reconcile_every: Duration,
-    /// Do not read them.
+    /// Do not read such changes.
     #[arg(long, conflicts_with = "reconcile_every")]
     pub(crate) no_reconcile: bool,
-    /// Post what becomes of records to this URL, signed as docs/OUTCOMES.md says. It may be http:// on this machine.
+    /// Post the outcomes of records to this URL, signed as described in docs/OUTCOMES.md. http:// is allowed on this
+    /// machine.
     #[arg(long, value_name = "URL", requires = "outcomes_secret")]
     pub(crate) outcomes_to: Option<String>,
-    /// The signing secret for that. If there is no such file, it is made with a new secret in it.
+    /// File with the signing secret for --outcomes-to. If it does not exist, it is created with a new secret.
     #[arg(long, value_name = "FILE", requires = "outcomes_to")]
     pub(crate) outcomes_secret: Option<PathBuf>,
-    /// Access key of the embedded DynamoDB and SQS, instead of one that is made for this run.
+    /// Access key of the embedded DynamoDB and SQS, instead of one generated for this run.
     #[arg(long, env = "LOCAL_ACCESS_KEY_ID", hide = true, requires = "local_secret_access_key", value_parser = not_empty)]
     pub(crate) local_access_key_id: Option<String>,
     #[arg(long, env = "LOCAL_SECRET_ACCESS_KEY", hide = true, hide_env_values = true, requires = "local_access_key_id", value_parser = not_empty_secret)]
@@ -306,7 +308,7 @@ pub(crate) struct UpArgs {
 }
 
 impl UpArgs {
-    /// The access key that was given.
+    /// The access key from the command line.
     pub(crate) fn access_key(&self) -> Option<AccessKey> {
         let (id, secret) = self.local_access_key_id.clone().zip(self.local_secret_access_key.clone())?;
         Some(AccessKey { id, secret })
@@ -315,7 +317,7 @@ impl UpArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SandboxArgs {
-    /// The port.
+    /// Port of the sandbox.
     #[arg(long, value_name = "P", default_value_t = 8787)]
     pub(crate) port: u16,
     #[command(flatten)]
@@ -328,7 +330,7 @@ pub(crate) struct SandboxArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PullArgs {
-    /// From when on: a date (2026-11-21), a time (2026-11-21T08:00:00Z), or a span before now (90m, 2h, 7days).
+    /// Start: a date (2026-11-21), a time (2026-11-21T08:00:00Z), or a span before now (90m, 2h, 7days).
     #[arg(long, value_name = "T", value_parser = since)]
     pub(crate) since: Since,
     #[command(flatten)]
@@ -337,32 +339,32 @@ pub(crate) struct PullArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct KeyArgs {
-    /// What the key is called in logs.
+    /// Name of the key in logs.
     #[arg(long, value_name = "NAME", default_value = "operator", value_parser = key_name)]
     pub(crate) name: String,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArgs {
-    /// So many worlds, each made from a seed of its own.
+    /// Number of worlds, each generated from its own seed.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) seeds: u64,
-    /// The first seed.
+    /// First seed.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) from: u64,
-    /// Begin no further world after this time.
+    /// Start no more worlds after this time.
     #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
     pub(crate) within: Option<Duration>,
-    /// Threads; one a core, unless said.
+    /// Number of threads; by default one per core.
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
     /// Run the world of this seed again, and make it smaller if it breaks a rule.
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from", "within", "scenario", "pacing"])]
     pub(crate) seed: Option<u64>,
-    /// Run the world of this file.
+    /// Run the world in this file.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "from", "within", "pacing"])]
     pub(crate) scenario: Option<PathBuf>,
-    /// Measure the pace against what is possible, in 50 simulated minutes each.
+    /// Measure the pace against the possible maximum, for 50 simulated minutes per case.
     #[arg(long, conflicts_with_all = ["seeds", "from", "within"])]
     pub(crate) pacing: bool,
     /// Write the report to this file, as JSON.
@@ -372,20 +374,20 @@ pub(crate) struct SimulateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Write what was measured to this file, as JSON.
+    /// Write the measurements to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Some seconds instead of minutes: to see that it runs, not to go by its figures.
+    /// Run for seconds instead of minutes, to check that it works; the figures mean little.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Only what it takes to look at 10,000 locations.
+    /// Only measure the overview of 10,000 locations.
     #[arg(long, conflicts_with = "json")]
     pub(crate) overview: bool,
-    /// Measure something else: what a record takes by the ways in and out (a list in the bucket, outcomes that are told),
-    /// besides being sent.
+    /// Measure the ways in and out instead: what a record costs, besides being sent, when it comes as a list in the
+    /// bucket or its outcome is reported.
     #[arg(long, conflicts_with_all = ["json", "cost"])]
     pub(crate) ways: bool,
-    /// Measure nothing: print what it would cost in AWS according to this file, which --json wrote.
+    /// Measure nothing: print the AWS cost of the measurements in this file, which --json wrote.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "quick", "overview"])]
     pub(crate) cost: Option<PathBuf>,
 }
@@ -399,11 +401,11 @@ pub(crate) enum Since {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WindowArg {
-    /// Exactly, over any window.
+    /// Exact over any window.
     Strict,
-    /// By windows aligned to multiples of their length, which begin anew.
+    /// Fixed windows, aligned to multiples of their length; the count restarts with each.
     Fixed,
-    /// With two counters, which may refuse a caller who keeps to the limit exactly.
+    /// Two counters, which may refuse a caller who keeps exactly to the limit.
     Approximate,
 }
 
@@ -435,7 +437,7 @@ fn key_name(text: &str) -> Result<String, String> {
     ghl_sync_runtime::ApiKey::check_name(text).map(|()| text.to_owned()).map_err(str::to_owned)
 }
 
-/// A name or an address as a `Host` header has it, without a port.
+/// Parses a name or an address as in a `Host` header, without a port.
 fn host(text: &str) -> Result<String, String> {
     match text.parse::<std::net::Ipv6Addr>() {
         Ok(address) => Ok(format!("[{address}]")),

@@ -1,4 +1,4 @@
-//! How a stack knows who asks: by a key, or by a signature of AWS's kind.
+//! How a request authenticates to a stack: with a key, or with an AWS signature.
 
 use clap::Args;
 use ghl_sync_aws::RequestSigner;
@@ -8,19 +8,19 @@ use ghl_sync_runtime::SystemClock;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::{Request, Url};
 
-use crate::{Failure, Usage};
+use crate::{Failure, UsageError};
 
 const KEY: &str = "GHL_SYNC_API_KEY";
-/// API Gateway, as signatures call it.
+/// Service name of API Gateway in signatures.
 const SERVICE: &str = "execute-api";
 
-/// What the command line says of it.
+/// Command-line options for the credential.
 #[derive(Debug, Args)]
 pub(crate) struct CredentialArgs {
     #[arg(long, env = "GHL_SYNC_API_KEY", hide = true, hide_env_values = true, default_value = "")]
     pub(crate) api_key: Secret,
-    /// Sign each request with AWS credentials instead of sending a key, for a stack with ApiAuth=iam. They are taken from
-    /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; the region from the URL, or AWS_REGION.
+    /// Sign each request with AWS credentials instead of sending a key, for a stack with ApiAuth=iam. They come from
+    /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; the region from the URL or AWS_REGION.
     #[arg(long, requires = "api")]
     pub(crate) sign: bool,
     #[arg(long, env = "AWS_ACCESS_KEY_ID", hide = true, hide_env_values = true, default_value = "")]
@@ -33,7 +33,7 @@ pub(crate) struct CredentialArgs {
     aws_region: String,
 }
 
-/// What each request carries.
+/// The credential of each request.
 #[derive(Debug)]
 pub(crate) enum Credential {
     Key(HeaderValue),
@@ -41,9 +41,9 @@ pub(crate) enum Credential {
 }
 
 impl CredentialArgs {
-    /// What requests to the stack at `base` carry.
+    /// The credential for requests to the stack at `base`.
     pub(crate) fn credential(&self, base: &str) -> Result<Credential, Failure> {
-        let usage = |text: String| -> Failure { Usage(text).into() };
+        let usage = |text: String| -> Failure { UsageError(text).into() };
         if self.sign {
             let (id, secret) = (self.aws_access_key_id.expose().trim(), self.aws_secret_access_key.expose().trim());
             if id.is_empty() || secret.is_empty() {
@@ -68,7 +68,7 @@ impl CredentialArgs {
 }
 
 impl Credential {
-    /// Puts it into a request that has all else.
+    /// Adds the credential to an otherwise complete request.
     pub(crate) fn put_into(&self, request: &mut Request) -> Result<(), Failure> {
         let signer = match self {
             Credential::Key(bearer) => {
@@ -90,7 +90,7 @@ impl Credential {
         Ok(())
     }
 
-    /// What to do where the stack does not let it in.
+    /// Advice for when the stack refuses the credential with `status`.
     pub(crate) fn advice(&self, status: u16) -> &'static str {
         match (self, status) {
             (Credential::Key(_), 401) => {
@@ -109,7 +109,7 @@ impl Credential {
     }
 }
 
-/// The region in a URL of API Gateway's own, `https://ID.execute-api.REGION.amazonaws.com`.
+/// The region in an API Gateway URL, `https://ID.execute-api.REGION.amazonaws.com`.
 fn region_of(base: &str) -> Option<String> {
     let url = Url::parse(base).ok()?;
     let mut labels = url.host_str()?.split('.').skip_while(|label| *label != "execute-api");
@@ -123,18 +123,18 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A command for a deployed stack.
+    /// A command line for a deployed stack.
     #[derive(Parser)]
-    pub(crate) struct Line {
+    pub(crate) struct StackCommandLine {
         #[arg(long)]
         pub(crate) api: String,
         #[command(flatten)]
         pub(crate) credential: CredentialArgs,
     }
 
-    fn signing(api: &str, id: &str, secret: &str, region: &str) -> Line {
+    fn signing(api: &str, id: &str, secret: &str, region: &str) -> StackCommandLine {
         let values = ["--aws-access-key-id", id, "--aws-secret-access-key", secret, "--aws-region", region];
-        Line::parse_from(["x", "--api", api, "--sign", "--aws-session-token", ""].into_iter().chain(values))
+        StackCommandLine::parse_from(["x", "--api", api, "--sign", "--aws-session-token", ""].into_iter().chain(values))
     }
 
     #[test]

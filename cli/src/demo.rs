@@ -1,4 +1,4 @@
-//! `cargo ghl-sync demo`: a contact list through the whole system into the sandbox.
+//! `cargo ghl-sync demo`: sends a contact list through the whole system into the sandbox.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,28 +10,28 @@ use crate::args::ApiArg;
 use crate::cli::DemoArgs;
 use crate::deliver::{Job, deliver};
 use crate::known_ids::IdsFile;
-use crate::list::{self, Contacts, ListArgs, Place, Unread};
+use crate::list::{self, Contacts, ListArgs, ListDestination, ListError};
 use crate::repeat::repeat;
 use crate::stack::Stack;
-use crate::{Failure, Usage, exit, real, sandbox_options, stack_options};
+use crate::{Failure, UsageError, exit, real, sandbox_options, stack_options};
 
 pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
     if args.oauth && args.ghl.api == ApiArg::V1 {
-        return Err(Usage("--oauth is of API v2: the legacy API knows keys only".to_owned()).into());
+        return Err(UsageError("--oauth is of API v2: the legacy API knows keys only".to_owned()).into());
     }
     args.output.keep_apart(args.csv.as_deref(), &args.list)?;
     let data_dir = args.ghl.quota.data_dir.as_deref();
     real::refuse_data_of_imports(data_dir)?;
-    // Of repeated people nobody learns anything.
+    // Repeated people are made up, so their ids are not worth keeping.
     let ids = IdsFile::of(data_dir.filter(|_| args.locations == 1 && args.records.is_none()), &args.ghl.location);
     let place = match &args.ghl.ghl_url {
-        Some(_) => Place { ids: ids.read()?, ..Place::default() },
-        None => Place::in_sandbox(ids.read()?),
+        Some(_) => ListDestination { ids: ids.read()?, ..ListDestination::default() },
+        None => ListDestination::in_sandbox(ids.read()?),
     };
     let mut list = match list::read(args.csv.as_deref(), &args.list, place, args.output.json.as_deref()) {
         Ok(list) => list,
-        Err(Unread::Open(report, error)) => return exit::asks(&report, &error, args.output.json.as_deref()),
-        Err(Unread::Failed(failure)) => return Err(failure),
+        Err(ListError::Open(report, error)) => return exit::asks(&report, &error, args.output.json.as_deref()),
+        Err(ListError::Failed(failure)) => return Err(failure),
     };
     if let Some(records) = args.records {
         list.contacts = Contacts::of(repeat(&list.contacts.all()?, records as usize))?;
@@ -56,13 +56,13 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
 
 /// Reads a list as records of one location.
 pub(crate) fn read_records(csv: &Path, location: &LocationId) -> Result<Vec<PutRecord>, Failure> {
-    let mut list = list::read(Some(csv), &ListArgs::default(), Place::in_sandbox(KnownIds::default()), None)
-        .map_err(Unread::into_failure)?;
+    let mut list = list::read(Some(csv), &ListArgs::default(), ListDestination::in_sandbox(KnownIds::default()), None)
+        .map_err(ListError::into_failure)?;
     let contacts = list.contacts.all()?.into_iter();
     Ok(contacts.map(|contact| contact.into_put(location.clone(), Priority::Normal)).collect())
 }
 
-/// So many locations, named after `stem`.
+/// The ids of `count` locations, named after `stem`.
 pub(crate) fn locations(stem: &LocationId, count: u32) -> Result<Vec<LocationId>, Failure> {
     if count == 1 {
         return Ok(vec![stem.clone()]);

@@ -1,5 +1,5 @@
-//! The functions, run in this process the way Lambda runs them: the event source mappings of the queues, and the
-//! schedule. All call the same `handle()` with events of the real shape.
+//! Runs the functions in this process the way Lambda does, with the queues' event source mappings and the schedule.
+//! Each calls the real `handle()` with events of the real shape.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,19 +28,19 @@ use crate::embedded::Tables;
 
 /// `Timeout` of the functions in template.yaml; the migrator's is twice as long there.
 pub(crate) const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
-/// Invocations by one queue at once, at most.
+/// Most concurrent invocations per queue.
 const MAX_CONCURRENCY: usize = 64;
-/// Longest that a poll of the queue may wait for a message; SQS allows no more.
+/// Longest wait of a poll for a message, the most that SQS allows.
 const LONG_POLL: Duration = Duration::from_secs(20);
-/// What a shutdown leaves, beside the longest call, to write everything down.
+/// Time that a shutdown leaves, beyond the longest call, to write everything down.
 const TIME_TO_WRITE: Duration = Duration::from_secs(5);
-/// Between two looks for locations in trouble: `Alerts` in template.yaml.
+/// Interval of the check for locations in trouble: `Alerts` in template.yaml.
 const LOOK_EVERY: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// After a poll that failed.
+/// Delay after a failed poll.
 const POLL_RETRY: Duration = Duration::from_millis(200);
 
-/// What running the functions took.
+/// Resources used to run the functions.
 #[derive(Debug, Default)]
 pub struct Bill {
     invocations: AtomicU64,
@@ -55,29 +55,29 @@ impl Bill {
         self.invocations.load(Ordering::Relaxed)
     }
 
-    /// Milliseconds that they ran.
+    /// Their total running time in milliseconds.
     #[must_use]
     pub fn busy_ms(&self) -> u64 {
         self.busy_ms.load(Ordering::Relaxed)
     }
 
-    /// Requests to SQS by the event source mapping of the batches: receives and deletes. Those of the other queues
-    /// ask an empty queue three times a minute, whatever is synced.
+    /// SQS requests (receives and deletes) by the event source mapping of the batches. The other queues are left out:
+    /// when empty, they are polled three times a minute whatever is synced.
     #[must_use]
     pub fn sqs_requests(&self) -> u64 {
         self.sqs_requests.load(Ordering::Relaxed)
     }
 }
 
-/// Who tells outcomes, and what of.
-pub(crate) struct Outcomes {
+/// The function that reports outcomes, with its sources.
+pub(crate) struct OutcomeReporter {
     pub(crate) notifier: Notifier,
     pub(crate) tables: Tables,
-    /// The places in the streams of the tables from which on changes are told.
+    /// Positions in the tables' streams from which on changes are reported.
     pub(crate) from: [String; 2],
 }
 
-/// The functions, as one process runs them.
+/// The functions, run by one process.
 pub struct Functions {
     pub(crate) engine: Engine,
     pub(crate) scheduler: Scheduler,
@@ -90,25 +90,25 @@ pub struct Functions {
     pub queue_url: String,
     /// URL of the queue of dead letters.
     pub dead_letter_queue_url: String,
-    /// URL of the queue of migrations' steps.
+    /// URL of the queue of migration steps.
     pub migration_queue_url: String,
     /// URL of the ingest queue.
     pub ingest_queue_url: String,
-    /// URL of the queue of events on their way to webhooks.
+    /// URL of the queue of events for webhooks.
     pub outcomes_queue_url: String,
-    /// Who tells outcomes, if somebody is told.
-    pub(crate) outcomes: Option<Outcomes>,
-    /// URL of the queue of the importer.
+    /// Reports outcomes, if anyone receives them.
+    pub(crate) outcomes: Option<OutcomeReporter>,
+    /// URL of the importer's queue.
     pub import_queue_url: String,
-    /// How long an invocation may take.
+    /// Longest time an invocation may take.
     pub(crate) timeout: Duration,
-    /// What they took.
+    /// Resources used so far.
     pub bill: Bill,
 }
 
 /// A queue whose messages invoke a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum QueueSource {
     /// Batches, for the consumer.
     Batches,
     /// Dead letters, for the redrive.
@@ -119,12 +119,13 @@ pub(crate) enum Source {
     Ingest,
     /// Events for webhooks, for the notifier.
     Outcomes,
-    /// Files that were put into the bucket, and steps of their imports, for the importer.
+    /// Files put into the bucket and steps of their imports, for the importer.
     Imports,
 }
 
 impl Functions {
-    /// The functions as the environment `vars` says, and what they ask of AWS; `sink` hears what happens.
+    /// Creates the functions from the environment `vars`, with a counter of their AWS requests. `sink` receives their
+    /// events.
     pub(crate) fn of(
         vars: BTreeMap<String, String>,
         sink: Arc<dyn EventSink>,
@@ -159,24 +160,24 @@ impl Functions {
         Ok((functions, usage))
     }
 
-    /// Runs all until the returned set is dropped, or has ended after a shutdown of the engine. The schedule's
-    /// first tick comes at once.
+    /// Runs everything until the returned set is dropped, or until it ends after a shutdown of the engine. The
+    /// schedule's first tick comes at once.
     pub fn start(self: Arc<Self>, schedule: Duration) -> JoinSet<()> {
         let mut running = Arc::clone(&self).start_receiving();
-        running.spawn(Arc::clone(&self).event_source_mapping(Source::DeadLetters));
-        running.spawn(Arc::clone(&self).event_source_mapping(Source::Migrations));
-        running.spawn(Arc::clone(&self).event_source_mapping(Source::Ingest));
+        running.spawn(Arc::clone(&self).event_source_mapping(QueueSource::DeadLetters));
+        running.spawn(Arc::clone(&self).event_source_mapping(QueueSource::Migrations));
+        running.spawn(Arc::clone(&self).event_source_mapping(QueueSource::Ingest));
         if let Some(outcomes) = &self.outcomes {
-            running.spawn(Arc::clone(&self).event_source_mapping(Source::Outcomes));
+            running.spawn(Arc::clone(&self).event_source_mapping(QueueSource::Outcomes));
             for place in outcomes.from.clone() {
                 running.spawn(Arc::clone(&self).follow_stream(place));
             }
         }
-        running.spawn(Arc::clone(&self).event_source_mapping(Source::Imports));
+        running.spawn(Arc::clone(&self).event_source_mapping(QueueSource::Imports));
         running.spawn(async move {
             let mut ticks = tokio::time::interval(schedule);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            // What a dead process left behind has perhaps no gate that says so.
+            // A dead process may have left records without a gate that shows them.
             self.tick(json!({ "sweep": true })).await;
             while self.comes(&mut ticks).await {
                 self.tick(scheduled_event()).await;
@@ -195,30 +196,30 @@ impl Functions {
         }
     }
 
-    /// Ends what is `running`: no call begins any more, what came of those under way is written down, and what was held
-    /// for them is given back. Returns whether all of it ended [in time](Functions::time_to_drain).
+    /// Ends everything in `running`: starts no more calls, writes down the results of those in flight, and releases
+    /// what was held for them. Returns whether everything ended [in time](Functions::time_to_drain).
     pub(crate) async fn drain(&self, mut running: JoinSet<()>) -> bool {
         self.engine.shutdown().ask();
         let ended = async { while running.join_next().await.is_some() {} };
         tokio::time::timeout(self.time_to_drain(), ended).await.is_ok()
     }
 
-    /// How long the end of what is under way may take.
+    /// Longest time that ending the running work may take.
     pub(crate) fn time_to_drain(&self) -> Duration {
         self.engine.config().request_timeout + TIME_TO_WRITE
     }
 
-    /// Asks for all locations to be reconciled, for the first time after `every`, as the template's third schedule does.
+    /// Requests a reconciliation of all locations, first after `every`, like the template's third schedule.
     pub(crate) async fn reconcile_every(self: Arc<Self>, every: Duration) {
         self.ask_every("ghl-sync.reconcile", Instant::now() + every, every).await;
     }
 
-    /// Looks for locations in trouble, as the template's fifth schedule does.
+    /// Checks for locations in trouble, like the template's fifth schedule.
     pub(crate) async fn look_for_trouble(self: Arc<Self>) {
         self.ask_every("ghl-sync.alerts", Instant::now() + LOOK_EVERY, LOOK_EVERY).await;
     }
 
-    /// Asks what all locations are, at once and then daily, as the template's fourth schedule does.
+    /// Requests the facts about all locations, at once and then daily, like the template's fourth schedule.
     pub(crate) async fn read_facts_daily(self: Arc<Self>) {
         self.ask_every("ghl-sync.facts", Instant::now(), DAY).await;
     }
@@ -231,10 +232,10 @@ impl Functions {
         }
     }
 
-    /// Runs the consumer only, until the returned set is dropped.
+    /// Runs only the consumer, until the returned set is dropped.
     pub fn start_receiving(self: Arc<Self>) -> JoinSet<()> {
         let mut running = JoinSet::new();
-        running.spawn(self.event_source_mapping(Source::Batches));
+        running.spawn(self.event_source_mapping(QueueSource::Batches));
         running
     }
 
@@ -247,7 +248,7 @@ impl Functions {
         }
     }
 
-    /// The migrator's schedule.
+    /// Runs the migrator's schedule.
     async fn revive(&self) {
         let event = LambdaEvent::new(json!({ "migrations": "revive" }), self.context());
         match self.billed(migrator::handle(&self.migrator, event)).await {
@@ -257,9 +258,9 @@ impl Functions {
         }
     }
 
-    /// Receives messages, and hands each to an invocation of its own. (The template's batch size says so of the batches;
-    /// of the dead letters Lambda may hand over several at once.) After a shutdown it ends with the last invocation.
-    async fn event_source_mapping(self: Arc<Self>, source: Source) {
+    /// Receives messages and hands each to its own invocation, as the template's batch size prescribes for batches.
+    /// (Lambda may hand over several dead letters at once.) After a shutdown, it ends with the last invocation.
+    async fn event_source_mapping(self: Arc<Self>, source: QueueSource) {
         let places = Arc::new(Semaphore::new(MAX_CONCURRENCY));
         let mut invocations = JoinSet::new();
         let shutdown = self.engine.shutdown();
@@ -268,7 +269,7 @@ impl Functions {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                 return;
             };
-            drop(place); // There is one now; each message takes its own below.
+            drop(place); // A place is free; each message takes its own below.
             let messages = tokio::select! {
                 messages = self.receive(source) => messages,
                 () = shutdown.asked() => break,
@@ -287,25 +288,25 @@ impl Functions {
         while invocations.join_next().await.is_some() {}
     }
 
-    fn url(&self, source: Source) -> &str {
+    fn url(&self, source: QueueSource) -> &str {
         match source {
-            Source::Batches => &self.queue_url,
-            Source::DeadLetters => &self.dead_letter_queue_url,
-            Source::Migrations => &self.migration_queue_url,
-            Source::Ingest => &self.ingest_queue_url,
-            Source::Outcomes => &self.outcomes_queue_url,
-            Source::Imports => &self.import_queue_url,
+            QueueSource::Batches => &self.queue_url,
+            QueueSource::DeadLetters => &self.dead_letter_queue_url,
+            QueueSource::Migrations => &self.migration_queue_url,
+            QueueSource::Ingest => &self.ingest_queue_url,
+            QueueSource::Outcomes => &self.outcomes_queue_url,
+            QueueSource::Imports => &self.import_queue_url,
         }
     }
 
-    fn bill_request(&self, source: Source) {
-        if source == Source::Batches {
+    fn bill_request(&self, source: QueueSource) {
+        if source == QueueSource::Batches {
             self.bill.sqs_requests.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Receives what is there, or waits for it.
-    pub(crate) async fn receive(&self, source: Source) -> Vec<Message> {
+    /// Receives the available messages, or waits for some.
+    pub(crate) async fn receive(&self, source: QueueSource) -> Vec<Message> {
         self.bill_request(source);
         let patience = TimeoutConfig::builder()
             .operation_attempt_timeout(LONG_POLL + Duration::from_secs(10))
@@ -333,8 +334,8 @@ impl Functions {
         }
     }
 
-    /// One invocation; the message is deleted unless the function reported it as failed, or failed itself.
-    async fn invoke(&self, source: Source, message: Message) {
+    /// Runs one invocation. Deletes the message unless the function fails or reports it as failed.
+    async fn invoke(&self, source: QueueSource, message: Message) {
         match self.billed(self.handle(source, &message)).await {
             Some(Ok(true)) => self.delete(source, &message).await,
             Some(Ok(false)) => {}
@@ -343,43 +344,45 @@ impl Functions {
         }
     }
 
-    /// What the function does with a message. Returns whether it is done with.
-    pub(crate) async fn handle(&self, source: Source, message: &Message) -> Result<bool, String> {
+    /// Handles a message with its function. Returns whether the message is done.
+    pub(crate) async fn handle(&self, source: QueueSource, message: &Message) -> Result<bool, String> {
         let event = LambdaEvent::new(sqs_event(message, self.url(source)), self.context());
         let response = match source {
-            Source::Batches => consumer::handle(&self.engine, event).await.map_err(|error| causes(&error))?,
-            Source::Ingest => ingest::handle(&self.intake, event).await.map_err(|error| causes(&error))?,
-            Source::Outcomes => {
+            QueueSource::Batches => consumer::handle(&self.engine, event).await.map_err(|error| causes(&error))?,
+            QueueSource::Ingest => ingest::handle(&self.intake, event).await.map_err(|error| causes(&error))?,
+            QueueSource::Outcomes => {
                 let Some(outcomes) = &self.outcomes else { return Ok(false) };
                 let answer = notifier::handle(&outcomes.notifier, event).await.map_err(|error| causes(&error))?;
                 return Ok(answer.batch_item_failures.is_empty());
             }
-            Source::Imports => importer::handle(&self.importer, event).await.map_err(|error| causes(&error))?,
-            Source::Migrations => {
+            QueueSource::Imports => importer::handle(&self.importer, event).await.map_err(|error| causes(&error))?,
+            QueueSource::Migrations => {
                 match migrator::handle(&self.migrator, event).await.map_err(|error| causes(&error))? {
-                    migrator::Answer::Messages(response) => response,
-                    migrator::Answer::Revived { .. } => return Ok(true),
+                    migrator::MigratorAnswer::Messages(response) => response,
+                    migrator::MigratorAnswer::Revived { .. } => return Ok(true),
                 }
             }
-            Source::DeadLetters => match redrive::handle(&self.engine, event).await.map_err(|error| causes(&error))? {
-                redrive::Answer::Messages(response) => response,
-                redrive::Answer::Report(_) => return Ok(true),
-            },
+            QueueSource::DeadLetters => {
+                match redrive::handle(&self.engine, event).await.map_err(|error| causes(&error))? {
+                    redrive::RedriveAnswer::Messages(response) => response,
+                    redrive::RedriveAnswer::Report(_) => return Ok(true),
+                }
+            }
         };
         Ok(response.batch_item_failures.is_empty())
     }
 
-    pub(crate) async fn delete(&self, source: Source, message: &Message) {
+    pub(crate) async fn delete(&self, source: QueueSource, message: &Message) {
         self.bill_request(source);
         let handle = message.receipt_handle.clone().unwrap_or_default();
         let deleted = self.sqs.delete_message().queue_url(self.url(source)).receipt_handle(handle).send().await;
         if let Err(delete_error) = deleted {
-            // It comes again, and is stale then.
+            // The message comes again, but is stale by then.
             warn!(event = "delete_failed", error = %aws_sdk_sqs::error::DisplayErrorContext(&delete_error));
         }
     }
 
-    /// Runs an invocation for as long as Lambda would, and bills it.
+    /// Runs an invocation for as long as Lambda would, and records its cost.
     pub(crate) async fn billed<T>(&self, handled: impl Future<Output = T>) -> Option<T> {
         let started = Instant::now();
         let ended = tokio::time::timeout(self.timeout, handled).await.ok();
@@ -389,7 +392,7 @@ impl Functions {
         ended
     }
 
-    /// `event` for an invocation that begins now.
+    /// `event` for an invocation that starts now.
     pub(crate) fn event(&self, event: Value) -> LambdaEvent<Value> {
         LambdaEvent::new(event, self.context())
     }
@@ -438,7 +441,7 @@ fn sqs_event(message: &Message, queue_url: &str) -> Value {
     })
 }
 
-/// The attributes that its sender gave a message, as Lambda hands them over.
+/// The message attributes set by the sender, in Lambda's format.
 fn message_attributes(message: &Message) -> Value {
     let attributes = message.message_attributes.iter().flatten().map(|(name, value)| {
         let value = json!({

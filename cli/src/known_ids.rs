@@ -1,4 +1,4 @@
-//! The ids that contacts got in earlier imports into a location: kept with its state.
+//! Ids that contacts got in earlier imports into a location, kept with the location's state.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use ghl_sync_model::LocationId;
 
 use crate::Failure;
 
-/// A file of known ids; nowhere, if nothing is kept.
+/// A file of known ids, or no file if no state is kept.
 pub(crate) struct IdsFile(Option<PathBuf>);
 
 impl IdsFile {
@@ -15,7 +15,7 @@ impl IdsFile {
         IdsFile(folder.map(|folder| folder.join(format!("known-ids-{location}.txt"))))
     }
 
-    /// What is known. Lines that cannot be used are told: their contacts may get another id.
+    /// Reads the known ids. Warns about unusable lines, because their contacts may get another id.
     pub(crate) fn read(&self) -> Result<KnownIds, Failure> {
         let known = self.load()?;
         if let (damaged @ 1.., Some(path)) = (known.damaged_lines(), &self.0) {
@@ -33,7 +33,7 @@ impl IdsFile {
         Ok(KnownIds::from_text(&text))
     }
 
-    /// Adds what was learned. An interrupted write leaves the old file.
+    /// Adds newly learned ids. An interrupted write leaves the old file.
     pub(crate) fn write(&self, learned: KnownIds) -> Result<(), Failure> {
         let Some(path) = &self.0 else { return Ok(()) };
         let mut known = self.load()?;

@@ -42,17 +42,17 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::ExitCode;
 
-pub use api::{ApiServer, Beside, NewKey};
+pub use api::{ApiExtras, ApiServer, NewApiKey};
 use clap::CommandFactory;
 pub use cli::Cli;
 use cli::{Command, FaultArgs, RetryAfterArg, WindowArg};
 pub use door::Listen;
-use exit::Usage;
+use exit::UsageError;
 
 use crate::sandbox::{RetryAfterMode, SandboxOptions, WindowKind};
 use crate::stack::{Ghl, StackOptions};
 
-/// Does what the command line says. The exit status tells whether all went well.
+/// Runs the command. The exit status tells whether everything went well.
 pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Demo(args) => demo::run(*args).await,
@@ -94,18 +94,18 @@ pub async fn run(cli: Cli) -> ExitCode {
     })
 }
 
-/// `cargo ghl-sync simulate`. Each world has a runtime of its own, so they live outside of this one.
+/// `cargo ghl-sync simulate`. Each world has its own runtime, so the worlds run outside of this one.
 async fn simulated(args: cli::SimulateArgs) -> Result<ExitCode, Failure> {
     tokio::task::spawn_blocking(move || simulate::run(&args)).await?
 }
 
-/// `cargo ghl-sync key`: a new key, once, and what is kept of it.
+/// `cargo ghl-sync key`: prints a new key, shown only once, and the part of it that is stored.
 fn key(args: &cli::KeyArgs) -> Result<ExitCode, Failure> {
-    let key = NewKey::make()?;
+    let key = NewApiKey::make()?;
     println!("key   {}", key.text());
     println!("hash  {}", key.kept(&args.name));
     println!(
-        "The key is for whoever calls, and is shown this once; the hash goes into API_KEYS, after a comma if there are others."
+        "Callers send the key; it is shown this once. The hash goes into API_KEYS, after a comma if there are others."
     );
     Ok(ExitCode::SUCCESS)
 }
@@ -117,10 +117,10 @@ fn completions(shell: clap_complete::Shell) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A failure, with all that caused it.
+/// An error with its causes.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// The sandbox that the arguments describe; its limits come from the stack.
+/// Options for the sandbox from the arguments; its limits come from the stack.
 fn sandbox_options(faults: &FaultArgs) -> SandboxOptions {
     SandboxOptions {
         latency: faults.latency_ms.clone(),
@@ -142,7 +142,7 @@ fn sandbox_options(faults: &FaultArgs) -> SandboxOptions {
     }
 }
 
-/// The stack that the arguments describe.
+/// Options for the stack from the arguments.
 async fn stack_options(ghl: &cli::GhlArgs, sandbox: SandboxOptions) -> Result<StackOptions, Failure> {
     let mut vars = callers_vars();
     let ghl_is = match &ghl.ghl_url {
@@ -169,14 +169,14 @@ async fn stack_options(ghl: &cli::GhlArgs, sandbox: SandboxOptions) -> Result<St
     })
 }
 
-/// What the caller's environment says about AWS.
+/// The AWS variables in the caller's environment.
 #[expect(clippy::disallowed_methods, reason = "what is kept in AWS is read for the functions' environment")]
 fn aws_vars() -> BTreeMap<String, String> {
     std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect()
 }
 
-/// What the caller's environment says about the engine: `GHL_…`, `MIGRATION_…` and `LOG_LEVEL` (off, unless set: logs
-/// would run through the progress bar).
+/// The engine's variables in the caller's environment: `GHL_…`, `MIGRATION_…` and `LOG_LEVEL` (off unless set,
+/// because logs would run through the progress bar).
 #[expect(clippy::disallowed_methods, reason = "the functions' environment is made here")]
 fn callers_vars() -> BTreeMap<String, String> {
     let is_ours = |name: &str| name.starts_with("GHL_") || name.starts_with("MIGRATION_") || name == "LOG_LEVEL";

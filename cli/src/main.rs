@@ -1,4 +1,4 @@
-//! `cargo ghl-sync`: the whole of ghl-sync on one machine.
+//! `cargo ghl-sync`: all of ghl-sync on one machine.
 
 use std::process::ExitCode;
 

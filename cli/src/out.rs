@@ -1,5 +1,5 @@
-//! What the program writes for people. Whoever reads it may be gone (`ghl-sync plan … | head -1`): that is no reason to
-//! stop, and none to panic, as the standard library's macros do.
+//! The program's output for people. The reader may be gone (`ghl-sync plan … | head -1`); the program then neither
+//! stops nor panics, unlike the standard library's macros.
 
 use std::fmt::Arguments;
 use std::io::{self, Write};

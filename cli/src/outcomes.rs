@@ -1,4 +1,4 @@
-//! Outcomes in a stack of this process: the stream of its records, and the queue of deliveries.
+//! Outcomes in the local stack: the stream of its records, and the queue of deliveries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,25 +8,25 @@ use tracing::error;
 
 use crate::functions::Functions;
 
-/// Between two looks at the stream.
+/// Interval between two reads of the stream.
 const POLL: Duration = Duration::from_millis(200);
 
-/// What the filters of the template let through, of the state table.
+/// Whether a change of the state table passes the template's filters.
 fn is_followed(change: &Value) -> bool {
     let key = change["dynamodb"]["Keys"]["pk"]["S"].as_str();
     key.is_none_or(|key| key.starts_with("import#") || key.starts_with("notice#"))
 }
 
 impl Functions {
-    /// Hands the changes of records to the function that tells outcomes, in their order, as the event source mapping of a
-    /// stream does: what it reports as failed comes again, with all after it.
+    /// Hands record changes in order to the function that reports outcomes, like a stream's event source mapping: a
+    /// change reported as failed is delivered again, together with all later ones.
     pub(crate) async fn follow_stream(self: Arc<Self>, mut place: String) {
         let Some(outcomes) = &self.outcomes else { return };
         let shutdown = self.engine.shutdown();
         loop {
             match outcomes.tables.changes(&place) {
                 Ok((changes, _)) if changes.is_empty() => {
-                    // What the last batch brought about is told before it ends.
+                    // Ends only after the last batch's changes are reported.
                     if shutdown.is_asked() {
                         return;
                     }

@@ -1,11 +1,11 @@
-//! Directories and files that hold what is nobody else's business: contacts, and tokens. Only their owner may read them.
+//! Directories and files with private data (contacts and tokens), readable only by their owner.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// The directory for data. A new one is private from the start. One that is there, and is ours or empty, is made so; of
-/// any other whoever runs this is warned, since it may be shared on purpose.
+/// Creates the data directory, private from the start. An existing directory is made private if it is ours or empty;
+/// for any other, the user is warned, as it may be shared on purpose.
 pub(crate) fn directory(dir: &Path) -> io::Result<()> {
     let is_new = !dir.exists();
     let mut builder = DirBuilder::new();
@@ -39,10 +39,10 @@ fn tighten(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The file by which a directory is known as ours.
+/// File that marks a directory as ours.
 pub(crate) const LOCK: &str = "lock";
 
-/// Opens a file as `options` say. It is private from the moment it exists; one that is there is made so.
+/// Opens a file with `options`. A new file is private from the start; an existing one is made private.
 pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);

@@ -1,4 +1,4 @@
-//! How a run goes on: a bar on a terminal, plain lines elsewhere.
+//! Progress of a run: a bar on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -9,21 +9,21 @@ use ghl_sync_model::EpochMs;
 use ghl_sync_runtime::SystemClock;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::tally::Counts;
+use crate::tally::RunCounts;
 
-/// Without a terminal, a line is printed this often.
+/// Interval of the lines printed without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// The progress of one run.
-pub(crate) struct Progress {
+/// Progress display of one run.
+pub(crate) struct RunProgress {
     bar: ProgressBar,
     started: EpochMs,
     last_line: EpochMs,
     plain: bool,
 }
 
-impl Progress {
-    pub(crate) fn start(total: u64) -> Progress {
+impl RunProgress {
+    pub(crate) fn start(total: u64) -> RunProgress {
         let plain = !std::io::stderr().is_terminal();
         let target = if plain { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
         let bar = ProgressBar::with_draw_target(Some(total), target);
@@ -31,17 +31,17 @@ impl Progress {
             bar.set_style(style);
         }
         let now = SystemClock.now();
-        Progress { bar, started: now, last_line: now, plain }
+        RunProgress { bar, started: now, last_line: now, plain }
     }
 
-    /// Shows how it stands.
-    pub(crate) fn show(&mut self, done: u64, counts: &Counts) {
+    /// Shows the current state.
+    pub(crate) fn show(&mut self, done: u64, counts: &RunCounts) {
         let now = SystemClock.now();
         let words = words(counts, now, self.started);
         self.tell(done, words, now);
     }
 
-    /// Shows how it stands, where somebody else does it; `trouble` is what stands in the way, if anything does.
+    /// Shows the state of a run elsewhere; `trouble` describes any obstacle.
     pub(crate) fn say(&mut self, done: u64, trouble: &str) {
         let now = SystemClock.now();
         let seconds = now.since(self.started).as_secs_f64().max(0.1);
@@ -69,7 +69,7 @@ impl Progress {
     }
 }
 
-/// How long the rest takes if it goes on as before, in whole seconds.
+/// Estimated time left at the current rate, in whole seconds.
 fn left(done: u64, total: u64, elapsed: Duration) -> Option<Duration> {
     if done == 0 || done >= total || elapsed.as_secs() == 0 {
         return None;
@@ -78,8 +78,8 @@ fn left(done: u64, total: u64, elapsed: Duration) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds.ceil()).ok()
 }
 
-/// Rate, retries, failures, breaker, and what is waited for.
-fn words(counts: &Counts, now: EpochMs, started: EpochMs) -> String {
+/// Describes rate, retries, failures, breaker, and waits.
+fn words(counts: &RunCounts, now: EpochMs, started: EpochMs) -> String {
     let seconds = now.since(started).as_secs_f64().max(0.1);
     let mut words = format!("{} calls, {:.1}/s", counts.calls, counts.calls as f64 / seconds);
     if counts.retries > 0 {
@@ -91,7 +91,7 @@ fn words(counts: &Counts, now: EpochMs, started: EpochMs) -> String {
     }
     let breaker = counts.breakers.values().next().copied().unwrap_or("closed");
     words += &format!(", breaker {breaker}");
-    // Before the first call of this process, a batch that is under way is another's, which may be dead.
+    // Before this process has made a call, a running batch belongs to another process, which may be dead.
     let held = counts.held.values().filter(|until| **until > now && counts.calls == 0).min();
     if let Some(until) = held {
         let seconds = now.until(*until).as_secs_f64();

@@ -1,4 +1,4 @@
-//! `cargo ghl-sync pull`: the contacts that changed in GHL since a time.
+//! `cargo ghl-sync pull`: prints the contacts that changed in GHL since a time.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -14,13 +14,13 @@ use crate::sandbox::SandboxOptions;
 use crate::stack::Stack;
 use crate::{Failure, exit, signals, stack_options};
 
-/// Nobody stops this command but its user.
+/// Deadline that is never reached in practice: only the user stops this command.
 const TIME: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) async fn run(args: PullArgs) -> Result<ExitCode, Failure> {
     let stack = Stack::start(stack_options(&args.ghl, SandboxOptions::default()).await?).await?;
     let shutdown = stack.engine.shutdown().clone();
-    // What it says goes to standard error: standard output is for contacts.
+    // Messages go to standard error, because standard output is for contacts.
     signals::end(&shutdown, None)?;
     let now = SystemClock.now();
     let since = match args.since {
@@ -36,7 +36,9 @@ pub(crate) async fn run(args: PullArgs) -> Result<ExitCode, Failure> {
     let pulled = pull.await;
     let Printer { since: until, printed, passed_over, failed, .. } = printer;
     let ended = match (failed, pulled) {
-        (Some(error), _) if error.kind() == io::ErrorKind::BrokenPipe => Err("nobody reads them any more".into()),
+        (Some(error), _) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Err("the reader of the contacts is gone".into())
+        }
         (Some(error), _) => Err(Failure::from(format!("the contacts cannot be written: {error}"))),
         (None, Err(_)) if shutdown.is_asked() => Err("interrupted".into()),
         (None, pulled) => pulled.map_err(Failure::from),
@@ -57,10 +59,10 @@ pub(crate) async fn run(args: PullArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(exit::LEFT_OUT))
 }
 
-/// Prints contacts, as long as that works.
+/// Prints contacts until writing fails.
 struct Printer {
     shutdown: Shutdown,
-    /// Everything that changed before this time is printed or named.
+    /// Every contact changed before this time has been printed or named.
     since: EpochMs,
     printed: u64,
     passed_over: u64,
@@ -71,7 +73,7 @@ impl Printer {
     fn print_page(&mut self, page: ContactPage) {
         let mut out = io::stdout().lock();
         for contact in page.contacts {
-            // A line that was begun is written to its end, even if the process was asked to end meanwhile.
+            // Finishes the current line even if a shutdown was requested in the meantime.
             if let Err(error) = writeln!(out, "{}", contact.raw).and_then(|()| out.flush()) {
                 self.failed.get_or_insert(error);
                 self.shutdown.ask();
@@ -91,7 +93,7 @@ impl Printer {
     }
 }
 
-/// A time as `--since` takes it.
+/// Formats a time as `--since` takes it.
 fn shown(time: EpochMs) -> String {
     let time = UNIX_EPOCH.checked_add(Duration::from_millis(time.0)).unwrap_or(UNIX_EPOCH);
     humantime::format_rfc3339_millis(time).to_string()

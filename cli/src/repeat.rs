@@ -1,16 +1,16 @@
-//! A contact list made longer, for trials of any size.
+//! Extends a contact list, for trials of any size.
 
 use std::collections::{HashMap, HashSet};
 
 use ghl_sync_import::ImportedContact;
 use ghl_sync_model::Contact;
 
-/// The area code of a copy whose original has no number of +1.
+/// Area code of a copy if the original has no +1 number.
 const DEFAULT_AREA: &str = "202";
 
-/// Exactly `n` contacts: the list from its start, again and again. Each round after the first is made of other people:
-/// `ann@example.com` becomes `ann+2@example.com` in the second, and phone numbers are new ones of the same area code.
-/// Whatever was distinct stays so, at least up to seven million contacts of one area code.
+/// Exactly `n` contacts: the list repeated from its start. Each round after the first consists of other people:
+/// `ann@example.com` becomes `ann+2@example.com` in the second, and phone numbers are new ones in the same area code.
+/// Distinct values stay distinct, at least up to seven million contacts of one area code.
 ///
 /// The same list and `n` give the same contacts. Only an empty list stays empty.
 #[must_use]
@@ -25,11 +25,11 @@ pub(crate) fn repeat(contacts: &[ImportedContact], n: usize) -> Vec<ImportedCont
 }
 
 struct Copier<'a> {
-    /// What the originals have: no copy may have it.
+    /// Values of the originals, which no copy may have.
     emails: HashSet<String>,
     phones: HashSet<&'a str>,
     names: HashSet<&'a str>,
-    /// By area code, the subscriber numbers that are left.
+    /// By area code, the unused subscriber numbers.
     subscribers: HashMap<String, Box<dyn Iterator<Item = u32>>>,
 }
 
@@ -69,9 +69,9 @@ impl<'a> Copier<'a> {
     }
 }
 
-/// What is written with the mark of a round: its number, or the number and as many `x` as make it a new one.
+/// Writes with a mark for the round: its number, followed by as many `x` as it takes to make the text unique.
 ///
-/// Two copies never get the same text: with the same mark they are of one round, and thus of two originals.
+/// Two copies never get the same text: those with the same mark are of one round, and thus of two originals.
 fn marked(round: u64, write: impl Fn(&str) -> String, is_taken: impl Fn(&str) -> bool) -> String {
     let mut mark = round.to_string();
     loop {
@@ -83,19 +83,19 @@ fn marked(round: u64, write: impl Fn(&str) -> String, is_taken: impl Fn(&str) ->
     }
 }
 
-/// All seven-digit numbers that an area code can have, those that are reserved for fiction first.
+/// All seven-digit numbers that an area code can have, with those reserved for fiction first.
 fn subscriber_numbers() -> impl Iterator<Item = u32> {
     let is_service_code = |exchange: u32| exchange % 100 == 11;
     (555_0100..=999_9999).chain(200_0000..555_0100).filter(move |number| !is_service_code(number / 10_000))
 }
 
-/// The name that tells a contact without e-mail address and phone number from others.
+/// The name that distinguishes a contact with neither email address nor phone number.
 fn name(contact: &Contact) -> Option<&str> {
     let Contact { last_name, name, first_name, company_name, .. } = contact;
     [last_name, name, first_name, company_name].into_iter().find_map(Option::as_deref)
 }
 
-/// What [`name`] gives, to be changed.
+/// Mutable access to the field that [`name`] returns.
 fn name_mut(contact: &mut Contact) -> Option<&mut String> {
     let Contact { last_name, name, first_name, company_name, .. } = contact;
     [last_name, name, first_name, company_name].into_iter().find_map(Option::as_mut)
@@ -167,7 +167,7 @@ mod tests {
     }
 
     prop_compose! {
-        /// A list of distinct contacts, many of them close to what a copy would be.
+        /// A list of distinct contacts, many of them similar to a possible copy.
         fn lists()(
             emails in prop::collection::hash_set("[ab](\\+[23]x?){0,2}@x\\.[yz]", 1..8),
             phones in prop::collection::hash_set("\\+1[23]025550[12]0[0-3]|\\+44207946095[0-9]", 8),

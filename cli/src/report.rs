@@ -1,4 +1,4 @@
-//! What a run came to: for a person, and as JSON.
+//! The result of a run: for people, and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,53 +8,53 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::list::ImportReport;
-pub(crate) use ghl_sync_import::report::Records;
+pub(crate) use ghl_sync_import::report::RecordTotals;
 
-/// Records that are named on the terminal.
+/// Most records named on the terminal.
 const SHOWN_RECORDS: usize = 10;
 
-/// The report of one run.
+/// Report on one run.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Report {
-    /// What came of the contact list.
+pub(crate) struct RunReport {
+    /// Result of reading the contact list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) import: Option<ImportReport>,
-    pub(crate) records: Records,
+    pub(crate) records: RecordTotals,
     pub(crate) ghl: GhlCalls,
     /// Calls accepted ÷ (seconds from the first to the last call + one window) × window ÷ limit, of each location.
     pub(crate) quota_used: f64,
-    /// From the first call to the last answer.
+    /// Seconds from the first call to the last answer.
     pub(crate) seconds: f64,
-    /// ⌊(calls − 1) ÷ limit⌋ × window, of the location with the most calls: nobody can be faster.
+    /// ⌊(calls − 1) ÷ limit⌋ × window, for the location with the most calls: the fastest possible run.
     pub(crate) lower_bound_seconds: f64,
     pub(crate) dynamodb: DynamoDbUse,
     pub(crate) sqs: SqsUse,
     pub(crate) lambda: LambdaUse,
     pub(crate) breaker: BreakerUse,
-    /// Tokens that expire, if the sandbox issued such.
+    /// Expiring tokens, if the sandbox issued any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tokens: Option<TokenUse>,
-    /// From due to accepted.
+    /// Time from due to accepted, as a median.
     pub(crate) p50_ms: u64,
     pub(crate) p95_ms: u64,
     pub(crate) retries: u64,
-    /// Time that batches slept, by what for.
+    /// Time that batches slept, by reason.
     pub(crate) waited_ms: BTreeMap<&'static str, u64>,
-    /// Records that GHL accepted without storing all of them.
-    pub(crate) not_stored: Vec<NotStored>,
-    /// What went wrong, and how often.
+    /// Records that GHL accepted without storing all of their fields.
+    pub(crate) not_stored: Vec<NotStoredFields>,
+    /// Errors, with their number of occurrences.
     pub(crate) errors: BTreeMap<String, u64>,
     /// Why the run ended before all records were final.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stopped: Option<String>,
 }
 
-/// A record that GHL accepted without storing all of it.
+/// A record that GHL accepted without storing all of its fields.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct NotStored {
+pub(crate) struct NotStoredFields {
     pub(crate) location: String,
     pub(crate) record: String,
-    /// By GHL's names.
+    /// Names of the fields in GHL.
     pub(crate) fields: Vec<String>,
 }
 
@@ -63,22 +63,22 @@ pub(crate) struct GhlCalls {
     pub(crate) calls: u64,
     pub(crate) ok: u64,
     pub(crate) status_429: u64,
-    /// Answers that are neither a success nor 429, and calls without an answer.
+    /// Answers other than success and 429, and calls without an answer.
     pub(crate) status_other: u64,
     pub(crate) max_in_any_window: u64,
     pub(crate) limit: u32,
     pub(crate) window_ms: u64,
     pub(crate) max_concurrent: u64,
     pub(crate) duplicates: u64,
-    /// Who counted: the sandbox, or (of another GHL) the client.
+    /// Source of the counts: the sandbox or, with another GHL, the client.
     pub(crate) counted_by: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(crate) struct DynamoDbUse {
-    /// Putting the records in.
+    /// Usage while the records were put.
     pub(crate) load: LoadUse,
-    /// Everything after that.
+    /// Usage after that.
     pub(crate) sync: StoreUse,
 }
 
@@ -118,30 +118,30 @@ pub(crate) struct BreakerUse {
 pub(crate) struct TokenUse {
     /// Refreshes that issued new tokens.
     pub(crate) refreshes: u64,
-    /// Refreshes that got the answer of one before: two did the same, or an answer was lost.
+    /// Refreshes that repeated an earlier answer: two were concurrent, or an answer was lost.
     pub(crate) repeats: u64,
-    /// Refreshes with a token that was used up.
+    /// Refreshes with a used-up token.
     pub(crate) refusals: u64,
-    /// Tokens issued for locations of an agency.
+    /// Tokens issued for an agency's locations.
     pub(crate) location_tokens: u64,
-    /// Calls with a token that had expired.
+    /// Calls with an expired token.
     pub(crate) expired: u64,
 }
 
-impl Report {
-    /// Whether GHL was ever asked for more than it allows, or got anything twice.
+impl RunReport {
+    /// Whether GHL was ever called beyond its limit, or received anything twice.
     pub(crate) fn is_breach(&self) -> bool {
         self.ghl.max_in_any_window > u64::from(self.ghl.limit) || self.ghl.duplicates > 0
     }
 
-    /// Whether every record was sent, and within the limits.
+    /// Whether every record was sent within the limits.
     pub(crate) fn is_well(&self) -> bool {
         self.records.pending == 0 && self.records.failed == 0 && !self.is_breach()
     }
 
-    /// The report for people: what became of theirs first, what it took of AWS only if they want to know.
-    pub(crate) fn shown<'a>(&'a self, files: &'a Files<'a>, verbose: bool) -> impl fmt::Display + 'a {
-        Shown { report: self, files, verbose }
+    /// The report for people: their records first; the AWS usage only if `verbose`.
+    pub(crate) fn shown<'a>(&'a self, files: &'a ReportFiles<'a>, verbose: bool) -> impl fmt::Display + 'a {
+        PrintedReport { report: self, files, verbose }
     }
 }
 
@@ -151,13 +151,13 @@ pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> u64 {
     sorted.get(index).map_or(0, |span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// The files that a run wrote for people.
-pub(crate) struct Files<'a> {
+/// Files that a run wrote for people.
+pub(crate) struct ReportFiles<'a> {
     pub(crate) rejects: Option<&'a Path>,
     pub(crate) results: Option<&'a Path>,
 }
 
-impl fmt::Display for Files<'_> {
+impl fmt::Display for ReportFiles<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = self.rejects {
             writeln!(f, "file       {} (left out: correct it and import it)", file.display())?;
@@ -169,14 +169,14 @@ impl fmt::Display for Files<'_> {
     }
 }
 
-/// A report as it is printed.
-struct Shown<'a> {
-    report: &'a Report,
-    files: &'a Files<'a>,
+/// Printed form of a report.
+struct PrintedReport<'a> {
+    report: &'a RunReport,
+    files: &'a ReportFiles<'a>,
     verbose: bool,
 }
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for PrintedReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.report.write_people(f)?;
         write!(f, "{}", self.files)?;
@@ -188,9 +188,9 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-impl Report {
+impl RunReport {
     fn write_people(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Records { total, synced, skipped, failed, pending, already_synced } = &self.records;
+        let RecordTotals { total, synced, skipped, failed, pending, already_synced } = &self.records;
         let left_out = self.import.as_ref().map_or(0, |import| import.left_out);
         writeln!(f, "people     {synced} of {total} synced, {left_out} left out, {failed} failed, {pending} pending")?;
         if *skipped > 0 {
@@ -205,7 +205,7 @@ impl Report {
                 "not stored {} records were accepted, but GHL did not store all of them",
                 self.not_stored.len()
             )?;
-            for NotStored { record, fields, .. } in self.not_stored.iter().take(SHOWN_RECORDS) {
+            for NotStoredFields { record, fields, .. } in self.not_stored.iter().take(SHOWN_RECORDS) {
                 writeln!(f, "           {record}: {}", fields.join(", "))?;
             }
             if self.not_stored.len() > SHOWN_RECORDS {
@@ -234,7 +234,7 @@ impl Report {
         let ratio = if ratio.is_finite() { format!(" ({ratio:.3} ×)") } else { String::new() };
         writeln!(
             f,
-            "time       {:.1} s; nobody could need less than {:.0} s{ratio}; {:.0} % of the quota used",
+            "time       {:.1} s; the limit allows no less than {:.0} s{ratio}; {:.0} % of the quota used",
             self.seconds,
             self.lower_bound_seconds,
             self.quota_used * 100.0
@@ -242,7 +242,7 @@ impl Report {
     }
 
     fn write_aws(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { records, dynamodb, sqs, lambda, .. } = self;
+        let RunReport { records, dynamodb, sqs, lambda, .. } = self;
         writeln!(f, "latency    {} ms median, {} ms for 95 % (due to accepted)", self.p50_ms, self.p95_ms)?;
         let per_record = |count: f64| count / records.total.max(1) as f64;
         writeln!(

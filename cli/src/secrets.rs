@@ -1,11 +1,11 @@
-//! What of tokens and keys is shown where options are printed for debugging: nothing.
+//! `Debug` for options, without tokens and keys.
 
 use std::fmt;
 
 use crate::stack::StackOptions;
 
 impl fmt::Debug for StackOptions {
-    /// Of the variables the names only: some of them are tokens.
+    /// Prints only the names of the variables, because some of them are tokens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let StackOptions {
             locations,
@@ -56,7 +56,7 @@ mod tests {
 
     use crate::Cli;
     use crate::door::AccessKey;
-    use crate::sandbox::{Installed, OAuthOptions, SandboxOptions, Tokens};
+    use crate::sandbox::{Installed, OAuthOptions, SandboxOptions, SandboxTokens};
     use crate::stack::{Ghl, OwnAccess, StackOptions};
 
     const TOKEN: &str = "pit-1f0c-hush";
@@ -97,8 +97,10 @@ mod tests {
             lifetime: Duration::from_secs(5),
         };
         let per_location = BTreeMap::from([(TOKEN.to_owned(), "loc".to_owned())]);
-        let sandboxes = [Tokens::Any(TOKEN.to_owned()), Tokens::PerLocation(per_location), Tokens::OAuth(app)]
-            .map(|tokens| Ghl::Sandbox(Box::new(SandboxOptions { tokens, ..SandboxOptions::default() })));
+        let tokens =
+            [SandboxTokens::Any(TOKEN.to_owned()), SandboxTokens::PerLocation(per_location), SandboxTokens::OAuth(app)];
+        let sandboxes =
+            tokens.map(|tokens| Ghl::Sandbox(Box::new(SandboxOptions { tokens, ..SandboxOptions::default() })));
         let elsewhere = Ghl::Url { url: "https://ghl.example".to_owned(), token: Secret::new(TOKEN) };
         for ghl in sandboxes.into_iter().chain([elsewhere]) {
             let access = OwnAccess { api: Api::V2, token: Some(Secret::new(TOKEN)) };

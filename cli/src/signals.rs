@@ -7,8 +7,8 @@ use ghl_sync_engine::usecase::Shutdown;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// From now on the first signal asks for `shutdown`, and says so if that takes a while, `patience` at most. The second
-/// one ends the process at once, whatever it does.
+/// On the first signal, requests `shutdown`, and announces that it may take up to `patience`, if given. On the second,
+/// ends the process at once.
 pub(crate) fn end(shutdown: &Shutdown, patience: Option<Duration>) -> io::Result<()> {
     let mut signals = Signals::listen()?;
     let shutdown = shutdown.clone();
@@ -17,7 +17,7 @@ pub(crate) fn end(shutdown: &Shutdown, patience: Option<Duration>) -> io::Result
         shutdown.ask();
         if let Some(patience) = patience {
             let patience = patience.as_secs();
-            // Whoever reads it may be gone.
+            // The reader may be gone.
             let _ = writeln!(
                 io::stdout(),
                 "\nno call begins any more; waits for those under way, {patience} s at most (a second signal ends it at once)"
@@ -42,7 +42,7 @@ impl Signals {
         Ok(Signals { interrupt, terminate })
     }
 
-    /// The exit status by which a shell tells that the next signal ended a process.
+    /// Waits for the next signal. Returns the exit status by which a shell reports a process ended by it.
     async fn next(&mut self) -> i32 {
         tokio::select! {
             _ = self.interrupt.recv() => 130,
@@ -61,7 +61,7 @@ impl Signals {
     }
 
     async fn next(&mut self) -> i32 {
-        // Where nobody can listen, nobody ends it in order.
+        // Without a listener, there is no orderly shutdown.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -1,12 +1,12 @@
-//! `cargo ghl-sync simulate`: worlds in which everything goes wrong.
+//! `cargo ghl-sync simulate`: worlds with all kinds of faults.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use ghl_sync_simulation::{
-    BrokenSeed, Campaign, CampaignReport, Figures, Outcome, PACING_SPAN, PacingRow, Scenario, WindowKind, pacing,
-    pacing_cases, shrink,
+    BrokenSeed, Campaign, CampaignReport, Figures, PACING_SPAN, PacingRow, Scenario, ScenarioOutcome, WindowKind,
+    pacing, pacing_cases, shrink,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::Failure;
 use crate::cli::SimulateArgs;
 
-/// Broken seeds that are shown in full.
+/// Most broken seeds shown in full.
 const MOST_SHOWN: usize = 5;
 
 /// Runs one world, or many.
@@ -81,7 +81,7 @@ fn replay(scenario: &Scenario, json: Option<&Path>) -> Result<ExitCode, Failure>
     Ok(exit_code(outcome.broken.is_empty()))
 }
 
-fn print_outcome(Outcome { broken, figures }: &Outcome) {
+fn print_outcome(ScenarioOutcome { broken, figures }: &ScenarioOutcome) {
     let Figures { calls, throttled, invocations, died, gate_writes, accepted, failed, drained_s, .. } = figures;
     println!("calls      {calls}, of which {throttled} × 429");
     println!("functions  {invocations} invocations, of which {died} died; {gate_writes} gate writes");
@@ -106,7 +106,7 @@ fn exit_code(all_is_well: bool) -> ExitCode {
     if all_is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Measures the pace, and prints a table.
+/// Measures the pace and prints a table.
 fn measure(args: &SimulateArgs) -> Result<ExitCode, Failure> {
     println!("| Server counts | Round trip | Locations | Others | Calls | Of possible | 429 | Gate writes a call |");
     println!("|---|---|---|---|---|---|---|---|");

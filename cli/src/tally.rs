@@ -1,4 +1,4 @@
-//! What the engine tells of a run, counted for the progress bar and the report.
+//! Counts the engine's events for the progress bar and the report.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -12,56 +12,56 @@ use ghl_sync_runtime::{LogSink, SystemClock};
 
 use crate::mark::mark;
 
-/// Counts events, and passes them on to the log.
+/// Counts events and passes them on to the log.
 #[derive(Default)]
-pub(crate) struct Tally {
-    counts: Mutex<Counts>,
+pub(crate) struct RunTally {
+    counts: Mutex<RunCounts>,
 }
 
-/// What was counted so far.
+/// Counts so far.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Counts {
-    /// Records in a final state by their [`mark`]s, and which.
+pub(crate) struct RunCounts {
+    /// Final results of records, by [`mark`].
     pub(crate) ended: HashMap<u64, RecordResult>,
-    /// The fields that GHL did not store of records that it accepted.
+    /// Fields that GHL did not store, of records that it accepted.
     pub(crate) not_stored: BTreeMap<(LocationId, RecordKey), Vec<String>>,
-    /// From due to accepted, for each record that was.
+    /// Time from due to accepted, for each accepted record.
     pub(crate) latencies: Vec<Duration>,
-    /// Calls.
+    /// Calls to GHL.
     pub(crate) calls: u64,
-    /// Second and later tries.
+    /// Tries after the first.
     pub(crate) retries: u64,
-    /// Time waited in batches, by what for.
+    /// Time waited in batches, by reason.
     pub(crate) waits: HashMap<WaitReason, Duration>,
-    /// How often the breaker opened.
+    /// Number of times the breaker opened.
     pub(crate) breaker_opens: u64,
-    /// State of the breakers that are not closed.
+    /// States of the breakers that are not closed.
     pub(crate) breakers: HashMap<ScopeId, &'static str>,
-    /// Stores and queues that failed.
+    /// Failures of stores and queues.
     pub(crate) port_failures: u64,
-    /// What each scope waits for, and until when.
+    /// For each scope, until when it waits, and why.
     pub(crate) next: HashMap<ScopeId, (Option<EpochMs>, Option<WaitReason>)>,
-    /// Scopes with a batch under way, perhaps of a process that has died, and when somebody else goes on.
+    /// Scopes with a running batch, perhaps of a dead process, and the time from which another may continue.
     pub(crate) held: HashMap<ScopeId, EpochMs>,
-    /// What went wrong with records, by their last error.
+    /// Number of errors, by the record's last error.
     pub(crate) errors: HashMap<String, u64>,
-    /// The last time anything happened.
+    /// Time of the last event.
     pub(crate) last_event: EpochMs,
 }
 
-impl Tally {
-    /// Forgets what was counted.
+impl RunTally {
+    /// Resets the counts.
     pub(crate) fn start_over(&self) {
-        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = Counts::default();
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = RunCounts::default();
     }
 
-    /// What was counted so far.
-    pub(crate) fn read<T>(&self, read: impl FnOnce(&Counts) -> T) -> T {
+    /// Gives `read` access to the counts.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&RunCounts) -> T) -> T {
         read(&self.counts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl EventSink for Tally {
+impl EventSink for RunTally {
     fn emit(&self, event: &Event<'_>) {
         LogSink.emit(event);
         let now = SystemClock.now();

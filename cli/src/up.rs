@@ -1,4 +1,4 @@
-//! `cargo ghl-sync up` and `cargo ghl-sync sandbox`: everything stays up.
+//! `cargo ghl-sync up` and `cargo ghl-sync sandbox`: servers that keep running.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -15,11 +15,11 @@ use crate::api::ApiServer;
 use crate::cli::{SandboxArgs, UpArgs};
 use crate::deliver::SCHEDULE;
 use crate::demo::read_records;
-use crate::sandbox::{Sandbox, SandboxOptions, Tokens};
+use crate::sandbox::{Sandbox, SandboxOptions, SandboxTokens};
 use crate::stack::{OUTCOMES_TABLE, Stack};
 use crate::{Failure, private, sandbox_options, signals, stack_options};
 
-/// Variables that a function needs to use the stack, in the order in which they are written.
+/// Variables that a function needs to use the stack, in the order written.
 const ENV_FILE: [&str; 32] = [
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
@@ -54,7 +54,7 @@ const ENV_FILE: [&str; 32] = [
     "GHL_LOCATION_TOKENS",
     "API_KEYS",
 ];
-/// After the sandbox's port come DynamoDB's, SQS's, this one, S3's, and Secrets Manager's.
+/// The ports after the sandbox's are DynamoDB's, SQS's, this one, S3's, and Secrets Manager's.
 const API_PORT_OFFSET: u16 = 3;
 
 pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
@@ -115,7 +115,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the secret in `file` is, which is made if there is none.
+/// Reference to the secret in `file`, which is created if missing.
 fn signing_secret(file: &Path) -> Result<CredentialsRef, Failure> {
     if !file.exists() {
         let mut key = [0; 32];
@@ -126,14 +126,14 @@ fn signing_secret(file: &Path) -> Result<CredentialsRef, Failure> {
     Ok(CredentialsRef::File(file.canonicalize()?))
 }
 
-/// The environment of a function, and where the API is and the key for it.
+/// A function's environment, plus the API's URL and key.
 fn env_lines(stack: &Stack, api: &ApiServer) -> String {
     let of_function = ENV_FILE.into_iter().filter_map(|name| Some((name, stack.vars.get(name)?.clone())));
     let of_caller = [("API_URL", api.url()), ("API_KEY", stack.api_key.text().to_owned())];
     of_function.chain(of_caller).map(|(name, value)| format!("{name}={value}\n")).collect()
 }
 
-/// Written under another name first: whoever waits for the file finds all of it.
+/// Writes under another name first, so that whoever waits for the file finds it complete.
 fn write_env_file(file: &Path, lines: &str) -> Result<(), Failure> {
     let unfinished = file.with_extension("unfinished");
     private::open(&unfinished, OpenOptions::new().write(true).create(true).truncate(true))
@@ -149,7 +149,7 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> Result<ExitCode, Failure> {
         window: Duration::from_millis(args.ghl.quota.window_ms),
         daily_limit: args.ghl.quota.daily,
         data_dir: args.ghl.quota.data_dir.clone(),
-        tokens: Tokens::Any(token.to_owned()),
+        tokens: SandboxTokens::Any(token.to_owned()),
         ..sandbox_options(&args.faults)
     };
     let sandbox = Sandbox::start(options, args.listen.at(args.port)).await?;

@@ -1,6 +1,6 @@
-"""Holds the HTTP API of `cargo ghl-sync up` against its own documents: the OpenAPI document against a linter, the answers
-against the OpenAPI document (schemathesis), the metrics against Prometheus' linter; and reports how long a record that
-is put into an idle location takes to GoHighLevel.
+"""Checks the HTTP API of `cargo ghl-sync up`: the OpenAPI document with a linter, the answers against that document
+(schemathesis), and the metrics with Prometheus' linter. Also reports how long a record that is put into an idle location
+takes to reach GoHighLevel.
 
 It needs `cargo build --package ghl-sync-cli`, and on the path: schemathesis, promtool, spectral.
 """
@@ -21,10 +21,10 @@ RULES = Path(__file__).with_name("spectral.yaml")
 PORT = "18787"
 # Seconds.
 PATIENCE = 30
-# Puts that are timed, and what may lie between a put and GHL's answer, for half of them.
+# Number of timed puts, and the limit for the median time from a put to GHL's answer.
 PUTS = 21
 P50_MS = 1500
-# What schemathesis looks at in every answer.
+# Checks that schemathesis makes on every answer.
 CHECKS = [
     "not_a_server_error",
     "status_code_conformance",
@@ -33,7 +33,7 @@ CHECKS = [
     "response_schema_conformance",
     "unsupported_method",
 ]
-# Prometheus' rules may be broken by these alone: the specification names them so.
+# Only these may break Prometheus' naming rules: the specification prescribes their names.
 DICTATED = {
     "ghl_rate_limit_hits",
     "ghl_retry_attempts",
@@ -63,7 +63,7 @@ def ask(api, path, body=None):
 
 
 def time_puts(api):
-    """One record after the other into an idle location, each until the sandbox has accepted it."""
+    """Puts one record at a time into an idle location, and waits until the sandbox has accepted it."""
     took = []
     for number in range(PUTS):
         contact = {"id": f"put-{number}", "contact": {"email": f"put-{number}@example.com"}}
@@ -75,7 +75,7 @@ def time_puts(api):
                 sys.exit(f"{contact['id']} is not in GoHighLevel after {PATIENCE} s")
             time.sleep(0.005)
         took.append((time.monotonic() - began) * 1000)
-        # The batch ends, and the location is idle again.
+        # Wait until the batch ends and the location is idle again.
         time.sleep(0.5)
     median = statistics.median(took)
     print(f"note: put to accepted, {PUTS} puts into an idle location, GHL at 150 ms: median {median:.0f} ms, "
@@ -99,7 +99,7 @@ def lint_document(api):
 
 
 def check_answers(api):
-    """No 5xx, and no answer that the document does not name."""
+    """No 5xx, and only answers that the document lists."""
     with tempfile.TemporaryDirectory(prefix="ghl-sync-schemathesis.") as folder:
         run(
             *("schemathesis", "run", "-", "--url", api["API_URL"]),
@@ -114,7 +114,7 @@ def check_answers(api):
 
 
 def without_lines(document):
-    """Schemathesis does not know how to write a body of one item a line; the tests in Rust do."""
+    """Schemathesis cannot write a body of one item per line; the Rust tests cover it."""
     for path in document["paths"].values():
         for operation in path.values():
             operation.get("requestBody", {}).get("content", {}).pop("application/x-ndjson", None)
@@ -125,7 +125,7 @@ def check_metrics(api):
     checked = subprocess.run(["promtool", "check", "metrics"], input=ask(api, "/metrics"), capture_output=True)
     complaints = checked.stderr.decode().splitlines()
     others = [line for line in complaints if line.split(" ", 1)[0] not in DICTATED]
-    # 3 is what it says of names; 1 is text that is no metrics at all.
+    # Exit code 3 means faults in names; 1 means text that is not metrics at all.
     if others or checked.returncode not in (0, 3):
         sys.exit("promtool: " + "\n".join(others or complaints))
     print(f"note: promtool: the metrics are clean, but for {len(complaints)} rules broken by names that are dictated")

@@ -1,4 +1,4 @@
-// Keys and the audit trail in the page: for an admin, for others, and where AWS checks who asks.
+// Keys and the audit trail in the page: for an admin, for others, and with access control by AWS.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -51,7 +51,7 @@ describe("keys", () => {
     assert.deepEqual(await accessibilityFaults(page), []);
     await dialog.getByRole("button", { name: "Make it" }).click();
     await says("This is the only time that it is shown. Copy it now.", ".made");
-    // The day ends where the reader is.
+    // The end of the day in the reader's time zone.
     assert.deepEqual(sent("POST"), [["/v1/keys", { name: "erp", role: "operate", locations: ["ve9EPM428h8vShlRW1KT", "trialA"], tags: ["dental"], expires_at: "2030-02-01T04:59:59.000Z" }]]);
     assert.match(await page.locator(".keys tbody tr").first().innerText(), /erp[\s\S]*trialA[\s\S]*tag dental/);
     const key = await page.locator(".made code").textContent();
@@ -181,7 +181,7 @@ describe("access for everybody", () => {
     await says(HOSTILE_NAME, ".audit");
     assert.equal(await page.evaluate(() => window.hacked), undefined);
     assert.equal(await page.locator("#detail img, #detail td i, #detail script").count(), 0);
-    // It is the only location: it is opened when the way leads back.
+    // It is the only location, so it opens on return.
     await page.evaluate(() => (globalThis.location.hash = "#/"));
     await says("loc</a>", "#detail h2");
     assert.deepEqual(page.troubles, []);

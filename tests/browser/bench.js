@@ -1,6 +1,7 @@
-// How fast the page is in a real browser, on the stand-in: with 300 locations and with 10,000, of which it shows the first.
+// Speed of the page in a real browser, with the mock API: with 300 locations, and with 10,000 of which it shows the
+// first page.
 //
-//   npm run bench [RUNS]
+//     npm run bench [RUNS]
 
 import { launch } from "./browser.js";
 import { startMock } from "./mock.js";
@@ -8,12 +9,12 @@ import { manyLocations } from "./scenarios.js";
 
 const SIZES = [300, 10_000];
 const RUNS = Number(process.argv[2] ?? 9);
-// So long the page is watched afterwards: it looks for news, and draws once a second.
+// How long to watch the page afterwards: it polls, and draws once per second.
 const WATCHED_S = 8;
 
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
-// Milliseconds: until the list stands there, of scripts and of layout until then, and of scripts in a second afterwards.
+// Milliseconds: until the list appears, in scripts and in layout until then, and in scripts per second afterwards.
 async function measure(browser, url) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   const tab = await context.newPage();

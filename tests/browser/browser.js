@@ -1,4 +1,4 @@
-// A headless Chromium with an empty profile, and pages that keep account of what went wrong in them.
+// A headless Chromium with an empty profile, and pages that record their errors.
 
 import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
@@ -21,7 +21,8 @@ export async function launch() {
   return chromium.launch({ executablePath, headless: true, args: FLAGS });
 }
 
-// Opens the dashboard. `page.troubles` gathers console errors, exceptions, and breaches of the content security policy.
+// Opens the dashboard. `page.troubles` collects console errors, exceptions, and violations of the content security
+// policy.
 export async function open(browser, url, { size = SIZES.desktop, dark = false, key = null } = {}) {
   const context = await browser.newContext({
     viewport: size, colorScheme: dark ? "dark" : "light", timezoneId: "America/New_York", locale: "en-US",
@@ -38,9 +39,9 @@ export async function open(browser, url, { size = SIZES.desktop, dark = false, k
   return page;
 }
 
-// Serious findings of axe, as lines.
+// Serious findings of axe, one per line.
 export async function accessibilityFaults(page) {
-  // Through the debugger, which the page's policy does not concern.
+  // The page's policy does not apply to the debugger.
   await page.evaluate(`${axe.source}; 0`);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   return violations
@@ -52,7 +53,7 @@ export async function widthBeyondView(page) {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
 
-// Into the folder that SCREENSHOTS names, if it does.
+// Saves to the folder in SCREENSHOTS, if set.
 export async function screenshot(page, name) {
   if (!SCREENSHOTS) return;
   mkdirSync(SCREENSHOTS, { recursive: true });

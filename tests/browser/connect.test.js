@@ -1,5 +1,5 @@
-// Connecting accounts, as a person does it: signs in, goes to the sandbox's consent page and back, and sees the name of the
-// location. Our pages are at `localhost` and the sandbox at 127.0.0.1, which to a browser is another site.
+// Connecting accounts as a person does it: signs in, goes to the sandbox's consent page and back, and sees the name of
+// the location. Our pages are at `localhost` and the sandbox at 127.0.0.1, which a browser treats as another site.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, readdirSync, statSync } from "node:fs";
@@ -13,7 +13,7 @@ import { dashboardIn, startLocal } from "./local.js";
 const PORT = 8900;
 const OURS = `http://localhost:${PORT + 3}`;
 const GHL = `http://127.0.0.1:${PORT}`;
-// Compilation included.
+// Includes compilation.
 const START_MS = 1_200_000;
 
 let browser;
@@ -33,7 +33,7 @@ after(async () => {
   run?.kill("SIGINT");
 });
 
-// A page that keeps account of what went wrong in it, and of the addresses that it saw.
+// A page that records its errors, and the URLs that it visits.
 async function open(options = {}) {
   const context = await browser.newContext({ viewport: SIZES.desktop, ...options });
   const page = await context.newPage();
@@ -85,7 +85,7 @@ test("a location is connected on GHL's page, and its name is shown", async () =>
   const facts = await fetch(`${OURS}/v1/locations/loc_north`, { headers: { "x-api-key": key } }).then((answer) => answer.json());
   assert.equal(facts.facts.name, "North Street Dental");
   assert.deepEqual(page.troubles, []);
-  // Back in the history lies the page that has been used.
+  // The browser history still has the used callback.
   const again = await page.goto(page.seen.find((url) => url.includes("/connect/callback?")));
   assert.equal(again.status(), 403, "the cookie of the way is gone");
   await page.context().close();

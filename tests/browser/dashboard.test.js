@@ -1,4 +1,4 @@
-// The dashboard in a real browser, in every situation that it has words for.
+// The dashboard in a real browser, in every situation that it can describe.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -10,13 +10,13 @@ import { PATIENCE_MS, mock, page, show } from "./stage.js";
 const SYNCING = "ve9EPM428h8vShlRW1KT";
 const OPEN = "C2QujeCh8ZnC7al2InWR";
 
-// Waits until the text stands there.
+// Waits until the text appears.
 const says = (text, within = "body") => page.locator(within).filter({ hasText: text }).first().waitFor();
 
-// How often something below the path was asked for.
+// Number of requests below the path.
 const looks = (path) => mock.requests.filter(({ url }) => url.startsWith(path)).length;
 
-// Waits until the page has asked for the overview so often.
+// Waits until the page has read the overview this often.
 async function polled(times) {
   const patience = Date.now() + PATIENCE_MS;
   while (looks("/v1/overview") < times) {
@@ -287,7 +287,7 @@ describe("many locations", () => {
     await page.getByLabel("in trouble only").check();
     assert.equal(await rows.count(), 2);
     await page.getByLabel("in trouble only").uncheck();
-    // It is not among the first 200: the server finds it.
+    // It is not among the first 200, so the server must find it.
     await page.getByLabel("Filter by name, id, tag or state").fill("loc299");
     await says("loc299", "#list tbody");
     assert.equal(await rows.count(), 1);
@@ -362,15 +362,15 @@ describe("failures and replay", () => {
     await says("contact#crm-1041", ".failures");
   });
 
-  test("a record's story is told, and an unknown record is said to be unknown", async () => {
+  test("a record's status is shown, and an unknown record is said to be unknown", async () => {
     await show("failures", { location: SYNCING });
     await page.locator(".failed-records").getByRole("button", { name: "contact#crm-1041", exact: true }).click();
-    await says("email must be an email", ".story .card");
+    await says("email must be an email", ".record-status .card");
     await look("a/b?c#d%2F");
-    await says("contact#a/b?c#d%2F", ".story h3");
-    await says("backoff", ".story .card");
+    await says("contact#a/b?c#d%2F", ".record-status h3");
+    await says("backoff", ".record-status .card");
     await look("missing");
-    await says("no record contact#missing is known", ".story .problem");
+    await says("no record contact#missing is known", ".record-status .problem");
   });
 
   test("a record that somebody changed in GHL says so, what it has there, and which errors it met", async () => {
@@ -379,7 +379,7 @@ describe("failures and replay", () => {
     for (const text of [
       "superseded: changed in GoHighLevel, and GoHighLevel's content stands",
       "somebody else's change (told by reconciling)", "Bob", "503", "Service Unavailable",
-    ]) await says(text, ".story .card");
+    ]) await says(text, ".record-status .card");
   });
 });
 
@@ -394,12 +394,12 @@ describe("finding records", () => {
     assert.equal(await page.locator(".found-records b").count(), 0);
     await screenshot(page, "found");
     await press("contact#crm-1");
-    await says("contact#crm-1", ".story h3");
+    await says("contact#crm-1", ".record-status h3");
     await press("Forget…");
     await says("In GoHighLevel nothing is deleted", "dialog");
     await page.locator("dialog").getByRole("button", { name: "Forget" }).click();
     await says("contact#crm-1 is forgotten.", "#notice");
-    await page.locator(".story").waitFor({ state: "detached" });
+    await page.locator(".record-status").waitFor({ state: "detached" });
     assert.equal(await page.locator(".found-records tbody tr").count(), 2);
     assert.deepEqual(deletions(), ["/v1/locations/loc_demo/records/contact/crm-1"]);
   });
@@ -427,7 +427,7 @@ describe("finding records", () => {
     await says("email must be an email", ".causes");
     assert.equal(await page.locator(".causes tbody tr").count(), 3);
     await page.locator(".causes").getByRole("button", { name: "contact#crm-2203", exact: true }).click();
-    await says("contact#crm-2203", ".story h3");
+    await says("contact#crm-2203", ".record-status h3");
   });
 });
 
@@ -651,7 +651,7 @@ test("what the records and locations are called is shown, and never run", async 
   await page.locator("dialog").getByRole("button", { name: "Replay" }).click();
   await says("1 record due again.", "#notice");
   assert.deepEqual(changes()[0][1], { records: ['contact#<img src=x onerror="window.hacked = 3">'] });
-  // Its page is the way to the migrations as well: it is the only location, so it is always open.
+  // A single location is always open, so its page also lists the migrations.
   await page.locator("#migration-list a").click();
   await says("<script>window.hacked = 9</script>", ".decisions");
   assert.equal(await page.evaluate(() => window.hacked), undefined);

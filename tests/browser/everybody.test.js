@@ -1,4 +1,5 @@
-// Every situation in light and dark, on a desktop and on a phone: within the view, accessible, without an error.
+// Every situation in light and dark, on a desktop and on a phone: fits the viewport, is accessible, and has no
+// errors.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

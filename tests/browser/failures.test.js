@@ -1,4 +1,4 @@
-// What is done to records that failed, besides replaying them.
+// Actions on failed records other than replay.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -23,15 +23,15 @@ const find = async (id) => {
 test("a record's page follows what becomes of it, and ends with the search for another one", async () => {
   await show("single");
   await find("crm-5");
-  await says("due: will be sent", ".story");
-  mock.stories = { "contact#crm-5": { state: "accepted", accepted_version: 3, ghl_id: "g5", name: "Gus Clark" } };
-  await says("accepted: GoHighLevel has its last version", ".story");
+  await says("due: will be sent", ".record-status");
+  mock.statuses = { "contact#crm-5": { state: "accepted", accepted_version: 3, ghl_id: "g5", name: "Gus Clark" } };
+  await says("accepted: GoHighLevel has its last version", ".record-status");
   await press("Delete in GoHighLevel…");
   await says("Gus Clark (contact#crm-5): GoHighLevel deletes it", "dialog");
   await page.keyboard.press("Escape");
   await find("lee");
   await says("Ann Lee", ".found-records");
-  assert.equal(await page.locator(".story").count(), 0);
+  assert.equal(await page.locator(".record-status").count(), 0);
   assert.deepEqual(page.troubles, []);
 });
 
@@ -39,11 +39,11 @@ describe("what GoHighLevel has of a record", () => {
   test("fields that differ stand beside each other, and what it did not keep is said", async () => {
     await show("single");
     await find("differing");
-    await says("GoHighLevel accepted the record, and did not keep these fields of it: gender, customFields.f1.", ".story");
+    await says("GoHighLevel accepted the record, and did not keep these fields of it: gender, customFields.f1.", ".record-status");
     assert.deepEqual(await page.locator(".differences tbody tr").evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent))), [
       ["lastName", "<b>Lee</b>", "<i>Byron</i>"], ["name", "Ada <b>Lee</b>", "ada <i>Byron</i>"], ["tags", "VIP, fair", "vip, lead"], ["tags to be removed", "lead", "vip, lead"], ["custom field f1", "42", "nothing"],
     ]);
-    assert.equal(await page.locator(".story :is(i, table b)").count(), 0);
+    assert.equal(await page.locator(".record-status :is(i, table b)").count(), 0);
     await page.setViewportSize(SIZES.phone);
     assert.equal(await widthBeyondView(page), 0);
     assert.deepEqual(await accessibilityFaults(page), []);
@@ -55,8 +55,8 @@ describe("what GoHighLevel has of a record", () => {
     await show("single");
     for (const id of ["crm-5", "superseded"]) {
       await find(id);
-      await says(`contact#${id}`, ".story h3");
-      await page.locator(".story .timeline").waitFor();
+      await says(`contact#${id}`, ".record-status h3");
+      await page.locator(".record-status .timeline").waitFor();
       assert.equal(await page.locator(".differences").count(), 0);
     }
   });
@@ -158,7 +158,7 @@ describe("a failed record", () => {
 const WRONG = "The pipeline id is invalid";
 const TOO_LONG = "f1: is longer than GoHighLevel takes";
 
-// Contacts with a custom field that is refused, opportunities of a wrong pipeline, and one of another cause.
+// Contacts with a refused custom field, opportunities in a wrong pipeline, and a record with another cause.
 const GROUPS = {
   ...SCENARIOS.failures,
   failures: (now) => [

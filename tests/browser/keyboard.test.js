@@ -1,4 +1,4 @@
-// The main ways through the page by keyboard alone, and on a phone of today without scrolling sideways.
+// The main paths through the page by keyboard alone, and on a current phone without horizontal scrolling.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -16,7 +16,7 @@ const sent = (method) => mock.requests.filter((request) => request.method === me
 
 const key = (name) => page.keyboard.press(name);
 
-// What has the focus, as it is called: by its label, its placeholder's label, or its text.
+// The name of the focused element: its label, its placeholder's label, or its text.
 const focused = () => page.evaluate(() => {
   const { activeElement: element } = document;
   if (!element || element === document.body) return null;
@@ -24,7 +24,7 @@ const focused = () => page.evaluate(() => {
   return label.replace(/\s+/g, " ").trim();
 });
 
-// Presses Tab until what begins with this has the focus, and shows it.
+// Presses Tab until an element whose name begins like this has focus, and returns it.
 async function tabTo(name) {
   const seen = [];
   for (let presses = 0; presses < MOST_TABS; presses += 1) {
@@ -55,7 +55,7 @@ describe("by keyboard alone", () => {
     await key("Enter");
     await says("1 record due again.", "#notice");
     assert.deepEqual(sent("POST"), [[`/v1/locations/${SYNCING}/replay`, { cause: "REJECTED.1" }]]);
-    // Its row is gone, and the reader is not thrown back to the beginning.
+    // Its row is gone; the focus must not jump to the top of the page.
     await page.waitForFunction(() => document.activeElement.id === "failures-title");
     assert.deepEqual(page.troubles, []);
   });
@@ -69,7 +69,7 @@ describe("by keyboard alone", () => {
     await says("Ann Lee", ".found-records");
     await tabTo("contact#crm-2");
     await key("Enter");
-    await page.waitForFunction(() => document.activeElement.id === "story-title");
+    await page.waitForFunction(() => document.activeElement.id === "record-status-title");
     assert.equal(await focused(), "Record contact#crm-2");
   });
 
@@ -95,7 +95,7 @@ describe("by keyboard alone", () => {
     await says("Dental Care Berlin", "#detail .account");
     const settings = page.getByRole("button", { name: "Settings…" });
     await settings.click();
-    // The browser tells that a dialog is closed only after what runs now.
+    // The browser reports the close of a dialog only after the current code.
     await settings.evaluate((button) => {
       document.querySelector("dialog").close();
       button.click();
@@ -180,7 +180,7 @@ describe("on a phone of 390 px", () => {
     await says("email must be an email", ".failed-records");
     await within("a location");
     await page.locator(".failed-records").getByRole("button", { name: "contact#crm-1041", exact: true }).click();
-    await page.locator(".story .card").waitFor();
+    await page.locator(".record-status .card").waitFor();
     await within("a record");
     for (const [name, dialog] of [["Edit and send…", "Edit and send again"], ["Send without a field…", "Send without a field"], ["Settings…", "Settings"], ["Pause…", "Pause this location?"]]) {
       await page.getByRole("button", { name, exact: true }).click();

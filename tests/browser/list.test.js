@@ -1,4 +1,4 @@
-// A list that is put in, in each of its states; `live-list.test.js` does the same on the real stack.
+// A list being put in, in each of its states; `live-list.test.js` does the same with the real stack.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -8,7 +8,7 @@ import { HOSTILE_COLUMN } from "./mock-lists.js";
 import { mock, page, show } from "./stage.js";
 
 const LOCATION = "loc_demo";
-// Longer than what the system keeps on the way.
+// More than the buffers of the system hold.
 const LONG = Buffer.alloc(12 << 20, "a,b\n");
 
 const says = (text, within = ".list-in") => page.locator(within).filter({ hasText: text }).first().waitFor();

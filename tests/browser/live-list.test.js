@@ -1,4 +1,4 @@
-// A list, from the file to its undo, by the dashboard of `cargo ghl-sync up`.
+// A list, from the file to its undo, in the dashboard of `cargo ghl-sync up`.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { dashboardIn, startLocal } from "./local.js";
 
 const PORT = "18807";
 const PATIENCE_MS = 90_000;
-// Compilation included.
+// Includes compilation.
 const START_MS = 1_200_000;
 const HOSTILE = "<img src=x onerror=alert(1)>";
 const LIST = [
@@ -45,7 +45,7 @@ async function show(options) {
 
 const choose = (name, text) => page.locator("#list-file").setInputFiles({ name, mimeType: "text/csv", buffer: Buffer.from(text) });
 
-// What the bucket gives for a link of the page.
+// The bucket's response to a link on the page.
 async function downloaded(button) {
   const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: button }).click()]);
   return readFileSync(await file.path(), "utf8");
@@ -136,7 +136,7 @@ async function put(kind, records) {
 test("opportunities of a pipeline that GoHighLevel does not have get one that it has, by its name", async () => {
   await put("contacts", ["roof", "door"].map((id) => ({ id: `of-${id}`, contact: { firstName: "Ada", email: `${id}@example.com` } })));
   await put("opportunities", ["roof", "door"].map((id) => ({ id, opportunity: { contactRecord: `of-${id}`, pipelineId: "old-pipeline", name: id, status: "open" } })));
-  // Within seconds after its start the stack asks what the location is.
+  // Within seconds after its start the stack reads the location's facts.
   for (;;) {
     const { facts } = await (await fetch(`${api.url}/v1/locations/loc_demo`, { headers: { "x-api-key": api.key } })).json();
     if (facts?.pipelines) break;

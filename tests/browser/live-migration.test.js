@@ -1,4 +1,5 @@
-// What the dashboard does with the API of `cargo ghl-sync up`: a migration from its start to its report, keys, and failed records.
+// The dashboard with the API of `cargo ghl-sync up`: a migration from its start to its report, keys, and failed
+// records.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -8,7 +9,7 @@ import { dashboardIn, startLocal } from "./local.js";
 
 const PORT = "18797";
 const PATIENCE_MS = 90_000;
-// Compilation included.
+// Includes compilation.
 const START_MS = 1_200_000;
 
 let browser;

@@ -1,4 +1,4 @@
-// The dashboard of the real API: served by `cargo ghl-sync demo --dashboard` while it syncs through an outage of GHL.
+// The dashboard of the real API: `cargo ghl-sync demo --dashboard` serves it while it syncs through an outage of GHL.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -8,10 +8,10 @@ import { accessibilityFaults, launch, open, screenshot, widthBeyondView } from "
 import { ROOT, dashboardIn, startLocal } from "./local.js";
 
 const RECORDS = 300;
-// The outage is long enough for a machine on which the page takes half a minute to open.
+// Long enough for a machine on which the page takes half a minute to open.
 const RUN = ["sync", "--records", String(RECORDS), "--outage", "4s..45s", "--dashboard"];
 const PATIENCE_MS = 150_000;
-// Compilation included.
+// Includes compilation.
 const START_MS = 1_200_000;
 
 let browser;

@@ -1,4 +1,4 @@
-// `cargo ghl-sync`, or the built `ghl-sync` that LOCAL_STACK names.
+// `cargo ghl-sync`, or the built `ghl-sync` in LOCAL_STACK.
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 export const ROOT = new URL("../..", import.meta.url).pathname;
 const CARGO = ["cargo", "run", "--quiet", "--locked", "--package", "ghl-sync-cli", "--"];
 
-// Starts it; answers the process, and what `found` makes of the first line that it makes something of.
+// Starts the program; returns the process and the first result of `found` for a line of its output.
 export async function startLocal(args, found, env = {}) {
   const [command, ...prefix] = process.env.LOCAL_STACK ? [process.env.LOCAL_STACK] : CARGO;
   const run = spawn(command, [...prefix, ...args], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env } });
@@ -21,7 +21,7 @@ export async function startLocal(args, found, env = {}) {
   return { run, answer };
 }
 
-// Where the dashboard is, and the key for it.
+// The dashboard's URL and its key.
 export function dashboardIn(line) {
   const match = /(http:\/\/)key:([0-9a-f]+)@([^/\s]+)\/dashboard/.exec(line);
   return match && { url: match[1] + match[3], key: match[2] };

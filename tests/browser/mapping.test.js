@@ -1,4 +1,4 @@
-// What a person changes of a migration's mapping, how far its records are, and what it waits for.
+// The changes that a person makes to a mapping, and a migration's record counts and waits.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -29,7 +29,7 @@ describe("the mapping", () => {
     assert.deepEqual(await page.getByLabel("Custom fields: Shirt-Size").locator("option").allTextContents(), [
       "is “shirt size” (91 % alike)", "is “Shoe size” (contact, NUMERICAL)", "is “Size” (contact, TEXT)", "make it anew", "leave it out",
     ]);
-    // GHL lets nobody make users.
+    // GHL lets nobody create users.
     assert.deepEqual(await page.getByLabel("Users: Ann").locator("option").allTextContents(), ["left out", "is “Ann Smith” (ann@example.com)"]);
     await page.getByLabel("Custom fields: Shirt-Size").selectOption("leave it out");
     await page.getByLabel("Custom fields: Größe ✨").selectOption("is “Size” (contact, TEXT)");

@@ -1,4 +1,4 @@
-// Keys and the audit trail, as the API tells them to an admin; to others, and under IAM, as it refuses.
+// Keys and the audit trail as the API returns them to an admin, and its refusals to others and under IAM.
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -37,7 +37,8 @@ function trail(started, isHostile) {
 
 const problem = (status, title, detail) => ({ status, answer: { type: "about:blank", title, status, detail } });
 
-// What is answered; nothing if the path is another one. `scenario.access` is "operate" or "iam", if it is not an admin's.
+// Returns the response; undefined for another path. `scenario.access` is "operate" or "iam" if the caller is not an
+// admin.
 export function access(mock, scenario, started, method, pathname, query, body) {
   if (!/^\/v1\/(keys|audit)(\/|$)/.test(pathname)) return null;
   if (scenario.access === "operate") return problem(403, "The key does not allow this", "this takes a key with the role admin");
@@ -55,7 +56,7 @@ export function access(mock, scenario, started, method, pathname, query, body) {
   if (method === "POST") {
     const { name, role, locations = null, tags = [], expires_at = null } = JSON.parse(body);
     if (role === "admin" && locations) return { status: 422, answer: { type: "urn:ghl-sync:invalid", title: "The request is not valid", status: 422, detail: "nothing was changed", errors: [{ field: "locations", detail: "an admin is good for all locations" }] } };
-    // Like the API's list, which may lack it for a moment.
+    // Like the API's list, which may lag for a moment.
     return { status: 201, answer: { key: "ghls_1234567890abcdef_c2VjcmV0LXNlY3JldC1zZWNyZXQ", about: key(Date.now(), "1234567890abcdef", { name, role, locations, tags, expires_at, created_at: iso(Date.now()), created_by: "ann", last_used_at: null }) } };
   }
   const id = decodeURIComponent(pathname.split("/").at(-1));

@@ -1,5 +1,5 @@
-// Lists that are put in, as far as the page uses them: what a file's name begins with says what comes of it. A list moves on
-// by being looked at; `mock.lists.stays` names a state that it does not leave.
+// The part of the lists API that the page uses: the beginning of a file's name selects its outcome. A list moves on
+// each time it is read; `mock.lists.stays` names a state that it does not leave.
 
 const STATES_AFTER_SENDING = 3;
 const NO_BUCKET = "the stack has no bucket for lists; deploy it with the parameter ImportBucketName";
@@ -15,7 +15,7 @@ const TARGETS = [
 
 const column = (name, field, by, samples, changes = {}) => ({ column: name, field, by, filled: 1_204, samples, lost: 0, ...changes });
 
-// The columns of a list of members, and where they go by themselves.
+// The columns of a list of members, and their automatic targets.
 const COLUMNS = [
   column("First name", "firstName", "name", ["Ada", "Bob", "Clara"]),
   column("Surname", "lastName", "name", ["Example", "Sample", "Beispiel"]),
@@ -37,7 +37,7 @@ const QUESTIONS = {
     { question: "unused_column", column: "Second mail", looks_like: "email", cells: 212 },
     { question: "unused_column", column: "Landline", looks_like: "phone", cells: 88 },
   ],
-  // Until these are answered no column is known.
+  // No column is known until these are answered.
   encoding: [{ question: "encoding", guess: "windows-1252", samples: ["Köln", "Zahnärzte"] }],
   sheets: [{ question: "sheet", sheets: ["Members 2026", "Former <b>members</b>"] }],
   news: [{ question: "moon_phase" }],
@@ -139,7 +139,7 @@ export function lists(mock, method, pathname, body, query) {
   return { answer: documentOf(mock, location, list) };
 }
 
-// Those of the location, the newest first; or `mock.lists.listed`, if there is that.
+// The location's lists, newest first; or `mock.lists.listed`, if set.
 function listed(mock, location, query) {
   if (mock.lists.hasNoBucket) return problem(409, "Not now", NO_BUCKET);
   if (mock.lists.listsFail) return problem(503, "Service Unavailable", "the store does not answer");

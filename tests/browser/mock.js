@@ -1,8 +1,8 @@
-// The API as far as the dashboard uses it, answering from a scenario.
+// The part of the API that the dashboard uses, with responses from a scenario.
 //
-//   node mock.js [SCENARIO] [PORT]     serves the page on http://127.0.0.1:PORT/dashboard, from its sources at each load
+//     node mock.js [SCENARIO] [PORT]     serves the page on http://127.0.0.1:PORT/dashboard, from its sources at each load
 //
-// Pages and policies are put together as the API does it; `live.test.js` runs against the real one.
+// Assembles pages and policies like the API; `live.test.js` runs against the real one.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -12,14 +12,14 @@ import { pathToFileURL } from "node:url";
 
 import { access } from "./mock-access.js";
 import { lists, merged } from "./mock-lists.js";
-import { SCENARIOS, accountOf, differing, story, superseded } from "./scenarios.js";
+import { SCENARIOS, accountOf, differing, recordStatus, superseded } from "./scenarios.js";
 
 const SOURCES = new URL("../../functions/api/src/dashboard/", import.meta.url);
 const STYLE = new URL("../../shared/web/src/style.css", import.meta.url);
-// The files of the page, in the order in which the API joins them.
+// The files of the page, in the API's order.
 const SCRIPTS = [...readFileSync(new URL("../routes/page.rs", SOURCES), "utf8").matchAll(/include_str!\("\.\.\/dashboard\/(.*\.js)"\)/g)].map(([, name]) => name);
 const PAGE_SIZE = 2;
-// Each answer takes a part of this, by chance: what a test does not wait for shows itself.
+// Each response is delayed by a random part of this, which reveals missing waits in a test.
 const ANSWERS_WITHIN_MS = Number(process.env.ANSWERS_WITHIN_MS ?? 0);
 
 const source = (name) => readFileSync(new URL(name, SOURCES), "utf8");
@@ -43,12 +43,12 @@ export async function startMock(name, { port = 0, key = null } = {}) {
   const server = createServer(async (request, response) => {
     if (mock.down) return request.socket.destroy();
     const chunks = [];
-    // A list's file may have to wait for a test.
+    // A test can hold back a list's file.
     if (request.url.startsWith("/upload/")) await mock.lists.gate;
     try {
       for await (const chunk of request) chunks.push(chunk);
     } catch {
-      return; // It was broken off.
+      return; // The upload was aborted.
     }
     const body = Buffer.concat(chunks).toString();
     mock.requests.push({ method: request.method, url: request.url, headers: request.headers, body });
@@ -161,7 +161,7 @@ function migration(mock, scenario, started, method, pathname, body, query) {
   return { status: 202, answer: { ...one, status, ...(body ? JSON.parse(body) : {}) } };
 }
 
-// Contacts as far as they are done; opportunities come after them.
+// Contacts up to the current number; opportunities come after them.
 function sumsOf({ migration_id: id, status, current, total, sums: told }) {
   const isDone = status === "done";
   const sums = (all, done, failed) => ({ total_count: all, migrated_count: done - failed, deleted_count: 0, failed_count: failed, withdrawn_count: 0, blocked_count: 0, skipped_count: 0, open_count: Math.min(48, all - done) });
@@ -175,7 +175,7 @@ function overview(mock, scenario, started) {
   return answer;
 }
 
-// Those in trouble first, as the API does it; the text is looked for in ids and scopes.
+// Locations in trouble first, like the API; the text is searched in ids and scopes.
 function pageOf(answer, query) {
   const all = answer.locations;
   const inTrouble = ({ pause, breaker, failed }) => Boolean(pause) || breaker.state !== "closed" || failed.count > 0;
@@ -201,17 +201,17 @@ function failed(mock, query) {
   const from = Number(query.get("cursor") ?? 0);
   const next = from + PAGE_SIZE;
   const all = query.has("cause") ? mock.failures.filter(chosenBy(mock, { cause: query.get("cause") })) : mock.failures;
-  // As the API does: lists tell no contents.
+  // Like the API: lists have no contents.
   return { records: all.slice(from, next).map((failure) => ({ ...failure, content: null })), cursor: next < all.length ? String(next) : null };
 }
 
-// Which failures a request means.
+// The failures that a request selects.
 function chosenBy(mock, { all, code, records, cause, import: importId }) {
   const messages = new Map(failureCauses(mock).causes.map(({ id, cause: message }) => [message, id]));
   return (failure) => all || importId || (cause && messages.get(failure.last_error.message) === cause) || failure.last_error.code === code || records?.includes(failure.record);
 }
 
-// What can be mended is due again; why the rest is not, is counted.
+// Mendable records become due again; the others are counted by reason.
 function mend(mock, { without = [], set = {}, ...which }) {
   const names = ({ content = {} }) => [...Object.keys(content), ...(content.customFields ?? []).map(({ id, key }) => `customFields.${id ?? key}`)];
   const meant = mock.failures.filter(chosenBy(mock, which));
@@ -228,7 +228,7 @@ function mend(mock, { without = [], set = {}, ...which }) {
   return { answer: { mended: mended.length, skipped: meant.length - mended.length, why, not_written: 0, looked_at: meant.length, cursor: null } };
 }
 
-// In two steps, as a great many are.
+// In two steps, like a large number.
 function dismiss(mock, { cursor, ...which }) {
   const meant = mock.failures.filter(chosenBy(mock, which));
   const now = cursor ? meant : meant.slice(0, 1);
@@ -245,22 +245,22 @@ function failureCauses(mock) {
   return { causes: [...causes.values()], capped: false };
 }
 
-// Two pages of people called Lee, and whatever has another text as its id.
+// Two pages of people called Lee; any other text is taken as an id.
 function found(mock, query) {
   const q = query.get("q");
   const kept = (records) => records.filter(({ record }) => !mock.gone.has(record));
   if (q === "nobody") return { records: [], cursor: null };
-  if (q.toLowerCase() !== "lee") return { records: kept([story(Date.now(), `contact#${q}`)]), cursor: null };
-  const person = (id, name) => story(Date.now(), `contact#${id}`, { name, state: "accepted", ghl_id: "nmFmQEsNgz6AVpgLVUJ0" });
+  if (q.toLowerCase() !== "lee") return { records: kept([recordStatus(Date.now(), `contact#${q}`)]), cursor: null };
+  const person = (id, name) => recordStatus(Date.now(), `contact#${id}`, { name, state: "accepted", ghl_id: "nmFmQEsNgz6AVpgLVUJ0" });
   if (query.has("cursor")) return { records: kept([person("crm-7", "Eve <b>Lee</b>")]), cursor: null };
   return { records: kept([person("crm-1", "Ann Lee"), person("crm-2", "Bob Lee")]), cursor: "further" };
 }
 
-// Without a text: two records of the import, or in the state, that is asked for.
+// Without a text: two records of the requested import or state.
 function listed(mock, query) {
   const state = query.get("state") ?? "accepted";
   const of = query.get("import") ?? "any";
-  return { records: [1, 2].map((n) => story(Date.now(), `contact#${of}-${n}`, { name: `Person ${n}`, state, import: of })), cursor: null };
+  return { records: [1, 2].map((n) => recordStatus(Date.now(), `contact#${of}-${n}`, { name: `Person ${n}`, state, import: of })), cursor: null };
 }
 
 function forget(mock, path, query) {
@@ -276,7 +276,7 @@ function record(mock, path) {
   if (name.includes("#missing")) return problem(404, "Not Found", `no record ${name} is known`);
   if (name.includes("#differing")) return { answer: differing(Date.now(), name) };
   if (name.includes("#superseded")) return { answer: superseded(Date.now(), name) };
-  return { answer: mock.failures.find((failure) => failure.record === name) ?? { ...story(Date.now(), name), ...mock.stories?.[name] } };
+  return { answer: mock.failures.find((failure) => failure.record === name) ?? { ...recordStatus(Date.now(), name), ...mock.statuses?.[name] } };
 }
 
 function replay(mock, scenario, which) {

@@ -1,4 +1,4 @@
-// What the API answers in each situation, as functions of the time.
+// The API's responses in each situation, as functions of the time.
 
 const MINUTE = 60_000;
 
@@ -17,7 +17,7 @@ const NO_COUNTERS = {
   waits: {}, average_backoff_delay_ms: 0, sync_success_rate: null,
 };
 
-// Minutes of work, `from` to `to` minutes ago, with a 429 and some retries in between.
+// Minutes of work, `from` to `to` minutes ago, with a 429 and some retries.
 export function minutes(now, from, to, pace = 585) {
   return Array.from({ length: from - to + 1 }, (_, index) => {
     const at = Math.floor(now / MINUTE) * MINUTE - (from - index) * MINUTE;
@@ -65,8 +65,8 @@ export function overview(now, locations, changes = {}) {
   };
 }
 
-// A record's story, as the API tells it.
-export function story(now, name, changes = {}) {
+// A record's status, in the API's format.
+export function recordStatus(now, name, changes = {}) {
   const [kind, ...id] = name.split("#");
   return {
     record: name, name: null, kind, id: id.join("#"), state: "due", to_delete: false, version: 3, accepted_version: null, accepted_at: null, ghl_id: null, last_known: null, priority: "normal",
@@ -75,10 +75,10 @@ export function story(now, name, changes = {}) {
   };
 }
 
-// One that somebody changed in GHL, where GHL's content stands.
+// A record that somebody changed in GHL; GHL's content stays.
 export function superseded(now, name) {
   const changed = iso(now - 3 * MINUTE);
-  return story(now, name, {
+  return recordStatus(now, name, {
     state: "superseded", accepted_version: 3, accepted_at: iso(now - 9 * MINUTE), ghl_id: "nmFmQEsNgz6AVpgLVUJ0", due_at: null, superseded_at: changed, not_sent: [],
     attempts: 0, waits_for: null, expected_at: null,
     errors: [{ code: "MAX_RETRIES_EXCEEDED", status: 503, message: "Service Unavailable", at: iso(now - 10 * MINUTE) }],
@@ -86,9 +86,9 @@ export function superseded(now, name) {
   });
 }
 
-// One that GHL did not store as a whole, and that says something else there: a name with HTML, a phone number in another form.
+// A record that GHL did not store completely, and that differs there: a name with HTML, a phone number in another form.
 export function differing(now, name) {
-  return story(now, name, {
+  return recordStatus(now, name, {
     state: "accepted", accepted_version: 3, accepted_at: iso(now - 9 * MINUTE), ghl_id: "nmFmQEsNgz6AVpgLVUJ0", due_at: null, attempts: 0, waits_for: null, expected_at: null, not_stored: ["gender", "customFields.f1"],
     content: {
       firstName: "Ada", lastName: "<b>Lee</b>", name: "Ada <b>Lee</b>", phone: "0151 23456789", email: "Ada@example.com", country: "DE", source: "Fair", gender: "female", timezone: "Europe/Berlin", dateOfBirth: "1991-04-03",
@@ -101,7 +101,7 @@ export function differing(now, name) {
   });
 }
 
-// What a location is, and how it is treated.
+// A location's settings and facts.
 export function accountOf(now, id) {
   const hostile = id.includes("<");
   return {
@@ -120,7 +120,7 @@ export function accountOf(now, id) {
   };
 }
 
-// An import, as its status tells.
+// An import, in the format of its status.
 function imported(started, id, changes = {}) {
   const tallied = (number) => ({ count: number, capped: false });
   return {
@@ -132,7 +132,7 @@ function imported(started, id, changes = {}) {
 
 function failure(now, id, code, status, message) {
   const at = iso(now - 7 * MINUTE);
-  return story(now, `contact#${id}`, {
+  return recordStatus(now, `contact#${id}`, {
     state: "failed", due_at: null, waits_for: null, expected_at: null, failed_at: at, last_error: { code, status, message, at }, errors: [{ code, status, message, at }],
     content: { email: "not an address", firstName: "Ada" },
   });
@@ -151,7 +151,7 @@ const BREAKER_OPEN = {
   due: { count: 812, capped: false, oldest_at: null },
 };
 
-// A migration, in the list and as its status tells.
+// A migration, in the format of the list and of its status.
 export function migration(now, id, changes = {}) {
   return {
     migration_id: id, source: "oldAccount", target: "newAccount", dry_run: false, auto_approve: false, approved: true,
@@ -185,7 +185,7 @@ export const MAPPING = {
   users: [mapped("u1", "Ann", { action: "skip", reason: "nobody of that e-mail address is in the target" }, "none", 0, "nobody of that e-mail address is in the target")],
   pipelines: [mapped("p1", "Sales", { action: "ask", reason: "GHL lets nobody make pipelines", suggestions: [{ id: "q1", name: "Sales 2026", confidence: 0.82 }] }, "none", 0, "no pipeline of that name is in the target")],
   stages: [{ ...mapped("s1", "Won", { action: "skip", reason: "its pipeline is not decided" }, "none", 0, "its pipeline is not decided"), pipeline_id: "p1" }],
-  // All that the target has.
+  // Everything in the target.
   targets: {
     custom_fields: [{ id: "t1", name: "Shoe size", detail: "contact, NUMERICAL" }, { id: "t2", name: "shirt size", detail: "contact, TEXT" }, { id: "t9", name: "Size", detail: "contact, TEXT" }],
     custom_values: [], tags: Array.from({ length: 600 }, (_, index) => ({ id: `tag${index}`, name: `tag ${index}` })),
@@ -203,8 +203,8 @@ const HOSTILE_MAPPING = {
   pipelines: [mapped("p 1", "<script>window.hacked = 9</script>", { action: "ask", reason: "x", suggestions: [{ id: "\"><b>", name: "\u202Ex</option><img src=x onerror=\"window.hacked = 10\">", confidence: 0.5 }] }, "none", 0, "<b>why</b>")],
 };
 
-// So many locations, of which one has an open breaker and one has failures. `asOf` says from which time they are, given
-// the present one: with the same answer each time they are made once.
+// `number` locations, one with an open breaker and one with failures. `asOf` maps the present time to the time of their
+// figures; if it always returns the same time, they are built only once.
 export function manyLocations(number, asOf) {
   let made = { at: null };
   const locations = (now) => Array.from({ length: number }, (_, index) => {
@@ -222,8 +222,8 @@ export function manyLocations(number, asOf) {
   };
 }
 
-// A scenario answers `overview` and `failures` at a time, and `migrations`, of which each has this `mapping`; `replay`, if
-// it is there, how a replay ends, and `refuses`, how an approval does.
+// A scenario returns `overview` and `failures` for a time, and `migrations`, each with this `mapping`; optionally
+// `replay`, the result of a replay, and `refuses`, the refusal of an approval.
 export const SCENARIOS = {
   healthy: {
     overview: (now) => overview(now, [
@@ -300,7 +300,7 @@ export const SCENARIOS = {
     ],
     mapping: MAPPING,
   },
-  // One that was cancelled and withdraws for two looks, and one that was rolled back.
+  // A cancelled migration that withdraws for two polls, and one that was rolled back.
   "stopped-migrations": {
     overview: (now) => overview(now, [syncing(now, "oldAccount"), syncing(now, "newAccount")]),
     migrations: (now, started) => {

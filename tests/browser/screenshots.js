@@ -1,6 +1,6 @@
-// The pictures of the dashboard in the documentation, from the stand-in with people who do not exist.
+// The documentation's pictures of the dashboard, with the mock API and fictional people.
 //
-//   npm run screenshots [FOLDER]       writes docs/screenshots, unless another folder is named
+//     npm run screenshots [FOLDER]       writes docs/screenshots, unless another folder is named
 
 import { mkdirSync, statSync } from "node:fs";
 import path from "node:path";
@@ -15,7 +15,7 @@ export const MOST_BYTES = 100_000;
 const SIZE = { width: 1200, height: 660 };
 const PATIENCE_MS = 30_000;
 
-// Each opens its view, and answers what of it is in the picture: an element, or a part of the view; all of it, if nothing.
+// Each opens its view and returns the part for the picture: an element, or a region; undefined for the whole view.
 const PICTURES = {
   home: async (page) => {
     await page.locator("#list tbody tr").first().waitFor();
@@ -23,7 +23,7 @@ const PICTURES = {
   location: async (page) => {
     await page.evaluate((id) => (globalThis.location.hash = `#/${id}`), LOCATIONS.cologne);
     await page.locator("#detail .account").waitFor();
-    // The live chart needs some looks.
+    // The live chart needs some polls.
     await page.waitForTimeout(9_000);
     return partFrom(page.locator("#detail-title"), page.locator(".charts"));
   },
@@ -39,8 +39,8 @@ const PICTURES = {
   },
   record: async (page) => {
     await page.getByRole("button", { name: "contact#crm-1041", exact: true }).last().click();
-    await page.locator(".story .card").waitFor();
-    return page.locator(".story");
+    await page.locator(".record-status .card").waitFor();
+    return page.locator(".record-status");
   },
   migration: async (page) => {
     await page.evaluate(() => (globalThis.location.hash = "#/"));
@@ -57,15 +57,15 @@ const PICTURES = {
 
 const MARGIN = 10;
 
-// What stands between the top of the one and the bottom of the other.
+// The region between the top of `first` and the bottom of `last`.
 async function partFrom(first, last) {
-  // Where a picture of the whole page has its origin.
+  // The origin of a picture of the whole page.
   await first.page().evaluate(() => window.scrollTo(0, 0));
   const [from, to] = [await first.boundingBox(), await last.boundingBox()];
   return { x: from.x - MARGIN, y: from.y - MARGIN, width: from.width + 2 * MARGIN, height: to.y + to.height - from.y + 2 * MARGIN };
 }
 
-// Writes them all; answers their names.
+// Writes all pictures; returns their names.
 export async function takeScreenshots(folder) {
   mkdirSync(folder, { recursive: true });
   const browser = await launch();

@@ -1,4 +1,4 @@
-// The script of the documentation's pictures still works, and the documentation shows what it makes.
+// The script of the documentation's pictures still works, and the documentation shows its pictures.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";

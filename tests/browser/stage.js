@@ -1,4 +1,4 @@
-// What the tests of the page have in common: a browser for a file, and for each test a page of its own on a stand-in.
+// Shared setup of the page tests: one browser per file, and one page with its own mock API per test.
 
 import { after, afterEach, before } from "node:test";
 

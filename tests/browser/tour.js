@@ -1,4 +1,4 @@
-// The situation of the screenshots: five dentists that do not exist, one of which has failures, and a migration.
+// The scenario of the screenshots: five fictional dentists, one with failures, and a migration.
 
 import { COUNTERS, MAPPING, WAITING, failuresOf, location, migration, minutes, overview, syncing } from "./scenarios.js";
 
@@ -29,6 +29,6 @@ export const TOUR = {
     counts: { pending: tally(0), accepted: tally(28), failed: tally(2), other: tally(0) }, undo: null,
   }],
   migrations: (now) => [migration(now, "mig-19f2c3a4b5c-00c0ffee", { ...WAITING, source: LOCATIONS.trial, target: "loc_hamburg" })],
-  // A font without emoji shows none.
+  // A font without emoji would not show it.
   mapping: { ...MAPPING, custom_fields: MAPPING.custom_fields.map((field) => (field.target.action === "create" ? { ...field, source_name: "Größe", target: { ...field.target, name: "Größe" } } : field)) },
 };

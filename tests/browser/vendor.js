@@ -1,8 +1,8 @@
-// Libraries that the page brings along, made from the packages that package-lock.json names.
+// The libraries of the page, built from the packages in package-lock.json.
 //
-//   npm run vendor     writes them anew, after `npm ci` or an update of a version in package.json
+//     npm run vendor     rebuilds them, after `npm ci` or a version update in package.json
 //
-// `vendor.test.js` proves that what is in the repository is what this makes.
+// `vendor.test.js` checks that the repository contains exactly this output.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -12,7 +12,7 @@ const PACKAGES = new URL("node_modules/", import.meta.url);
 
 const read = (path) => readFileSync(new URL(path, PACKAGES), "utf8");
 
-// The module's own words, in a function: the page is one script, and the names of a minified module are everybody's.
+// Wraps the module in a function: the page is one script, and the names of a minified module would be global.
 function preact() {
   const { version, license } = JSON.parse(read("preact/package.json"));
   const module = read("preact/dist/preact.mjs").replace(/\s*\/\/# sourceMappingURL=.*\s*$/, "");

@@ -1,4 +1,4 @@
-// What the page brings along is what the packages of package-lock.json hold, byte by byte.
+// The page's libraries match the packages in package-lock.json, byte for byte.
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";

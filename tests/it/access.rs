@@ -1,4 +1,4 @@
-//! Who may what: every route of the OpenAPI document, for every role, in its own location and in another one.
+//! Access rights: every route of the OpenAPI document, for every role, in the key's own location and in another one.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ use crate::deployment::{Deployment, LOCATION, location, options};
 use crate::document::{Document, Operation};
 
 const OTHER: &str = "loc_other";
-/// What a bound key may use although no location is named: it tells of the key's own, or is the same for everybody.
+/// Routes without a location that a bound key may use: they show only the key's own locations, or are the same for
+/// everybody.
 const FOR_BOUND_KEYS: [&str; 5] = ["dashboard", "list_locations", "metrics", "overview", "recent_imports"];
 
 async fn two_locations() -> (Deployment, Caller) {
@@ -25,15 +26,15 @@ async fn two_locations() -> (Deployment, Caller) {
 /// How a key is bound.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Bound {
-    /// It is good for all.
+    /// Works for all locations.
     Nowhere,
-    /// To the one location.
+    /// To the sample location.
     ToLocation,
-    /// To a tag that the same location has.
+    /// To a tag of the sample location.
     ToTag,
 }
 
-/// A key with a role, bound to a location or good for all.
+/// A key with a role, bound or not.
 struct Key {
     text: String,
     role: Role,
@@ -83,7 +84,7 @@ async fn every_route_is_forbidden_exactly_where_a_role_or_a_binding_does_not_all
     for operation in document.operations().into_iter().filter(|operation| operation.path != "/health") {
         for key in &keys {
             for location in [LOCATION, OTHER] {
-                // Without a body, and about nothing that there is: what is allowed does little.
+                // Without a body, and about something that does not exist: an allowed request does little.
                 let url = operation.url(Some(("location_id", location)));
                 let answer = caller.with_key(&key.text, operation.method.clone(), &url, None).await;
                 let case = format!("{} {url} as {:?}, bound {:?}", operation.method, key.role, key.bound);
@@ -97,7 +98,7 @@ async fn every_route_is_forbidden_exactly_where_a_role_or_a_binding_does_not_all
                 }
             }
         }
-        // An admin's request may have taken what was set.
+        // An admin's request may have removed the settings.
         if operation.id == "remove_location" {
             tag(&caller, LOCATION, &["Dental"]).await;
         }
@@ -165,7 +166,7 @@ async fn a_key_follows_its_tags_and_cannot_set_them_itself() {
     tag(&caller, LOCATION, &["dentalx"]).await;
     assert_eq!(sees(&by_tag).await, [OTHER]);
 
-    // What it may not do to a location of its own, or to another one.
+    // What the key may not do to its own location, or to another one.
     let tags = json!({ "tags": ["dental"] });
     for location in [LOCATION, OTHER] {
         for method in [Method::PATCH, Method::PUT] {
@@ -181,7 +182,7 @@ async fn a_key_follows_its_tags_and_cannot_set_them_itself() {
     assert_eq!(sees(&by_tag).await, [OTHER]);
 }
 
-/// Tells it to be enabled as well, as an admin.
+/// Sets its tags as an admin, and enables it.
 async fn tag(caller: &Caller, location: &str, tags: &[&str]) {
     let asked = json!({ "tags": tags, "enabled": true });
     let path = format!("/v1/locations/{location}");

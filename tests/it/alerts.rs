@@ -1,4 +1,4 @@
-//! What people are told: from what a batch writes down of a location to a topic of SNS.
+//! Alerts: from the status that a batch stores for a location to an SNS topic.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -16,14 +16,14 @@ use crate::records::{contact, contacts};
 pub(crate) const ALERT_TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:alarms";
 pub(crate) const DIGEST_TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:digests";
 
-/// What an SNS was asked to publish, or how it refuses.
+/// Messages that a fake SNS received, or how it refuses.
 #[derive(Clone, Default)]
 pub(crate) struct Topics {
     published: Arc<Mutex<Vec<BTreeMap<String, String>>>>,
     refuses: Arc<Mutex<Option<&'static str>>>,
 }
 
-/// An SNS, and its URL.
+/// Starts a fake SNS. Returns its URL.
 pub(crate) async fn topics() -> (String, Topics) {
     let topics = Topics::default();
     let at_work = topics.clone();
@@ -46,7 +46,7 @@ pub(crate) async fn topics() -> (String, Topics) {
     (url, topics)
 }
 
-/// Has GHL accept one record and refuse another one.
+/// GHL accepts one record and refuses another.
 pub(crate) async fn fail_one(deployment: &Deployment) {
     let mut records = contacts(1);
     records.push(contact("bad", json!({ "country": "USA" })));

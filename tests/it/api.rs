@@ -1,4 +1,4 @@
-//! The HTTP API: records in, how they are, and what an operator does.
+//! The HTTP API: puts, status, and the actions of an operator.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::logs::Log;
 
 const CONTACTS: &str = "/v1/locations/loc_demo/contacts";
 const OPPORTUNITIES: &str = "/v1/locations/loc_demo/opportunities";
-/// The functions run by what is sent to them, not by the schedule.
+/// Keeps the schedule from running: only messages invoke the functions.
 const NEVER: Duration = Duration::from_secs(3600);
 
 fn contact(id: &str) -> Value {
@@ -54,13 +54,18 @@ async fn records_of_an_idle_location_reach_ghl_without_a_tick_whatever_the_form_
     assert_eq!((lines.status, &lines.json()["stored"]), (202, &json!(2)));
 
     let pipeline = ghl_sync_cli::sandbox::default_pipelines()[0].id.clone();
-    let deal = json!({ "contactRecord": "one", "pipelineId": pipeline, "name": "Deal", "monetaryValue": 12.5 });
-    let deal = caller.post(OPPORTUNITIES, &json!({ "id": "deal", "priority": "high", "opportunity": deal })).await;
-    assert_eq!(deal.status, 202, "{deal:?}");
+    let opportunity = json!({ "contactRecord": "one", "pipelineId": pipeline, "name": "Deal", "monetaryValue": 12.5 });
+    let opportunity =
+        caller.post(OPPORTUNITIES, &json!({ "id": "deal", "priority": "high", "opportunity": opportunity })).await;
+    assert_eq!(opportunity.status, 202, "{opportunity:?}");
     for id in ["two", "three", "four"] {
         accepted(&caller, id).await;
     }
-    caller.until("/v1/locations/loc_demo/records/opportunity/deal", |deal| deal.json()["state"] == "accepted").await;
+    caller
+        .until("/v1/locations/loc_demo/records/opportunity/deal", |opportunity| {
+            opportunity.json()["state"] == "accepted"
+        })
+        .await;
     let stats = deployment.stats();
     assert_eq!((stats.contacts, stats.opportunities, stats.duplicates), (4, 1, 0));
 }
@@ -80,7 +85,7 @@ async fn a_bad_item_is_named_and_the_rest_is_stored(count: usize, bad: usize) {
     let (_deployment, caller) = start().await;
     let mut items: Vec<Value> = (0..count).map(|number| contact(&format!("c{number}"))).collect();
     items[bad]["contact"]["email"] = json!("ada at secret.example");
-    // The records wait: this is about storing them.
+    // Keep the records waiting: this test is about storing them.
     assert_eq!(caller.post("/v1/locations/loc_demo/pause", &json!({})).await.status, 204);
     let put = caller.post(CONTACTS, &json!(items)).await;
     assert_eq!(put.status, 207);
@@ -110,8 +115,8 @@ async fn two_puts_of_one_record_at_once_are_both_taken_and_the_last_one_stands()
         let (left, right) = tokio::join!(caller.post(CONTACTS, &left), caller.post(CONTACTS, &right));
         assert_eq!((left.status, right.status), (202, 202));
     }
-    let story = accepted(&caller, "a").await;
-    assert_eq!((&story["version"], &story["accepted_version"]), (&json!(10), &json!(10)));
+    let record = accepted(&caller, "a").await;
+    assert_eq!((&record["version"], &record["accepted_version"]), (&json!(10), &json!(10)));
     let stats = deployment.stats();
     assert_eq!((stats.contacts, stats.duplicates), (1, 0));
 }
@@ -235,12 +240,12 @@ async fn failures_are_listed_page_by_page_with_ghls_words_and_replayed() {
     caller.until("/health", |health| health.json()["status"] == "degraded").await;
 
     let replay = async |body: Value| caller.post("/v1/locations/loc_demo/replay", &body).await;
-    // They fail again, since GHL refuses them as they stand; what is replayed is due meanwhile.
+    // They fail again, since GHL refuses their content; in between, replayed records are due.
     assert_eq!(replay(json!({ "records": ["contact#a", "contact#unknown"] })).await.json()["replayed"], 1);
-    caller.until(&record_status("a"), |story| story.json()["state"] == "failed").await;
+    caller.until(&record_status("a"), |record| record.json()["state"] == "failed").await;
     assert_eq!(replay(json!({ "code": "AMBIGUOUS" })).await.json()["replayed"], 0);
     assert_eq!(replay(json!({ "all": true })).await.json()["replayed"], 3);
-    let failed = async |id| caller.until(&record_status(id), |story| story.json()["state"] == "failed").await;
+    let failed = async |id| caller.until(&record_status(id), |record| record.json()["state"] == "failed").await;
     for id in ["a", "b%2Fc%20d%3Fe%23f%2541%C3%BC", "c"] {
         failed(id).await;
     }
@@ -400,7 +405,7 @@ async fn an_open_breaker_is_seen_everywhere_and_all_of_it_goes_back_by_itself() 
     let outage = Some((Duration::ZERO, Duration::from_secs(2)));
     let down = sandbox(SandboxOptions { outage, ..SandboxOptions::default() });
     let mut options = StackOptions { ghl: down, ..options() };
-    // Longer than a batch sleeps: one that opens and closes within a batch is counted, and not seen.
+    // Longer than a batch sleeps: a breaker that opens and closes within a batch is counted, but never seen open.
     options.vars.insert("GHL_CIRCUIT_RESET_TIMEOUT".to_owned(), "4000".to_owned());
     let mut deployment = Deployment::with(options).await;
     let (log, _logging) = Log::begin();
@@ -427,7 +432,7 @@ async fn an_open_breaker_is_seen_everywhere_and_all_of_it_goes_back_by_itself() 
     assert_eq!((deployment.stats().contacts, deployment.stats().duplicates), (8, 0));
 }
 
-/// While the breaker is open, health says so, and says why to those who may know.
+/// While the breaker is open, health says so, and tells the reason to callers with a key.
 async fn breaker_is_open(caller: &Caller) {
     let failing = caller.until("/health", |health| health.status == 503).await.json();
     assert_eq!(failing["status"], "failing");

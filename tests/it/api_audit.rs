@@ -36,7 +36,7 @@ async fn each_change_says_who_did_what_where_and_nothing_of_what_was_in_it() {
     assert_eq!(desk(Method::DELETE, record, None).await.0, 404, "what was refused changed nothing");
     assert_eq!(desk(Method::PUT, "/v1/locations/loc_demo/imports/people-1", Some(json!({ "rows": 1 }))).await.0, 200);
     assert_eq!(desk(Method::PUT, "/v1/locations/loc_demo", Some(json!({}))).await.0, 403);
-    // What only reads, and what puts records, is not among them.
+    // Reads and puts are not in the trail.
     assert_eq!(desk(Method::GET, "/v1/overview", None).await.0, 200);
     assert_eq!(
         desk(Method::POST, "/v1/locations/loc_demo/records/lookup", Some(json!({ "records": ["contact#a"] }))).await.0,

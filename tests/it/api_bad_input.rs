@@ -1,8 +1,8 @@
-//! What the HTTP API makes of callers and requests that are not as they should be.
+//! How the HTTP API handles bad callers and requests.
 
 use std::time::Duration;
 
-use ghl_sync_cli::NewKey;
+use ghl_sync_cli::NewApiKey;
 use ghl_sync_cli::stack::StackOptions;
 use ghl_sync_runtime::ApiAccess;
 use reqwest::Method;
@@ -40,7 +40,7 @@ async fn a_key_is_taken_in_each_way_and_a_wrong_missing_or_revoked_one_gets_the_
     ] {
         assert_eq!(with(name, value.clone()).await.status, 200, "{name}: {value}");
     }
-    let revoked = NewKey::make().unwrap();
+    let revoked = NewApiKey::make().unwrap();
     let mut refused = vec![caller.send(Method::GET, "/v1/overview", &[], Vec::new()).await];
     for (name, value) in [
         ("authorization", format!("Bearer {}", revoked.text())),
@@ -59,7 +59,7 @@ async fn a_key_is_taken_in_each_way_and_a_wrong_missing_or_revoked_one_gets_the_
         assert_eq!(problem["detail"], refused[0].json()["detail"], "no hint tells a wrong key from none");
         assert!(!answer.text.contains(key));
     }
-    // What there is, and what not, is for those with a key to know.
+    // Callers without a key cannot find out which paths exist.
     for path in ["/", "/openapi.json", "/dashboard", "/metrics", "/v1/locations/nowhere", "/.env"] {
         caller.send(Method::GET, path, &[], Vec::new()).await.problem(401, "unauthorized");
     }
@@ -70,8 +70,8 @@ async fn a_key_is_taken_in_each_way_and_a_wrong_missing_or_revoked_one_gets_the_
 async fn several_keys_work_at_once_so_that_one_can_take_the_place_of_another() {
     use tower::ServiceExt;
     let deployment = Deployment::start().await;
-    let (old, new) = (NewKey::make().unwrap(), NewKey::make().unwrap());
-    let asks = async |keys: Vec<_>, key: &NewKey| {
+    let (old, new) = (NewApiKey::make().unwrap(), NewApiKey::make().unwrap());
+    let asks = async |keys: Vec<_>, key: &NewApiKey| {
         let router = deployment.router(ApiAccess::Keys(keys));
         let request = http::Request::get("/v1/overview").header("x-api-key", key.text());
         router.oneshot(request.body(String::new()).unwrap()).await.unwrap().status().as_u16()
@@ -110,7 +110,7 @@ async fn with_a_browsers_password_changes_come_from_our_own_pages_only() {
         pause(site).await.problem(403, "forbidden");
     }
     assert_eq!(pause(Some("same-origin")).await.status, 204);
-    // It only reads, and makes calls to GHL all the same.
+    // It only reads, but it makes calls to GHL.
     let test = "/api/v1/migration/test-connection?source=loc_demo&target=loc_demo";
     let cross_site = [("authorization", basic.as_str()), ("sec-fetch-site", "cross-site")];
     caller.send(Method::GET, test, &cross_site, Vec::new()).await.problem(403, "forbidden");
@@ -131,7 +131,7 @@ async fn health_is_open_and_tells_nothing_but_whether_all_is_well() {
     assert_eq!((&known["status"], &known["locations"][0]["id"]), (&json!("degraded"), &json!("loc_demo")));
 }
 
-/// Anybody may ask, as often as he likes.
+/// Anybody may call it, as often as they like.
 #[tokio::test]
 async fn health_without_a_key_costs_the_same_few_reads_however_many_ask_and_however_many_locations_there_are() {
     let locations = (0..40).map(|number| crate::deployment::location(&format!("loc_{number}"))).collect();
@@ -298,7 +298,7 @@ async fn hostile_paths_and_headers_lead_nowhere() {
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_a_503_and_health_says_failing() {
     let (deployment, _) = start().await;
-    // Nobody listens there.
+    // No server listens there.
     let migrator = deployment.migrator_with(&[("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")]);
     let caller = Caller::with(migrator, &deployment).await;
     let contact = json!({ "id": "a", "contact": { "email": "a@example.com" } });

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, context};
 
-/// The sample events and the statuses of their answers.
+/// The sample events, each with the status of its response.
 pub(crate) const SAMPLES: [(&str, u16, &str); 31] = [
     ("api", 200, include_str!("../../events/api.json")),
     ("api-overview", 200, include_str!("../../events/api-overview.json")),
@@ -94,7 +94,7 @@ async fn an_event_that_is_no_request_is_an_error_that_says_what_was_expected() {
     }
 }
 
-/// What `lambda_http` would panic at.
+/// `lambda_http` would panic on these.
 #[tokio::test]
 async fn an_event_that_cannot_be_made_a_request_is_an_error_and_no_panic() {
     let (_deployment, router) = start().await;
@@ -113,7 +113,7 @@ async fn an_event_that_cannot_be_made_a_request_is_an_error_and_no_panic() {
         let Err(error) = invoke(&router, event).await else { panic!("it was answered") };
         assert!(error.to_string().contains("expects an event of an HTTP API"), "{error}");
     }
-    // As much as API Gateway passes on, each byte of which takes three.
+    // The largest query that API Gateway passes on; encoding triples each byte.
     let answer = invoke(&router, with("rawQueryString", json!("\u{1}".repeat(10_000)))).await.unwrap();
     assert_eq!(answer["statusCode"], 400, "it is a request, with a parameter that nobody knows: {answer}");
 }

@@ -1,5 +1,5 @@
-//! Attacks on every route, parameter and place of the OpenAPI document: each is refused with a 4xx that says what is
-//! wrong and where, and nothing is stored, called or left behind. Cases are made from the document.
+//! Attacks on every route, parameter and place of the OpenAPI document: each must be refused with a 4xx that says what
+//! is wrong and where, and nothing may be stored, called or left behind. The cases are generated from the document.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use crate::document::{Document, Operation, Place, Step};
 
 const OTHER: &str = "loc_other";
 const JSON: &str = "application/json";
-/// What no body, field or text may have as many of.
+/// More elements or characters than any body, field or text may have.
 const HUGE: usize = 200_000;
-/// As long as a URI can be that arrives.
+/// Longest URI that reaches the API.
 const LONG_URI: usize = 60_000;
-/// A text that stands for something else.
+/// A placeholder for other text.
 const MARK: &str = "@@mark@@";
 const UNKNOWN: &str = "zzz_unknown";
-/// The functions run by what is sent to them, not by the schedule.
+/// Keeps the schedule from running: only messages invoke the functions.
 const NEVER: Duration = Duration::from_secs(3600);
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -45,7 +45,7 @@ impl Scene {
         Scene { deployment, caller, document, stored, attacks: 0 }
     }
 
-    /// A body that `operation` takes, rich enough for every place to have what it needs beside it.
+    /// A valid body for `operation` with a value at every place.
     fn base(&self, schema: &Value) -> Value {
         let mut base = self.document.example(schema);
         for content in ["contact", "opportunity"] {
@@ -61,7 +61,7 @@ impl Scene {
         base
     }
 
-    /// Sends `body`; how it was refused.
+    /// Sends `body`; returns the refusal.
     async fn attack(&mut self, operation: &Operation, kind: &str, body: impl Into<Vec<u8>>) -> Refusal {
         let (url, body) = (operation.url(None), body.into());
         let shown: String = String::from_utf8_lossy(&body).chars().take(300).collect();
@@ -70,8 +70,8 @@ impl Scene {
         Refusal::of(answer, format!("{} {url} {shown}", operation.method))
     }
 
-    /// Nothing has changed and GHL was not called; and what the attacks were made of is taken as it is, so that they
-    /// were refused for what was wrong with them.
+    /// Checks that nothing has changed and GHL was not called. The bases of the attacks are accepted unchanged, so each
+    /// attack was refused for its own fault.
     async fn assert_unharmed(self, at_least: usize) {
         assert!(self.attacks >= at_least, "{} attacks only: the document is read wrongly", self.attacks);
         assert_eq!(self.deployment.stored().await, self.stored, "something was stored");
@@ -80,14 +80,14 @@ impl Scene {
             let Some(schema) = &operation.body else { continue };
             let (url, body) = (operation.url(None), self.base(schema).to_string());
             let answer = self.caller.with_body(operation.method.clone(), &url, JSON, body).await;
-            // The migration that the path names is not there.
+            // The migration in the path does not exist.
             assert!([200, 201, 202, 204, 404, 409].contains(&answer.status), "{} {url}: {answer:?}", operation.method);
         }
         assert_eq!(self.caller.get("/v1/overview").await.status, 200, "it goes on");
     }
 }
 
-/// An answer to an attack: a problem document with a status of 4xx.
+/// The response to an attack: a problem document with a 4xx status.
 struct Refusal {
     status: u16,
     said: Value,
@@ -112,7 +112,7 @@ impl Refusal {
         })
     }
 
-    /// It names `field`, or one that it is in, or one in it.
+    /// It names `field`, its parent, or one of its children.
     fn assert_names(&self, field: &str, attack: &str) {
         assert!(self.names(field), "{} {attack}: {field:?} is not named: {}", self.case, self.said);
     }
@@ -126,14 +126,14 @@ impl Refusal {
     }
 }
 
-/// The text of `base` with `raw` where `place` is.
+/// Returns the text of `base` with `raw` at `place`.
 fn with_raw(place: &Place, base: &Value, raw: &[u8]) -> Vec<u8> {
     let text = place.put(base, json!(MARK)).to_string();
     let (before, after) = text.split_once(&format!("\"{MARK}\"")).unwrap();
     [before.as_bytes(), raw, after.as_bytes()].concat()
 }
 
-/// What `base` has at `place`.
+/// Returns the value of `base` at `place`.
 fn at<'a>(place: &Place, base: &'a Value) -> Option<&'a Value> {
     place.path.iter().try_fold(base, |here, step| match step {
         Step::Member(name) => here.get(name),
@@ -147,7 +147,7 @@ fn one_of_each() -> BTreeMap<&'static str, Value> {
     ["null", "boolean", "integer", "number", "string", "array", "object"].into_iter().zip(values).collect()
 }
 
-/// Texts of JSON that nobody takes, wherever they stand: name and text.
+/// JSON texts that are invalid at every place: name and text.
 fn poisons() -> Vec<(&'static str, Vec<u8>)> {
     let nested = |open: &str, close: &str| format!("{}1{}", open.repeat(10_000), close.repeat(10_000)).into_bytes();
     vec![
@@ -169,13 +169,13 @@ async fn no_place_of_any_body_takes_what_it_may_not() {
     for operation in scene.document.operations() {
         let Some(schema) = &operation.body else { continue };
         let base = scene.base(schema);
-        // An item of a list is read as it is by itself.
+        // An item of a list is parsed separately.
         let is_in_list = |place: &Place| operation.takes_lists && place.path.first() == Some(&Step::Element);
         let places: Vec<Place> = scene.document.places(schema).into_iter().filter(|place| !is_in_list(place)).collect();
         for place in &places {
             let name = place.name();
             for (attack, raw) in poisons() {
-                // A list without its element is a list.
+                // A list without this element is still a list.
                 if raw.is_empty() && place.path.last() == Some(&Step::Element) {
                     continue;
                 }
@@ -200,7 +200,7 @@ async fn no_place_of_any_body_takes_what_it_may_not() {
                 let beyond = [json!(-1), json!(1.5), json!(1e30), json!(18_446_744_073_709_551_615_u64)];
                 values.extend(beyond.map(|number| (number.to_string(), number)));
             }
-            // Any amount is GHL's to judge.
+            // GHL judges the amount.
             if place.kinds.contains("number") && !name.ends_with("monetaryValue") {
                 values.extend([json!(-1), json!(1e30)].map(|number| (number.to_string(), number)));
             }
@@ -287,14 +287,14 @@ async fn no_route_takes_a_body_that_is_none_or_is_called_something_else() {
     scene.assert_unharmed(150).await;
 }
 
-/// What is answered where a path and query are longer than any that arrives: it does not even become a request.
+/// Sends a path and query longer than any that reaches the API: it is refused before it becomes a request.
 async fn answer_to_long_uri(caller: &Caller, operation: &Operation) -> String {
     let url = caller.server.url();
     let host = url.strip_prefix("http://").unwrap();
     let mut socket = TcpStream::connect(host).await.unwrap();
     let (method, path, query) = (&operation.method, operation.url(None), "x".repeat(HUGE));
     let head = format!("{method} {path}?a={query} HTTP/1.1\r\nhost: {host}\r\nx-api-key: {}\r\n\r\n", caller.key);
-    // It may be answered and closed before all of it was sent.
+    // The server may respond and close the connection before everything is sent.
     let _ = socket.write_all(head.as_bytes()).await;
     let mut answer = [0; 12];
     socket.read_exact(&mut answer).await.unwrap();
@@ -324,7 +324,7 @@ async fn no_route_takes_a_hostile_path_query_or_method() {
                 refusal.assert_names(&parameter.name, bad);
                 scene.attacks += 1;
             }
-            // Ids that may be, of nothing that is there.
+            // Valid ids of things that do not exist.
             for odd in ["%EF%BF%BF", "..%2f..%2f..", "%25%30%30"] {
                 let (answer, case) = send(&operation.url(Some((&parameter.name, odd)))).await;
                 assert!([400, 404].contains(&Refusal::of(answer, case).status));

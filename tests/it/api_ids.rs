@@ -1,4 +1,4 @@
-//! Records by ids that paths cannot carry, locally and behind API Gateway, which hands paths on decoded.
+//! Records with ids that paths cannot carry, locally and behind API Gateway, which decodes paths.
 
 use axum::Router;
 use ghl_sync_runtime::ApiAccess;
@@ -11,7 +11,7 @@ use crate::deployment::{Deployment, context};
 const CONTACTS: &str = "/v1/locations/loc_demo/contacts";
 const RECORDS: &str = "/v1/locations/loc_demo/records";
 
-/// Each beside the one that a decoding too many, or a path that is shortened, would make of it.
+/// Each next to the id that would result from one decoding too many, or from a shortened path.
 const IDS: [&str; 22] = [
     "a/b",
     "a%2Fb",
@@ -57,12 +57,12 @@ async fn every_id_that_may_be_put_is_found_by_query_and_by_path() {
         let found = caller.get(&format!("{RECORDS}?kind=contact&id={}", encoded(id))).await;
         assert_eq!((found.status, &found.json()["records"][0]["id"]), (200, &json!(id)));
         assert_eq!(found.json()["records"].as_array().unwrap().len(), 1, "{id}");
-        // A client drops these segments itself, however they are written.
+        // HTTP clients normalize these segments, however they are encoded.
         if [".", ".."].contains(&id) {
             continue;
         }
-        let story = caller.get(&format!("{RECORDS}/contact/{}", encoded(id))).await;
-        assert_eq!((story.status, &story.json()["id"]), (200, &json!(id)));
+        let record = caller.get(&format!("{RECORDS}/contact/{}", encoded(id))).await;
+        assert_eq!((record.status, &record.json()["id"]), (200, &json!(id)));
     }
     caller.get(&format!("{RECORDS}?kind=contact&id=nobody")).await.problem(404, "unknown-record");
     for (query, field) in [("id=a", "kind"), ("kind=contact&id=a&state=failed", "id")] {
@@ -79,14 +79,14 @@ async fn behind_api_gateway_no_id_leads_to_another_record() {
     for id in IDS {
         let (status, found) = invoke(&router, RECORDS, &format!("kind=contact&id={}", encoded(id))).await;
         assert_eq!((status, &found["records"][0]["id"]), (200, &json!(id)));
-        // As API Gateway decodes it.
-        let (status, story) = invoke(&router, &format!("{RECORDS}/contact/{id}"), "").await;
-        // A path with such a segment is shortened on its way. It leads to no other record.
+        // API Gateway has already decoded it.
+        let (status, record) = invoke(&router, &format!("{RECORDS}/contact/{id}"), "").await;
+        // Such a segment shortens the path on its way. It leads to no other record.
         if id.split('/').any(|segment| [".", ".."].contains(&segment)) {
             assert_eq!(status, 404, "{id}");
             continue;
         }
-        assert_eq!((status, &story["id"]), (200, &json!(id)));
+        assert_eq!((status, &record["id"]), (200, &json!(id)));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The HTTP API where API Gateway checks tokens: who somebody is, and what they may do, is said by the claims.
+//! The HTTP API with JWTs: API Gateway verifies tokens, and the claims define the caller's identity and rights.
 
 use axum::Router;
 use ghl_sync_cli::stack::StackOptions;
@@ -21,7 +21,7 @@ fn access(binds: bool) -> ApiAccess {
     })
 }
 
-/// A request as API Gateway hands it on; the sample has a key that is good elsewhere.
+/// A request from API Gateway; the sample contains a key that would work elsewhere.
 fn event(method: &str, path: &str, claims: Option<Value>) -> Value {
     let mut event: Value = serde_json::from_str(include_str!("../../events/api-overview.json")).unwrap();
     event["routeKey"] = json!("ANY /{proxy+}");
@@ -95,7 +95,7 @@ async fn claims_count_only_where_tokens_are_checked_and_there_no_key_does() {
             assert_eq!(ask(&router, event).await.0, 401);
         }
     }
-    // Of another kind of authorizer.
+    // An event of another kind of authorizer.
     let mut signed = event("GET", "/v1/overview", None);
     signed["requestContext"]["authorizer"] = json!({ "iam": { "userArn": "arn:aws:iam::123456789012:user/a" } });
     assert_eq!(ask(&router, signed).await.0, 401);
@@ -104,7 +104,7 @@ async fn claims_count_only_where_tokens_are_checked_and_there_no_key_does() {
     asked["body"] = json!({ "name": "a", "role": "read" }).to_string().into();
     let (status, problem) = ask(&router, asked).await;
     assert!(status == 409 && problem["detail"].as_str().unwrap().contains("ApiAuth=jwt"), "{problem}");
-    // What is open stays open, and tells strangers no more than before.
+    // Open routes stay open, and tell strangers no more than before.
     let (status, health) = ask(&router, event("GET", "/health", None)).await;
     assert!(status == 200 && health["locations"].is_null(), "{health}");
 }

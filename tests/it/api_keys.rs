@@ -1,4 +1,4 @@
-//! Keys of the API: told once, kept as hashes, and good for nothing once they are revoked or expired.
+//! API keys: shown once, stored as hashes, and useless once they are revoked or expired.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use crate::deployment::{Deployment, context};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The time, some of it ahead.
+/// A clock that the test moves forward.
 #[derive(Clone, Default)]
 pub(crate) struct Steered(Arc<AtomicU64>);
 
@@ -40,7 +40,7 @@ impl Clock for Steered {
     }
 }
 
-/// The API of a process of its own, by this clock.
+/// The API in a separate process with this clock.
 pub(crate) async fn process(deployment: &Deployment, clock: &Steered) -> Caller {
     let engine = &deployment.engine;
     let ports = Ports { clock: Arc::new(clock.clone()), ..engine.ports().clone() };
@@ -138,7 +138,7 @@ async fn a_key_that_is_bound_to_tags_says_so_and_an_older_build_takes_it_for_one
     for about in [&made["about"], &listed["keys"][0]] {
         assert_eq!((&about["tags"], &about["locations"]), (&json!(["Dental", "berlin"]), &json!([])));
     }
-    // A build that knows no tags reads the locations, and none of them may not mean all.
+    // A build that does not know tags reads only the locations; an empty list must not mean all.
     let stored = deployment.stored().await;
     let stored = stored.iter().find(|item| item.contains("dentists")).unwrap();
     assert!(stored.replace('\\', "").contains("\"locations\":[]"), "{stored}");
@@ -190,7 +190,7 @@ async fn what_a_key_cannot_be_is_named_field_by_field() {
     assert_eq!(caller.get("/v1/keys").await.json(), json!({ "keys": [] }));
 }
 
-/// The status and `Retry-After` of an answer to this key, as API Gateway asks for somebody at `address`.
+/// The status and `Retry-After` of a request with this key from `address`, through API Gateway.
 async fn asked_from(router: &Router, address: &str, key: &str) -> (u64, Option<u64>) {
     let mut event: Value = serde_json::from_str(include_str!("../../events/api-dashboard.json")).unwrap();
     event["requestContext"]["http"]["sourceIp"] = json!(address);

@@ -1,4 +1,4 @@
-//! Locations by the API: listed by page, changed one by one and many at once, removed.
+//! Locations over HTTP: list, change one or many, remove.
 
 use ghl_sync_cli::stack::StackOptions;
 use reqwest::Method;
@@ -60,7 +60,7 @@ async fn a_patch_changes_what_it_names_and_writes_nothing_that_is_so_already() {
         assert_eq!(answer.problem(422, "invalid")["errors"][0]["field"], field, "{answer:?}");
         assert!(!answer.text.contains("pit-secret"));
     }
-    // Whoever puts all of it and calls it a patch is not taken for granted.
+    // A whole document sent as a patch is refused.
     let put = caller.with_body(Method::PUT, &path, "application/merge-patch+json", "{}").await;
     assert_eq!(put.status, 415);
 }
@@ -125,7 +125,7 @@ async fn three_hundred_locations_are_listed_by_page_by_what_is_looked_for_and_by
             .collect();
         assert_eq!(patch(&caller, LOCATIONS, &json!({ "locations": items })).await.status, 200);
     }
-    // The index of locations follows the table.
+    // The index of locations lags behind the table.
     let mut expected: Vec<String> = (0..300).map(|number| format!("loc_{number:03}")).collect();
     expected.extend(["loc_a", "loc_demo", "loc_z"].map(str::to_owned));
     let (mut found, mut cursor) = (Vec::new(), String::new());
@@ -201,13 +201,13 @@ async fn a_removed_location_is_not_known_any_more_and_what_was_kept_goes_on_when
     assert_eq!(ids(&caller.get(LOCATIONS).await.json()), [LOCATION]);
     assert_eq!(ids(&caller.get("/v1/overview").await.json()), [LOCATION]);
     assert_eq!(deployment.stats().calls, 0);
-    // Known again, it goes on with what was kept.
+    // Once known again, it continues with the kept records.
     assert_eq!(patch(&caller, &path, &json!({})).await.status, 200);
     let is_sent = |answer: &Answer| answer.json()["state"] == "accepted";
     caller.until(&format!("{path}/records/contact/b"), is_sent).await;
     let removed = caller.delete(&format!("{path}?forget_records=true")).await.json();
     assert_eq!((&removed["records_forgotten"], &removed["records_kept"]), (&json!(2), &json!(false)));
-    // One that the environment names is switched off, and nothing else is set for it.
+    // A location named by the environment is switched off, and has no other settings.
     let named = format!("{LOCATIONS}/{LOCATION}");
     assert_eq!(caller.put(&named, &json!({ "daily_limit": 5, "tags": ["x"] })).await.status, 200);
     let removed = caller.delete(&named).await.json();

@@ -1,4 +1,4 @@
-//! Migrations over HTTP: asked for, agreed with, told of; and what is refused.
+//! Migrations over HTTP: start, approval, status and refusals.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::deployment::Deployment;
 use crate::migrator::{SOURCE, TARGET, drive, fill, two_locations};
 
 const MIGRATION: &str = "/api/v1/migration";
-/// The functions run by what is sent to them, not by the schedule.
+/// Keeps the schedule from running: only messages invoke the functions.
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// A small account in `old`, and an API whose environment has no token.
+/// A small account in `old`, and an API without tokens in its environment.
 async fn start() -> (Deployment, Caller) {
     let deployment = Deployment::with(two_locations()).await;
     fill(&deployment, &[TARGET]);
@@ -25,12 +25,12 @@ fn request() -> Value {
     json!({ "source": SOURCE, "target": TARGET })
 }
 
-/// A migration that was just asked for.
+/// A migration that was just requested.
 struct Started {
     id: String,
-    /// Where it is told how it stands.
+    /// Path of its status.
     status: String,
-    /// What its other paths begin with.
+    /// Prefix of its other paths.
     path: String,
 }
 
@@ -41,7 +41,7 @@ impl Started {
         Started { status: format!("{MIGRATION}/status/{id}"), path: format!("{MIGRATION}/{id}"), id }
     }
 
-    /// Its steps are made until it waits for a person or is over. How it stands then.
+    /// Runs its steps until it waits for a person or has ended. Returns its status.
     async fn driven(&self, deployment: &Deployment, caller: &Caller) -> Value {
         drive(deployment, &deployment.migrator(), &self.id.parse().unwrap()).await;
         caller.get(&self.status).await.json()

@@ -1,4 +1,4 @@
-//! Mirrors over HTTP: a whole list in parts, and who is missing in it.
+//! Mirrors over HTTP: a complete list in parts, and its missing contacts.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ async fn a_list_is_sent_whole_each_time_and_who_is_missing_is_deleted_in_ghl() {
     caller.until(&format!("{LOCATION}/records/contact/p39"), |answer| answer.status == 404).await;
     assert_eq!(deployment.stats().contacts, 39);
 
-    // Most of the list is gone: the source looks broken.
+    // Most of the list is missing: the source looks broken.
     assert_eq!(caller.put(&format!("{MIRROR}/runs/wednesday/parts/0"), &people(0..3)).await.status, 202);
     let broken = commit("wednesday", json!({ "parts": 1, "on_missing": "delete" })).await.problem(409, "not-now");
     assert!(broken["detail"].as_str().unwrap().contains("36 of 39"), "{broken}");

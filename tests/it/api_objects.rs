@@ -1,4 +1,5 @@
-//! Whatever the OpenAPI document says is an object, is taken as an object only: cases are made from the document.
+//! Every place that the OpenAPI document calls an object must refuse other types. The cases are generated from the
+//! document.
 
 use std::collections::BTreeMap;
 
@@ -25,12 +26,12 @@ async fn nothing_but_an_object_is_taken_for_an_object_wherever_the_document_has_
         assert!(!places.is_empty(), "{method} {url} takes a body that is no object");
         for place in places {
             for value in &wrong {
-                // A list is several items there.
+                // There, a list means several items.
                 if takes_lists && place.path.is_empty() && value.is_array() {
                     continue;
                 }
                 let mut sent = place.put(&Value::Null, value.clone());
-                // What is looked at only when an item is whole.
+                // This is checked only once an item is complete.
                 let item = if sent.is_array() { sent.get_mut(0) } else { Some(&mut sent) };
                 if takes_lists && let Some(item) = item.and_then(Value::as_object_mut) {
                     item.insert("id".to_owned(), json!("a"));
@@ -39,7 +40,7 @@ async fn nothing_but_an_object_is_taken_for_an_object_wherever_the_document_has_
                 let said = answer.json();
                 let case = format!("{method} {url} {sent}: {said}");
                 assert_eq!(answer.status, 422, "{case}");
-                // The first step of a list of items is told as the item's place.
+                // In a list of items, the error has the first step as the item's index.
                 let is_item = takes_lists && place.path.first() == Some(&Step::Element);
                 let field = place.name();
                 let field = if is_item { field.trim_start_matches("[0]").trim_start_matches('.') } else { &field };

@@ -11,7 +11,7 @@ use crate::deployment::Deployment;
 const LOCATION: &str = "/v1/locations/loc_demo";
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// Ann, Bob and Eve are in GHL; two others were refused for what they say of their birthday.
+/// Ann, Bob and Eve are in GHL; two others were refused because of their birthday.
 async fn with_people() -> (Deployment, Caller) {
     let deployment = Deployment::start().await;
     let caller = Caller::of(&deployment).await;
@@ -115,7 +115,7 @@ async fn a_forgotten_record_and_an_erased_person_are_gone_here_and_stay_in_ghl()
     let left = caller.get(&format!("{LOCATION}/records?state=accepted")).await.json();
     assert_eq!(ids(&left), ["crm/3 #4"]);
     assert_eq!(deployment.stats().contacts, before, "nothing is deleted in GHL");
-    // In GHL as well: it is due for that, and gone once it is done.
+    // In GHL as well: it is due for deletion, and gone once that is done.
     let path = format!("{LOCATION}/records/contact/crm%2F3%20%234");
     let headers = [("x-api-key", caller.key.as_str())];
     let asked = caller.send(Method::DELETE, &format!("{path}?in_ghl=true"), &headers, Vec::new()).await;

@@ -1,4 +1,4 @@
-//! The API answers each of its paths, so that all that it asks of AWS is noted.
+//! Calls every path of the API, so that all of its requests to AWS are recorded.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::caller::Caller;
 use crate::deployment::{Deployment, LOCATION};
 use crate::drops;
 
-/// It answers each of its paths.
+/// Calls every path.
 pub(crate) async fn run_api(deployment: &Deployment, migrator: Migrator, lists: &Lists) {
     let caller = Caller::with_lists(migrator, deployment, lists).await;
     let location = "/v1/locations/loc_demo";
-    // What GHL told of a record is looked for once its id is known.
+    // GHL's copy of a record is looked up once its id is known.
     let contact = json!({ "id": "a", "ghl_id": "c1", "contact": { "email": "a@example.com" } });
     assert_eq!(caller.post(&format!("{location}/contacts?import=x"), &contact).await.status, 202);
     assert_eq!(caller.put(&format!("{location}/imports/x"), &json!({ "rows": 1 })).await.status, 200);
@@ -73,7 +73,7 @@ pub(crate) async fn run_api(deployment: &Deployment, migrator: Migrator, lists: 
     assert_eq!(caller.get("/v1/audit").await.json()["requests"][0]["operation"], "revoke_key");
 }
 
-/// The file goes to the bucket by its link, with no key; what came of its rows comes by another one.
+/// Uploads a file to the bucket by its link, without a key; another link returns the results of its rows.
 async fn hand_a_list_in(deployment: &Deployment, caller: &Caller) {
     const FILE: &str = "Name,Email\nAda,ada@example.com\n";
     let lists = "/v1/locations/loc_demo/lists";
@@ -95,7 +95,7 @@ async fn hand_a_list_in(deployment: &Deployment, caller: &Caller) {
     assert_eq!((&listed["lists"][0]["name"], &listed["lists"][0]["state"]), (&name.into(), &"done".into()), "{listed}");
 }
 
-/// One that no environment names comes and goes, with its record, of which GHL has told nothing.
+/// Adds and removes a location that the environment does not name, with a record that GHL has reported nothing about.
 async fn remove_a_location(caller: &Caller) {
     let added = json!({ "locations": [{ "location_id": "guest", "tags": ["short"] }] });
     assert_eq!(
@@ -108,7 +108,7 @@ async fn remove_a_location(caller: &Caller) {
     assert_eq!((&removed["complete"], &removed["records_forgotten"]), (&true.into(), &1.into()), "{removed}");
 }
 
-/// Those of migrations; the steps are made by others.
+/// Calls the migration paths; other functions run the steps.
 async fn run_migration_paths(deployment: &Deployment, caller: &Caller) {
     let root = "/api/v1/migration";
     let _others = deployment.stack.functions.clone().start(Duration::from_secs(3600));

@@ -1,4 +1,4 @@
-//! Browsers that sign in with a key: a cookie stands for it, as long as both are good.
+//! Browser sessions: a cookie stands for a key as long as both are valid.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn sign_in(caller: &Caller, key: &str) -> Answer {
     caller.send(Method::POST, "/session", &[OUR_PAGE, JSON], body).await
 }
 
-/// What a browser sends back.
+/// The cookie that a browser returns.
 fn cookie(signed_in: &Answer) -> String {
     assert_eq!((signed_in.status, signed_in.text.as_str()), (204, ""), "{signed_in:?}");
     signed_in.header("set-cookie").split(';').next().unwrap().to_owned()

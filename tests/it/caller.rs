@@ -1,10 +1,10 @@
-//! Somebody who calls the HTTP API over a socket.
+//! A client of the HTTP API over a socket.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ghl_sync_cli::stack::Stack;
-use ghl_sync_cli::{ApiServer, Beside};
+use ghl_sync_cli::{ApiExtras, ApiServer};
 use ghl_sync_drop::Lists;
 use ghl_sync_migrate::Migrator;
 use ghl_sync_runtime::{ApiParts, Connecting};
@@ -23,7 +23,7 @@ pub(crate) struct Caller {
     pub(crate) key: String,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -40,7 +40,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// What is wrong, which must be a problem document of this status and kind.
+    /// Checks that it is a problem document of this status and kind, and returns it.
     pub(crate) fn problem(&self, status: u16, kind: &str) -> Value {
         assert_eq!((self.status, self.header("content-type")), (status, "application/problem+json"), "{self:?}");
         let problem = self.json();
@@ -58,13 +58,13 @@ impl Caller {
 
     /// The API over a migrator and its engine.
     pub(crate) async fn with(migrator: Migrator, deployment: &Deployment) -> Caller {
-        // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
+        // reqwest needs a TLS provider, though nothing here uses TLS. A second install fails harmlessly.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let connecting = deployment.stack.connecting(migrator.engine().clone()).unwrap();
         Caller::beside(migrator, deployment, connecting).await
     }
 
-    /// The same, taking lists in by `lists`.
+    /// The same with uploads through `lists`.
     pub(crate) async fn with_lists(migrator: Migrator, deployment: &Deployment, lists: &Lists) -> Caller {
         let lists = Some(lists.with_engine(migrator.engine().clone()));
         let parts = ApiParts { lists, ..deployment.stack.api_parts(migrator.clone()) };
@@ -72,22 +72,22 @@ impl Caller {
         Caller::of_parts(parts, deployment, connecting).await
     }
 
-    /// The same, with other pages for connecting beside it.
+    /// The same with other connect pages beside it.
     pub(crate) async fn beside(migrator: Migrator, deployment: &Deployment, connecting: Connecting) -> Caller {
         Caller::of_parts(deployment.stack.api_parts(migrator), deployment, connecting).await
     }
 
     async fn of_parts(parts: ApiParts, deployment: &Deployment, connecting: Connecting) -> Caller {
-        // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
+        // reqwest needs a TLS provider, though nothing here uses TLS. A second install fails harmlessly.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let Stack { vars, api_key: key, .. } = &deployment.stack;
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let beside = Beside { connecting: Some(connecting), webhooks: None };
+        let beside = ApiExtras { connecting: Some(connecting), webhooks: None };
         let server = ApiServer::start(parts, beside, vars, anywhere).await.unwrap();
         Caller { server, client: Client::new(), key: key.text().to_owned() }
     }
 
-    /// Sends a request as it is: without a key, unless `headers` has one.
+    /// Sends a request as given: without a key, unless `headers` contains one.
     pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
         let mut all = HeaderMap::new();
         for (name, value) in headers {
@@ -115,7 +115,7 @@ impl Caller {
         self.send(Method::DELETE, path, &[("x-api-key", &self.key)], Vec::new()).await
     }
 
-    /// With another key.
+    /// Sends a request with another key.
     pub(crate) async fn with_key(&self, key: &str, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let kind = body.map(|_| ("content-type", "application/json"));
         let headers: Vec<(&str, &str)> = std::iter::once(("x-api-key", key)).chain(kind).collect();
@@ -127,7 +127,7 @@ impl Caller {
         self.send(method, path, &[("x-api-key", &self.key), ("content-type", kind)], body.into()).await
     }
 
-    /// Asks again until the answer is as it shall be.
+    /// Repeats the request until the response satisfies `is_so`.
     pub(crate) async fn until(&self, path: &str, is_so: impl Fn(&Answer) -> bool) -> Answer {
         let started = Instant::now();
         loop {

@@ -1,4 +1,4 @@
-//! What an earlier version wrote, and what its callers rely on, is understood: `fixtures/v1`.
+//! Compatibility with `fixtures/v1`: data that an earlier version wrote, and behavior that its callers rely on.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,12 +32,12 @@ fn tables() -> Value {
     fixture(include_str!("fixtures/v1/tables.json"))
 }
 
-/// A message of `fixtures/v1/messages.json`, as its event.
+/// A message of `fixtures/v1/messages.json`, as an SQS event.
 fn event(name: &str) -> Value {
     sqs_event([(Some("m1"), messages()[name].to_string().as_str())])
 }
 
-/// A deployment whose tables hold what an earlier version left there.
+/// A deployment with the tables of an earlier version.
 async fn left_behind() -> Deployment {
     let deployment = Deployment::start().await;
     let (client, records) = deployment.records_table();
@@ -61,7 +61,7 @@ fn attribute(value: &Value) -> AttributeValue {
     }
 }
 
-/// A put of what stands in the fixture's record.
+/// A put with the content of the fixture's record.
 fn put(record: &str, payload: &str) -> PutRecord {
     let (kind, id) = record.split_once('#').unwrap();
     let kind = if kind == "contact" { Kind::Contact } else { Kind::Opportunity };
@@ -76,7 +76,7 @@ fn stored(record: &str) -> PutRecord {
     put(record, item["payload"].as_str().unwrap())
 }
 
-/// Whether `answer` has all that `expected` names; it may have more.
+/// Checks that `answer` contains everything in `expected`; it may contain more.
 fn assert_has(answer: &Value, expected: &Value, at: &str) {
     match (answer, expected) {
         (Value::Object(answer), Value::Object(expected)) => {
@@ -94,7 +94,7 @@ fn assert_has(answer: &Value, expected: &Value, at: &str) {
         }
         (answer, Value::String(kind)) if kind == "<text>" => assert!(answer.is_string(), "{at} is {answer}"),
         (answer, Value::String(kind)) if kind == "<number>" => assert!(answer.is_number(), "{at} is {answer}"),
-        // 1 and 1.0 are the same number to whoever reads JSON.
+        // 1 and 1.0 are the same number in JSON.
         (Value::Number(answer), Value::Number(expected)) => assert_eq!(answer.as_f64(), expected.as_f64(), "{at}"),
         (answer, expected) => assert_eq!(answer, expected, "{at}"),
     }
@@ -106,8 +106,12 @@ async fn ac_19_backward_compatible_a_batch_message_of_the_previous_version_is_un
         let deployment = left_behind().await;
         let response = deployment.consume(event(name)).await.unwrap();
         assert_eq!(failed_messages(&response), [""; 0], "{name}");
-        let deal = deployment.record(&stored("opportunity#waiting")).await;
-        assert_eq!((deal.accepted_version, deal.due_at, deal.waits_for), (Some(1), None, None), "{name}");
+        let opportunity = deployment.record(&stored("opportunity#waiting")).await;
+        assert_eq!(
+            (opportunity.accepted_version, opportunity.due_at, opportunity.waits_for),
+            (Some(1), None, None),
+            "{name}"
+        );
         let contact = deployment.record(&stored("contact#due")).await;
         assert_eq!((contact.accepted_version, contact.due_at), (Some(1), None), "{name}");
     }
@@ -178,7 +182,7 @@ async fn ac_19_backward_compatible_stored_gates_and_hosts_keep_all_that_they_say
         } else {
             continue;
         };
-        // A gate that was only advanced says nothing yet.
+        // A gate that was only advanced has no content yet.
         let stored: Value = stored.as_str().map_or(json!({}), fixture);
         assert_has(&read, &stored, pk);
     }
@@ -254,7 +258,7 @@ async fn ac_19_backward_compatible_a_caller_of_the_v1_api_gets_what_it_relies_on
     }
 }
 
-/// Whether the record, or the records, have come to the state that the fixture waits for.
+/// Whether the record, or the records, have reached the state that the fixture waits for.
 fn has_state(answer: &Answer, expected: &Value) -> bool {
     let answer = answer.json();
     let count = |value: &Value| value["records"].as_array().map(Vec::len);

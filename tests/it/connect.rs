@@ -1,4 +1,4 @@
-//! Accounts that are connected in a browser, from the consent page to the name of the location, and their end.
+//! Connecting accounts in a browser, from the consent page to the name of the location, and disconnecting them.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -19,23 +19,23 @@ use crate::records::contacts;
 
 const NAME: &str = "Main Street Dental";
 const PLACE: &str = "secretsmanager:ghl-sync/local/connect/";
-/// What nobody may find anywhere but where credentials are kept.
+/// Prefixes of secrets that must appear nowhere except in the credentials store.
 const SECRETS: [&str; 4] = ["code-", "refresh-", "access-", "pit-local"];
 
-/// A deployment whose location has a name.
+/// A deployment with a named location.
 async fn named() -> Deployment {
     let deployment = Deployment::start().await;
     deployment.sandbox().seed(LOCATION).profile(NAME, "America/New_York", "US").unwrap();
     deployment
 }
 
-/// The credentials that are kept for a connection.
+/// The stored credentials of a connection.
 async fn kept(deployment: &Deployment, id: &str) -> Result<Secret, SecretError> {
     let reference: CredentialsRef = format!("{PLACE}{id}").parse().unwrap();
     deployment.stack.connecting(deployment.engine.clone()).unwrap().store.read(&reference).await
 }
 
-/// What is set for a location.
+/// The settings of a location.
 async fn settings(browser: &Browser, location: &str) -> Value {
     browser.caller.get(&format!("/v1/locations/{location}")).await.json()
 }
@@ -120,7 +120,7 @@ async fn a_grant_that_is_refused_is_followed_by_a_new_one_and_what_stood_still_g
     browser.connect("location", NAME).await;
     assert_ne!(kept(&deployment, "location-loc_demo").await.unwrap(), first, "a new grant, and a new chain of tokens");
     assert!(deployment.gate().await.pause().is_none(), "nobody waits for the end of the pause");
-    // The same process, which had kept the dead grant.
+    // The same process, which had cached the dead grant.
     consumer::handle(&deployment.engine, LambdaEvent::new(by_hand(&records), context())).await.unwrap();
     assert!(deployment.stats().contacts > 0, "it reads the new one");
     deployment.run_until_synced().await;
@@ -130,7 +130,7 @@ async fn a_grant_that_is_refused_is_followed_by_a_new_one_and_what_stood_still_g
 #[tokio::test(flavor = "multi_thread")]
 async fn a_location_whose_tokens_were_refused_goes_on_within_seconds_of_being_connected_anew() {
     let deployment = named().await;
-    // No scheduler comes to help.
+    // No schedule helps.
     let _running = deployment.stack.functions.clone().start(Duration::from_secs(3600));
     let browser = Browser::at(&deployment).await;
     browser.connect("location", NAME).await;
@@ -144,7 +144,7 @@ async fn a_location_whose_tokens_were_refused_goes_on_within_seconds_of_being_co
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         deployment.sandbox().change_faults(inactive(false));
-        // What was refused is read again after a second at the earliest.
+        // Rejected credentials are read again after one second at the earliest.
         tokio::time::sleep(Duration::from_millis(1_100)).await;
         let began = Instant::now();
         match anew {
@@ -157,7 +157,7 @@ async fn a_location_whose_tokens_were_refused_goes_on_within_seconds_of_being_co
     }
 }
 
-/// Gives a token by the form.
+/// Submits a token by the form.
 async fn by_form(browser: &Browser, location: &str, token: &str) -> Answer {
     browser.post("/connect/token", &[("location_id", location), ("token", token)]).await
 }

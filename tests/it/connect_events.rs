@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::deployment::{Deployment, context};
 
-/// The sample events and the statuses of their answers.
+/// The sample events, each with the status of its response.
 pub(crate) const SAMPLES: [(&str, u16, &str); 5] = [
     ("connect", 200, include_str!("../../events/connect.json")),
     ("connect-no-key", 401, include_str!("../../events/connect-no-key.json")),

@@ -1,9 +1,9 @@
-//! Who may not connect an account, and ways back from GHL's page that lead nowhere.
+//! Refused connections: callers without the right to connect, and invalid returns from GHL's page.
 
 use std::time::Duration;
 
 use ghl_sync_cli::sandbox::FaultChange;
-use ghl_sync_cli::{ApiServer, Beside};
+use ghl_sync_cli::{ApiExtras, ApiServer};
 use ghl_sync_runtime::ApiAccess;
 use lambda_runtime::LambdaEvent;
 use reqwest::Method;
@@ -16,7 +16,7 @@ use crate::deployment::{Deployment, LOCATION, context};
 
 const HOSTILE: &str = "<script>alert(1)</script>";
 
-/// Nothing was connected, and the page says why.
+/// Checks that nothing was connected, and that the page says why.
 async fn refused(browser: &Browser, answer: &Answer, status: u16, why: &str) {
     assert_eq!(answer.status, status, "{answer:?}");
     assert!(answer.text.contains(why), "{}", answer.text);
@@ -70,7 +70,7 @@ async fn a_way_back_ends_after_ten_minutes_with_the_session_and_with_the_key() {
     let leave = [("sec-fetch-site", "same-origin"), ("cookie", browser.session.as_str())];
     assert_eq!(browser.ask(Method::DELETE, "/session", &leave, String::new()).await.status, 204);
     let returned = browser.come_back(&back, &at.cookie).await;
-    refused(&admin, &returned, 401, "Nobody is signed in").await;
+    refused(&admin, &returned, 401, "not signed in").await;
 
     let again = Browser::signed_in(process(&deployment, &clock).await, &key).await;
     let at = again.start("location").await;
@@ -78,7 +78,7 @@ async fn a_way_back_ends_after_ten_minutes_with_the_session_and_with_the_key() {
     assert_eq!(of_admin.delete(&format!("/v1/keys/{id}")).await.status, 204);
     clock.pass(Duration::from_secs(31));
     let returned = again.come_back(&back, &at.cookie).await;
-    refused(&admin, &returned, 401, "Nobody is signed in").await;
+    refused(&admin, &returned, 401, "not signed in").await;
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn without_an_app_or_with_signatures_there_is_no_way_to_ghl() {
 
     let mut connecting = deployment.stack.connecting(deployment.engine.clone()).unwrap();
     connecting.access = ApiAccess::Iam;
-    let beside = Beside { connecting: Some(connecting), webhooks: None };
+    let beside = ApiExtras { connecting: Some(connecting), webhooks: None };
     let anywhere = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let parts = deployment.stack.api_parts(deployment.migrator());
     let server = ApiServer::start(parts, beside, &deployment.stack.vars, anywhere).await;

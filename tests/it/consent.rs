@@ -12,37 +12,37 @@ use crate::caller::{Answer, Caller};
 use crate::deployment::{Deployment, LOCATION, vars};
 use crate::records::contacts;
 
-/// As a browser asks for a page that a page of the same site leads to.
+/// Headers of a navigation from a page of the same site.
 const OUR_PAGE: [(&str, &str); 1] = [("sec-fetch-site", "same-origin")];
-/// As it does where another site leads to it: the session's cookie stays at home.
+/// Headers of a navigation from another site: without the session cookie.
 const LED: [(&str, &str); 3] =
     [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
 
-/// A browser that has signed in.
+/// A signed-in browser.
 pub(crate) struct Browser {
     pub(crate) caller: Caller,
     client: Client,
-    /// The session's cookie.
+    /// The session cookie.
     pub(crate) session: String,
 }
 
-/// Somebody who stands before GHL's page.
+/// A person on GHL's page.
 pub(crate) struct AtGhl {
-    /// The address of the page.
+    /// URL of the page.
     pub(crate) page: String,
-    /// The cookie that the browser was given on the way.
+    /// Cookie of the attempt.
     pub(crate) cookie: String,
 }
 
 impl Browser {
-    /// A browser at a deployment's pages, signed in with its key.
+    /// A browser on a deployment's pages, signed in with its key.
     pub(crate) async fn at(deployment: &Deployment) -> Browser {
         let caller = Caller::of(deployment).await;
         let key = caller.key.clone();
         Browser::signed_in(caller, &key).await
     }
 
-    /// The same, where the pages work over another engine and some of their environment is different.
+    /// The same with another engine, and changes to the environment of the pages.
     pub(crate) async fn over(deployment: &Deployment, engine: Engine, changes: &[(&str, &str)]) -> Browser {
         let environment = deployment.stack.vars.clone().into_iter().chain(vars(changes)).collect();
         let connecting = Connecting::new(Config::for_connect(environment).unwrap(), engine).unwrap();
@@ -72,12 +72,12 @@ impl Browser {
         Answer { status, headers, text: answer.text().await.unwrap() }
     }
 
-    /// Follows a link of ours.
+    /// Follows a link to our site.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, &[OUR_PAGE[0], ("cookie", &self.session)], String::new()).await
     }
 
-    /// Sends a form of ours.
+    /// Sends a form to our site.
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let form = ("content-type", "application/x-www-form-urlencoded");
         let origin = self.caller.server.url();
@@ -99,7 +99,7 @@ impl Browser {
         AtGhl { page: answer.header("location").to_owned(), cookie }
     }
 
-    /// Chooses at GHL's page, by the words of a link. Returns the address that GHL sends the browser to.
+    /// Clicks the link with these `words` on GHL's page. Returns the URL that GHL sends the browser to.
     pub(crate) async fn choose(&self, at: &AtGhl, words: &str) -> String {
         let page = self.ask(Method::GET, &at.page, &LED, String::new()).await;
         assert_eq!(page.status, 200, "{page:?}");
@@ -112,12 +112,12 @@ impl Browser {
         chosen.header("location").to_owned()
     }
 
-    /// Comes back from GHL, with this cookie and no other.
+    /// Returns from GHL, with only this cookie.
     pub(crate) async fn come_back(&self, address: &str, cookie: &str) -> Answer {
         self.ask(Method::GET, address, &[&LED[..], &[("cookie", cookie)]].concat(), String::new()).await
     }
 
-    /// All of the way. Returns the page of what was connected.
+    /// Runs through all steps. Returns the page of the connection.
     pub(crate) async fn connect(&self, whom: &str, words: &str) -> Answer {
         let at = self.start(whom).await;
         let back = self.choose(&at, words).await;
@@ -130,7 +130,7 @@ impl Browser {
     }
 }
 
-/// The function does all that it can do: it connects a location and an agency, takes a token, and ends what it connected.
+/// Uses every feature of the function: connects a location and an agency, stores a token, and disconnects both.
 pub(crate) async fn run(deployment: &Deployment, engine: Engine, vault: &str) {
     deployment.put(&contacts(1)).await;
     let browser = Browser::over(deployment, engine, &[("AWS_ENDPOINT_URL_SECRETS_MANAGER", vault)]).await;

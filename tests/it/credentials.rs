@@ -1,4 +1,4 @@
-//! Tokens that expire, and where credentials are kept, through the functions and the sandbox.
+//! Expiring tokens and credential stores, through the functions and the sandbox.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ fn oauth(lifetime: u64) -> StackOptions {
     StackOptions { oauth: Some(Duration::from_secs(lifetime)), ..options() }
 }
 
-/// A file with this content that only we may read.
+/// Creates a file with this content that only its owner may read.
 fn private_file(name: &str, text: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("ghl-sync-it-{}-{name}", std::process::id()));
     std::fs::write(&path, text).unwrap();
@@ -88,7 +88,7 @@ async fn a_dead_refresh_token_stops_the_location_and_a_new_one_in_its_place_star
     assert_eq!((stats.calls, stats.token_refusals, deployment.due().await.len()), (0, 1, 5), "one try, and no call");
 
     std::fs::write(&file, good).unwrap();
-    // The pause of five minutes is lifted by an operator.
+    // An operator lifts the pause of five minutes.
     deployment.operator().resume(&location(LOCATION)).await.unwrap();
     invoke(engine()).await;
     std::fs::remove_file(file).unwrap();

@@ -1,4 +1,4 @@
-//! A deployment on this machine, and its functions to be invoked one by one.
+//! A local deployment whose functions are invoked one by one.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use aws_sdk_dynamodb::types::AttributeValue;
 use consumer::ConsumerError;
-use ghl_sync_alerts::{AlertPorts, AlertRules, Alerts, Place};
+use ghl_sync_alerts::{AlertOrigin, AlertPorts, AlertRules, Alerts};
 use ghl_sync_aws::tables::record;
 use ghl_sync_cli::Listen;
-use ghl_sync_cli::sandbox::{Sandbox, SandboxOptions, Stats, Tokens};
+use ghl_sync_cli::sandbox::{Sandbox, SandboxOptions, SandboxTokens, Stats};
 use ghl_sync_cli::stack::{Ghl, OUTCOMES_TABLE, Stack, StackOptions};
 use ghl_sync_drop::{Importer, Lists};
 use ghl_sync_engine::ports::{Clock, Loaded};
@@ -39,18 +39,18 @@ use crate::logs::Metrics;
 
 /// The location of the sample events.
 pub(crate) const LOCATION: &str = "loc_demo";
-/// Longer than anything here takes.
+/// Longer than any test here takes.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A stack, and the engine that its functions run here.
+/// A stack, and the engine that its functions use here.
 pub(crate) struct Deployment {
     pub(crate) stack: Stack,
     pub(crate) engine: Engine,
-    /// A GHL that is not the stack's own.
+    /// A GHL other than the stack's own.
     remote: Option<Sandbox>,
 }
 
-/// The sample location, in a sandbox that answers at once and a queue of retries that does not keep a test waiting.
+/// The sample location, a sandbox that responds immediately, and a retry queue that does not delay a test.
 pub(crate) fn options() -> StackOptions {
     StackOptions {
         locations: vec![location(LOCATION)],
@@ -62,20 +62,20 @@ pub(crate) fn options() -> StackOptions {
             ("GHL_RATE_LIMIT_MAX_DELAY", "5000"),
             ("GHL_CIRCUIT_RESET_TIMEOUT", "500"),
         ]),
-        // What comes through an intermediary names the intermediary's port.
+        // A request through an intermediary names the intermediary's port.
         allowed_hosts: vec!["127.0.0.1".to_owned()],
         ..StackOptions::default()
     }
 }
 
-/// The same, which keeps outcomes for those who poll.
+/// The same, with stored outcomes for polling.
 pub(crate) fn keeping_outcomes() -> StackOptions {
     let mut options = options();
     options.vars.insert("OUTCOMES_TABLE".to_owned(), OUTCOMES_TABLE.to_owned());
     options
 }
 
-/// A sandbox whose search shows a write at once.
+/// A sandbox whose search shows writes immediately.
 pub(crate) fn sandbox(options: SandboxOptions) -> Ghl {
     Ghl::Sandbox(Box::new(SandboxOptions { search_lag: Duration::ZERO, ..options }))
 }
@@ -98,11 +98,14 @@ impl Deployment {
         Deployment { engine: nearby(&stack.engine), stack, remote: None }
     }
 
-    /// With an intermediary on the way to GHL, which does `acts` to the first requests, one each.
+    /// Puts an intermediary before GHL, which applies `acts` to the first requests, one each.
     pub(crate) async fn behind(acts: impl IntoIterator<Item = Act>) -> Deployment {
         let token = "pit-remote".to_owned();
-        let options =
-            SandboxOptions { tokens: Tokens::Any(token.clone()), search_lag: Duration::ZERO, ..Default::default() };
+        let options = SandboxOptions {
+            tokens: SandboxTokens::Any(token.clone()),
+            search_lag: Duration::ZERO,
+            ..Default::default()
+        };
         let listen =
             Listen { addr: SocketAddr::from(([127, 0, 0, 1], 0)), allowed_hosts: vec!["127.0.0.1".to_owned()] };
         let remote = Sandbox::start(options, listen).await.unwrap();
@@ -112,31 +115,31 @@ impl Deployment {
         Deployment { remote: Some(remote), ..deployment }
     }
 
-    /// What operates it.
+    /// Operator of this deployment.
     pub(crate) fn operator(&self) -> Operator {
         Operator::new(self.engine.clone())
     }
 
-    /// An engine of the same deployment, some of whose environment is different.
+    /// An engine of the same deployment, with changes to its environment.
     pub(crate) fn engine_with(&self, changes: &[(&str, &str)]) -> Engine {
         self.migrator_with(changes).engine().clone()
     }
 
-    /// What migrates with such an engine.
+    /// A migrator with changes to its environment.
     pub(crate) fn migrator_with(&self, changes: &[(&str, &str)]) -> Migrator {
         let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
         let runtime = Runtime::new(Config::from_vars(environment).unwrap(), Arc::new(LogSink)).unwrap();
         runtime.migrations().unwrap().with_engine(nearby(&runtime.engine))
     }
 
-    /// What takes the ingest queue's messages in, where some of the environment is different.
+    /// The ingest queue's intake, with changes to its environment.
     pub(crate) fn intake_with(&self, changes: &[(&str, &str)]) -> Intake {
         let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
         let runtime = Runtime::new(Config::for_ingest(environment).unwrap(), self.engine.ports().sink.clone()).unwrap();
         runtime.intake().unwrap()
     }
 
-    /// The scheduled function, where some of the environment is different.
+    /// The scheduled function, with changes to its environment.
     pub(crate) fn scheduler_with(&self, changes: &[(&str, &str)]) -> Scheduler {
         let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
         let sink = self.engine.ports().sink.clone();
@@ -144,32 +147,32 @@ impl Deployment {
         Scheduler { alerts: runtime.alerts(), engine: runtime.engine }
     }
 
-    /// What imports the lists of the bucket, where some of the environment is different.
+    /// The importer, with changes to its environment.
     pub(crate) fn importer_with(&self, changes: &[(&str, &str)]) -> Importer {
         let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
         let sink = self.engine.ports().sink.clone();
         Runtime::new(Config::for_importer(environment).unwrap(), sink).unwrap().importer().unwrap()
     }
 
-    /// What takes lists in, in an environment with these changes.
+    /// The uploads of lists, with changes to their environment.
     pub(crate) fn lists_with(&self, changes: &[(&str, &str)]) -> Lists {
         let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
         let sink = self.engine.ports().sink.clone();
         Runtime::new(Config::for_api(environment).unwrap(), sink).unwrap().lists().unwrap()
     }
 
-    /// What migrates with the engine that runs here.
+    /// A migrator with the deployment's engine.
     pub(crate) fn migrator(&self) -> Migrator {
         self.stack.migrator.clone().with_engine(self.engine.clone())
     }
 
-    /// Its HTTP API, for whom `access` lets in.
+    /// The HTTP API with this `access`.
     pub(crate) fn router(&self, access: ApiAccess) -> axum::Router {
         let parts = ApiParts { access, ..self.stack.api_parts(self.migrator()) };
         api::router(parts, Config::variables_set(&self.stack.vars))
     }
 
-    /// From now on what the engine measures is kept.
+    /// Keeps the engine's metrics from now on.
     pub(crate) fn measured(&mut self) -> Arc<Metrics> {
         let metrics = Arc::new(Metrics::default());
         let ports = Ports { sink: metrics.clone(), ..self.engine.ports().clone() };
@@ -189,7 +192,7 @@ impl Deployment {
         }
     }
 
-    /// Hands `event` to the scheduler.
+    /// Invokes the scheduler with `event`.
     pub(crate) async fn schedule(&self, event: Value) -> Result<scheduler::Done, SchedulerError> {
         scheduler::handle(&scheduler_of(&self.engine), LambdaEvent::new(event, context())).await
     }
@@ -200,7 +203,7 @@ impl Deployment {
     }
 
     /// Invokes the dead-letter queue's function.
-    pub(crate) async fn redrive(&self, event: Value) -> Result<redrive::Answer, RedriveError> {
+    pub(crate) async fn redrive(&self, event: Value) -> Result<redrive::RedriveAnswer, RedriveError> {
         redrive::handle(&self.engine, LambdaEvent::new(event, context())).await
     }
 
@@ -214,24 +217,24 @@ impl Deployment {
         ingest::handle(&self.intake_with(&[]), LambdaEvent::new(event, context())).await
     }
 
-    /// What tells outcomes, where some of the environment is different.
+    /// The notifier, with changes to its environment.
     pub(crate) fn notifier_with(&self, changes: &[(&str, &str)]) -> Notifier {
         let environment = self.stack.vars.clone().into_iter().chain(vars(changes)).collect();
         let sink = self.engine.ports().sink.clone();
         Runtime::new(Config::for_notifier(environment).unwrap(), sink).unwrap().notifier().unwrap()
     }
 
-    /// Invokes the function that tells outcomes.
-    pub(crate) async fn notify(&self, event: Value) -> Result<notifier::Answer, NotifierError> {
+    /// Invokes the notifier.
+    pub(crate) async fn notify(&self, event: Value) -> Result<notifier::NotifierAnswer, NotifierError> {
         notifier::handle(&self.notifier_with(&[]), LambdaEvent::new(event, context())).await
     }
 
-    /// Invokes the function of migrations.
-    pub(crate) async fn migrate(&self, event: Value) -> Result<migrator::Answer, MigratorError> {
+    /// Invokes the migrator.
+    pub(crate) async fn migrate(&self, event: Value) -> Result<migrator::MigratorAnswer, MigratorError> {
         migrator::handle(&self.migrator(), LambdaEvent::new(event, context())).await
     }
 
-    /// The next message, as the event of an event source mapping; `None` if none comes soon.
+    /// The next message as the event of an event source mapping; `None` if none arrives soon.
     pub(crate) async fn next_event(&self) -> Option<Value> {
         let functions = &self.stack.functions;
         let request = functions.sqs.receive_message().queue_url(&functions.queue_url).wait_time_seconds(2);
@@ -239,7 +242,7 @@ impl Deployment {
         Some(sqs_event([(message.message_id.as_deref(), message.body.as_deref().unwrap())]))
     }
 
-    /// Ticks and invokes, one after the other, until nothing is due. The number of batches.
+    /// Alternates ticks and invocations until nothing is due. Returns the number of batches.
     pub(crate) async fn run_until_synced(&self) -> u32 {
         let started = Instant::now();
         let mut batches = 0;
@@ -254,7 +257,7 @@ impl Deployment {
         batches
     }
 
-    /// Waits until nothing is due, while the functions run on their own.
+    /// Waits until nothing is due, while the functions run by themselves.
     pub(crate) async fn synced(&self) {
         let started = Instant::now();
         while !self.due().await.is_empty() {
@@ -276,7 +279,7 @@ impl Deployment {
         keys
     }
 
-    /// The record as it stands in the outbox.
+    /// The record in the outbox.
     pub(crate) async fn record(&self, put: &PutRecord) -> Record {
         let loaded = self.engine.ports().outbox.load(&put.location_id, &[put.key()]).await.unwrap();
         match loaded.into_iter().next() {
@@ -285,7 +288,7 @@ impl Deployment {
         }
     }
 
-    /// GHL's id of a record that has one.
+    /// GHL's id of a record that GHL has.
     pub(crate) async fn ghl_id(&self, put: &PutRecord) -> String {
         self.record(put).await.ghl_id.unwrap().into()
     }
@@ -299,7 +302,7 @@ impl Deployment {
         item.get(name).map(|value| value.as_s().unwrap().clone())
     }
 
-    /// The records that the index of failures lists for the sample location.
+    /// The failed records of the sample location, from the index of failures.
     pub(crate) async fn failed(&self) -> Vec<String> {
         let (dynamodb, table) = self.records_table();
         let query = dynamodb.query().table_name(table).index_name(record::FAILED_INDEX.name);
@@ -314,7 +317,7 @@ impl Deployment {
         (config.aws.dynamodb(), config.records_table)
     }
 
-    /// Every item of both tables.
+    /// All items of both tables.
     pub(crate) async fn stored(&self) -> Vec<String> {
         let config = Config::from_vars(self.stack.vars.clone()).unwrap();
         let mut items = Vec::new();
@@ -342,24 +345,24 @@ impl Deployment {
         self.engine.ports().gates.load(&location(LOCATION).into()).await.unwrap().gate
     }
 
-    /// What GHL shows of one of its records. It counts as a call.
+    /// Reads from GHL. Counts as a call.
     pub(crate) async fn in_ghl(&self, path: &str) -> Value {
         self.ask_ghl(Method::GET, path, &Value::Null).await
     }
 
-    /// Makes a record in GHL, as a person would. It counts as a call.
+    /// Creates a record in GHL, as a person would. Counts as a call.
     pub(crate) async fn create_in_ghl(&self, path: &str, body: &Value) -> Value {
         self.ask_ghl(Method::POST, path, body).await
     }
 
-    /// Deletes a record in GHL, as a person would. It counts as a call.
+    /// Deletes a record in GHL, as a person would. Counts as a call.
     pub(crate) async fn delete_in_ghl(&self, path: &str) {
         self.ask_ghl(Method::DELETE, path, &Value::Null).await;
     }
 
-    /// A call of somebody else to GHL; it counts as one.
+    /// Makes a call to GHL as another client. Counts as a call.
     pub(crate) async fn ask_ghl(&self, method: Method, path: &str, body: &Value) -> Value {
-        // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
+        // reqwest needs a TLS provider, though nothing here uses TLS. A second install fails harmlessly.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let request = reqwest::Client::new().request(method, format!("{}/{path}", self.sandbox().url()));
         let request = request.header("Version", "2021-07-28").bearer_auth(&self.stack.vars["GHL_TOKEN"]).json(body);
@@ -367,7 +370,7 @@ impl Deployment {
     }
 }
 
-/// The engine, told that GHL is on this machine: a request that was sent arrives or fails within moments.
+/// The engine with times for a local GHL: a request arrives or fails within moments.
 fn nearby(engine: &Engine) -> Engine {
     let config = EngineConfig {
         request_timeout: Duration::from_secs(4),
@@ -378,18 +381,18 @@ fn nearby(engine: &Engine) -> Engine {
     Engine::new(engine.ports().clone(), config)
 }
 
-/// The context of an invocation that has a minute, like no other's.
-/// The scheduled function with `engine`, which tells people nothing.
+/// The scheduled function with `engine`, without alerts.
 pub(crate) fn scheduler_of(engine: &Engine) -> Scheduler {
-    let alerts = Alerts::new(AlertPorts::of(engine.ports()), AlertRules::default(), Place::default());
+    let alerts = Alerts::new(AlertPorts::of(engine.ports()), AlertRules::default(), AlertOrigin::default());
     Scheduler { engine: engine.clone(), alerts }
 }
 
+/// The context of an invocation with [`PATIENCE`] left, and a unique request id.
 pub(crate) fn context() -> Context {
     context_with(PATIENCE)
 }
 
-/// The context of an invocation that has so much time left.
+/// The context of an invocation with this much time left.
 pub(crate) fn context_with(left: Duration) -> Context {
     static INVOCATIONS: AtomicU64 = AtomicU64::new(0);
     let mut context = Context::default();
@@ -398,14 +401,14 @@ pub(crate) fn context_with(left: Duration) -> Context {
     context
 }
 
-/// The message of a batch that was sent by hand.
+/// The message of a manual batch.
 pub(crate) fn by_hand(records: &[PutRecord]) -> Value {
     let keys = records.iter().map(PutRecord::key).collect();
     let batch = Batch { keys, ..Batch::new(records[0].location_id.clone()) };
     sqs_event([(Some("by-hand"), batch.to_json().as_str())])
 }
 
-/// An event of these messages: id and body.
+/// An SQS event of these messages: id and body.
 pub(crate) fn sqs_event<'a>(messages: impl IntoIterator<Item = (Option<&'a str>, &'a str)>) -> Value {
     let record = |(id, body)| json!({ "messageId": id, "body": body, "eventSource": "aws:sqs" });
     json!({ "Records": messages.into_iter().map(record).collect::<Vec<Value>>() })

@@ -1,4 +1,4 @@
-//! What the documents promise of themselves.
+//! Checks the promises that the documentation makes about itself.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! The OpenAPI document, read so that a test meets every route, every parameter and every place of a body: also those
-//! of a route that is made tomorrow.
+//! The OpenAPI document, parsed so that tests cover every route, every parameter and every place of a body, including
+//! those of future routes.
 
 use std::collections::BTreeSet;
 
@@ -12,22 +12,22 @@ use crate::deployment::LOCATION;
 /// Deeper than any body.
 const DEEPEST: usize = 8;
 
-/// The API's document.
+/// The OpenAPI document of the API.
 pub(crate) struct Document(Value);
 
-/// What a path does by a method.
+/// A method of a path.
 pub(crate) struct Operation {
     pub(crate) method: Method,
     /// With its parameters in braces.
     pub(crate) path: String,
     pub(crate) parameters: Vec<Parameter>,
-    /// The role that it needs; none where everybody may.
+    /// The required role; `None` if the operation is open.
     pub(crate) role: Option<String>,
-    /// As the document calls it.
+    /// Its `operationId`.
     pub(crate) id: String,
     /// The schema of its JSON body.
     pub(crate) body: Option<Value>,
-    /// It takes lists of items, and items line by line.
+    /// Whether it takes lists of items, and one item per line.
     pub(crate) takes_lists: bool,
 }
 
@@ -50,9 +50,9 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) path: Vec<Step>,
-    /// The types that JSON may have there; none where anything may stand.
+    /// Allowed JSON types; empty if anything is allowed.
     pub(crate) kinds: BTreeSet<String>,
-    /// Whether an object there may have no other fields than those of the document.
+    /// Whether an object there may only have the documented fields.
     pub(crate) is_closed: bool,
 }
 
@@ -71,7 +71,7 @@ impl Document {
         paths.iter().flat_map(of_path).collect()
     }
 
-    /// Every operation as the document has it, with its method and path.
+    /// Every operation in the document, with its method and path.
     pub(crate) fn described(&self) -> impl Iterator<Item = (String, &Value)> {
         let paths = self.0["paths"].as_object().unwrap();
         paths.iter().flat_map(|(path, methods)| {
@@ -87,7 +87,7 @@ impl Document {
         }
     }
 
-    /// The places of a body of `schema`, the whole of it first.
+    /// The places of a body with `schema`, the whole body first.
     pub(crate) fn places(&self, schema: &Value) -> Vec<Place> {
         let mut found = Vec::new();
         self.visit(schema, &mut Vec::new(), &mut found);
@@ -99,7 +99,7 @@ impl Document {
             return;
         }
         let alternatives = self.alternatives(schema);
-        // What is within one is not read strictly: `ghl_sync_model::json` says why.
+        // The content of one is not parsed strictly: `ghl_sync_model::json` says why.
         assert!(!is_tagged_enum(&alternatives), "{path:?} of a body is an enum that a field tells apart");
         if !found.iter().any(|place| place.path == *path) {
             let (kinds, is_closed) =
@@ -125,7 +125,7 @@ impl Document {
         path.pop();
     }
 
-    /// What `schema` may be, with no references and no alternatives left in it.
+    /// The variants of `schema`, with all references and alternatives resolved.
     fn alternatives<'a>(&'a self, schema: &'a Value) -> Vec<&'a Value> {
         let schema = self.resolved(schema);
         let either: Vec<&Value> =
@@ -142,17 +142,17 @@ impl Document {
             match &alternative["type"] {
                 Value::String(kind) => drop(kinds.insert(kind.clone())),
                 Value::Array(several) => kinds.extend(several.iter().map(|kind| kind.as_str().unwrap().to_owned())),
-                // Anything.
+                // Any type.
                 _ => return BTreeSet::new(),
             }
         }
         kinds
     }
 
-    /// A body that is taken: the document's example, or what must be there.
+    /// A valid body: the document's example, or the required fields.
     pub(crate) fn example(&self, schema: &Value) -> Value {
         let alternatives = self.alternatives(schema);
-        // Nothing, if that is allowed, is no example of what there may be.
+        // A null, even if allowed, is no useful example.
         let schema = alternatives.iter().find(|schema| schema["type"] != "null").unwrap();
         if !schema["example"].is_null() {
             return schema["example"].clone();
@@ -197,7 +197,7 @@ fn operation_of(method: &str, path: &str, operation: &Value) -> Operation {
 }
 
 impl Operation {
-    /// Its path, with something that is well-formed in place of each parameter but for `instead`, which has its own.
+    /// The path with a well-formed value for each parameter; `instead` replaces the value of one.
     pub(crate) fn url(&self, instead: Option<(&str, &str)>) -> String {
         let known = [
             ("location_id", LOCATION),
@@ -219,7 +219,7 @@ impl Operation {
         url
     }
 
-    /// Its parameters that stand there: `path` or `query`.
+    /// Its parameters in this place: `path` or `query`.
     pub(crate) fn parameters_in(&self, place: &'static str) -> impl Iterator<Item = &Parameter> {
         self.parameters.iter().filter(move |parameter| parameter.place == place)
     }
@@ -231,7 +231,7 @@ impl Place {
         self.kinds.is_empty() || self.kinds.contains(kind) || number
     }
 
-    /// The path as the API writes it.
+    /// The path in the API's notation.
     pub(crate) fn name(&self) -> String {
         self.path.iter().fold(String::new(), |named, step| match step {
             Step::Member(name) if named.is_empty() => name.clone(),
@@ -240,7 +240,7 @@ impl Place {
         })
     }
 
-    /// `base` with `value` at this place.
+    /// Returns `base` with `value` at this place.
     pub(crate) fn put(&self, base: &Value, value: Value) -> Value {
         let mut whole = base.clone();
         let mut here = &mut whole;

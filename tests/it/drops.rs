@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_sqs::types::Message;
 use ghl_sync_aws::S3Files;
 use ghl_sync_cli::stack::StackOptions;
-use ghl_sync_drop::ports::Files;
+use ghl_sync_drop::ports::BucketFiles;
 use ghl_sync_drop::{DropMessage, Importer};
 use ghl_sync_runtime::{Config, SystemClock};
 use lambda_runtime::LambdaEvent;
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub(crate) const LIST: &str = "in/loc_demo/contacts/list.csv";
 const OUT: &str = "out/loc_demo/list.csv";
 
-/// The bucket, as somebody sees it who may read and write all of it.
+/// The bucket, with full read and write access.
 fn bucket(deployment: &Deployment) -> S3Files {
     let config = Config::from_vars(deployment.stack.vars.clone()).unwrap();
     S3Files::new(&config.aws, &deployment.stack.vars["IMPORT_BUCKET"], Arc::new(SystemClock))
@@ -37,7 +37,8 @@ pub(crate) async fn text(deployment: &Deployment, key: &str) -> Option<String> {
     Some(String::from_utf8(bytes).unwrap())
 }
 
-/// The report, once it is there as a whole: the embedded S3 shows one that is being replaced cut off, which S3 never does.
+/// The report, once it is complete. While a report is being replaced, the embedded S3 can return it truncated; real S3
+/// never does.
 pub(crate) async fn report(deployment: &Deployment) -> Option<Value> {
     text(deployment, &format!("{OUT}/report.json")).await.and_then(|json| serde_json::from_str(&json).ok())
 }
@@ -58,7 +59,7 @@ async fn delete(deployment: &Deployment, message: &Message) {
     delete.receipt_handle(message.receipt_handle.clone().unwrap()).send().await.unwrap();
 }
 
-/// Hands messages over to `importer` until the report says that all is done, and sends what is due meanwhile.
+/// Delivers messages to `importer` until the report is done, and sends due records in between.
 pub(crate) async fn run(deployment: &Deployment, importer: &Importer) {
     deployment.consume(sample("consumer-facts")).await.unwrap();
     let started = Instant::now();
@@ -68,7 +69,7 @@ pub(crate) async fn run(deployment: &Deployment, importer: &Importer) {
     }
 }
 
-/// Lets an importer of nobody's work until a list is done whose files are below `out`.
+/// Runs an importer until the list with files below `out` is done.
 pub(crate) async fn finish(deployment: &Deployment, out: &str) {
     let importer = deployment.importer_with(&[]);
     deployment.consume(sample("consumer-facts")).await.unwrap();
@@ -80,7 +81,7 @@ pub(crate) async fn finish(deployment: &Deployment, out: &str) {
     }
 }
 
-/// Hands messages over to `importer` until GHL has so many contacts.
+/// Delivers messages to `importer` until GHL has this many contacts.
 pub(crate) async fn run_until(deployment: &Deployment, importer: &Importer, contacts: u64) {
     let started = Instant::now();
     while deployment.stats().contacts < contacts {
@@ -89,7 +90,7 @@ pub(crate) async fn run_until(deployment: &Deployment, importer: &Importer, cont
     }
 }
 
-/// Hands the messages that are there over to `importer`, and sends what is due.
+/// Delivers the waiting messages to `importer`, and sends due records.
 pub(crate) async fn hand_over(deployment: &Deployment, importer: &Importer) {
     for message in receive(deployment).await {
         let event = sqs_event([(message.message_id.as_deref(), message.body.as_deref().unwrap())]);
@@ -101,7 +102,7 @@ pub(crate) async fn hand_over(deployment: &Deployment, importer: &Importer) {
     deployment.run_until_synced().await;
 }
 
-/// People, one in ten of whom nothing says who it is.
+/// A list of people; one in ten rows has nothing that identifies a person.
 fn people(count: u64) -> String {
     let mut list = "First Name,Email\n".to_owned();
     for n in 0..count {
@@ -110,7 +111,7 @@ fn people(count: u64) -> String {
     list
 }
 
-/// The rows of a file of lines, each once.
+/// The rows of a file of lines, checked to be distinct.
 async fn rows(deployment: &Deployment, file: &str) -> BTreeSet<u64> {
     let text = text(deployment, &format!("{OUT}/{file}")).await.expect(file);
     let lines: Vec<BTreeMap<String, String>> =
@@ -121,8 +122,8 @@ async fn rows(deployment: &Deployment, file: &str) -> BTreeSet<u64> {
     rows
 }
 
-/// `count` rows are dropped while the functions run, but for the importer, which is killed `kills` times: every row is in
-/// the results as synced or in the rejects, and GHL never answered 429.
+/// Drops `count` rows while the functions run. The importer is killed `kills` times. Every row must be synced in the
+/// results or be in the rejects, and GHL must never return 429.
 #[expect(clippy::print_stdout, reason = "what was measured, for whoever runs it by hand")]
 async fn dropped(count: u64, kills: u64, options: StackOptions, patience: Duration) {
     let deployment = Deployment::with(options).await;
@@ -137,7 +138,7 @@ async fn dropped(count: u64, kills: u64, options: StackOptions, patience: Durati
             let event = sqs_event([(message.message_id.as_deref(), message.body.as_deref().unwrap())]);
             let invocation = importer::handle(&importer, LambdaEvent::new(event, context()));
             handled += 1;
-            // Early or late, by turns. A message that dies five times goes to the dead letters.
+            // Alternates between early and late. A message that dies five times goes to the dead-letter queue.
             let dies_after = Duration::from_millis([3, 40, 8, 150][usize::try_from(handled % 4).unwrap()]);
             let lives = if killed < kills && handled % 5 != 0 { dies_after } else { patience };
             match tokio::time::timeout(lives, invocation).await {
@@ -162,7 +163,7 @@ async fn dropped(count: u64, kills: u64, options: StackOptions, patience: Durati
     println!("{count} rows, {killed} kills, {handled} messages, {:?}", started.elapsed());
 }
 
-/// A location that may make this many calls a second.
+/// A location that may make this many calls per second.
 fn fast(limit: u32) -> StackOptions {
     StackOptions { limit, window_ms: 1_000, daily: 1_000_000, ..options() }
 }
@@ -234,7 +235,7 @@ async fn whoever_has_not_the_key_of_this_run_gets_nothing_from_the_bucket_and_no
     }
     let url =
         format!("{}/{}/{LIST}", deployment.stack.vars["AWS_ENDPOINT_URL_S3"], deployment.stack.vars["IMPORT_BUCKET"]);
-    // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
+    // reqwest needs a TLS provider, though nothing here uses TLS. A second install fails harmlessly.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::new();
     assert_eq!(client.get(&url).send().await.unwrap().status(), 403, "not signed");

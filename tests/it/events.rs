@@ -1,4 +1,4 @@
-//! The sample events of `events/`, and events that are none of ours.
+//! The sample events of `events/`, and events that are not ours.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -93,7 +93,7 @@ fn keys(event: &Value) -> BTreeSet<RecordKey> {
     serde_json::from_value(batch["keys"].clone()).unwrap()
 }
 
-/// A deployment into which the contacts of `events/contacts.csv` were put.
+/// A deployment with the contacts of `events/contacts.csv`.
 async fn with_sample_contacts() -> Deployment {
     let deployment = Deployment::start().await;
     deployment.put(&sample_contacts()).await;
@@ -319,7 +319,7 @@ async fn the_schedule_and_an_empty_event_start_what_is_due() {
         let deployment = with_sample_contacts().await;
         let report = deployment.tick(sample(name)).await.unwrap();
         assert_eq!((report.looked_at, report.started, report.records, report.failed), (1, 1, 50, 0), "{name}");
-        // It is under way now.
+        // It is running now.
         let again = deployment.tick(sample(name)).await.unwrap();
         assert_eq!(again.started, 0, "{name}");
         let batch = deployment.next_event().await.unwrap();

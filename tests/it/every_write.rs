@@ -1,4 +1,4 @@
-//! DynamoDB in trouble at every single write of a sync in turn, through the real SDK and its retries.
+//! Fails each DynamoDB write of a sync in turn, through the real SDK and its retries.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -24,14 +24,14 @@ const TROUBLES: [(&str, Act); 3] = [
     ("failed", Act::Answer(500, JSON, FAILED)),
     ("done, and the answer lost", Act::LoseAnswer),
 ];
-/// A run that could not be ended is over after this, and somebody else goes on.
+/// A run that could not end its lease expires after this, and another one continues.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(3);
-/// On a machine that has much else to do, run after run is over before its end.
+/// On a busy machine, run after run expires before its end.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Locations at once.
 const AT_ONCE: usize = 5;
 
-/// Which write meets trouble, counted from 1: all attempts of the SDK are one write.
+/// The write that fails, counted from 1: all attempts of the SDK count as one write.
 #[derive(Clone, Copy)]
 struct Trouble {
     write: usize,
@@ -39,14 +39,14 @@ struct Trouble {
     act: Act,
 }
 
-/// A contact with tags, one that must not be created twice, and an opportunity.
+/// A contact with tags, a contact that must not be created twice, and an opportunity.
 fn records(location: &LocationId) -> Vec<PutRecord> {
     let tagged = contact("tagged", json!({ "tags": ["new"] }));
     let nameless = contact("nameless", json!({ "email": null }));
     in_location(location, vec![tagged, nameless, opportunity("tagged", json!({}))])
 }
 
-/// Puts and syncs the records of `location` while DynamoDB is in `trouble`. How many writes there were.
+/// Puts and syncs the records of `location` while DynamoDB is in `trouble`. Returns the number of writes.
 async fn sync_through(deployment: &Deployment, location: &LocationId, trouble: Trouble) -> usize {
     let writes = Arc::new(Mutex::new(HashSet::new()));
     let server = deployment.stack.vars["AWS_ENDPOINT_URL_DYNAMODB"].trim_start_matches("http://").parse().unwrap();
@@ -57,7 +57,7 @@ async fn sync_through(deployment: &Deployment, location: &LocationId, trouble: T
         if !head.contains("dynamodb_20120810.updateitem") {
             return Act::Pass;
         }
-        // What the SDK repeats is the same write.
+        // The SDK's retries count as the same write.
         let mut hasher = DefaultHasher::new();
         body.hash(&mut hasher);
         let (mut seen, mut chosen) = (seen.lock().unwrap(), chosen.lock().unwrap());
@@ -72,7 +72,7 @@ async fn sync_through(deployment: &Deployment, location: &LocationId, trouble: T
     let engine = Engine::new(engine.ports().clone(), config);
     let records = records(location);
     let started = Instant::now();
-    // A producer that is told of a failure puts all of it again.
+    // A producer repeats a failed put.
     while engine.put(&records).await.is_err() {}
     while due(deployment, location).await > 0 {
         let Trouble { write, what, .. } = trouble;
@@ -106,7 +106,7 @@ async fn dynamodb_in_trouble_at_any_write_of_a_sync_loses_nothing_and_doubles_no
     let runs = troubles.zip(&names[1..]).map(|(trouble, location)| sync_through(&deployment, location, trouble));
     let runs: Vec<usize> = futures::stream::iter(runs).buffered(AT_ONCE).collect().await;
     assert_eq!(runs.len(), 3 * writes, "each had a location of its own");
-    // The counters take a write more or less around the turn of a minute.
+    // Around the turn of a minute, the counters need one write more or less.
     let met = runs.iter().enumerate().filter(|(run, seen)| **seen > run / 3).count();
     assert!(met >= runs.len() - 6, "{met} of {} runs met their trouble", runs.len());
     let stats = deployment.stats();

@@ -1,4 +1,4 @@
-//! What locations are, from GHL to whoever has no token: the importer, and who asks the API.
+//! Facts about locations, from GHL to functions without a token: the importer and the API.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -16,7 +16,8 @@ use crate::events::sample;
 const PATIENCE: Duration = Duration::from_secs(300);
 const MEMBERS: &str = "Name,Email,Phone,Shoe size\nAda,ada@example.com,(202) 555-0143,41\n";
 
-/// The running stack, in whose location contacts have a shoe size, gets a list without a mapping. Its report.
+/// Drops a list without a mapping into a running stack whose location has a custom field for shoe size. Returns its
+/// report.
 async fn dropped(deployment: &Deployment) -> Value {
     let field = json!({ "name": "Shoe size", "dataType": "NUMERICAL", "model": "contact" });
     deployment.create_in_ghl(&format!("locations/{LOCATION}/customFields"), &field).await;
@@ -89,7 +90,7 @@ async fn a_new_location_is_asked_for_and_the_api_shows_what_ghl_told() {
     let names: Vec<&str> = pipelines.iter().map(|pipeline| pipeline["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["Sales", "Onboarding", "Renewal"]);
     assert_eq!(pipelines[2]["stages"][1], json!({ "id": "renewal-renewed", "name": "Renewed" }));
-    // Once a day all are asked.
+    // Once a day all locations are refreshed.
     let asked = deployment.schedule(sample("scheduler-facts")).await.unwrap();
     assert_eq!(asked, scheduler::Done::AskedForFacts { asked_for_facts: 1 });
 }

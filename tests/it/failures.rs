@@ -1,4 +1,4 @@
-//! Failures of one cause, mended and dismissed together by the HTTP API.
+//! Bulk mend and dismissal of failures with one cause, over HTTP.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::deployment::Deployment;
 const NEVER: Duration = Duration::from_secs(3600);
 const LOCATION: &str = "/v1/locations/loc_demo";
 
-/// A contact whose date of birth GHL refuses.
+/// A contact with a date of birth that GHL refuses.
 fn refused(id: &str) -> Value {
     json!({ "id": id, "contact": { "firstName": "Ada", "email": format!("{id}@example.com"), "dateOfBirth": "never" } })
 }

@@ -1,4 +1,4 @@
-//! What GHL, and the way to it, can do to a batch.
+//! Faults of GHL and of the network, and their effect on a batch.
 
 use std::time::{Duration, Instant};
 
@@ -30,10 +30,10 @@ async fn a_contact_whose_answer_was_lost_is_sent_again_and_not_doubled() {
 async fn an_opportunity_whose_answer_was_lost_is_looked_for_and_not_doubled() {
     // Upsert of the contact, search, create.
     let deployment = Deployment::behind([Pass, Pass, LoseAnswer]).await;
-    let deal = opportunity("a", json!({}));
-    deployment.put(&[contact("a", json!({})), deal.clone()]).await;
-    deployment.consume(by_hand(&[contact("a", json!({})), deal.clone()])).await.unwrap();
-    let record = deployment.record(&deal).await;
+    let opportunity = opportunity("a", json!({}));
+    deployment.put(&[contact("a", json!({})), opportunity.clone()]).await;
+    deployment.consume(by_hand(&[contact("a", json!({})), opportunity.clone()])).await.unwrap();
+    let record = deployment.record(&opportunity).await;
     assert_eq!(record.last_error.map(|error| error.code), Some(ErrorCode::Ambiguous));
     assert!(record.not_before.is_some() && record.not_before == record.due_at);
 
@@ -41,7 +41,7 @@ async fn an_opportunity_whose_answer_was_lost_is_looked_for_and_not_doubled() {
     let stats = deployment.stats();
     // The search found it, and it was updated.
     assert_eq!((stats.calls, stats.opportunities, stats.duplicates), (5, 1, 0));
-    assert_eq!(deployment.record(&deal).await.last_error, None);
+    assert_eq!(deployment.record(&opportunity).await.last_error, None);
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn a_record_that_ghl_refuses_fails_alone_in_ghls_words_and_is_listed() {
     assert_eq!((stats.calls, stats.contacts), (4, 3), "it is not tried again");
     assert_eq!(deployment.gate().await.breaker().as_str(), "closed");
 
-    // Put right, it goes through and is off the list.
+    // After a fix, it is synced and leaves the list.
     deployment.put(&[contact("bad", json!({ "country": "US" }))]).await;
     deployment.run_until_synced().await;
     assert_eq!(deployment.failed().await, [""; 0]);
@@ -136,9 +136,9 @@ async fn an_opportunity_of_a_pipeline_that_does_not_exist_fails_alone() {
     assert_eq!((deployment.stats().contacts, deployment.stats().opportunities), (2, 1));
 }
 
-/// GHL allows a contact one opportunity in a pipeline, unless the location says otherwise.
+/// GHL allows one opportunity per contact and pipeline, unless the location allows more.
 #[tokio::test]
-async fn a_deal_that_somebody_else_made_is_not_overwritten() {
+async fn an_opportunity_that_somebody_else_made_is_not_overwritten() {
     let deployment = Deployment::start().await;
     deployment.put(&[contact("a", json!({}))]).await;
     deployment.run_until_synced().await;
@@ -191,7 +191,7 @@ async fn a_token_that_is_refused_stops_the_location_and_loses_nothing() {
     let calls = remote.stats().calls;
     assert!(calls <= 5, "no more than were under way at once: {calls}");
     assert_eq!(deployment.gate().await.pause().unwrap().reason, PauseReason::Credentials);
-    // More work does not wake it up.
+    // More work does not wake it.
     deployment.put(&contacts(21)).await;
     deployment.tick(json!({})).await.unwrap();
     assert!(deployment.next_event().await.is_none());
@@ -239,7 +239,7 @@ async fn an_outage_is_waited_out_with_one_call_at_a_time() {
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }
 
-/// One record that GHL cannot digest is no outage.
+/// One record that GHL cannot process is not an outage.
 #[tokio::test]
 async fn one_record_that_always_fails_does_not_stop_the_others() {
     let internal = Answer(500, JSON, r#"{"statusCode":500,"message":"Internal server error"}"#);

@@ -12,11 +12,11 @@ use serde_json::json;
 use crate::deployment::{Deployment, by_hand, failed_messages, location, options, sandbox, sqs_event};
 use crate::records::{contact, contacts, in_location, opportunity};
 
-/// Contacts of these ids, and an opportunity of each.
+/// Contacts with these ids, each with an opportunity.
 fn contacts_with_opportunities(ids: &[&str]) -> Vec<PutRecord> {
     let contacts = ids.iter().map(|id| contact(id, json!({})));
     let opportunities = ids.iter().map(|id| opportunity(id, json!({})));
-    // The opportunities first: nothing shall depend on the order.
+    // Opportunities first: the order must not matter.
     opportunities.chain(contacts).collect()
 }
 
@@ -158,7 +158,7 @@ async fn an_opportunity_waits_until_its_contact_is_in_ghl() {
 }
 
 #[tokio::test]
-async fn a_second_deal_of_a_contact_and_pipeline_gets_its_own_or_fails_and_the_first_stays() {
+async fn a_second_opportunity_of_a_contact_and_pipeline_gets_its_own_or_fails_and_the_first_stays() {
     for allowed in [true, false] {
         for name in ["Deal a", "Another deal"] {
             let rules = SandboxOptions { allow_duplicate_opportunity: allowed, ..Default::default() };
@@ -263,7 +263,7 @@ async fn the_legacy_api_gets_the_same_records() {
     records.push(contact("c", json!({ "tags": ["vip"], "customFields": [{ "id": "size", "value": "9" }] })));
     deployment.put(&records).await;
     deployment.run_until_synced().await;
-    // Four for two opportunities, three upserts, and the tags of one.
+    // Four calls for two opportunities, three upserts, and one tag write.
     let stats = deployment.stats();
     assert_eq!(counts(&stats), (8, 3, 2, 0));
     assert_eq!(stats.ok, 8);
@@ -275,7 +275,7 @@ async fn the_legacy_api_gets_the_same_records() {
     assert_eq!(deployment.failed().await, [""; 0]);
 }
 
-/// SQS delivers at least once, and Lambda invokes at once: whatever comes in parallel, the limits hold in all of it.
+/// SQS delivers at least once, and Lambda invokes concurrently: the limits must hold across all parallel invocations.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_is_delivered_eight_times_at_once_is_one_batch() {
     let latency = Duration::from_millis(20)..=Duration::from_millis(60);
@@ -295,7 +295,7 @@ async fn a_message_that_is_delivered_eight_times_at_once_is_one_batch() {
     assert!(stats.max_in_any_window <= 10 && stats.max_concurrent <= 5, "{stats:?}");
 }
 
-/// A message that was sent by hand has no generation to tell its copies apart.
+/// A manual message has no generation to identify its copies.
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_by_hand_that_come_at_once_keep_the_limits_as_well() {
     let latency = Duration::from_millis(20)..=Duration::from_millis(60);

@@ -1,4 +1,4 @@
-//! Each function does all that it can do, and what it asks of AWS meanwhile is noted.
+//! Uses every feature of each function, and records its requests to AWS.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,10 +24,10 @@ use crate::consent::Browser;
 use crate::deployment::{Deployment, LOCATION, by_hand, context, keeping_outcomes, sqs_event};
 use crate::events::sample;
 use crate::records::contacts;
-use crate::wiretap::{Asked, Wiretap};
+use crate::wiretap::{AwsPermission, Wiretap};
 use crate::{alerts, api_runs, consent, drops, migrator, reconcile, webhooks};
 
-/// Where a token of GHL is, below the prefix that the roles of the functions that call GHL allow.
+/// Names of GHL tokens, below the prefix that the roles of the functions that call GHL allow.
 const CREDENTIALS: [(&str, &str, &str); 2] = [
     ("ssm:", "/ghl-sync/stack/token", "parameter/CredentialsPrefix/AWS::StackName/*"),
     ("secretsmanager:", "ghl-sync/stack/token", "secret:CredentialsPrefix/AWS::StackName/*"),
@@ -36,26 +36,26 @@ const SIGNING_SECRETS: [(&str, &str, &str); 2] = [
     ("ssm:", "/ghl-sync/stack/outcomes/all", "parameter/CredentialsPrefix/AWS::StackName/outcomes/*"),
     ("secretsmanager:", "ghl-sync/stack/outcomes/all", "secret:CredentialsPrefix/AWS::StackName/outcomes/*"),
 ];
-/// Where the app's key is.
+/// Names of the app's key.
 const APP_KEYS: [(&str, &str, &str); 2] = [
     ("ssm:", "/ghl-sync/stack/app/oauth", "parameter/CredentialsPrefix/AWS::StackName/app/*"),
     ("secretsmanager:", "ghl-sync/stack/app/oauth", "secret:CredentialsPrefix/AWS::StackName/app/*"),
 ];
 const APP_KEY: &str = r#"{"client_id":"app","client_secret":"local"}"#;
-/// Below this are the credentials that somebody connected.
+/// Prefix of credentials that were connected.
 const CONNECTED: (&str, &str) = ("ghl-sync/local/connect/", "secret:CredentialsPrefix/AWS::StackName/connect/*");
 const SIGNING_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const BUS: &str = "outcomes";
 const ITEM: &str = r#"{"location_id":"loc_demo","import":"x","id":"a","contact":{"email":"a@example.com"}}"#;
 
-/// A client of DynamoDB by another way.
+/// A DynamoDB client through another URL.
 fn tapped(url: &str, vars: &BTreeMap<String, String>) -> aws_sdk_dynamodb::Client {
     let changed = [("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), url.to_owned())];
     Config::from_vars(vars.clone().into_iter().chain(changed).collect()).unwrap().aws.dynamodb()
 }
 
-/// What a function asks of AWS when it does all that it can do.
-pub(crate) async fn asked_by(function: &str) -> BTreeSet<Asked> {
+/// Everything that a function requests from AWS when it uses all of its features.
+pub(crate) async fn asked_by(function: &str) -> BTreeSet<AwsPermission> {
     let deployment = match function {
         "MigratorFunction" => Deployment::with(migrator::two_locations()).await,
         "NotifierFunction" | "ApiFunction" => Deployment::with(keeping_outcomes()).await,
@@ -179,7 +179,7 @@ pub(crate) async fn asked_by(function: &str) -> BTreeSet<Asked> {
         (vars["IMPORT_QUEUE_URL"].rsplit('/').next().unwrap(), "ImportQueue"),
         (vars["INGEST_DEAD_LETTER_QUEUE_URL"].rsplit('/').next().unwrap(), "IngestDeadLetterQueue"),
     ]);
-    let by_logical_id = |(action, resource): Asked| {
+    let by_logical_id = |(action, resource): AwsPermission| {
         let mut places = CREDENTIALS.iter().chain(&SIGNING_SECRETS).chain(&APP_KEYS);
         if let Some((.., allowed)) = places.find(|(_, name, _)| *name == resource) {
             return (action, (*allowed).to_owned());
@@ -192,13 +192,13 @@ pub(crate) async fn asked_by(function: &str) -> BTreeSet<Asked> {
         let (name, rest) = resource.split_at(end);
         (action, format!("{}{rest}", logical_ids[name]))
     };
-    // Here the app's key lies beside what is connected.
-    let is_local = |(_, resource): &Asked| resource == "ghl-sync/local/app/oauth";
+    // Here the app's key is stored next to the connected credentials.
+    let is_local = |(_, resource): &AwsPermission| resource == "ghl-sync/local/app/oauth";
     let all = [dynamodb, sqs, s3, secrets, bus, vault, topics];
     all.iter().flat_map(Wiretap::asked).filter(|asked| !is_local(asked)).map(by_logical_id).collect()
 }
 
-/// A stand-in for Systems Manager and Secrets Manager, whose every answer is this secret.
+/// A stand-in for Systems Manager and Secrets Manager that always returns this secret.
 async fn keep_secret(secret: &str) -> String {
     let answer = json!({ "Parameter": { "Value": secret }, "SecretString": secret }).to_string();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -208,7 +208,7 @@ async fn keep_secret(secret: &str) -> String {
     url
 }
 
-/// It finds work by the tick, by the sweep, and where it is told to; and it tells people who is in trouble.
+/// Finds work by tick, by sweep and by location; sends alerts.
 async fn run_scheduler(deployment: &Deployment, scheduler: &Scheduler) {
     let events = [
         json!({ "detail-type": "Scheduled Event" }),
@@ -227,13 +227,13 @@ async fn run_scheduler(deployment: &Deployment, scheduler: &Scheduler) {
     }
 }
 
-/// It sends some of the records that are due, sets a damaged one aside, and plans the rest; then it sends the rest, with a
-/// token from elsewhere; it reconciles; and it reads what the location is.
+/// Sends some of the due records, sets a damaged one aside, and plans the rest; then sends the rest with a token from
+/// another store; reconciles; and reads the facts of the location.
 async fn run_consumer(deployment: &Deployment, [engine, of_the_rest]: [Engine; 2]) {
     let overlay = SettingsOverlay { content_days: Some(1), ..SettingsOverlay::default() };
     deployment.engine.ports().registry.store(&LocationId::new(LOCATION).unwrap(), 0, &overlay).await.unwrap();
     let mut records = contacts(3);
-    // Of an import that can be undone.
+    // Part of an import that can be undone.
     records[0].import = Some("imp-1".parse().unwrap());
     records[0].undo_since = Some(ghl_sync_model::EpochMs(1));
     deployment.put(&records).await;
@@ -250,7 +250,7 @@ async fn run_consumer(deployment: &Deployment, [engine, of_the_rest]: [Engine; 2
     consumer::handle(&of_the_rest, LambdaEvent::new(sample("consumer-facts"), context())).await.unwrap();
 }
 
-/// The location keeps contents for a day, and two have gone.
+/// The location keeps contents for a day, and two have passed.
 async fn drop_contents(of_function: &Engine) {
     let location = LocationId::new(LOCATION).unwrap();
     let later = reconcile::in_two_days(of_function);
@@ -262,7 +262,7 @@ async fn drop_contents(of_function: &Engine) {
     assert_eq!((report.looked_at, report.dropped, report.done), (3, 2, true));
 }
 
-/// Somebody takes the content out of a record's item.
+/// Removes the content from a record's item.
 async fn damage(deployment: &Deployment, put: &PutRecord) {
     let (dynamodb, table) = deployment.records_table();
     let update = dynamodb.update_item().table_name(table);
@@ -271,7 +271,7 @@ async fn damage(deployment: &Deployment, put: &PutRecord) {
     update.update_expression(format!("REMOVE {}", record::PAYLOAD)).send().await.unwrap();
 }
 
-/// It migrates an account, deletes again what it created, and looks for messages that were lost.
+/// Migrates an account, rolls it back, and looks for lost messages.
 async fn run_migrator(deployment: &Deployment, of_function: &Migrator) {
     migrator::fill(deployment, &[migrator::TARGET]);
     let of_api = deployment.migrator();
@@ -284,7 +284,7 @@ async fn run_migrator(deployment: &Deployment, of_function: &Migrator) {
     migrator::step(of_function, sample("migrator-revive")).await;
 }
 
-/// It stores what is told of a record, and switches a location.
+/// Stores events about a record, and enables and disables a location.
 async fn run_webhook(vars: &BTreeMap<String, String>, dynamodb: &str) {
     let webhooks = webhooks::receiver(vars, &[("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)]);
     for sample in ["webhook", "webhook-uninstall"] {
@@ -293,7 +293,7 @@ async fn run_webhook(vars: &BTreeMap<String, String>, dynamodb: &str) {
     }
 }
 
-/// It wakes a location, parks what is no batch, and goes through both queues by hand.
+/// Wakes a location, parks a message that is not a batch, and processes both queues by hand.
 async fn run_redrive(deployment: &Deployment, engine: &Engine) {
     let redrive = |event| redrive::handle(engine, LambdaEvent::new(event, context()));
     let batch = by_hand(&contacts(1));
@@ -309,7 +309,7 @@ async fn run_redrive(deployment: &Deployment, engine: &Engine) {
     }
 }
 
-/// It puts an item in, again, and one that is refused aside.
+/// Puts an item twice, and sets a refused one aside.
 async fn run_ingest(deployment: &Deployment, changes: &[(&str, &str)]) {
     let intake = deployment.intake_with(changes);
     for _ in 0..2 {
@@ -320,14 +320,15 @@ async fn run_ingest(deployment: &Deployment, changes: &[(&str, &str)]) {
     assert_eq!(deployment.due().await.len(), 1);
 }
 
-/// It publishes events and queues them for a webhook; it posts one, and fails to, with a secret from either place.
+/// Publishes events and queues them for a webhook; posts one, and fails to post another, with a secret from either
+/// store.
 async fn run_notifier(deployment: &Deployment, changes: &[(&str, &str)]) {
     let location = ghl_sync_model::LocationId::new(LOCATION).unwrap();
     let import = ImportUpdate { state: Some(ImportState::Complete), ..ImportUpdate::default() };
     deployment.stack.operator().tell_import(&location, &"imp-7".parse().unwrap(), &import).await.unwrap();
     for (service, name, _) in SIGNING_SECRETS {
         let secret = format!("{service}{name}");
-        // Nobody listens there.
+        // No server listens there.
         let webhook = [("OUTCOMES_WEBHOOK_URL", "http://127.0.0.1:9"), ("OUTCOMES_WEBHOOK_SECRET", &secret)];
         let notifier = deployment.notifier_with(&[changes, &webhook[..]].concat());
         for event in ["notifier", "notifier-notices", "notifier-delivery"] {
@@ -336,7 +337,7 @@ async fn run_notifier(deployment: &Deployment, changes: &[(&str, &str)]) {
     }
 }
 
-/// It imports a list, tells what came of it, finds that there is no other, and another one in its place.
+/// Imports a list, reports on it, and finds one list missing and another replaced.
 async fn run_importer(deployment: &Deployment, changes: &[(&str, &str)]) {
     let importer = deployment.importer_with(changes);
     drops::put_file(deployment, "in/loc_demo/contacts/list.csv", "Name,Email\nAda,ada@example.com\n").await;

@@ -1,4 +1,4 @@
-//! Imports by the HTTP API and by the ingest queue: records under an import, how they stand, a cancel and an undo.
+//! Imports over HTTP and the ingest queue: records under an import, their status, cancel and undo.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn an_import_is_told_of_its_records_are_put_and_it_says_how_they_stand() {
     let rest = format!("/v1/locations/loc_demo/records?import=people-1&state=accepted&limit=3&cursor={cursor}");
     let rest = caller.get(&rest).await.json();
     assert_eq!((rest["records"].as_array().unwrap().len(), &rest["cursor"]), (1, &json!(null)));
-    // A later put that changes something takes its record out; one that changes nothing does not.
+    // A later put that changes a record takes it out of the import; one without a change does not.
     let changed = json!({ "id": "c0", "contact": { "firstName": "Eve", "email": "c0@a.test" } });
     assert_eq!(caller.post("/v1/locations/loc_demo/contacts", &changed).await.status, 202);
     assert_eq!(caller.post("/v1/locations/loc_demo/contacts", &contacts(1..2)).await.json()["unchanged"], 1);
@@ -65,7 +65,7 @@ async fn an_import_is_told_of_its_records_are_put_and_it_says_how_they_stand() {
 async fn a_cancelled_import_sends_nothing_and_a_replay_brings_it_back() {
     let deployment = Deployment::start().await;
     let caller = Caller::of(&deployment).await;
-    // They wait: nobody is invoked yet.
+    // They wait: no function runs yet.
     assert_eq!(caller.post(&under("x"), &contacts(0..6)).await.status, 202);
     assert_eq!(caller.post("/v1/locations/loc_demo/contacts", &contacts(6..7)).await.status, 202);
     assert_eq!(counts(&caller, "x").await, [6, 0, 0, 0], "an import begins with its first items");

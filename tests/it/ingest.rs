@@ -1,4 +1,4 @@
-//! The ingest queue, from a message to GHL, and from a refused item to its dead letter.
+//! The ingest queue, from a message to GHL, and from a refused item to its dead-letter message.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::template::Template;
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The contact `id` of the sample location, to look it up by.
+/// The contact `id` of the sample location, for lookups.
 fn contact(id: &str) -> PutRecord {
     PutRecord::new(
         location(LOCATION),
@@ -24,12 +24,12 @@ fn contact(id: &str) -> PutRecord {
 }
 
 impl Deployment {
-    /// Hands `event` over, and looks that nothing of it comes again.
+    /// Delivers `event`, and checks that no message is to be retried.
     async fn ingested(&self, event: Value) {
         assert_eq!(failed_messages(&self.ingest(event).await.unwrap()), [""; 0]);
     }
 
-    /// Takes what lies in the ingest dead-letter queue, as it comes.
+    /// Receives the messages of the ingest dead-letter queue.
     async fn ingest_dead_letters(&self) -> Vec<Message> {
         let receive = self.stack.functions.sqs.receive_message();
         let receive = receive.queue_url(&self.stack.vars["INGEST_DEAD_LETTER_QUEUE_URL"]).max_number_of_messages(10);
@@ -50,18 +50,18 @@ fn attribute<'a>(letter: &'a Message, name: &str) -> Option<&'a str> {
 #[tokio::test]
 async fn what_is_sent_to_the_queue_reaches_ghl_and_what_is_refused_lies_in_its_dead_letters_with_the_reason() {
     let deployment = Deployment::start().await;
-    // No tick comes in time.
+    // No tick runs in time.
     let _running = deployment.stack.functions.clone().start(Duration::from_secs(3600));
     let queue = &deployment.stack.vars["INGEST_QUEUE_URL"];
     let send = |body: &str| deployment.stack.functions.sqs.send_message().queue_url(queue).message_body(body);
     let text = |text: &str| MessageAttributeValue::builder().data_type("String").string_value(text).build().unwrap();
     let ada = json!({ "location_id": LOCATION, "id": "ada", "contact": { "email": "ada@example.com" } });
-    let deal = json!({
+    let opportunity = json!({
         "location_id": LOCATION, "id": "roof",
         "opportunity": { "contactRecord": "ada", "pipelineId": "pipeline-sales", "name": "Roof", "status": "open" },
     });
     let bad = json!({ "location_id": LOCATION, "id": "eve", "contact": { "emial": "eve@secret.example" } });
-    send(&json!([bad, ada, deal]).to_string()).send().await.unwrap();
+    send(&json!([bad, ada, opportunity]).to_string()).send().await.unwrap();
     let bob = json!({ "id": "bob", "contact": { "email": "bob@example.com" } }).to_string();
     send(&bob).message_attributes("location_id", text(LOCATION)).send().await.unwrap();
     send("hello?").send().await.unwrap();
@@ -109,7 +109,7 @@ async fn in_whatever_order_messages_come_the_newest_stands() {
         deployment.ingested(event).await;
         assert_eq!(deployment.first_name("shop-42").await, "Ada");
     }
-    // What stands is younger than both, if its sender says so.
+    // The stored version is newer than both if its sender says so.
     let own = json!({
         "location_id": LOCATION, "id": "shop-42", "as_of": "2026-11-24T13:00:00+01:00",
         "contact": { "firstName": "Augusta", "email": "ada@example.com" },
@@ -175,14 +175,14 @@ async fn an_invocation_without_time_takes_nothing() {
     assert_eq!(deployment.due().await.len(), 0);
 }
 
-/// What stands at a path such as `$.detail.id` of an event.
+/// The value at a path such as `$.detail.id` of an event.
 fn at<'a>(event: &'a Value, path: &str) -> &'a Value {
     let found = path.trim_start_matches("$.").split('.').fold(event, |value, name| &value[name]);
     assert!(!found.is_null(), "{path}");
     found
 }
 
-/// An SQS event of this message, sent at some time.
+/// An SQS event with this message, and a fixed send time.
 fn message(body: &str) -> Value {
     let mut event = sample("ingest-duplicate");
     event["Records"].as_array_mut().unwrap().truncate(1);
@@ -202,7 +202,7 @@ async fn what_the_recipe_for_eventbridge_makes_of_an_event_is_taken() {
             "contact": { "firstName": "Ada \"the\" \\ first", "email": "ada@example.com", "tags": ["shop"] },
         },
     });
-    // EventBridge writes a value as JSON where its variable stands alone.
+    // EventBridge inserts a value as JSON if its variable stands alone.
     let template = transformer["InputTemplate"]["Fn::Sub"].as_str().unwrap().replace("${LocationId}", LOCATION);
     let body = transformer["InputPathsMap"].as_object().unwrap().iter().fold(template, |body, (name, path)| {
         body.replace(&format!("<{name}>"), &at(&event, path.as_str().unwrap()).to_string())
@@ -223,7 +223,7 @@ async fn what_the_recipe_for_a_pipe_makes_of_a_change_is_taken() {
     let pattern = pipe["SourceParameters"]["FilterCriteria"]["Filters"][0]["Pattern"].as_str().unwrap();
     let pattern: Value = serde_json::from_str(pattern).unwrap();
     let guarded = &pattern["dynamodb"]["NewImage"];
-    // A pipe writes a text, escaped, where its path stands in quotes.
+    // A pipe inserts an escaped string if its path is in quotes.
     let template = pipe["TargetParameters"]["InputTemplate"]["Fn::Sub"].as_str().unwrap();
     let mut body = template.replace("${LocationId}", LOCATION);
     while let Some((before, rest)) = body.split_once("\"<") {
@@ -235,7 +235,7 @@ async fn what_the_recipe_for_a_pipe_makes_of_a_change_is_taken() {
     arrives(&body, "Ada \"A\"").await;
 }
 
-/// The message is taken, as Ada of this first name.
+/// Checks that the message arrives as Ada with this first name.
 async fn arrives(body: &str, first_name: &str) {
     let deployment = Deployment::start().await;
     deployment.ingested(message(body)).await;

@@ -1,4 +1,4 @@
-//! What may stand between us and a server: something that loses answers, or gives its own.
+//! An intermediary between us and a server, which loses responses or sends its own.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -7,25 +7,26 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What it does with a request.
+/// Action on a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Act {
-    /// Passes it on, and the answer back.
+    /// Passes on the request and the response.
     Pass,
-    /// Passes it on, and closes the connection instead of an answer.
+    /// Passes on the request, and closes the connection instead of responding.
     LoseAnswer,
-    /// Answers itself: status, content type and body.
+    /// Responds itself: status, content type and body.
     Answer(u16, &'static str, &'static str),
 }
 
-/// Starts one before `server` that does `acts`, one for each request in the order of their arrival, and passes on all
-/// that follow. Its URL. It ends with the test's runtime.
+/// Starts an intermediary before `server` that applies `acts` to the first requests in order of arrival, and passes on
+/// all others. Returns its URL. It ends with the test's runtime.
 pub(crate) async fn start(server: SocketAddr, acts: impl IntoIterator<Item = Act>) -> String {
     let acts = Mutex::new(acts.into_iter().collect::<VecDeque<Act>>());
     deciding(server, move |_| acts.lock().unwrap().pop_front().unwrap_or(Act::Pass)).await
 }
 
-/// Starts one before `server` that does with each request what `decide` says. Its URL. It ends with the test's runtime.
+/// Starts an intermediary before `server` that asks `decide` about each request. Returns its URL. It ends with the
+/// test's runtime.
 pub(crate) async fn deciding(server: SocketAddr, decide: impl Fn(&[u8]) -> Act + Send + Sync + 'static) -> String {
     let decide = Arc::new(decide);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -40,7 +41,7 @@ pub(crate) async fn deciding(server: SocketAddr, decide: impl Fn(&[u8]) -> Act +
     url
 }
 
-/// Request by request, until either side hangs up or an answer is lost.
+/// Serves requests until either side closes the connection or a response is lost.
 async fn serve(mut client: TcpStream, server: SocketAddr, decide: &(impl Fn(&[u8]) -> Act + Sync)) {
     let mut server = TcpStream::connect(server).await.unwrap();
     while let Some(request) = message(&mut client).await {
@@ -64,7 +65,7 @@ async fn serve(mut client: TcpStream, server: SocketAddr, decide: &(impl Fn(&[u8
     }
 }
 
-/// One HTTP message; its length is what its head says.
+/// Reads one HTTP message with the length given in its head.
 async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut message = Vec::new();
     while length(&message).is_none_or(|length| message.len() < length) {

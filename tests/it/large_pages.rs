@@ -1,5 +1,5 @@
-//! Contacts so large that a hundred of them fill more than an item of DynamoDB (400 KB), or more than what is read of
-//! one of GHL's answers (1 MB): against the embedded DynamoDB and the sandbox, both of which count bytes.
+//! Contacts so large that a hundred of them exceed a DynamoDB item (400 KB), or the part of a GHL response that is read
+//! (1 MB). Runs against the embedded DynamoDB and the sandbox, which both enforce these limits.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ use crate::migrator::{SOURCE, TARGET, drive, request, two_locations};
 use crate::reconcile::in_a_minute;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// What DynamoDB takes for one item.
+/// DynamoDB's limit for one item.
 const ITEM_BYTES: usize = 400 * 1024;
 
-/// Two locations, one with `count` contacts: each has notes of so many bytes, and files of about as many, which no call
-/// can write, so that the comparison has much to say of it.
+/// Two locations, one with `count` contacts: each has notes of this many bytes, and files of about the same size, which
+/// no call can write, so that the comparison produces large findings.
 async fn with_large_contacts(count: usize, bytes: usize) -> Deployment {
     let deployment = Deployment::with(StackOptions { limit: 1000, ..two_locations() }).await;
     let seed = deployment.sandbox().seed(SOURCE);
@@ -54,7 +54,7 @@ async fn migrated_compared_and_reconciled(count: usize, bytes: usize) {
     let notes = |contact: &serde_json::Value| contact["customFields"][0]["value"].as_str().map(str::len);
     assert!(target.contacts.iter().all(|contact| notes(contact) == Some(bytes)));
 
-    // All that is to be said of them is more than one item holds, and is told page by page.
+    // The findings exceed one item, and are listed page by page.
     let caller = Caller::of(&deployment).await;
     let (mut findings, mut told, mut page) = (0, 0, json!(0));
     while !page.is_null() {
@@ -75,7 +75,7 @@ async fn migrated_compared_and_reconciled(count: usize, bytes: usize) {
     assert_eq!(deployment.stats().breaches, 0);
 }
 
-/// Reconciling reads every contact of `of`, in readings of its own.
+/// Reconciling reads every contact in `of`, over several rounds.
 async fn all_are_read(engine: &Engine, of: &str, ids: Vec<GhlId>) {
     let location = location(of);
     let body = json!({ "v": 1, "reconcile": of }).to_string();

@@ -1,4 +1,4 @@
-//! Lists that are handed in by the HTTP API: to the bucket, to the importer, to GHL, and back.
+//! Lists that are uploaded over HTTP: to the bucket, to the importer, to GHL, and back.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ async fn hand_in(caller: &Caller, file: &str, bytes: &str) -> String {
     answer.json()["name"].as_str().unwrap().to_owned()
 }
 
-/// Lets the importer work until the list stands like this.
+/// Runs the importer until the list has this state.
 async fn until(deployment: &Deployment, caller: &Caller, importer: &Importer, list: &str, state: &str) -> Value {
     let started = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! What is logged: enough to follow a record, and nothing of what is in it.
+//! Logging: enough to follow a record, and nothing of its content.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use crate::deployment::{Deployment, by_hand, sqs_event};
 use crate::intermediary::Act::{Answer, LoseAnswer, Pass};
 use crate::records::{contact, opportunity};
 
-/// The lines that were logged by this thread.
+/// The log lines of this thread.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -33,7 +33,7 @@ impl Write for Log {
 }
 
 impl Log {
-    /// Begins to log as the functions do, as much as `LOG_LEVEL` allows at most.
+    /// Starts logging as the functions do, with the most detailed `LOG_LEVEL`.
     pub(crate) fn begin() -> (Log, DefaultGuard) {
         let log = Log::default();
         let writer = log.clone();
@@ -69,7 +69,7 @@ impl Log {
     }
 }
 
-/// What a function's sink tells: the log lines, and the metrics, which are kept here instead of printed.
+/// A function's event sink: log lines, and metrics, which are kept here instead of printed.
 #[derive(Default)]
 pub(crate) struct Metrics(Mutex<Vec<String>>);
 
@@ -81,7 +81,7 @@ impl EventSink for Metrics {
 }
 
 impl Metrics {
-    /// What CloudWatch sums up of this metric.
+    /// The sum of this metric in CloudWatch.
     pub(crate) fn sum(&self, metric: &str) -> u64 {
         let lines = self.0.lock().unwrap();
         let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -93,8 +93,8 @@ impl Metrics {
     }
 }
 
-/// A flow in which nearly everything goes wrong: retries, a refusal, an opportunity that has to be looked for, one
-/// that waits, and a message that is no batch.
+/// A flow with almost every kind of trouble: retries, a refusal, an opportunity that must be searched, one that waits,
+/// and a message that is not a batch.
 async fn troubled_flow() -> Deployment {
     let refusal = r#"{"statusCode":400,"message":"ada@secret.example and +16175550199 belong to Augusta Lovelace"}"#;
     let throttled = Answer(429, "application/json", r#"{"message":"Too Many Requests"}"#);
@@ -159,7 +159,7 @@ async fn each_call_and_each_wait_can_be_followed() {
     let (log, _logging) = Log::begin();
     let deployment = troubled_flow().await;
     let calls = log.events("call");
-    // Those that the intermediary answered itself did not reach the sandbox.
+    // Responses of the intermediary itself did not reach the sandbox.
     assert_eq!(calls.len() as u64, deployment.stats().calls + 3);
     for call in &calls {
         assert_eq!(call["location"], "loc_demo", "{call}");

@@ -1,4 +1,5 @@
-//! The catalogue of metrics against those who write them, and those who read them: alarms, dashboards, documents.
+//! Checks the catalogue of metrics against the code that writes them, and the alarms, dashboards and documents that use
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::template::Template;
 
-/// The names and units of what CloudWatch is told when everything has happened that metrics tell of.
+/// Names and units of the CloudWatch metrics after every counted event has happened.
 fn written() -> BTreeMap<String, String> {
     let mut measures = Measures { scopes_failed: 1, oldest_due: Some(Duration::from_secs(1)), ..Measures::default() };
     Counter::all().for_each(|counter| measures.counts.add(counter, 1));
@@ -110,7 +111,7 @@ fn every_metric_and_label_that_grafana_asks_for_is_in_the_catalogue() {
     queries(&serde_json::from_str(include_str!("../../docs/grafana/ghl-sync.json")).unwrap(), &mut asked);
     assert!(asked.len() > 20, "{asked:?}");
     for query in asked {
-        // Every second part is a string's content, and what stands between brackets is a span of time.
+        // Every second part is the content of a string, and brackets contain a time range.
         let outside: String = query.split('"').step_by(2).collect();
         let outside: String =
             outside.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect();
@@ -127,7 +128,7 @@ fn every_metric_and_label_that_grafana_asks_for_is_in_the_catalogue() {
     }
 }
 
-/// The metric that a query names, if it is one of a counter, a gauge or the buckets of a histogram.
+/// The metric in a query, if it is a counter, a gauge or the buckets of a histogram.
 fn find(name: &str) -> Option<&'static Metric> {
     catalogue::ALL.into_iter().find(|metric| match metric.kind {
         MetricKind::Counter | MetricKind::Gauge => metric.prometheus == Some(name),

@@ -1,4 +1,4 @@
-//! Migrations through the real SDKs: messages to the migrator and the consumer, and what stands in GHL at the end.
+//! Migrations through the real SDKs: messages to the migrator and the consumer, and the final state in GHL.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,7 +15,7 @@ use ghl_sync_model::{
     MigrationStatus,
 };
 use lambda_runtime::LambdaEvent;
-use migrator::{Answer, MigratorError};
+use migrator::{MigratorAnswer, MigratorError};
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, context, context_with, failed_messages, location, options, sqs_event};
@@ -28,7 +28,7 @@ pub(crate) const TARGET: &str = "new";
 /// Longer than any migration here takes.
 const PATIENCE: Duration = Duration::from_secs(300);
 const CONTACTS: usize = 12;
-const DEALS: usize = 5;
+const OPPORTUNITIES: usize = 5;
 const STAGES: [(&str, &[&str]); 2] = [("Sales 🏠", &["New", "Won", "Lost"]), ("Service", &["Open", "Done"])];
 const DAY: u64 = 86_400_000;
 
@@ -37,7 +37,7 @@ pub(crate) fn two_locations() -> StackOptions {
     StackOptions { locations: vec![location(SOURCE), location(TARGET)], ..options() }
 }
 
-/// A deployment with a small account in `old`, and pipelines like its own in each of `targets`.
+/// A deployment with a small account in `old`, and the same pipelines in each of `targets`.
 async fn with_account(options: StackOptions, targets: &[&str]) -> Deployment {
     let deployment = Deployment::with(options).await;
     fill(&deployment, targets);
@@ -46,10 +46,10 @@ async fn with_account(options: StackOptions, targets: &[&str]) -> Deployment {
 
 pub(crate) fn fill(deployment: &Deployment, targets: &[&str]) {
     let seed = deployment.sandbox().seed(SOURCE);
-    // API v1 shows no fields of opportunities.
-    let has_deal_fields = deployment.stack.vars["GHL_API"] == "v2";
+    // API v1 does not show fields of opportunities.
+    let has_opportunity_fields = deployment.stack.vars["GHL_API"] == "v2";
     let types = [("TEXT", "contact"), ("DATE", "contact"), ("MULTIPLE_OPTIONS", "contact"), ("TEXT", "opportunity")];
-    let types = &types[..3 + usize::from(has_deal_fields)];
+    let types = &types[..3 + usize::from(has_opportunity_fields)];
     let field = |(n, (data_type, model)): (usize, &(&str, &str))| {
         let body = json!({ "name": format!("Größe {n}"), "dataType": data_type, "model": model });
         seed.custom_field(with_options(body)).unwrap()
@@ -76,7 +76,7 @@ pub(crate) fn fill(deployment: &Deployment, targets: &[&str]) {
         seed.contact(body, &Unwritable::default(), DAY + n as u64).unwrap()
     };
     let contacts: Vec<String> = (0..CONTACTS).map(contact).collect();
-    for n in 0..DEALS {
+    for n in 0..OPPORTUNITIES {
         let pipeline = &pipelines[n % 2];
         let fields = fields.get(3).map(|id| json!({ "id": id, "field_value": format!("note {n}") }));
         let body = json!({
@@ -105,7 +105,7 @@ pub(crate) fn request(target: &str) -> MigrationRequest {
     }
 }
 
-/// Hands the messages of both queues to their functions until the migration waits for a person or is over.
+/// Delivers the messages of both queues until the migration waits for a person or has ended.
 pub(crate) async fn drive(deployment: &Deployment, migrator: &Migrator, id: &MigrationId) -> MigrationReport {
     let _batches = deployment.stack.functions.clone().start_receiving();
     let started = Instant::now();
@@ -124,18 +124,18 @@ async fn is_active(migrator: &Migrator, id: &MigrationId) -> bool {
     migrator.status(id).await.unwrap().unwrap().migration.goes_on()
 }
 
-pub(crate) async fn step(migrator: &Migrator, event: Value) -> Answer {
+pub(crate) async fn step(migrator: &Migrator, event: Value) -> MigratorAnswer {
     migrator::handle(migrator, LambdaEvent::new(event, context())).await.unwrap()
 }
 
-fn failed_steps(answer: &Answer) -> Vec<&str> {
+fn failed_steps(answer: &MigratorAnswer) -> Vec<&str> {
     match answer {
-        Answer::Messages(response) => failed_messages(response),
-        Answer::Revived { .. } => panic!("{answer:?} is none of a queue"),
+        MigratorAnswer::Messages(response) => failed_messages(response),
+        MigratorAnswer::Revived { .. } => panic!("{answer:?} is none of a queue"),
     }
 }
 
-/// The next step's message, as the event of an event source mapping; `None` if none comes soon.
+/// The message of the next step, as the event of an event source mapping; `None` if none arrives soon.
 async fn next_step(deployment: &Deployment) -> Option<Value> {
     let functions = &deployment.stack.functions;
     let request = functions.sqs.receive_message().queue_url(&functions.migration_queue_url).wait_time_seconds(2);
@@ -143,7 +143,7 @@ async fn next_step(deployment: &Deployment) -> Option<Value> {
     Some(sqs_event([(message.message_id.as_deref(), message.body.as_deref().unwrap())]))
 }
 
-/// What a location holds, without its ids and times: what must be the same on both sides.
+/// The content of a location without ids and times: it must be the same on both sides.
 fn essence(contents: &Contents) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet<String>) {
     let names: BTreeMap<&str, &str> = contents
         .custom_fields
@@ -164,32 +164,32 @@ fn essence(contents: &Contents) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet
     };
     let emails: BTreeMap<&str, &Value> =
         contents.contacts.iter().map(|contact| (contact["id"].as_str().unwrap(), &contact["email"])).collect();
-    let deal = |deal: &Value| {
-        let pipeline = contents.pipelines.iter().find(|it| deal["pipelineId"] == it.id).unwrap();
-        let stage = pipeline.stages.iter().find(|it| deal["pipelineStageId"] == it.id).unwrap();
-        let whose = emails[deal["contactId"].as_str().unwrap()];
-        let (name, status, value) = (&deal["name"], &deal["status"], &deal["monetaryValue"]);
-        format!("{name} {whose} {} {} {status} {value} {}", pipeline.name, stage.name, values(deal))
+    let opportunity = |opportunity: &Value| {
+        let pipeline = contents.pipelines.iter().find(|it| opportunity["pipelineId"] == it.id).unwrap();
+        let stage = pipeline.stages.iter().find(|it| opportunity["pipelineStageId"] == it.id).unwrap();
+        let whose = emails[opportunity["contactId"].as_str().unwrap()];
+        let (name, status, value) = (&opportunity["name"], &opportunity["status"], &opportunity["monetaryValue"]);
+        format!("{name} {whose} {} {} {status} {value} {}", pipeline.name, stage.name, values(opportunity))
     };
     let field = |field: &Value| format!("{} {} {}", field["name"], field["dataType"], field["model"]);
     (
         contents.contacts.iter().map(contact).collect(),
-        contents.opportunities.iter().map(deal).collect(),
+        contents.opportunities.iter().map(opportunity).collect(),
         contents.custom_fields.iter().map(field).collect(),
     )
 }
 
-/// All of it is in `target`, once, and the report says so.
+/// Checks that everything is in `target` exactly once, and that the report says so.
 fn assert_complete(deployment: &Deployment, report: &MigrationReport, target: &str) {
     assert_eq!(report.status, MigrationStatus::Done, "{report:#?}");
-    let (contacts, deals) = (CONTACTS as u64, DEALS as u64);
-    assert_eq!((report.contacts.migrated, report.opportunities.migrated), (contacts, deals), "{report:#?}");
+    let (contacts, opportunities) = (CONTACTS as u64, OPPORTUNITIES as u64);
+    assert_eq!((report.contacts.migrated, report.opportunities.migrated), (contacts, opportunities), "{report:#?}");
     let verify = report.verify.unwrap();
-    assert_eq!((verify.ok, verify.missing, verify.different, verify.merged), (contacts + deals, 0, 0, 0));
+    assert_eq!((verify.ok, verify.missing, verify.different, verify.merged), (contacts + opportunities, 0, 0, 0));
     let (before, after) = (deployment.sandbox().contents(SOURCE), deployment.sandbox().contents(target));
     let fields = before.custom_fields.len() as u64;
     assert_eq!((report.custom_fields.migrated, report.pipelines.migrated, report.stages.migrated), (fields, 2, 5));
-    assert_eq!((after.contacts.len(), after.opportunities.len()), (CONTACTS, DEALS));
+    assert_eq!((after.contacts.len(), after.opportunities.len()), (CONTACTS, OPPORTUNITIES));
     assert_eq!(essence(&after), essence(&before));
 }
 
@@ -205,7 +205,7 @@ async fn an_account_arrives_whole_by_both_apis() {
         assert_eq!((stats.status_429, stats.duplicates, stats.breaches), (0, 0, 0), "{api:?}");
         assert_eq!((report.ghl.calls, report.readiness_percent), (stats.calls, 100), "{api:?}");
 
-        // What is there is found, and not written again.
+        // Existing records are found, and not written again.
         let writes = |stats: &ghl_sync_cli::sandbox::Stats| (stats.contacts, stats.opportunities);
         let again = migrator.start(request(TARGET), None).await.unwrap();
         let report = drive(&deployment, &migrator, &again.id).await;
@@ -227,8 +227,8 @@ async fn messages_that_come_twice_or_late_or_never_do_no_harm() {
     while is_active(&migrator, &id).await {
         assert!(started.elapsed() < PATIENCE, "{:#?}", migrator.report(&id).await);
         let Some(event) = next_step(&deployment).await else {
-            // Lost, and a minute later the schedule finds it out.
-            if let Answer::Revived { revived: found } = step(&later, sample("migrator-revive")).await {
+            // The message is lost, and a minute later the schedule notices.
+            if let MigratorAnswer::Revived { revived: found } = step(&later, sample("migrator-revive")).await {
                 revived += found;
             }
             continue;
@@ -280,7 +280,7 @@ async fn a_message_that_is_no_step_is_reported_and_spoils_no_other() {
         let event = sample(name);
         assert_eq!(failed_steps(&step(&migrator, event.clone()).await), message_ids(&event), "{name}");
     }
-    // A step of a migration that nobody knows is done with.
+    // A step of an unknown migration succeeds without work.
     for name in ["migrator", "migrator-stale"] {
         assert_eq!(failed_steps(&step(&migrator, sample(name)).await), [""; 0], "{name}");
     }
@@ -306,7 +306,7 @@ async fn a_message_that_cannot_be_reported_fails_the_event_and_one_of_another_ki
     assert!(text.contains("expects an SQS event") && text.contains(r#"{"migrations": "revive"}"#), "{text}");
 }
 
-/// SQS puts aside what was received too often; nobody else's message goes with it.
+/// SQS moves messages that were received too often to the dead-letter queue; no other message goes with them.
 #[tokio::test]
 async fn a_message_that_is_none_of_a_migration_ends_in_the_dead_letter_queue() {
     let deployment = Deployment::start().await;
@@ -330,14 +330,14 @@ async fn a_message_that_is_none_of_a_migration_ends_in_the_dead_letter_queue() {
 
 const JSON: &str = "application/x-amz-json-1.0";
 const THROTTLED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow down"}"#;
-/// A step that could not be ended is over after this, and the next one goes on.
+/// A step that could not finish expires after this, and the next one continues.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(8);
-/// Of so many writes of a step one is refused or its answer lost, whatever the SDK tries.
+/// One in this many writes of a step is refused, or its response is lost, whatever the SDK tries.
 const ONE_IN: u64 = 17;
-/// So often the SDK tries.
+/// Attempts of the SDK.
 const SDK_ATTEMPTS: u32 = 3;
 
-/// A migrator of whose writes one in seventeen, others in each `run`, is throttled, or done without an answer.
+/// A migrator with one in seventeen writes throttled, or done without a response; `run` selects which.
 async fn troubled(deployment: &Deployment, run: u64) -> Migrator {
     let server = deployment.stack.vars["AWS_ENDPOINT_URL_DYNAMODB"].trim_start_matches("http://").parse().unwrap();
     let writes: Mutex<Vec<(u64, u32)>> = Mutex::default();
@@ -350,14 +350,14 @@ async fn troubled(deployment: &Deployment, run: u64) -> Migrator {
         body.hash(&mut hasher);
         let hash = hasher.finish();
         let mut writes = writes.lock().unwrap();
-        // What the SDK repeats is the same write, and what a later step repeats is another one.
+        // A retry of the SDK is the same write; the same write in a later step is a new one.
         let repeated = writes.iter().position(|(seen, attempts)| *seen == hash && *attempts < SDK_ATTEMPTS);
         let number = repeated.unwrap_or_else(|| {
             writes.push((hash, 0));
             writes.len() - 1
         });
         writes[number].1 += 1;
-        // By chance rather than by turns: a step that needs as many writes as a turn has would never end.
+        // Random instead of cyclic: a step with as many writes as the cycle is long would never finish.
         let mut hasher = DefaultHasher::new();
         (hash, number, run).hash(&mut hasher);
         match hasher.finish() % (2 * ONE_IN) {

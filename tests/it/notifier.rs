@@ -1,4 +1,4 @@
-//! Outcomes, from the stream of records to a bus and to webhooks.
+//! Outcomes, from the stream of the records table to a bus and to webhooks.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -21,16 +21,17 @@ use crate::template::{Template, event_sources};
 const PATIENCE: Duration = Duration::from_secs(300);
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// What an EventBridge was asked to publish.
+/// Events that a fake EventBridge received.
 #[derive(Clone, Default)]
 pub(crate) struct Published(Arc<Mutex<Vec<Value>>>);
 
-/// An EventBridge that takes everything, and its URL.
+/// Starts a fake EventBridge that accepts everything. Returns its URL.
 pub(crate) async fn bus() -> (String, Published) {
     bus_that(&[]).await
 }
 
-/// One that fails these entries of its first requests with a success, as EventBridge does; and its URL.
+/// Starts one that rejects these entries of its first requests, inside a 200 response as EventBridge does. Returns its
+/// URL.
 async fn bus_that(fails: &[&[usize]]) -> (String, Published) {
     let published = Published::default();
     let log = published.clone();
@@ -60,10 +61,10 @@ async fn serve(routes: Router) -> String {
     url
 }
 
-/// What an endpoint was posted, with what it answered.
+/// Posts to an endpoint, with the endpoint's responses.
 type Posts = Arc<Mutex<Vec<(StatusCode, HeaderMap, String)>>>;
 
-/// An endpoint that answers its first posts so, and takes all others.
+/// Starts an endpoint that answers its first posts with these statuses, and accepts all others.
 async fn endpoint(answers: &[StatusCode]) -> (String, Posts) {
     let posts = Posts::default();
     let (log, answers) = (posts.clone(), Mutex::new(VecDeque::from(answers.to_vec())));
@@ -218,7 +219,7 @@ async fn a_bus_gets_each_event_once_and_in_order_and_only_what_it_did_not_take_i
     let changes = [("AWS_ENDPOINT_URL_EVENTBRIDGE", url.as_str()), ("OUTCOMES_BUS", "outcomes")];
     let notifier = deployment.notifier_with(&changes);
     let answer = notifier::handle(&notifier, LambdaEvent::new(sample("notifier"), context())).await.unwrap();
-    assert_eq!(answer, notifier::Answer::default());
+    assert_eq!(answer, notifier::NotifierAnswer::default());
     let entries = published.0.lock().unwrap().clone();
     let told: Vec<(&str, String)> = entries
         .iter()
@@ -243,7 +244,7 @@ async fn a_bus_gets_each_event_once_and_in_order_and_only_what_it_did_not_take_i
     assert_eq!(failed["data"]["error"], json!({ "code": "REJECTED", "status": 422 }));
     let accepted: Value = serde_json::from_str(entries[0]["Detail"].as_str().unwrap()).unwrap();
     assert_eq!(accepted["data"]["import"], "imp-7");
-    // The damaged one is named, and holds up nothing.
+    // The damaged record is logged, and blocks nothing.
     assert_eq!(log.events("outcome_unreadable").len(), 1);
     assert!(log.events("outcome_unreadable")[0]["error"].as_str().unwrap().contains("`version`"));
     assert!(!log.text().contains("example.com"));
@@ -260,7 +261,8 @@ async fn a_bus_that_is_down_lets_the_stream_go_on_where_it_stood() {
     let sequence = |place: usize| event["Records"][place]["dynamodb"]["SequenceNumber"].as_str().unwrap();
     let answer = notifier::handle(&notifier, LambdaEvent::new(event.clone(), context())).await.unwrap();
     let answer = serde_json::to_value(answer).unwrap();
-    // The first request held the first event of `ada`; the second one, of the same record, was refused each time.
+    // The first request contained the first event of `ada`; the second event, of the same record, was refused each
+    // time.
     assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": sequence(0) }] }));
     assert_eq!(published.0.lock().unwrap().len(), 2, "that of another record went out beside it");
 }
@@ -274,7 +276,7 @@ fn the_template_gives_a_delivery_as_many_tries_as_the_function_spreads() {
     assert!(queue["MessageRetentionPeriod"].as_u64().unwrap() > 4 * 24 * 3600);
 }
 
-/// Off by default, and then there is none of it.
+/// Off by default, and then none of it exists.
 #[test]
 fn everything_that_tells_outcomes_is_there_on_demand_only() {
     let template = Template::read();
@@ -292,7 +294,7 @@ fn everything_that_tells_outcomes_is_there_on_demand_only() {
     let stream = &tables["RecordsTable"]["StreamSpecification"]["Fn::If"];
     let kept = json!({ "StreamViewType": "NEW_AND_OLD_IMAGES" });
     assert_eq!(*stream, json!(["TellsOutcomes", kept, { "Ref": "AWS::NoValue" }]));
-    // Tokens are in this table: its stream shows keys alone.
+    // This table contains tokens, so its stream shows only keys.
     let stream = &tables["StateTable"]["StreamSpecification"]["Fn::If"];
     assert_eq!(*stream, json!(["TellsOutcomes", { "StreamViewType": "KEYS_ONLY" }, { "Ref": "AWS::NoValue" }]));
 }

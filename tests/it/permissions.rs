@@ -1,4 +1,4 @@
-//! Each function may do what it does, and nothing else.
+//! Each function has exactly the permissions that it needs.
 
 use std::collections::BTreeSet;
 
@@ -6,21 +6,21 @@ use serde_json::Value;
 
 use crate::function_runs::asked_by;
 use crate::template::{Template, event_sources};
-use crate::wiretap::Asked;
+use crate::wiretap::AwsPermission;
 
-/// What Lambda's event source mapping does with a queue, by the function's role.
+/// Actions of Lambda's event source mapping on a queue, with the function's role.
 const POLLING: [&str; 3] = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
-/// What it does with a table's stream, likewise.
+/// Actions of the mapping on a table's stream, with the function's role.
 const FOLLOWING: [&str; 4] =
     ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"];
-/// What Lambda does for every function, by its role.
+/// Actions of Lambda for every function, with its role.
 const LOGGING: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
 const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
-/// What Systems Manager and Secrets Manager do for a function that reads what a key of the user's encrypts.
+/// Action of Systems Manager and Secrets Manager when a function reads a secret that is encrypted with the user's key.
 const DECRYPTING: [&str; 1] = ["kms:Decrypt"];
-/// The functions that call GHL, and so the only ones that have to do with its tokens.
+/// The functions that call GHL, and so the only ones with access to its tokens.
 const CALLERS_OF_GHL: [&str; 2] = ["ConsumerFunction", "MigratorFunction"];
-/// The functions that change gates, and so notice what happens to locations.
+/// The functions that change gates, and so notice events of locations.
 const CHANGE_GATES: [&str; 8] = [
     "SchedulerFunction",
     "ConsumerFunction",
@@ -31,29 +31,30 @@ const CHANGE_GATES: [&str; 8] = [
     "MigratorFunction",
     "ConnectFunction",
 ];
-/// Items that a function asks for only when something is wrong, or as its credentials are: by function, action and key.
+/// Permissions that a function uses only after a failure, or only for some kinds of credentials: functions, action and
+/// key.
 const RARE: [(&[&str], &str, &[&str]); 13] = [
-    // What GHL showed before an import that can be undone wrote it is emptied when the record is forgotten.
+    // Pre-images of an undoable import are emptied when the record is forgotten.
     (&["ApiFunction"], "dynamodb:UpdateItem", &["pre_image#"]),
-    // How more than a hundred locations stand is read by the index.
+    // The status of more than a hundred locations is read from the index.
     (&["SchedulerFunction"], "dynamodb:Query", &["index/standings"]),
-    // What happens to a location is noticed when it happens.
+    // Events of locations are noticed when they happen.
     (&CHANGE_GATES, "dynamodb:GetItem", &["notice#"]),
     (&CHANGE_GATES, "dynamodb:UpdateItem", &["notice#"]),
-    // An import that is told finished.
+    // An import that is reported as finished.
     (&["NotifierFunction"], "dynamodb:GetItem", &["notice#"]),
     (&["NotifierFunction"], "dynamodb:UpdateItem", &["import_told#"]),
-    // What GHL has deleted, because somebody asked, is forgotten here.
+    // A record whose deletion somebody requested is forgotten once GHL has deleted it.
     (&["ConsumerFunction"], "dynamodb:DeleteItem", &["RecordsTable"]),
-    // A record that cannot be read is replaced when it is put again.
+    // An unreadable record is replaced when it is put again.
     (&["ApiFunction"], "dynamodb:GetItem", &["RecordsTable"]),
-    // The minute that is over when something is counted.
+    // The previous minute, when something is counted.
     (
         &["ApiFunction", "IngestFunction", "ImporterFunction", "ConsumerFunction", "MigratorFunction"],
         "dynamodb:UpdateItem",
         &["minutes#"],
     ),
-    // A run that is found dead is told to all locations; so is a host that fails.
+    // An expired run is reported to all locations; so is a failing host.
     (
         &[
             "SchedulerFunction",
@@ -85,7 +86,8 @@ const RARE: [(&[&str], &str, &[&str]); 13] = [
     (&CALLERS_OF_GHL, "dynamodb:GetItem", &["token#"]),
     (&CALLERS_OF_GHL, "dynamodb:UpdateItem", &["token#"]),
 ];
-/// The functions that read secrets: those, the one that signs webhooks, and the one that has the app's key.
+/// The functions that read secrets: the callers of GHL, the function that signs webhooks, and the function with the
+/// app's key.
 const READERS_OF_SECRETS: [&str; 4] = ["ConsumerFunction", "MigratorFunction", "NotifierFunction", "ConnectFunction"];
 
 #[tokio::test]
@@ -105,7 +107,7 @@ async fn each_role_allows_what_its_function_does_and_nothing_more() {
             needed.extend(on(&DECRYPTING, "key/*"));
         }
         let allowed = allowed(&template, function);
-        let rare: BTreeSet<Asked> = RARE
+        let rare: BTreeSet<AwsPermission> = RARE
             .iter()
             .flat_map(|(of, action, keys)| {
                 let is_of = of.contains(&name);
@@ -178,7 +180,7 @@ fn no_role_may_put_whole_or_scan_anything_nor_delete_but_what_is_forgotten() {
                 "ApiFunction" => &[
                     "RecordsTable",
                     "StateTable: known#",
-                    // Of a location that is removed.
+                    // For a location that is removed.
                     "StateTable: location#",
                     "StateTable: facts#",
                     "StateTable: profile#",
@@ -186,7 +188,7 @@ fn no_role_may_put_whole_or_scan_anything_nor_delete_but_what_is_forgotten() {
                     "StateTable: minutes#",
                 ],
                 "ConsumerFunction" => &["RecordsTable", "StateTable: known#"],
-                // Of a file that was replaced.
+                // For a file that was replaced.
                 "ImporterFunction" => &["StateTable: list#"],
                 _ => &[],
             };
@@ -212,12 +214,12 @@ fn a_function_that_sends_to_the_queue_that_invokes_it_is_no_runaway_loop() {
     assert!(loops > 0);
 }
 
-fn on(actions: &[&str], resource: &str) -> Vec<Asked> {
+fn on(actions: &[&str], resource: &str) -> Vec<AwsPermission> {
     actions.iter().map(|action| ((*action).to_owned(), resource.to_owned())).collect()
 }
 
-/// The actions that a function's role allows, and on what: by the logical id, and the index of a table.
-pub(crate) fn allowed(template: &Template, function: &Value) -> BTreeSet<Asked> {
+/// The actions that a function's role allows, each with its resource: a logical id, and the index of a table.
+pub(crate) fn allowed(template: &Template, function: &Value) -> BTreeSet<AwsPermission> {
     let mut allowed = BTreeSet::new();
     for statement in statements(template, function) {
         assert_eq!(statement["Effect"], "Allow", "{statement}");
@@ -234,7 +236,7 @@ pub(crate) fn allowed(template: &Template, function: &Value) -> BTreeSet<Asked> 
     allowed
 }
 
-/// What the partition keys of the items begin with that a statement is about; `None` if it is about all.
+/// The partition key prefixes that a statement is limited to; `None` if it covers all items.
 fn items(statement: &Value) -> Option<Vec<String>> {
     let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
     let prefix = |key: &Value| {
@@ -251,7 +253,7 @@ fn statements<'a>(template: &'a Template, function: &Value) -> Vec<&'a Value> {
     assert_eq!(role["ManagedPolicyArns"], Value::Null);
     let policies = role["Policies"].as_array().unwrap().iter();
     let statements = policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
-    // Some are there only with what they are about.
+    // Some exist only if their resource does.
     statements.map(|statement| statement.pointer("/Fn::If/1").unwrap_or(statement)).collect()
 }
 
@@ -265,7 +267,8 @@ fn one_or_more(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
 }
 
-/// `!GetAtt X.Arn` and `!Ref X` are X, `!Sub ${X.Arn}/index/i` is X/index/i, and an ARN that is spelled out is what follows the account.
+/// Maps `!GetAtt X.Arn` and `!Ref X` to X, `!Sub ${X.Arn}/index/i` to X/index/i, and a literal ARN to the part after
+/// the account.
 fn resource_id(arn: &Value) -> String {
     let path = arn["Fn::GetAtt"].as_str().or(arn["Fn::Sub"].as_str()).or(arn["Ref"].as_str()).or(arn.as_str());
     let path = path.unwrap();

@@ -1,4 +1,4 @@
-//! A record that our own code cannot bear.
+//! Poison records: a record that crashes our own code.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use ghl_sync_model::{Call, ErrorCode, LocationId, Reply};
 use crate::deployment::{Deployment, by_hand, failed_messages, options, vars};
 use crate::records::contacts;
 
-/// A client of GHL that panics on one contact.
+/// A GHL client that panics on one contact.
 struct Panicking {
     crm: Arc<dyn Crm>,
     email: &'static str,

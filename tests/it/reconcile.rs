@@ -1,4 +1,4 @@
-//! Reconciling, from the schedule's event to what stands in GHL and in the tables.
+//! Reconciling, from the schedule's event to the final state in GHL and in the tables.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::records::contact;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A clock on which it is another time.
+/// A clock with an offset.
 struct Shifted {
     ahead: Duration,
     behind: Duration,
@@ -40,18 +40,18 @@ fn shifted(engine: &Engine, clock: Shifted) -> Engine {
     Engine::new(Ports { clock: Arc::new(clock), ..engine.ports().clone() }, engine.config().clone())
 }
 
-/// The same engine some minutes ago: whatever it planned is over by now.
+/// The same engine some minutes ago: any plan from then has expired by now.
 fn minutes_ago(engine: &Engine) -> Engine {
     shifted(engine, Shifted { ahead: Duration::ZERO, behind: 5 * MINUTE })
 }
 
-/// The same engine, over indexes that show everything at once.
+/// The same engine, with indexes that have no lag.
 fn prompt(engine: &Engine) -> Engine {
     let config = EngineConfig { settle_lag: Duration::ZERO, ..engine.config().clone() };
     Engine::new(engine.ports().clone(), config)
 }
 
-/// The same engine in a minute: what was put now is in every index by then.
+/// The same engine in a minute: by then every index shows the current puts.
 pub(crate) fn in_a_minute(engine: &Engine) -> Engine {
     shifted(engine, Shifted { ahead: MINUTE, behind: Duration::ZERO })
 }
@@ -61,7 +61,7 @@ pub(crate) fn in_two_days(engine: &Engine) -> Engine {
     shifted(engine, Shifted { ahead: 48 * 60 * MINUTE, behind: Duration::ZERO })
 }
 
-/// The message that asks for the sample location, and an invocation that has the time for it.
+/// The message that asks to reconcile the sample location, and an invocation with enough time.
 pub(crate) fn asked() -> LambdaEvent<Value> {
     let body = json!({ "v": 1, "reconcile": LOCATION }).to_string();
     LambdaEvent::new(sqs_event([(Some("reconcile"), body.as_str())]), context_with(5 * MINUTE))
@@ -81,7 +81,7 @@ async fn a_contact_that_somebody_changed_gets_our_content_again_by_both_apis() {
 
         let asked = deployment.schedule(json!({ "source": "ghl-sync.reconcile" })).await.unwrap();
         assert_eq!(asked, scheduler::Done::Asked { asked_to_reconcile: 1 });
-        // One location is asked within two seconds; what the batch before planned may come first, and is lost.
+        // One location is asked within two seconds. A plan of the previous batch may arrive first, and is dropped.
         let wanted = json!({ "v": 1, "reconcile": LOCATION }).to_string();
         let message = loop {
             let message = deployment.next_event().await.unwrap();
@@ -89,7 +89,7 @@ async fn a_contact_that_somebody_changed_gets_our_content_again_by_both_apis() {
                 break message;
             }
         };
-        // What was changed less than the indexes' lag ago is left to the next reading.
+        // Changes within the indexes' lag are left to the next reading.
         let prompt = prompt(&deployment.engine);
         let reads = LambdaEvent::new(message, context_with(MINUTE));
         assert_eq!(failed_messages(&consumer::handle(&prompt, reads).await.unwrap()), [""; 0]);
@@ -100,7 +100,7 @@ async fn a_contact_that_somebody_changed_gets_our_content_again_by_both_apis() {
         let Some(RemoteContent::Contact(known)) = known.content else { panic!("{known:?}") };
         assert_eq!((known.city.as_deref(), known.first_name.as_deref()), (Some("Ulm"), Some("Ada")), "{api:?}");
         assert_eq!(deployment.due().await, [ours.key()]);
-        // It was planned at once.
+        // It was planned immediately.
         let message = deployment.next_event().await.unwrap();
         assert_eq!(failed_messages(&deployment.consume(message).await.unwrap()), [""; 0]);
         assert_eq!(deployment.due().await, []);
@@ -195,7 +195,7 @@ async fn change_city(deployment: &Deployment, put: &PutRecord, city: &str) {
     reply.answer.unwrap();
 }
 
-/// The city of the contact of `put`, as GHL shows it.
+/// The city of the contact of `put` in GHL.
 async fn city(deployment: &Deployment, put: &PutRecord) -> Option<String> {
     let id = deployment.record(put).await.ghl_id.unwrap();
     let call = Call::GetContact(id);

@@ -1,7 +1,7 @@
-//! Records to put.
+//! Records for tests to put.
 
 use ghl_sync_cli::sandbox::default_pipelines;
-use ghl_sync_import::{ImportOptions, Outcome, plan};
+use ghl_sync_import::{ImportOptions, RowOutcome, plan};
 use ghl_sync_model::{Kind, LocationId, Payload, Priority, PutRecord};
 use serde_json::{Value, json};
 
@@ -12,24 +12,24 @@ pub(crate) fn sample_contacts() -> Vec<PutRecord> {
     let list = include_bytes!("../../events/contacts.csv").as_slice();
     let plan = plan(&list, ImportOptions::default()).unwrap();
     let records = plan.records(&list).unwrap().map(|outcome| match outcome.unwrap() {
-        Outcome::Record(contact) => contact.into_put(location(LOCATION), Priority::Normal),
+        RowOutcome::Record(contact) => contact.into_put(location(LOCATION), Priority::Normal),
         other => panic!("{other:?}"),
     });
     records.collect()
 }
 
-/// So many contacts.
+/// Generates `count` contacts.
 pub(crate) fn contacts(count: usize) -> Vec<PutRecord> {
     (0..count).map(|number| contact(&format!("c{number}"), json!({}))).collect()
 }
 
-/// A contact with an e-mail address of its own, and with `fields`.
+/// A contact with a unique e-mail address, and with `fields`.
 pub(crate) fn contact(id: &str, fields: Value) -> PutRecord {
     let contact = json!({ "firstName": "Ada", "lastName": "Byron", "email": format!("{id}@example.com") });
     put(Kind::Contact, id, with(contact, fields))
 }
 
-/// An opportunity of the contact record of the same id, with `fields`.
+/// An opportunity of the contact record with the same id, with `fields`.
 pub(crate) fn opportunity(id: &str, fields: Value) -> PutRecord {
     let pipeline = &default_pipelines()[0];
     let opportunity = json!({

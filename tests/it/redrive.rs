@@ -1,4 +1,4 @@
-//! Dead letters, from the queue of batches through the redrive into the parking queue.
+//! Dead-letter messages, from the batch queue through the redrive to the parking queue.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use ghl_sync_engine::ports::{DeadLetterQueue, TakenDeadLetter};
 use ghl_sync_model::Batch;
 use ghl_sync_operate::{Health, OverviewPage, RedriveEnd, RedriveReport};
 use lambda_runtime::LambdaEvent;
-use redrive::{Answer, RedriveError};
+use redrive::{RedriveAnswer, RedriveError};
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, by_hand, context, failed_messages, sqs_event};
@@ -17,18 +17,18 @@ use crate::records::{contacts, sample_contacts};
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The ids of the messages that must come again.
+/// Returns the ids of the messages to retry.
 async fn handle(deployment: &Deployment, event: Value) -> Vec<String> {
     match deployment.redrive(event).await.unwrap() {
-        Answer::Messages(response) => failed_messages(&response).into_iter().map(str::to_owned).collect(),
-        Answer::Report(report) => panic!("{report:?}"),
+        RedriveAnswer::Messages(response) => failed_messages(&response).into_iter().map(str::to_owned).collect(),
+        RedriveAnswer::Report(report) => panic!("{report:?}"),
     }
 }
 
 async fn ordered(deployment: &Deployment, order: Value) -> RedriveReport {
     match deployment.redrive(json!({ "redrive": order })).await.unwrap() {
-        Answer::Report(report) => report,
-        Answer::Messages(response) => panic!("{response:?}"),
+        RedriveAnswer::Report(report) => report,
+        RedriveAnswer::Messages(response) => panic!("{response:?}"),
     }
 }
 
@@ -38,7 +38,7 @@ impl Deployment {
         send.message_body(body).send().await.unwrap();
     }
 
-    /// What lies in a queue of letters; it lies there again afterwards.
+    /// The messages of a dead-letter queue; they are put back afterwards.
     async fn lying_in(&self, queue: DeadLetterQueue) -> Vec<TakenDeadLetter> {
         let dead_letters = &self.engine.ports().dead_letters;
         let letters = dead_letters.take(queue, 10, Duration::from_secs(30)).await.unwrap();
@@ -49,7 +49,7 @@ impl Deployment {
     }
 }
 
-/// The event by which Lambda hands these letters over.
+/// The event with which Lambda delivers these messages.
 fn event_of(letters: &[TakenDeadLetter]) -> Value {
     sqs_event(letters.iter().map(|taken| (Some(taken.letter.id.as_str()), taken.letter.body.as_str())))
 }
@@ -125,7 +125,9 @@ async fn a_letter_stays_while_a_store_or_the_parking_queue_is_out_of_reach() {
     for (variable, stay) in [("AWS_ENDPOINT_URL_DYNAMODB", &ids[1..]), ("AWS_ENDPOINT_URL_SQS", &ids[..1])] {
         let cut_off = deployment.engine_with(&[(variable, nowhere)]);
         let event = LambdaEvent::new(sample("redrive-not-a-batch"), context());
-        let Ok(Answer::Messages(response)) = redrive::handle(&cut_off, event).await else { panic!("{variable}") };
+        let Ok(RedriveAnswer::Messages(response)) = redrive::handle(&cut_off, event).await else {
+            panic!("{variable}")
+        };
         assert_eq!(failed_messages(&response), stay, "{variable}");
     }
 }
@@ -162,7 +164,7 @@ async fn by_hand_a_dry_run_leaves_everything_and_the_other_wakes_and_deletes_wha
 #[tokio::test]
 async fn the_dead_letter_queue_invokes_its_function() {
     let deployment = Deployment::start().await;
-    // No tick comes in time.
+    // No tick runs in time.
     let _running = deployment.stack.functions.clone().start(Duration::from_secs(3600));
     tokio::time::sleep(Duration::from_millis(500)).await;
     deployment.put(&sample_contacts()).await;

@@ -1,4 +1,4 @@
-//! DynamoDB and SQS out of reach.
+//! DynamoDB and SQS outages.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::deployment::{Deployment, by_hand, context, context_with, failed_messages, options, sandbox, scheduler_of};
 use crate::records::contacts;
 
-/// Nobody listens there.
+/// No server listens there.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn a_batch_without_dynamodb_is_acknowledged_and_calls_nobody() {
     assert_eq!(deployment.stats().calls, 0, "no gate, no call");
     assert_eq!(deployment.due().await.len(), 3);
 
-    // It was only a hint: it does as well a second time.
+    // The message was only a hint, so a second one works as well.
     deployment.consume(event).await.unwrap();
     assert_eq!(deployment.stats().contacts, 3);
 }
@@ -53,7 +53,7 @@ async fn dynamodb_that_goes_away_during_a_batch_loses_and_doubles_nothing() {
     assert_eq!(failed_messages(&batch.await.unwrap().unwrap()), [""; 0]);
     assert_eq!((deployment.stats().contacts, deployment.due().await.len()), (3, 3), "nobody could write it down");
 
-    // When the run of the dead invocation is over, somebody else goes on.
+    // Once the run of the dead invocation expires, another one continues.
     deployment.run_until_synced().await;
     let stats = deployment.stats();
     assert_eq!((stats.calls, stats.contacts, stats.duplicates), (6, 3, 0));
@@ -92,12 +92,12 @@ async fn a_batch_without_sqs_is_sent_though_the_next_one_cannot_be_planned() {
     let response = consumer::handle(&cut_off, LambdaEvent::new(event, context())).await.unwrap();
     assert_eq!(failed_messages(&response), [""; 0]);
     assert_eq!((deployment.stats().contacts, deployment.due().await.len()), (2, 2));
-    // The others by hand; the tick would start them when the plan that was never sent has run out.
+    // Sends the others by hand; the tick would start them once the plan that was never sent has expired.
     deployment.consume(by_hand(&records)).await.unwrap();
     assert_eq!((deployment.stats().calls, deployment.due().await.len()), (4, 0));
 }
 
-/// A way to a server that can be cut.
+/// A connection to a server that can be cut.
 struct Cable {
     url: String,
     carrying: JoinHandle<()>,
@@ -119,7 +119,7 @@ impl Cable {
         Cable { url, carrying }
     }
 
-    /// Ends all connections, and takes no new ones.
+    /// Closes all connections, and accepts no new ones.
     fn cut(self) {
         self.carrying.abort();
     }

@@ -1,4 +1,4 @@
-//! The GHL client against the sandbox: what a location is made of, and all of its records.
+//! The GHL client against the sandbox: the structure of a location, and all of its records.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ghl_sync_cli::sandbox::{Sandbox, SandboxOptions, Tokens, Unwritable};
+use ghl_sync_cli::sandbox::{Sandbox, SandboxOptions, SandboxTokens, Unwritable};
 use ghl_sync_engine::ports::Crm;
-use ghl_sync_ghl::{Account, Accounts, ClientConfig, GhlClient, NoAccount};
+use ghl_sync_ghl::{Accounts, ApiAccount, ClientConfig, GhlClient, NoAccount};
 use ghl_sync_model::{
     Answer, Api, Call, Cause, Failure, FieldType, GhlId, Kind, LocationId, NewField, NewPipeline, PageCursor, Secret,
 };
@@ -117,10 +117,10 @@ async fn all_records_are_read_page_by_page_each_once_in_both_apis() {
         for n in 0..205_u64 {
             let body = json!({"email": format!("{n}@example.com"), "tags": ["all"]});
             let contact = seed.contact(body, &Unwritable::default(), DAY + n / 3).unwrap();
-            let deal = json!({
+            let opportunity = json!({
                 "pipelineId": "pipeline-sales", "name": format!("Deal {n}"), "status": "won", "contactId": contact,
             });
-            seed.opportunity(deal, DAY + n / 3).unwrap();
+            seed.opportunity(opportunity, DAY + n / 3).unwrap();
         }
         let contents = world.sandbox.contents("loc");
         let (mut contacts, mut cursor, mut pages) = (Vec::new(), None, 0);
@@ -135,19 +135,19 @@ async fn all_records_are_read_page_by_page_each_once_in_both_apis() {
         }
         assert_eq!((sorted(contacts), pages), (ids(&contents.contacts), 3), "{api:?}");
 
-        let (mut deals, mut cursor): (Vec<String>, Option<PageCursor>) = (Vec::new(), None);
+        let (mut opportunities, mut cursor): (Vec<String>, Option<PageCursor>) = (Vec::new(), None);
         loop {
             let pipeline = Some(GhlId::new("pipeline-sales").unwrap());
             let call = Call::OpportunitiesPage { pipeline, cursor, limit: 100 };
             let Answer::OpportunityPage(page) = world.ok(&call).await else { panic!() };
-            assert!(page.opportunities.iter().all(|deal| deal.content.contact_id.is_some()), "{api:?}");
-            deals.extend(page.opportunities.into_iter().map(|deal| deal.id.to_string()));
+            assert!(page.opportunities.iter().all(|opportunity| opportunity.content.contact_id.is_some()), "{api:?}");
+            opportunities.extend(page.opportunities.into_iter().map(|opportunity| opportunity.id.to_string()));
             cursor = page.next;
             if cursor.is_none() {
                 break;
             }
         }
-        assert_eq!(sorted(deals), ids(&contents.opportunities), "{api:?}");
+        assert_eq!(sorted(opportunities), ids(&contents.opportunities), "{api:?}");
 
         for id in ids(&contents.opportunities) {
             let pipeline_id = GhlId::new("pipeline-sales").unwrap();
@@ -161,7 +161,7 @@ async fn all_records_are_read_page_by_page_each_once_in_both_apis() {
     }
 }
 
-/// A sandbox with the location `loc`, and the client of its token.
+/// A sandbox with the location `loc`, and a client with its token.
 struct World {
     sandbox: Sandbox,
     client: GhlClient,
@@ -173,7 +173,7 @@ impl World {
     }
 
     async fn of(api: Api, options: SandboxOptions) -> World {
-        let tokens = Tokens::PerLocation(BTreeMap::from([("token".to_owned(), "loc".to_owned())]));
+        let tokens = SandboxTokens::PerLocation(BTreeMap::from([("token".to_owned(), "loc".to_owned())]));
         let options = SandboxOptions { limit: 10_000, tokens, ..options };
         let sandbox = Sandbox::start(options, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
         let (v2_base_url, v1_base_url) = (sandbox.url(), format!("{}/v1", sandbox.url()));
@@ -198,8 +198,8 @@ struct OneAccount(Api);
 
 #[async_trait]
 impl Accounts for OneAccount {
-    async fn account(&self, _: &LocationId) -> Result<Account, NoAccount> {
-        Ok(Account { token: Secret::new("token"), api: self.0 })
+    async fn account(&self, _: &LocationId) -> Result<ApiAccount, NoAccount> {
+        Ok(ApiAccount { token: Secret::new("token"), api: self.0 })
     }
 
     async fn refused(&self, _: &LocationId, _: &Secret) -> bool {

@@ -1,9 +1,9 @@
-//! `template.yaml` says what the code takes for granted.
+//! Checks `template.yaml` against the assumptions of the code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use ghl_sync_aws::tables::{self, Attribute, Key, Reach, TableSpec, state};
+use ghl_sync_aws::tables::{self, Attribute, IndexScope, KeySpec, TableSpec, state};
 use ghl_sync_runtime::Config;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
@@ -11,10 +11,10 @@ use serde_json::{Map, Value, json};
 use crate::deployment::Deployment;
 use crate::records::contacts;
 
-/// Variables that Lambda sets by itself.
+/// Variables that Lambda sets itself.
 const SET_BY_LAMBDA: [&str; 5] =
     ["AWS_ACCESS_KEY_ID", "AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-/// Variables that a function does without, because it makes no use of them.
+/// Variables that a function does not get, because it does not use them.
 const WITHHELD: [(&str, &[&str]); 10] = [
     ("SchedulerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
     ("ConsumerFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"]),
@@ -27,7 +27,7 @@ const WITHHELD: [(&str, &[&str]); 10] = [
     ("NotifierFunction", &["API_AUTH", "API_KEYS", "DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
     ("ConnectFunction", &["DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL", "GHL_CREDENTIALS"]),
 ];
-/// Variables of some functions alone start so.
+/// Prefixes of variables that only some functions get.
 const OWN: [(&[&str], &str); 25] = [
     (&["ApiFunction", "ConnectFunction"], "API_JWT_"),
     (&["SchedulerFunction"], "ALERT_"),
@@ -56,7 +56,7 @@ const OWN: [(&[&str], &str); 25] = [
     (&["ConsumerFunction", "MigratorFunction"], "GHL_V1_BASE_URL"),
 ];
 
-/// The template, with `!Ref X` and its like as `{"Ref": "X"}`.
+/// The template, with `!Ref X` and the like parsed as `{"Ref": "X"}`.
 pub(crate) struct Template(pub(crate) Value);
 
 impl Template {
@@ -64,20 +64,20 @@ impl Template {
         Template::of(include_str!("../../template.yaml"))
     }
 
-    /// Another one.
+    /// Parses another template.
     pub(crate) fn of(yaml: &str) -> Template {
         let documents = Yaml::load_from_str(yaml).unwrap();
         Template(long_form(&documents[0]))
     }
 
-    /// All resources of a type, by their logical id.
+    /// The properties of all resources of a type, by logical id.
     pub(crate) fn resources(&self, kind: &str) -> BTreeMap<&str, &Value> {
         let resources = self.0["Resources"].as_object().unwrap().iter();
         let of_kind = resources.filter(|(_, resource)| resource["Type"] == kind);
         of_kind.map(|(id, resource)| (id.as_str(), &resource["Properties"])).collect()
     }
 
-    /// The same, with what stands beside their properties.
+    /// The same with the whole resources, including the fields beside the properties.
     pub(crate) fn whole(&self, kind: &str) -> BTreeMap<&str, &Value> {
         let resources = self.0["Resources"].as_object().unwrap().iter();
         resources.filter(|(_, resource)| resource["Type"] == kind).map(|(id, whole)| (id.as_str(), whole)).collect()
@@ -87,7 +87,7 @@ impl Template {
         self.0["Parameters"].as_object().unwrap()
     }
 
-    /// The parameter that a value refers to, if it refers to one.
+    /// The parameter that a value refers to, if any.
     pub(crate) fn parameter(&self, value: &Value) -> Option<&Value> {
         self.parameters().get(value["Ref"].as_str()?)
     }
@@ -98,7 +98,7 @@ impl Template {
         functions
     }
 
-    /// The properties of the resource that `{"Ref": …}` or `{"Fn::GetAtt": "….Arn"}` points to.
+    /// The name and properties of the resource that `{"Ref": …}` or `{"Fn::GetAtt": "….Arn"}` points to.
     pub(crate) fn target(&self, reference: &Value) -> (&str, &Value) {
         let path = reference["Ref"].as_str().or(reference["Fn::GetAtt"].as_str()).unwrap();
         let id = path.split('.').next().unwrap();
@@ -106,12 +106,12 @@ impl Template {
         (id, &resource["Properties"])
     }
 
-    /// The variables of a function: those of all functions, and its own.
+    /// The variables of a function: the global ones and its own.
     pub(crate) fn variables(&self, function: &Value) -> Map<String, Value> {
         self.variables_where(function, false)
     }
 
-    /// The same, where API Gateway checks tokens or does not.
+    /// The same, with or without API Gateway verifying tokens.
     pub(crate) fn variables_where(&self, function: &Value, checks_tokens: bool) -> Map<String, Value> {
         let mut variables = self.0["Globals"]["Function"]["Environment"]["Variables"].as_object().unwrap().clone();
         variables.extend(function["Environment"]["Variables"].as_object().cloned().unwrap_or_default());
@@ -147,7 +147,7 @@ fn long_form(yaml: &Yaml<'_>) -> Value {
     }
 }
 
-/// The queues that invoke a function, as its event sources name them.
+/// The queues that invoke a function, from its event sources.
 pub(crate) fn event_sources(function: &Value) -> Vec<&Value> {
     let events = function["Events"].as_object().into_iter().flat_map(Map::values);
     events.filter(|event| event["Type"] == "SQS").map(|event| &event["Properties"]).collect()
@@ -205,7 +205,7 @@ fn the_defaults_of_the_parameters_are_those_of_the_code() {
             let Some(default) = template.parameter(&value).and_then(|parameter| parameter.get("Default")) else {
                 continue;
             };
-            // Who may use the API is stricter in AWS (docs/CONFIGURATION.md).
+            // The API's access is stricter in AWS (docs/CONFIGURATION.md).
             if name == "API_AUTH" {
                 continue;
             }
@@ -283,7 +283,7 @@ fn the_tables_are_those_that_the_adapters_use() {
     for (name, spec) in specs {
         let table = deployed[name];
         assert_eq!(table["KeySchema"], key_schema(spec.key), "{name}");
-        let is_local = |index: &tables::IndexSpec| matches!(index.reach, Reach::Local(_));
+        let is_local = |index: &tables::IndexSpec| matches!(index.reach, IndexScope::Local(_));
         assert_eq!(table["LocalSecondaryIndexes"], indexes(&spec, is_local), "{name}");
         assert_eq!(table["GlobalSecondaryIndexes"], indexes(&spec, |index| !is_local(index)), "{name}");
         assert_eq!(definitions(table), attributes(&spec), "{name}");
@@ -307,7 +307,7 @@ async fn no_gate_ever_expires() {
     assert_eq!(expire, [false]);
 }
 
-fn key_schema(key: Key) -> Value {
+fn key_schema(key: KeySpec) -> Value {
     let element = |attribute: Attribute, kind| json!({ "AttributeName": attribute.name(), "KeyType": kind });
     std::iter::once(element(key.partition, "HASH")).chain(key.sort.map(|sort| element(sort, "RANGE"))).collect()
 }
@@ -355,15 +355,15 @@ async fn the_environment_of_sam_local_is_that_of_the_local_stack() {
     let declared: BTreeMap<String, Value> = functions.flat_map(|function| template.variables(function)).collect();
     for (name, value) in &file {
         assert!(declared.contains_key(name), "sam local drops {name}: the template does not declare it");
-        // Not those of the stack: the key of sam local is always the same one, `local-key`; and the sample webhooks are
-        // taken for years, with the test keys.
+        // Differences from the stack: the key of sam local is always `local-key`; and the sample webhooks are accepted
+        // for years, with the test keys.
         if name != "LOG_LEVEL" && name != "API_KEYS" && !name.starts_with("GHL_WEBHOOK_") {
             assert_eq!(without_host(value), without_host(&deployment.stack.vars[name]), "{name}");
         }
     }
-    // What would point to AWS, or to nowhere: the parts of the stack, and the endpoints.
+    // Values that would point to AWS, or nowhere: the parts of the stack, and the endpoints.
     for (name, value) in &declared {
-        // Who reads tokens, here nobody does.
+        // Here nobody reads tokens.
         if name.starts_with("API_JWT_") {
             continue;
         }
@@ -372,7 +372,7 @@ async fn the_environment_of_sam_local_is_that_of_the_local_stack() {
     }
 }
 
-/// A URL from its path on, and anything else as it is.
+/// The path of a URL, and any other value unchanged.
 fn without_host(value: &str) -> &str {
     match value.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
@@ -394,7 +394,7 @@ fn every_alarm_reaches_the_operator() {
             assert_eq!(alarm["Dimensions"], of_this_stack, "{name}");
         }
     }
-    // CloudWatch may not publish to a topic with the key of AWS.
+    // CloudWatch may not publish to a topic that is encrypted with AWS's own key.
     let (_, topic) = template.target(&json!({ "Ref": "AlarmTopic" }));
     assert_eq!(topic["KmsMasterKeyId"], Value::Null);
 }

@@ -1,4 +1,5 @@
-//! `template.yaml`: who gets which secret, what outlives the stack, what a flood can take, and what fits into Lambda.
+//! `template.yaml`: the distribution of secrets, the resources that outlive the stack, the limits in a flood, and
+//! Lambda's limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,20 +9,20 @@ use serde_json::{Value, json};
 
 use crate::template::Template;
 
-/// All variables of a function together, as Lambda measures them: as one JSON object, escapes included.
+/// Lambda's limit for all variables of a function: measured as one JSON object, including escapes.
 const LARGEST_ENVIRONMENT: usize = 4096;
-/// Names that CloudFormation makes begin with the stack's name, which has at most 128 characters.
+/// Names made by CloudFormation begin with the stack's name, which has at most 128 characters.
 const LONGEST_STACK_NAME: usize = 128;
-/// `https://sqs.REGION.amazonaws.com.cn/ACCOUNT/NAME`: regions have at most 14 characters, queues' names 80.
+/// `https://sqs.REGION.amazonaws.com.cn/ACCOUNT/NAME`: regions have at most 14 characters, queue names 80.
 const LONGEST_QUEUE_URL: usize = 12 + 14 + 18 + 12 + 1 + 80;
-/// `arn:aws-us-gov:sns:REGION:ACCOUNT:NAME`: topics' names have at most 256 characters.
+/// `arn:aws-us-gov:sns:REGION:ACCOUNT:NAME`: topic names have at most 256 characters.
 const LONGEST_TOPIC_ARN: usize = 19 + 14 + 1 + 12 + 1 + 256;
 /// `STACK-RecordsTable-RANDOM`.
 const LONGEST_TABLE_NAME: usize = LONGEST_STACK_NAME + 14 + 14;
 
 const CREDENTIALS_MD: &str = include_str!("../../docs/CREDENTIALS.md");
 
-/// The variables of a function that have a secret in them: those of a parameter that is never shown.
+/// The variables of a function that contain a secret: those from a `NoEcho` parameter.
 fn secrets(template: &Template, function: &Value) -> BTreeSet<String> {
     let variables = template.variables(function).into_iter();
     let is_secret = |value: &Value| template.parameter(value).is_some_and(|parameter| parameter["NoEcho"] == true);
@@ -93,7 +94,7 @@ fn a_token_among_the_settings_of_locations_is_refused() {
     };
     let error = Config::from_vars(vars(r#"{"loc1":{"token":"pit-secret"}}"#)).unwrap_err().to_string();
     assert!(error.contains("GHL_LOCATION_TOKENS") && !error.contains("pit-secret"), "{error}");
-    // As it should be.
+    // A valid value.
     let mut right = vars(r#"{"loc1":{"credentials":"env:GHL_LOCATION_TOKENS/loc1"}}"#);
     right.insert("GHL_LOCATION_TOKENS".to_owned(), r#"{"loc1":"pit-secret"}"#.to_owned());
     let locations = Config::from_vars(right).unwrap().locations;
@@ -109,14 +110,14 @@ fn the_longest_values_that_the_template_allows_fit_into_each_function_s_environm
     for (name, function, checks_tokens) in each {
         let variables = template.variables_where(function, checks_tokens);
         let longest = variables.iter().map(|(name, value)| (name.as_str(), longest(&template, name, value)));
-        // Quotes, the colon and the comma.
+        // Adds the quotes, the colon and the comma.
         let sizes: Vec<(&str, usize)> = longest.map(|(name, value)| (name, name.len() + value + 6)).collect();
         let sum = 2 + sizes.iter().map(|(_, size)| size).sum::<usize>();
         assert!(sum <= LARGEST_ENVIRONMENT, "{name}: {sum} bytes; {sizes:?}");
     }
 }
 
-/// How long a variable's value can be, in bytes of JSON.
+/// Maximum length of a variable's value, in bytes of JSON.
 fn longest(template: &Template, name: &str, value: &Value) -> usize {
     if let Some(text) = value.as_str() {
         return text.len();
@@ -145,7 +146,7 @@ fn longest(template: &Template, name: &str, value: &Value) -> usize {
     }
     let most = usize::try_from(parameter["MaxLength"].as_u64().unwrap_or_else(|| panic!("{name} has no MaxLength")));
     let pattern = parameter["AllowedPattern"].as_str().unwrap_or_else(|| panic!("{name} has no AllowedPattern"));
-    // A character is a byte if only ASCII is allowed, and two where it may be a quote or a backslash.
+    // A character takes one byte if only ASCII is allowed, and two if it can be a quote or a backslash.
     let wide = ["\\S", ".*", "[\\s\\S]"].iter().any(|any| pattern.contains(any));
     assert!(!wide, "{name}: {pattern} allows characters of more than one byte");
     most.unwrap() * if pattern.contains("!-~") && !name.ends_with("_URL") { 2 } else { 1 }
@@ -155,7 +156,7 @@ fn longest(template: &Template, name: &str, value: &Value) -> usize {
 fn what_cannot_be_made_again_outlives_the_stack_and_one_wrong_command() {
     let template = Template::read();
     let mut tables = template.whole("AWS::DynamoDB::Table");
-    // What it holds is gone after a week anyway.
+    // Its content expires after a week anyway.
     tables.retain(|name, _| *name != "OutcomesTable");
     let logs = template.whole("AWS::Logs::LogGroup");
     assert!(!tables.is_empty() && !logs.is_empty());
@@ -175,7 +176,7 @@ fn what_cannot_be_made_again_outlives_the_stack_and_one_wrong_command() {
     }
     for (name, group) in logs {
         let name_of = &group["Properties"]["LogGroupName"]["Fn::Sub"];
-        // What is left of a stack must not stand in the way of the next one of its name.
+        // Resources left by a stack must not block the next stack of the same name.
         assert!(name_of[0].as_str().unwrap().ends_with("/${Deployment}"), "{name}");
         assert_eq!(
             name_of[1]["Deployment"]["Fn::Select"][1]["Fn::Split"][1],
@@ -224,7 +225,7 @@ fn every_path_but_health_asks_who_it_is_as_the_parameter_says() {
     let [issuer, audience] = ["issuer", "audience"].map(|name| &authorizer["jwtConfiguration"][name]);
     assert_eq!(issuer, &json!({ "Ref": "ApiJwtIssuer" }));
     assert_eq!(audience, &json!({ "Fn::Split": [",", { "Ref": "ApiJwtAudience" }] }));
-    // The same issuer is what the function compares with, and neither may be missing.
+    // The function compares with the same issuer, and both are required.
     let functions = template.functions();
     for function in ["ApiFunction", "ConnectFunction"] {
         assert_eq!(&template.variables_where(functions[function], true)["API_JWT_ISSUER"], issuer, "{function}");

@@ -1,4 +1,4 @@
-//! GHL's webhooks, from the event of a function URL to what stands in the tables.
+//! GHL's webhooks, from the event of a function URL to the stored state.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -17,7 +17,7 @@ use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
-use webhook::{Answer, EventError, LARGEST_BODY};
+use webhook::{LARGEST_BODY, WebhookAnswer, WebhookEventError};
 
 use crate::caller::Caller;
 use crate::deployment::{Deployment, LOCATION, by_hand, context, location, options, vars};
@@ -30,10 +30,10 @@ use crate::signing;
 const APP: &str = "ve9EPM428h8vShlRW1KT";
 /// The contact of the sample events.
 const CONTACT: &str = "nmFmQEsNgz6AVpgLVUJ0";
-/// Nobody listens there.
+/// No server listens there.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
-/// Every event of a webhook in `events/`, by its name, and what its answer is.
+/// Every webhook event in `events/`, by its name, with the expected response.
 pub(crate) const SAMPLES: [(&str, &str, u16, &str); 13] = [
     ("webhook", include_str!("../../events/webhook.json"), 200, "stored"),
     ("webhook-contact-update", include_str!("../../events/webhook-contact-update.json"), 200, "collapsed"),
@@ -55,7 +55,7 @@ pub(crate) const SAMPLES: [(&str, &str, u16, &str); 13] = [
     ("webhook-not-utf8", include_str!("../../events/webhook-not-utf8.json"), 400, "malformed"),
 ];
 
-/// The sample events were sent at their time: this takes them for years.
+/// The sample events have old timestamps: this accepts them for years.
 const YEARS: (&str, &str) = ("GHL_WEBHOOK_MAX_AGE", "157680000000");
 
 pub(crate) fn sample(name: &str) -> Value {
@@ -67,7 +67,7 @@ async fn deployment() -> Deployment {
     Deployment::with(options()).await
 }
 
-/// The function's receiver in `deployment`, some of whose environment is different.
+/// The webhook receiver in `deployment`, with changes to its environment.
 fn webhooks_with(deployment: &Deployment, changes: &[(&str, &str)]) -> Webhooks {
     receiver(&deployment.stack.vars, changes)
 }
@@ -77,7 +77,7 @@ pub(crate) fn receiver(environment: &BTreeMap<String, String>, changes: &[(&str,
     Webhooks::new(Config::for_webhooks(self::environment(environment, changes)).unwrap(), Arc::new(LogSink))
 }
 
-/// An environment without a queue, which trusts the test keys and the sample events.
+/// An environment without a queue that trusts the test keys and the sample events.
 fn environment(environment: &BTreeMap<String, String>, changes: &[(&str, &str)]) -> BTreeMap<String, String> {
     let mut environment = environment.clone();
     environment.remove("BATCH_QUEUE_URL");
@@ -97,13 +97,13 @@ async fn invoke(webhooks: &Webhooks, event: Value) -> (i64, Value) {
     (response.status_code, serde_json::from_str(&response.body.unwrap()).unwrap())
 }
 
-/// Delivers `body`, signed, as whoever serves HTTP would.
-async fn deliver(webhooks: &Webhooks, body: &[u8]) -> Answer {
+/// Delivers `body`, signed, as any HTTP server would.
+async fn deliver(webhooks: &Webhooks, body: &[u8]) -> WebhookAnswer {
     let headers = HeaderMap::from_iter([("x-ghl-signature".parse().unwrap(), signing::ed25519(body).parse().unwrap())]);
     webhook::answer(webhooks, &headers, body).await
 }
 
-/// A contact event that happened so long ago.
+/// A contact event of this age.
 fn contact_event(id: &str, age: Duration, fields: Value) -> Value {
     let at = EpochMs(SystemClock.now().0) - age;
     let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0) * 1_000_000).unwrap();
@@ -120,7 +120,7 @@ async fn deliver_json(webhooks: &Webhooks, event: &Value) -> (u16, &'static str,
     (answer.status.as_u16(), answer.said.result, answer.said.field)
 }
 
-/// What stands in the table of a contact of the sample location.
+/// The stored state of a contact of the sample location.
 async fn known(webhooks: &Webhooks, id: &str) -> Option<KnownState> {
     let (location, ghl_id) = (location(LOCATION), id.parse::<GhlId>().unwrap());
     webhooks.receiver.known(RemoteKey { location: &location, kind: Kind::Contact, ghl_id: &ghl_id }).await.unwrap()
@@ -139,7 +139,7 @@ async fn every_sample_gets_the_answer_that_it_deserves() {
     assert_eq!(said, expected);
     let (_, said) = invoke(&webhooks, sample("webhook-unknown-type")).await;
     assert_eq!(said, json!({ "result": "ignored", "reason": "unknown_type" }));
-    // And all of it again, as replayed: nothing changes, and nothing is done twice.
+    // Replays everything: nothing changes, and nothing is done twice.
     for (name, _, status, _) in SAMPLES {
         let (answered, said) = invoke(&webhooks, sample(name)).await;
         assert_eq!(answered, i64::from(status), "{name}: {said}");
@@ -155,7 +155,7 @@ async fn an_event_costs_two_writes_and_makes_nothing_due() {
     let mut config = Config::for_webhooks(environment(&deployment.stack.vars, &[])).unwrap();
     config.aws.interceptor = Some(usage.interceptor());
     let webhooks = Webhooks::new(config, Arc::new(LogSink));
-    // An event before it, that has the location's settings read.
+    // An earlier event loads the location's settings.
     deliver_json(&webhooks, &contact_event("first", Duration::ZERO, json!({}))).await;
     let before = usage.snapshot();
     let (_, said) = invoke(&webhooks, sample("webhook")).await;
@@ -239,7 +239,7 @@ async fn what_dynamodb_throttles_is_not_taken_in_and_comes_again() {
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow down"}"#;
     let deployment = deployment().await;
     let server = deployment.stack.vars["AWS_ENDPOINT_URL_DYNAMODB"].trim_start_matches("http://").parse().unwrap();
-    // The settings are read, and the state is stored at once; its event's id never, however often the SDK tries.
+    // The settings are cached, and the state is stored at once; the event's id never, however often the SDK tries.
     let throttled = Act::Answer(400, "application/x-amz-json-1.0", THROTTLED);
     let url = intermediary::start(server, [Act::Pass, Act::Pass, throttled, throttled, throttled]).await;
     let webhooks = webhooks_with(&deployment, &[("AWS_ENDPOINT_URL_DYNAMODB", &url)]);
@@ -259,7 +259,7 @@ async fn without_dynamodb_ghl_is_asked_to_come_again() {
         let (status, said) = invoke(&cut_off, sample(name)).await;
         assert_eq!((status, said["result"].as_str().unwrap()), (503, "not_stored"), "{name}: {said}");
     }
-    // What needs no store does not care.
+    // Events that need no store still succeed.
     assert_eq!(invoke(&cut_off, sample("webhook-unknown-type")).await.0, 200);
     assert_eq!(invoke(&cut_off, sample("webhook-unsigned")).await.0, 401);
 }
@@ -280,19 +280,21 @@ async fn what_is_not_posted_is_no_webhook_and_what_is_no_request_is_an_error() {
         let text = failed.to_string();
         assert!(!text.contains("Ann"), "{text}");
         match failed {
-            EventError::NotHttp => assert!(text.contains("function URL"), "{text}"),
-            EventError::Malformed(_) | EventError::Body(_) => assert!(failed.source().is_some(), "{text}"),
+            WebhookEventError::NotHttp => assert!(text.contains("function URL"), "{text}"),
+            WebhookEventError::Malformed(_) | WebhookEventError::Body(_) => {
+                assert!(failed.source().is_some(), "{text}");
+            }
         }
     }
 }
 
-/// What `cargo ghl-sync up` serves.
+/// As served by `cargo ghl-sync up`.
 #[tokio::test]
 async fn beside_the_local_api_webhooks_are_taken_in_by_the_same_rules() {
     let mut options = options();
     options.vars.extend(vars(&[("GHL_WEBHOOK_PUBLIC_KEYS", signing::ED25519_PUBLIC), ("GHL_WEBHOOK_APP_ID", APP)]));
     let deployment = Deployment::with(options).await;
-    // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
+    // reqwest needs a TLS provider, though nothing here uses TLS. A second install fails harmlessly.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let api = deployment.stack.serve_api(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let client = reqwest::Client::new();

@@ -1,4 +1,4 @@
-//! An intermediary on the way to AWS, which notes what is asked of them.
+//! An intermediary before AWS that records the requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -10,20 +10,20 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-/// An action as IAM names it, and the table, index, queue, folder of a bucket, parameter or secret that it is done to, by its name. An item
-/// of the state table is named by the table and by what its partition key begins with: `TABLE: gate#`.
-pub(crate) type Asked = (String, String);
+/// An action as IAM names it, and the table, index, queue, bucket folder, parameter or secret that it uses, by name. An
+/// item of the state table is named by the table and the prefix of its partition key: `TABLE: gate#`.
+pub(crate) type AwsPermission = (String, String);
 
-/// A server that passes on what it gets.
+/// A server that passes on its requests.
 pub(crate) struct Wiretap {
     pub(crate) url: String,
-    asked: Arc<Mutex<BTreeSet<Asked>>>,
+    asked: Arc<Mutex<BTreeSet<AwsPermission>>>,
 }
 
 impl Wiretap {
-    /// Between its caller and the server at `url`.
+    /// Starts one before the server at `url`.
     pub(crate) async fn to(url: &str) -> Wiretap {
-        // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
+        // reqwest needs a TLS provider, though nothing here uses TLS. A second install fails harmlessly.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let wiretap = Wiretap { url: format!("http://{}", listener.local_addr().unwrap()), asked: Arc::default() };
@@ -43,8 +43,8 @@ impl Wiretap {
         wiretap
     }
 
-    /// All that was asked so far.
-    pub(crate) fn asked(&self) -> BTreeSet<Asked> {
+    /// All requests so far.
+    pub(crate) fn asked(&self) -> BTreeSet<AwsPermission> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -57,20 +57,20 @@ async fn pass_on(
 ) -> (StatusCode, HeaderMap, Bytes) {
     let answer = request.headers(headers).body(body).send().await.unwrap();
     let (status, mut headers) = (answer.status(), answer.headers().clone());
-    // Of an answer without a body it is what was asked for.
+    // The response to HEAD has no body; its length is that of the object.
     if !is_head {
         headers.remove(CONTENT_LENGTH);
     }
     (status, headers, answer.bytes().await.unwrap())
 }
 
-/// What a request to S3 needs: `BUCKET/FOLDER/*`.
-fn read_file(method: &Method, path: &str) -> Vec<Asked> {
+/// Permissions for a request to S3: `BUCKET/FOLDER/*`.
+fn read_file(method: &Method, path: &str) -> Vec<AwsPermission> {
     let mut names = path.trim_start_matches('/').splitn(3, '/');
     let (bucket, folder) = (names.next().unwrap(), names.next().unwrap());
     let on = |action: &str, resource: String| (format!("s3:{action}"), resource);
     match *method {
-        // Without the second, S3 does not say that a file is not there.
+        // Without the second permission, S3 does not reveal that a file is missing.
         Method::HEAD => {
             vec![on("GetObject", format!("{bucket}/{folder}/*")), on("ListBucket", bucket.to_owned())]
         }
@@ -81,15 +81,15 @@ fn read_file(method: &Method, path: &str) -> Vec<Asked> {
 
 const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
-/// What a request to SNS needs: the topic's name, in place of its ARN.
-fn read_form(body: &[u8]) -> Asked {
+/// Permission for a request to SNS: the topic's name stands for its ARN.
+fn read_form(body: &[u8]) -> AwsPermission {
     let fields: BTreeMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
     (format!("sns:{}", fields["Action"]), fields["TopicArn"].rsplit(':').next().unwrap().to_owned())
 }
 
-fn read(headers: &HeaderMap, body: &[u8]) -> Vec<Asked> {
+fn read(headers: &HeaderMap, body: &[u8]) -> Vec<AwsPermission> {
     let body: Value = serde_json::from_slice(body).unwrap();
-    // Such as `DynamoDB_20120810.Query` and `AmazonSQS.SendMessage`.
+    // For example `DynamoDB_20120810.Query` and `AmazonSQS.SendMessage`.
     let (service, operation) = headers["x-amz-target"].to_str().unwrap().split_once('.').unwrap();
     let prefix = match service {
         "AmazonSQS" => "sqs",
@@ -125,7 +125,7 @@ fn resources(body: &Value) -> Vec<String> {
     }
 }
 
-/// The table, and what the item's partition key begins with, if the table's keys begin with what an item is.
+/// The table, and the prefix of the item's partition key if the table's keys begin with a kind of item.
 fn item(table: &str, key: &Value) -> String {
     match key["pk"]["S"].as_str() {
         Some(pk) => match pk.split_once('#') {

@@ -19,19 +19,19 @@ use crate::call::{TIMEOUT, TOKEN, VERSION};
 use crate::client::{Client, GaveUp};
 use crate::task::Person;
 
-/// Three, unless told otherwise; then it loses more.
+/// The default is three; with it the client loses more contacts.
 const MAX_ATTEMPTS: u32 = 10;
 
 /// The client.
 pub(crate) struct Adaptive(Operation<Body, (), Refused>);
 
-/// A request's body.
+/// Body of a request.
 #[derive(Debug)]
 struct Body(String);
 
 impl Adaptive {
     pub(crate) fn new(url: &str) -> Adaptive {
-        // Limiter and retry quota are shared by all clients in the process that have the same service name.
+        // Clients in one process with the same service name share the limiter and the retry quota.
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let operation = Operation::builder()
@@ -79,7 +79,7 @@ fn answer(response: &HttpResponse) -> Result<(), OrchestratorError<Refused>> {
     if status.is_success() { Ok(()) } else { Err(OrchestratorError::operation(Refused { status: status.as_u16() })) }
 }
 
-/// GHL's refusal, as the SDK wants to know it: 429 is throttling.
+/// A response from GHL that the SDK classifies: 429 is throttling.
 #[derive(Debug)]
 struct Refused {
     status: u16,

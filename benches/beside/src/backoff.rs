@@ -1,4 +1,4 @@
-//! How long to wait after a refusal.
+//! Waits after a refusal.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ const JITTER_MAX: Duration = Duration::from_secs(1);
 const CAPPED_RETRIES: u32 = 5;
 const FULL_JITTER_RETRIES: u32 = 10;
 
-/// A rule for it.
+/// A backoff rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Backoff {
     /// 1, 2 and 4 s.
     Retry124,
     /// `min(1 s · 2^retry + up to 1 s, 30 s)`, five times.
     Capped,
-    /// Anything up to `min(1 s · 2^retry, 30 s)`, ten times.
+    /// A random wait up to `min(1 s · 2^retry, 30 s)`, ten times.
     FullJitter,
 }
 
 impl Backoff {
-    /// The delay before the retry of this number, from 0; `None` if there is none. `chance` is of `0.0..1.0`.
+    /// Delay before this retry, counted from 0; `None` after the last one. `chance` is in `0.0..1.0`.
     pub(crate) fn delay(self, retry: u32, chance: f64) -> Option<Duration> {
         let doubled = BASE.saturating_mul(2_u32.saturating_pow(retry));
         match self {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So many contacts in a row, given up after all retries, open it.
+/// Number of contacts in a row, each given up after all retries, that opens the breaker.
 const THRESHOLD: u32 = 5;
-/// It stays open for so long. The next failure then opens it again.
+/// How long it stays open. The next failure then opens it again.
 const RESET: Duration = Duration::from_secs(60);
 
 /// The breaker.
@@ -29,7 +29,7 @@ impl Breaker {
         }
     }
 
-    /// Takes note of how it ended with a contact.
+    /// Records the final result of a contact.
     pub(crate) fn note(&self, success: bool) {
         let mut state = self.state();
         if success {

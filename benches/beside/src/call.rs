@@ -1,4 +1,4 @@
-//! One call, and the calls of a client that repeats what was refused.
+//! Single calls, and a client that retries refused ones.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::client::{Client, GaveUp};
 use crate::pace::Pace;
 use crate::task::Person;
 
-/// The token that the sandbox of a local stack takes.
+/// Token that the sandbox of a local stack accepts.
 pub(crate) const TOKEN: &str = "pit-local";
-/// The version that API v2 is called with.
+/// Version header for API v2.
 pub(crate) const VERSION: &str = "2021-07-28";
-/// A request that takes longer has failed.
+/// Timeout after which a request counts as failed.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes single calls.
@@ -25,11 +25,11 @@ pub(crate) struct Caller {
     url: String,
 }
 
-/// What became of a call.
+/// The result of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answer {
     Accepted,
-    /// 429, a server's error, or none: a later one may succeed.
+    /// 429, a server error, or no response: a retry may succeed.
     ForNow,
     ForGood,
 }
@@ -51,7 +51,7 @@ impl Caller {
     }
 }
 
-/// A client that waits for its pace, and after a refusal for its backoff.
+/// A client that waits for its pace before each call, and for its backoff after a refusal.
 pub(crate) struct Retrying {
     pub(crate) caller: Caller,
     pub(crate) pace: Pace,

@@ -1,20 +1,20 @@
-//! One cell of the table: a contender, so many workers, and a server that counts in its way.
+//! One cell of the table: a contender, its workers, and the way the server counts.
 
 use serde::Serialize;
 
 use crate::contender::Contender;
 use crate::rules::{Counting, LIMIT, OTHERS};
 
-/// One cell. The order is that of the table.
+/// One cell. The fields are in the order of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Cell {
-    /// Whether somebody else takes a third of the quota.
+    /// Whether another client takes a third of the quota.
     pub(crate) others: bool,
     /// How the server counts.
     pub(crate) counting: Counting,
-    /// The engine or queue that was run.
+    /// The contender.
     pub(crate) contender: Contender,
-    /// In how many processes.
+    /// Number of processes.
     pub(crate) workers: u32,
 }
 
@@ -30,7 +30,7 @@ impl Cell {
         })
     }
 
-    /// Calls of ours that the server allows in a window.
+    /// Calls per window that the server allows us.
     pub(crate) fn allowed(self) -> u32 {
         if self.others { LIMIT - OTHERS } else { LIMIT }
     }

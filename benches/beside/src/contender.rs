@@ -1,4 +1,4 @@
-//! Who is compared.
+//! The contenders.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::rules::Failure;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Contender {
-    /// Try again after 1, 2 and 4 s.
+    /// Retries after 1, 2 and 4 s.
     Retry124,
     /// `min(base · 2^attempt + jitter, max)`, five times, with a breaker in memory.
     CappedBackoff,
@@ -27,17 +27,17 @@ pub(crate) enum Contender {
     FullJitter,
     /// The AWS SDK's adaptive mode.
     AwsAdaptive,
-    /// `governor` in each process, with all of the quota.
+    /// `governor` in each process, with the whole quota.
     Governor,
     /// `governor` in each process, with its share of the quota.
     GovernorSplit,
     /// A counter in DynamoDB for each window.
     SharedBucket,
-    /// The published client of this name.
+    /// The published client `ghl-sdk`.
     GhlSdk,
-    /// The same, told to try ten times more.
+    /// The same, with ten retries.
     GhlSdkPatient,
-    /// The published client of this name.
+    /// The published client `highlevel-api`.
     HighlevelApi,
     /// Ours.
     GhlSync,
@@ -74,8 +74,7 @@ impl Contender {
         }
     }
 
-    /// A client of this kind with memory of its own, as each of `workers` processes has one. `None` if it is ours,
-    /// which is no client but a system.
+    /// Creates the client of one of `workers` processes. `None` for ours, which is a whole system.
     pub(crate) async fn client(
         self,
         stack: &Stack,

@@ -1,4 +1,5 @@
-//! ghl-sync beside other ways to keep to GoHighLevel's limit: the same contacts, the same strict sandbox, one table.
+//! Compares ghl-sync with other ways to keep to GoHighLevel's limit: the same contacts, the same strict sandbox, one
+//! table.
 //!
 //! `cargo run --manifest-path benches/beside/Cargo.toml -- --json FILE`
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the command line")]
@@ -37,24 +38,24 @@ use crate::timer::{Lateness, TimerWatch};
 /// Runs the comparison and prints its table as Markdown.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// Write what was measured to this file, as JSON.
+    /// Write the measurements to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// So many contacts in each cell of the table.
+    /// Number of contacts in each cell of the table.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     records: u32,
-    /// So many cells at once. Almost all of their time is waiting.
+    /// Number of cells to run at once. They spend almost all of their time waiting.
     #[arg(long, value_name = "N", default_value_t = 32)]
     at_once: usize,
-    /// Only these (repeat it for several): the names in the table's first column.
+    /// Only run these contenders (repeat it for several): names from the table's first column.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Only these numbers of workers.
+    /// Only run these numbers of workers.
     #[arg(long, value_name = "N")]
     workers: Vec<u32>,
 }
 
-/// What is written with `--json`.
+/// The file that `--json` writes.
 #[derive(Serialize)]
 struct Report {
     records: u32,
@@ -76,8 +77,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), Failure> {
-    // The clients' TLS asks for a provider, though the sandbox speaks plain HTTP.
-    let _ = rustls::crypto::ring::default_provider().install_default(); // Somebody else's is as good.
+    // The clients' TLS needs a provider, though the sandbox speaks plain HTTP.
+    let _ = rustls::crypto::ring::default_provider().install_default(); // Another provider works as well.
     let cells = cells(&cli)?;
     let people = Arc::new(task::people(cli.records));
     let started = tokio::time::Instant::now();
@@ -112,7 +113,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The cells that are asked for. Those with another consumer of the quota take longest, so they begin.
+/// The requested cells. Those with another consumer of the quota take longest, so they start first.
 fn cells(cli: &Cli) -> Result<Vec<Cell>, Failure> {
     for name in &cli.only {
         if !Contender::ALL.iter().any(|contender| contender.name() == name) {

@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use crate::rules::{Ended, Failure, StoreUse};
 use crate::task::{LOCATION, Person};
 
-/// How often the schedule ticks, as in `cargo ghl-sync demo`. In AWS it does so once a minute; a location that is under
-/// way does not wait for it.
+/// Interval of the schedule, as in `cargo ghl-sync demo`. In AWS it is one minute; an active location does not wait for
+/// it.
 const SCHEDULE: Duration = Duration::from_secs(5);
-/// How often we look whether all is done.
+/// How often to check whether everything is done.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Puts all people into the outbox, as rows of a contact list.
@@ -48,7 +48,7 @@ pub(crate) async fn run(
     let ended = loop {
         tokio::time::sleep(LOOK).await;
         let accepted = stack.sandbox.as_ref().map_or(0, |sandbox| sandbox.stats().ok);
-        // The sandbox's count costs nothing. The outbox is asked once that says that it can be done.
+        // Reading the sandbox's count is free. The outbox is read only once that count is complete.
         if accepted >= people.len() as u64 && due(stack, &location, &keys).await? == 0 {
             break Ended::Done;
         }
@@ -65,7 +65,7 @@ pub(crate) async fn run(
     Ok((ended, StoreUse { writes, pace_writes: gate_writes }))
 }
 
-/// How many records are still due.
+/// Number of records still due.
 async fn due(stack: &Stack, location: &LocationId, keys: &[RecordKey]) -> Result<usize, Failure> {
     let loaded = stack.engine.ports().outbox.load(location, keys).await?;
     let is_due = |loaded: &&Loaded| match loaded {

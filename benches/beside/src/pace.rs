@@ -1,4 +1,4 @@
-//! What a client waits for before each call.
+//! Pacing before each call.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -14,7 +14,7 @@ use crate::rules::{LIMIT, WINDOW};
 
 /// The pace of one client.
 pub(crate) enum Pace {
-    /// None at all.
+    /// No pacing.
     None,
     /// A limiter in its memory.
     Governor(DefaultDirectRateLimiter),
@@ -23,8 +23,8 @@ pub(crate) enum Pace {
 }
 
 impl Pace {
-    /// A `governor` for one of `workers` among whom the quota is split, evenly spaced: a burst of the whole quota
-    /// would be followed by as much again within the same window.
+    /// A `governor` for one of `workers` that split the quota evenly. Calls are evenly spaced: after a burst of the
+    /// whole quota, as many calls would follow within the same window.
     pub(crate) fn governor(workers: NonZeroU32) -> Pace {
         let spacing = WINDOW * workers.get() / LIMIT;
         match Quota::with_period(spacing) {
@@ -33,7 +33,7 @@ impl Pace {
         }
     }
 
-    /// Returns when the next call may be made.
+    /// Waits until the next call is allowed.
     pub(crate) async fn permit(&self) {
         match self {
             Pace::None => {}
@@ -52,7 +52,7 @@ impl Pace {
     }
 }
 
-/// One item of DynamoDB for each window of the clock, with the number of calls that were begun in it.
+/// One DynamoDB item for each clock window, with the number of calls that began in it.
 pub(crate) struct SharedBucket {
     dynamodb: aws_sdk_dynamodb::Client,
     table: String,
@@ -60,7 +60,7 @@ pub(crate) struct SharedBucket {
 }
 
 impl SharedBucket {
-    /// One in the state table of a stack, whose environment is `vars`.
+    /// Uses the state table of the stack with the environment `vars`.
     pub(crate) fn new(vars: &BTreeMap<String, String>) -> Result<SharedBucket, ConfigError> {
         let config = Config::from_vars(vars.clone())?;
         Ok(SharedBucket { dynamodb: config.aws.dynamodb(), table: config.state_table, writes: AtomicU64::new(0) })
@@ -78,7 +78,7 @@ impl SharedBucket {
         }
     }
 
-    /// Adds one to the count of this window, and tells what it is now. `None` if the store did not answer.
+    /// Increments the count of this window and returns it. `None` if the store did not respond.
     async fn count_in(&self, window: u64) -> Option<u64> {
         self.writes.fetch_add(1, Ordering::Relaxed);
         let updated = self

@@ -1,4 +1,4 @@
-//! The published Rust clients, as they are.
+//! The published Rust clients, unchanged.
 
 use async_trait::async_trait;
 use highlevel_api::apis::contacts::types::CreateContactParams;
@@ -8,7 +8,7 @@ use crate::call::TOKEN;
 use crate::client::{Client, GaveUp};
 use crate::task::{LOCATION, Person};
 
-/// `ghl-sdk`: after a 429 up to three more tries (or as many as it is told), after half a second and more.
+/// `ghl-sdk`: after a 429 up to three retries (or a configured number), after half a second or more.
 pub(crate) struct GhlSdk(ghl_sdk::Ghl);
 
 impl GhlSdk {
@@ -30,7 +30,7 @@ impl Client for GhlSdk {
     }
 }
 
-/// `highlevel-api`: a token bucket of 95 per 10 s, up to three more tries, and a breaker that counts 429s.
+/// `highlevel-api`: a token bucket of 95 per 10 s, up to three retries, and a breaker that counts 429s.
 pub(crate) struct HighlevelApi(HighLevel);
 
 impl HighlevelApi {

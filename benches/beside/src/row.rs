@@ -1,4 +1,4 @@
-//! What a cell came to.
+//! The result of a cell.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(crate) struct Row {
     pub(crate) cell: Cell,
     /// People who should have become contacts.
     pub(crate) records: usize,
-    /// Calls, whatever became of them.
+    /// All calls, whatever their result.
     pub(crate) calls: u64,
     /// Calls that GHL accepted.
     pub(crate) accepted: u64,
@@ -24,25 +24,25 @@ pub(crate) struct Row {
     pub(crate) throttled: u64,
     /// Calls that the server would have allowed in the same time.
     pub(crate) allowed: f64,
-    /// People who are not in GHL.
+    /// People who are missing in GHL.
     pub(crate) lost: u64,
     /// Contacts that are in GHL twice.
     pub(crate) duplicates: u64,
-    /// From the first call to the last answer.
+    /// From the first call to the last response.
     pub(crate) seconds: f64,
-    /// The least in which as many calls could have been accepted.
+    /// Least time in which the same number of calls could have been accepted.
     pub(crate) bound_seconds: f64,
-    /// Writes to stores.
+    /// Store writes.
     pub(crate) store_writes: u64,
-    /// Of them, for the pace.
+    /// Store writes for pacing.
     pub(crate) pace_writes: u64,
-    /// Calls of somebody else.
+    /// Calls of the other client.
     pub(crate) others_calls: u64,
-    /// Of them, those that were refused.
+    /// Refused calls of the other client.
     pub(crate) others_refused: u64,
     /// Most calls at once.
     pub(crate) most_at_once: u64,
-    /// Whether it was stopped, since it took too long.
+    /// Whether it took too long and was stopped.
     pub(crate) stopped: bool,
 }
 
@@ -51,7 +51,7 @@ impl Row {
         let first = Duration::from_millis(stats.first_call_ms.unwrap_or_default());
         let last = Duration::from_millis(stats.last_answer_ms.unwrap_or_default());
         let took = last.saturating_sub(first);
-        // How far into the server's window the first call came: what a window had before it is there for the taking.
+        // Position of the first call in the server's window: the quota of the window's earlier part is free to use.
         let phase = match cell.counting {
             Counting::Sliding => Duration::ZERO,
             Counting::Fixed => Duration::from_nanos_u128(first.as_nanos() % WINDOW.as_nanos()),
@@ -94,7 +94,7 @@ impl Row {
         self.throttled as f64 / self.calls.max(1) as f64
     }
 
-    /// Share of somebody else's calls that were refused.
+    /// Share of the other client's calls that were refused.
     pub(crate) fn others_refused_share(&self) -> f64 {
         self.others_refused as f64 / self.others_calls.max(1) as f64
     }
@@ -104,12 +104,12 @@ impl Row {
         (self.accepted > 0).then(|| self.calls as f64 / self.accepted as f64)
     }
 
-    /// Time ÷ the least that was possible; `None` where that is nothing.
+    /// Time ÷ least possible time; `None` if that is zero.
     pub(crate) fn slowness(&self) -> Option<f64> {
         (self.bound_seconds > 0.0).then(|| self.seconds / self.bound_seconds)
     }
 
-    /// Writes to stores for each call, all and those for the pace.
+    /// Store writes per call: all, and those for pacing.
     pub(crate) fn writes_per_call(&self) -> (f64, f64) {
         let per_call = |writes: u64| writes as f64 / self.calls.max(1) as f64;
         (per_call(self.store_writes), per_call(self.pace_writes))
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::contender::Contender;
 
-    /// 600 calls, all accepted, in so many seconds from `first_ms` on.
+    /// 600 calls, all accepted, in `seconds` from `first_ms` on.
     fn row(counting: Counting, others: bool, first_ms: u64, seconds: u64) -> Row {
         let cell = Cell { others, counting, contender: Contender::GhlSync, workers: 1 };
         let stats = Stats {

@@ -1,4 +1,4 @@
-//! What every contender is measured by.
+//! The rules for every contender.
 
 use std::error::Error;
 use std::time::Duration;
@@ -7,39 +7,39 @@ use serde::Serialize;
 
 /// Calls that the server allows in a window.
 pub(crate) const LIMIT: u32 = 100;
-/// The window.
+/// Length of the window.
 pub(crate) const WINDOW: Duration = Duration::from_secs(10);
-/// Of them, what somebody else takes where there is somebody else.
+/// Part of the limit that the other client takes, if there is one.
 pub(crate) const OTHERS: u32 = LIMIT / 3;
-/// Whoever needs longer than so many times the least possible is stopped.
+/// A run is stopped after this multiple of the least possible time.
 pub(crate) const PATIENCE: u32 = 4;
 /// A failure of the comparison itself.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
-/// How the server counts.
+/// How the server counts calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Counting {
     /// Over any window, exactly.
     Sliding,
-    /// By windows that begin anew.
+    /// By fixed windows, each of which starts from zero.
     Fixed,
 }
 
-/// How a run came to its end.
+/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// By itself.
+    /// It finished.
     Done,
     /// It was stopped.
     Stopped,
 }
 
-/// Writes to stores.
+/// Store writes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StoreUse {
-    /// All.
+    /// All writes.
     pub(crate) writes: u64,
-    /// Of them, for the pace.
+    /// Writes for pacing.
     pub(crate) pace_writes: u64,
 }

@@ -21,15 +21,15 @@ use crate::row::Row;
 use crate::rules::{Counting, Ended, Failure, LIMIT, OTHERS, PATIENCE, StoreUse, WINDOW};
 use crate::task::{LOCATION, Person, Todo};
 
-/// How long the server takes to answer.
+/// Response time of the server.
 const LATENCY: std::ops::RangeInclusive<Duration> = Duration::from_millis(80)..=Duration::from_millis(250);
-/// Calls at once, of each worker.
+/// Calls at once per worker.
 const CONCURRENCY: usize = 5;
-/// Where in a fixed window everybody begins: in its middle, so that nobody is lucky with its edge.
+/// Position in a fixed window where every run begins: its middle, so that nobody profits from its edge.
 const PHASE: Duration = Duration::from_secs(5);
 
 impl Cell {
-    /// Does the task, and tells what it took.
+    /// Runs the task and returns the measurements.
     pub(crate) async fn run(self, people: Arc<Vec<Person>>) -> Result<Row, Failure> {
         let stack = self.stack().await?;
         if self.contender == Contender::GhlSync {
@@ -47,7 +47,7 @@ impl Cell {
         Ok(Row::new(self, people.len(), &stats(&stack)?, ended, stores))
     }
 
-    /// A server of this cell's own, and a DynamoDB for those that use one.
+    /// Starts a server for this cell, and a DynamoDB if the contender uses one.
     async fn stack(self) -> Result<Stack, Failure> {
         let sandbox = SandboxOptions {
             latency: LATENCY,
@@ -97,7 +97,7 @@ impl Cell {
 
 async fn work(client: Arc<dyn Client>, todo: Arc<Todo>) {
     while let Some(person) = todo.next() {
-        // What a client gives up is lost; the sandbox counts what arrived.
+        // A contact that the client gives up is lost; the sandbox counts the ones that arrived.
         let _ = client.upsert(&person).await;
     }
 }

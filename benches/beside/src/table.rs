@@ -7,7 +7,7 @@ use crate::contender::Contender;
 use crate::row::Row;
 use crate::rules::{Counting, PATIENCE};
 
-/// First the worst of each contender, then all rows, scene by scene.
+/// First the worst row of each contender, then all rows, by scene.
 pub(crate) fn markdown(rows: &[Row]) -> String {
     let mut text = worst(rows);
     let mut scenes: Vec<(bool, Counting)> = rows.iter().map(|row| (row.cell.others, row.cell.counting)).collect();
@@ -21,7 +21,7 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
 
 fn worst(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| Worst of its cells | 429 | Lost | Calls per success | Time ÷ bound, nothing lost | Most at once | Others refused |\n|---|--:|--:|--:|--:|--:|--:|\n",
+        "| Worst cell of each | 429 | Lost | Calls per success | Time ÷ bound, nothing lost | Most at once | Others refused |\n|---|--:|--:|--:|--:|--:|--:|\n",
     );
     for contender in Contender::ALL {
         let rows: Vec<&Row> = rows.iter().filter(|row| row.cell.contender == contender).collect();
@@ -50,7 +50,7 @@ fn of_scene((others, counting): (bool, Counting), rows: &[&Row]) -> String {
         Counting::Sliding => "Sliding windows",
         Counting::Fixed => "Fixed windows",
     };
-    let (beside, column) = if others { (", somebody else takes a third", " Others refused |") } else { ("", "") };
+    let (beside, column) = if others { (", another client takes a third", " Others refused |") } else { ("", "") };
     let rule = if others { "--:|" } else { "" };
     let mut text = format!(
         "\n### {counted}{beside}\n\n\

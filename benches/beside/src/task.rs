@@ -1,4 +1,4 @@
-//! The task: a list of people who must become contacts of one location.
+//! The task: create contacts for a list of people in one location.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// The location.
 pub(crate) const LOCATION: &str = "loc_demo";
 
-/// One of them. All contenders send the same four fields.
+/// A person to create. All contenders send the same four fields.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     pub(crate) id: String,
@@ -42,7 +42,7 @@ impl Person {
     }
 }
 
-/// So many people.
+/// Generates `count` people.
 pub(crate) fn people(count: u32) -> Vec<Person> {
     (0..count)
         .map(|number| Person {
@@ -55,7 +55,7 @@ pub(crate) fn people(count: u32) -> Vec<Person> {
         .collect()
 }
 
-/// What is left to do, for all workers together.
+/// The remaining people, shared by all workers.
 #[derive(Debug)]
 pub(crate) struct Todo(Mutex<VecDeque<Person>>);
 

@@ -1,4 +1,4 @@
-//! Whether the machine kept up: how late timers fired while the cells ran.
+//! Checks that the machine kept up: how late timers fired while the cells ran.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use tokio::time::Instant;
 
 const EVERY: Duration = Duration::from_millis(20);
 
-/// Takes notes in the background.
+/// Measures in the background.
 pub(crate) struct TimerWatch {
     stop: tokio::sync::oneshot::Sender<()>,
     watching: JoinHandle<Vec<Duration>>,
 }
 
-/// How late timers were.
+/// The delays of timers.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(crate) struct Lateness {
     pub(crate) median_ms: f64,

@@ -1,4 +1,4 @@
-//! Somebody who acts on a location now and then, while a trouble lasts.
+//! Actors that act on a location at random times while a trouble lasts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,25 +8,25 @@ use ghl_sync_model::LocationId;
 use ghl_sync_testkit::{TestRandomness, World};
 
 use crate::names::ms;
-use crate::scenario::{Scenario, Trouble, What};
+use crate::scenario::{Scenario, ScenarioTrouble, TroubleKind};
 
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Who acts on a location now and then.
+/// Acts on one location at random times.
 pub(crate) struct Actor {
     /// The location's number, from 0.
     pub(crate) location: usize,
     pub(crate) place: LocationId,
     pub(crate) randomness: TestRandomness,
-    trouble: Trouble,
+    trouble: ScenarioTrouble,
     every_ms: u64,
     has_begun: bool,
 }
 
 impl Scenario {
-    /// Those of a kind. `of` tells the location's number of a trouble that is one of them, and that they act once in so
-    /// many milliseconds on average.
-    pub(crate) fn actors(&self, of: impl Fn(&What) -> Option<(usize, u64)>) -> impl Iterator<Item = Actor> {
+    /// Actors for one kind of trouble. For a trouble of that kind, `of` returns the location's index and the mean
+    /// interval between two actions in milliseconds.
+    pub(crate) fn actors(&self, of: impl Fn(&TroubleKind) -> Option<(usize, u64)>) -> impl Iterator<Item = Actor> {
         self.troubles.iter().filter_map(move |trouble| {
             let (location, every_ms) = of(&trouble.what)?;
             Some(Actor {
@@ -54,11 +54,11 @@ impl Actor {
     }
 }
 
-/// Those who have not ended yet.
+/// Counts the actors that have not finished yet.
 #[derive(Clone, Default)]
 pub(crate) struct AtWork(Arc<AtomicUsize>);
 
-/// One who is at work until this is dropped.
+/// Marks one actor as at work until it is dropped.
 pub(crate) struct Shift(Arc<AtomicUsize>);
 
 impl AtWork {
@@ -67,7 +67,7 @@ impl AtWork {
         Shift(self.0.clone())
     }
 
-    /// Until nobody is at work any more.
+    /// Waits until no actor is at work.
     pub(crate) async fn ended(&self) {
         while self.0.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(LOOK).await;

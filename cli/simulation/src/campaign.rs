@@ -1,4 +1,4 @@
-//! Many seeds, on all cores.
+//! Runs many seeds on all cores.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -10,42 +10,42 @@ use crate::run::{Figures, run};
 use crate::scenario::Scenario;
 use crate::shrink::shrink;
 
-/// Shrinking takes as long as hundreds of seeds: it is done for the first of the broken ones only.
+/// Shrinking takes as long as hundreds of seeds, so only the first few broken seeds are shrunk.
 const MOST_SHRUNK: usize = 5;
 
-/// So many seeds, from this one on.
+/// A range of seeds to simulate.
 #[derive(Debug, Clone, Copy)]
 pub struct Campaign {
-    /// The first.
+    /// First seed.
     pub from: u64,
-    /// How many worlds are simulated.
+    /// Number of worlds to simulate.
     pub seeds: u64,
-    /// Threads.
+    /// Number of threads.
     pub threads: usize,
 }
 
-/// What came of a campaign.
+/// Result of a campaign.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct CampaignReport {
-    /// The first seed.
+    /// First seed.
     pub from: u64,
-    /// Seeds that were run.
+    /// Number of seeds run.
     pub seeds: u64,
-    /// Those that broke a rule.
+    /// Seeds that broke a rule.
     pub broken: Vec<BrokenSeed>,
-    /// Calls that were made.
+    /// Calls to GHL.
     pub calls: u64,
-    /// Of these, how many a quota did not allow, in worlds where that may be.
+    /// Calls over the quota, in worlds where that may happen.
     pub throttled: u64,
-    /// Invocations that were begun.
+    /// Invocations started.
     pub invocations: u64,
-    /// Of these, how many died.
+    /// Invocations that died.
     pub died: u64,
-    /// Records that GHL has.
+    /// Records that GHL accepted.
     pub accepted: u64,
     /// Records that failed for good.
     pub failed: u64,
-    /// Simulated time.
+    /// Simulated time in hours.
     pub simulated_hours: f64,
 }
 
@@ -54,7 +54,7 @@ pub struct CampaignReport {
 pub struct BrokenSeed {
     /// The seed.
     pub seed: u64,
-    /// What it broke.
+    /// The rules it broke.
     pub broken: Vec<Broken>,
     /// The command that runs it again.
     pub replay: String,
@@ -64,7 +64,7 @@ pub struct BrokenSeed {
 }
 
 impl Campaign {
-    /// Runs it. `on_seed` is told after each seed how many are done, and whether another shall be begun.
+    /// Runs all seeds. After each seed, `on_seed` gets the number finished and returns whether to start another.
     pub fn run(self, on_seed: impl Fn(u64) -> bool + Sync) -> CampaignReport {
         let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
         let report = Mutex::new(CampaignReport { from: self.from, ..CampaignReport::default() });

@@ -1,4 +1,4 @@
-//! Whether GHL has what it accepted: field by field, and whose word counts where several records are one thing.
+//! Checks GHL's content against the records it accepted, field by field, also where several records are one contact.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,15 +11,15 @@ use crate::names::{email, ms};
 use crate::scenario::Scenario;
 use crate::stage::twin_name;
 
-/// Of two records of one contact that were accepted within this time, either may have been written last.
+/// If two records of one contact were accepted within this time, either may have been written last.
 const NEAR: Duration = Duration::from_secs(90);
-/// What GHL was seen to drop without a word.
+/// Fields that GHL was seen to drop silently.
 const DROPPED: [&str; 2] = ["gender", "phone"];
 
-/// What GHL has twice. Allowed is each pair of twins that was put: two opportunities of one contact, in its location.
+/// Duplicates in GHL. Each pair of twins that was put (two opportunities of one contact, in its location) is allowed.
 pub(crate) fn doubled(scenario: &Scenario, world: &World) -> Vec<String> {
     let mut pairs = BTreeSet::new();
-    // Of a contact that is gone, or was made anew, nobody knows the earlier id here.
+    // If a contact is gone or was created again, its earlier id is not known here.
     let mut of_gone = BTreeSet::new();
     for puts in &scenario.puts {
         let Some(place) = scenario.locations.get(puts.location) else { continue };
@@ -37,7 +37,7 @@ pub(crate) fn doubled(scenario: &Scenario, world: &World) -> Vec<String> {
     world.ghl.doubles().into_iter().filter(|double| !pairs.remove(double) && !is_pair_of_gone(double)).collect()
 }
 
-/// Contact records whose status does not name exactly the others that GHL has as the same contact.
+/// Contact records whose status does not list exactly the other records with the same GHL contact.
 pub(crate) async fn silent_about_sharing(scenario: &Scenario, world: &World) -> Vec<String> {
     let mut silent = Vec::new();
     if scenario.puts.iter().all(|puts| puts.shared.0 >= puts.shared.1) {
@@ -51,8 +51,8 @@ pub(crate) async fn silent_about_sharing(scenario: &Scenario, world: &World) -> 
                 && other.key != record.key
         };
         let others: BTreeSet<&RecordKey> = records.iter().filter(is_other).map(|other| &other.key).collect();
-        let story = world.operator().record_status(&record.location_id, &record.key).await;
-        let told = story.map(|story| story.map(|story| story.shares_ghl_id_with));
+        let status = world.operator().record_status(&record.location_id, &record.key).await;
+        let told = status.map(|status| status.map(|status| status.shares_ghl_id_with));
         let is_so = matches!(&told, Ok(Some(told)) if told.iter().collect::<BTreeSet<_>>() == others);
         if !is_so {
             silent.push(format!("{} {}: {told:?}, and it shares with {others:?}", record.location_id, record.key));
@@ -61,7 +61,7 @@ pub(crate) async fn silent_about_sharing(scenario: &Scenario, world: &World) -> 
     silent
 }
 
-/// GHL's ids that several accepted opportunity records have.
+/// GHL ids shared by several accepted opportunity records.
 pub(crate) fn overwritten(records: &[Record]) -> Vec<String> {
     let mut holders: BTreeMap<(LocationId, GhlId), Vec<String>> = BTreeMap::new();
     for record in records {
@@ -75,8 +75,8 @@ pub(crate) fn overwritten(records: &[Record]) -> Vec<String> {
     holders.into_iter().filter(|(_, keys)| keys.len() > 1).map(|(id, keys)| format!("{id:?}: {keys:?}")).collect()
 }
 
-/// The fields of an accepted contact record that GHL has otherwise, unless it has them of another record of the contact:
-/// those that GHL is known to drop and that the record does not name as not stored, and all others.
+/// Fields of an accepted contact record that differ in GHL, except those that another record of the contact explains.
+/// First the fields that GHL is known to drop and the record does not list as not stored, then all others.
 pub(crate) fn differing(scenario: &Scenario, world: &World, record: &Record) -> (Vec<String>, Vec<String>) {
     let (mut dropped, mut others) = (Vec::new(), Vec::new());
     let Payload::Contact(contact) = &record.payload else { return (dropped, others) };
@@ -106,11 +106,11 @@ pub(crate) fn differing(scenario: &Scenario, world: &World, record: &Record) -> 
     (dropped, others)
 }
 
-/// What other records of the contact say, or said, that may have been written after `record`.
+/// Content of the contact's other records, current or earlier, that may have been written after `record`.
 fn written_later(scenario: &Scenario, world: &World, record: &Record) -> Vec<Map<String, Value>> {
     let near = NEAR + ms(scenario.hosts.clock_skew_ms);
     let is_later = |other: &Record| match (other.accepted_at, record.accepted_at) {
-        // What was withdrawn while its call was under way may have been written all the same.
+        // A record withdrawn during its call may have been written all the same.
         _ if other.accepted_version != Some(other.version) => true,
         (Some(theirs), Some(ours)) => theirs + near >= ours,
         _ => true,
@@ -127,7 +127,7 @@ fn written_later(scenario: &Scenario, world: &World, record: &Record) -> Vec<Map
         if is_one_contact && other.accepted_version == Some(other.version) {
             written.extend(contact_of(&other.payload).map(fields));
         } else if is_one_contact {
-            // Its last content failed: what GHL has of it is what it said before.
+            // Its last content failed, so GHL may hold any earlier content.
             let puts = scenario.puts.iter().flat_map(|puts| scenario.records(puts));
             let of_other = puts.filter(|put| put.location_id == other.location_id && put.key() == other.key);
             written.extend(of_other.filter_map(|put| contact_of(&put.payload).map(fields)));
@@ -147,7 +147,7 @@ fn email_of(payload: &Payload) -> Option<&str> {
     contact_of(payload)?.email.as_deref()
 }
 
-/// What `contact` says, but for its consent: what allows is never sent.
+/// Fields of `contact` without consent, because we never send permission to contact.
 fn fields(contact: &Contact) -> Map<String, Value> {
     let without_consent = Contact { dnd: None, dnd_settings: None, ..contact.clone() };
     match serde_json::to_value(without_consent) {
@@ -165,7 +165,7 @@ mod tests {
     use ghl_sync_testkit::block_on_paused;
 
     use super::*;
-    use crate::people::Watch;
+    use crate::people::OptOutWatch;
 
     fn scenario(name: &str) -> Scenario {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
@@ -197,11 +197,11 @@ mod tests {
             let world = scenario.start();
             scenario.produce(&world).await;
             world.run_for(Duration::from_secs(3600)).await;
-            let mut deals = world.outbox.records();
-            deals.retain(|record| record.key.kind == Kind::Opportunity);
-            assert_eq!((deals.len(), overwritten(&deals).len()), (30, 0));
-            deals[1].ghl_id = deals[0].ghl_id.clone();
-            assert_eq!(overwritten(&deals).len(), 1);
+            let mut opportunities = world.outbox.records();
+            opportunities.retain(|record| record.key.kind == Kind::Opportunity);
+            assert_eq!((opportunities.len(), overwritten(&opportunities).len()), (30, 0));
+            opportunities[1].ghl_id = opportunities[0].ghl_id.clone();
+            assert_eq!(overwritten(&opportunities).len(), 1);
         });
     }
 
@@ -239,7 +239,7 @@ mod tests {
             world.run_for(Duration::from_secs(3600)).await;
             assert_eq!(silent_about_sharing(&scenario, &world).await, [""; 0]);
             world.outbox.confuse();
-            // Of each pair one is hidden, and the other one does not name it.
+            // One record of each pair is hidden, so the other one does not list it.
             assert_eq!(silent_about_sharing(&scenario, &world).await.len(), 10);
         });
     }
@@ -248,7 +248,7 @@ mod tests {
     fn an_opt_out_that_is_gone_breaks_the_rule() {
         block_on_paused(async {
             let scenario = scenario("opt_outs_and_large_pages.json");
-            let watch = Watch::default();
+            let watch = OptOutWatch::default();
             let world = scenario.start_watched(&watch);
             scenario.produce(&world).await;
             world.run_for(Duration::from_secs(3600)).await;

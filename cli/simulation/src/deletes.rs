@@ -9,12 +9,12 @@ use ghl_sync_testkit::{TestRandomness, World};
 
 use crate::actor::AtWork;
 use crate::rules::Broken;
-use crate::scenario::{Numbers, Puts, Scenario, What};
+use crate::scenario::{Numbers, Puts, Scenario, TroubleKind};
 
-/// A request may take this long until it is given up: a store may hang.
+/// Gives up a request after this time, because a store may hang.
 const REQUEST: Duration = Duration::from_secs(60);
 
-/// The contact records whose deletion was asked for, with their e-mail addresses.
+/// Contact records that the operator asked to delete, with their email addresses.
 #[derive(Clone, Default)]
 pub(crate) struct Deletes {
     asked: Arc<Mutex<BTreeMap<(LocationId, RecordKey), String>>>,
@@ -22,11 +22,11 @@ pub(crate) struct Deletes {
 }
 
 impl Deletes {
-    /// Deletes contacts of `world` as `scenario` says.
+    /// Deletes contacts of `world` as `scenario` prescribes.
     pub(crate) fn of(world: &Arc<World>, scenario: &Scenario) -> Deletes {
         let deletes = Deletes::default();
-        let of = |what: &What| match what {
-            What::Deletes { location, every_ms } => Some((*location, *every_ms)),
+        let of = |what: &TroubleKind| match what {
+            TroubleKind::Deletes { location, every_ms } => Some((*location, *every_ms)),
             _ => None,
         };
         for mut actor in scenario.actors(of) {
@@ -43,7 +43,7 @@ impl Deletes {
         deletes
     }
 
-    /// What fails here is left to the next time: it may have been asked for all the same.
+    /// A failure is left to the next attempt. The deletion may have been requested all the same.
     async fn delete_one(&self, location: &LocationId, world: &World, randomness: &TestRandomness) {
         let records = world.outbox.records().into_iter();
         let there: Vec<(RecordKey, String)> = records
@@ -61,12 +61,12 @@ impl Deletes {
         let _ = tokio::time::timeout(REQUEST, world.operator().delete_in_ghl(location, &key)).await;
     }
 
-    /// Whether somebody asked for it: then it may be gone.
+    /// Whether the operator asked to delete the record; it may then be gone.
     pub(crate) fn asked(&self, location: &LocationId, key: &RecordKey) -> bool {
         self.lock().contains_key(&(location.clone(), key.clone()))
     }
 
-    /// Contacts that are gone here, and still in GHL.
+    /// Contacts whose record is gone here but that still exist in GHL.
     pub(crate) fn broken(&self, world: &World) -> Vec<Broken> {
         let asked = self.lock();
         let left = asked.iter().filter(|((location, key), email)| {
@@ -84,9 +84,9 @@ impl Deletes {
     }
 }
 
-/// Whether no other record is about one of the contacts: deals of a contact that is gone are refused, and what shares it
-/// is not deleted.
+/// Whether no other record refers to one of the contacts. GHL refuses opportunities of a contact that is gone, and a
+/// contact that several records share is not deleted.
 pub(crate) fn stands_alone(puts: &Puts) -> bool {
     let is_none = |(from, to): Numbers| from >= to;
-    is_none(puts.deals) && is_none(puts.shared) && is_none(puts.twins) && !puts.dropped
+    is_none(puts.opportunities) && is_none(puts.shared) && is_none(puts.twins) && !puts.dropped
 }

@@ -1,4 +1,4 @@
-//! Ends in order: the process is told to end, drains, gives back what it holds, and is started again beside an empty
+//! Orderly shutdowns: the process is told to end, drains, releases what it holds, and is restarted with an empty
 //! queue.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,32 +10,32 @@ use ghl_sync_testkit::{Arrival, World};
 
 use crate::names::ms;
 use crate::rules::Broken;
-use crate::scenario::{Scenario, Trouble, What};
+use crate::scenario::{Scenario, ScenarioTrouble, TroubleKind};
 
-/// What an end may take beside the longest request.
+/// Time that a shutdown may take beyond the longest request.
 const TIME_TO_WRITE: Duration = Duration::from_secs(5);
-/// How often it is looked whether all has ended.
+/// Interval of the check whether everything has ended.
 const LOOK: Duration = Duration::from_millis(50);
-/// A start that fails, or hangs for so long, is tried again.
+/// A start that fails, or hangs for this long, is retried.
 const START: Duration = Duration::from_secs(20);
 const START_AGAIN: Duration = Duration::from_secs(2);
 
-/// The ends of a world's process, and what was seen of them.
+/// The shutdowns of a world's process and their observed effects.
 #[derive(Clone, Default)]
-pub(crate) struct Ends(Arc<Mutex<Vec<End>>>);
+pub(crate) struct Ends(Arc<Mutex<Vec<ObservedShutdown>>>);
 
-struct End {
+struct ObservedShutdown {
     told_at: EpochMs,
-    /// When the next process was started; `None` before.
+    /// Time the next process was started; `None` until then.
     started_at: Option<EpochMs>,
-    /// Whether everything had ended in time.
+    /// Whether everything ended in time.
     in_time: bool,
-    /// What was still held then, by someone who is gone.
+    /// Runs still held after the shutdown by invocations that are gone.
     held: Vec<String>,
 }
 
 impl Ends {
-    /// Ends the process of `world` at each time that `scenario` says, one end after the other.
+    /// Shuts down the process of `world` at each time in `scenario`, one shutdown after the other.
     pub(crate) fn of(world: &Arc<World>, scenario: &Scenario) -> Ends {
         let ends = Ends::default();
         let mut times: Vec<(u64, u64)> = scenario.troubles.iter().filter_map(time_of).collect();
@@ -55,16 +55,16 @@ impl Ends {
     async fn end(&self, world: &World, scenario: &Scenario, down: Duration) {
         let died = world.died();
         let told_at = world.clock.now();
-        self.lock().push(End { told_at, started_at: None, in_time: true, held: Vec::new() });
+        self.lock().push(ObservedShutdown { told_at, started_at: None, in_time: true, held: Vec::new() });
         world.shut_down();
         let limit = world.engine.config().request_timeout + TIME_TO_WRITE;
         while world.live() > 0 && world.clock.now().since(told_at) < limit {
             tokio::time::sleep(LOOK).await;
         }
         let in_time = world.live() == 0;
-        // What has not ended by then ends with its process.
+        // Anything still running now ends with its process.
         world.crash_all_now();
-        // A run of somebody who died stays until its lease ends, and so does what a store did not take back.
+        // A dead invocation's run stays until its lease ends, and so does one that a store failed to release.
         let held = if world.died() == died { held(world, scenario) } else { Vec::new() };
         if let Some(end) = self.lock().last_mut() {
             (end.in_time, end.held) = (in_time, held);
@@ -79,7 +79,7 @@ impl Ends {
         }
     }
 
-    /// What was broken by an end.
+    /// Rules that a shutdown broke.
     pub(crate) fn broken(&self, scenario: &Scenario, arrivals: &[Arrival]) -> Vec<Broken> {
         let mut broken = Vec::new();
         for end in self.lock().iter() {
@@ -87,8 +87,8 @@ impl Ends {
             if let Some(arrival) = arrivals.iter().find(|arrival| is_down(arrival.sent_at)) {
                 broken.push(Broken { rule: "no call begins after an end was asked for", how: format!("{arrival:?}") });
             }
-            // A store that does not answer holds up the end.
-            if scenario.has(|what| matches!(what, What::Store { .. })) {
+            // A store that does not answer delays the shutdown.
+            if scenario.has(|what| matches!(what, TroubleKind::Store { .. })) {
                 continue;
             }
             if !end.in_time {
@@ -103,19 +103,19 @@ impl Ends {
         broken
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<End>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<ObservedShutdown>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn time_of(trouble: &Trouble) -> Option<(u64, u64)> {
+fn time_of(trouble: &ScenarioTrouble) -> Option<(u64, u64)> {
     match trouble.what {
-        What::EndsInOrder { down_ms } => Some((trouble.from_ms, down_ms)),
+        TroubleKind::EndsInOrder { down_ms } => Some((trouble.from_ms, down_ms)),
         _ => None,
     }
 }
 
-/// Runs of invocations that are over. In a world where somebody died before, they may be the dead ones'.
+/// Runs of invocations that are over. Empty if any invocation died before, as the run may be a dead one's.
 fn held(world: &World, scenario: &Scenario) -> Vec<String> {
     if world.died() > 0 {
         return Vec::new();
@@ -164,7 +164,7 @@ mod tests {
             world.ghl.arrivals()
         });
         let told_at = arrivals[0].sent_at;
-        let end = End { told_at, started_at: None, in_time: false, held: vec!["a run".to_owned()] };
+        let end = ObservedShutdown { told_at, started_at: None, in_time: false, held: vec!["a run".to_owned()] };
         let broken = Ends(Arc::new(Mutex::new(vec![end]))).broken(&scenario, &arrivals);
         let rules: Vec<&str> = broken.iter().map(|broken| broken.rule).collect();
         assert_eq!(rules.len(), 3, "{rules:?}");

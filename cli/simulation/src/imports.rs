@@ -11,18 +11,18 @@ use ghl_sync_testkit::{Arrival, World};
 
 use crate::names::ms;
 use crate::rules::Broken;
-use crate::scenario::{Puts, Scenario, What};
+use crate::scenario::{Puts, Scenario, TroubleKind};
 
-/// A cancel may take this long until it is given up: a store may hang.
+/// Gives up a cancellation after this time, because a store may hang.
 const CANCEL: Duration = Duration::from_secs(60);
-/// Most records of a world's import.
+/// Upper bound on the records of an import in a world.
 const ALL: u32 = 10_000;
 
-/// What was withdrawn, and when the operator knew that no call begins any more for it.
+/// Withdrawn records, with the time from which the operator knew that no call starts for them.
 #[derive(Clone, Default)]
-pub(crate) struct Cancels(Arc<Mutex<Vec<Withdrawn>>>);
+pub(crate) struct Cancels(Arc<Mutex<Vec<WithdrawnRecord>>>);
 
-struct Withdrawn {
+struct WithdrawnRecord {
     location: LocationId,
     key: RecordKey,
     version: u64,
@@ -30,18 +30,18 @@ struct Withdrawn {
 }
 
 impl Puts {
-    /// The import that they are put under.
+    /// Import that the records are put under.
     pub(crate) fn import_id(&self) -> Option<ImportId> {
         self.import.then(|| ImportId::new(format!("put-{}-{}", self.location, self.at_ms)).ok()).flatten()
     }
 }
 
 impl Cancels {
-    /// Cancels imports of `world` as `scenario` says.
+    /// Cancels imports of `world` as `scenario` prescribes.
     pub(crate) fn of(world: &Arc<World>, scenario: &Scenario) -> Cancels {
         let cancels = Cancels::default();
-        let of = |what: &What| match what {
-            What::Cancels { location, every_ms } => Some((*location, *every_ms)),
+        let of = |what: &TroubleKind| match what {
+            TroubleKind::Cancels { location, every_ms } => Some((*location, *every_ms)),
             _ => None,
         };
         for mut actor in scenario.actors(of) {
@@ -59,7 +59,7 @@ impl Cancels {
         cancels
     }
 
-    /// What fails here is left to the next time.
+    /// A failure is left to the next attempt.
     async fn cancel_one(&self, location: &LocationId, import: &ImportId, world: &World) {
         let operator = world.operator();
         let open = ghl_sync_operate::ImportUpdate { state: Some(ImportState::Open), ..Default::default() };
@@ -76,7 +76,7 @@ impl Cancels {
         let answered_at = world.clock.now();
         let records = world.outbox.records().into_iter().filter(|record| record.location_id == *location);
         let of_import = records.filter(|record| record.import.as_ref() == Some(import) && is_cancelled(record));
-        let withdrawn = of_import.map(|record| Withdrawn {
+        let withdrawn = of_import.map(|record| WithdrawnRecord {
             location: record.location_id,
             key: record.key,
             version: record.version,
@@ -85,7 +85,7 @@ impl Cancels {
         self.lock().extend(withdrawn);
     }
 
-    /// Calls that began for a record after it was known to be withdrawn, and imports whose counts do not add up.
+    /// Calls that started for a record after its withdrawal was known, and imports whose counts do not add up.
     pub(crate) async fn broken(&self, scenario: &Scenario, world: &World, arrivals: &[Arrival]) -> Vec<Broken> {
         let mut broken = Vec::new();
         let shares = scenario.puts.iter().any(|puts| puts.shared.0 < puts.shared.1 || puts.dropped);
@@ -123,7 +123,7 @@ impl Cancels {
         broken
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Withdrawn>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<WithdrawnRecord>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

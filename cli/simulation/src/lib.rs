@@ -1,8 +1,8 @@
-//! The engine in thousands of small worlds where everything goes wrong, and the rules that hold all the same.
+//! The engine in thousands of small, faulty worlds, and the rules that must hold in all of them.
 //!
-//! A world ([`Scenario`]) is the real use cases and policies over the in-memory ports of the engine's `testing` module,
-//! on a clock that jumps from event to event. It follows from a seed, or is read from a file. [`run`] lives through it
-//! and says which rules were broken; [`shrink`] makes a broken world as small as it can be.
+//! A world ([`Scenario`]) runs the real use cases and policies over in-memory ports (`ghl-sync-testkit`), on a clock
+//! that jumps from event to event. It is generated from a seed or read from a file. [`run`] plays it through and
+//! reports the rules it broke; [`shrink`] makes a broken world as small as possible.
 
 mod actor;
 mod campaign;
@@ -27,6 +27,8 @@ pub use ghl_sync_testkit::WindowKind;
 pub use campaign::{BrokenSeed, Campaign, CampaignReport};
 pub use pacing::{PACING_SPAN, PacingCase, PacingRow, pacing, pacing_cases};
 pub use rules::Broken;
-pub use run::{Figures, Outcome, run};
-pub use scenario::{Expect, Hosts, Limit, Numbers, Place, Puts, Scenario, Server, Span, Trouble, What};
+pub use run::{Figures, ScenarioOutcome, run};
+pub use scenario::{
+    Expect, Hosts, Limit, Numbers, Puts, Scenario, ScenarioLocation, ScenarioTrouble, Server, Span, TroubleKind,
+};
 pub use shrink::shrink;

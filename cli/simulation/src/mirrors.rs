@@ -1,4 +1,4 @@
-//! A source that sends its whole list again and again, as a mirror.
+//! A source that mirrors its whole list again and again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,47 +7,47 @@ use std::time::Duration;
 use ghl_sync_model::{
     Contact, LocationId, MirrorName, MirrorPartKey, OnMissing, Payload, PutRecord, RecordId, RecordKey, RunId,
 };
-use ghl_sync_operate::{Commit, Committed};
+use ghl_sync_operate::{Commit, CommitReport};
 use ghl_sync_testkit::World;
 
 use crate::actor::{Actor, AtWork};
 use crate::deletes::Deletes;
 use crate::rules::Broken;
-use crate::scenario::{Scenario, What};
+use crate::scenario::{Scenario, TroubleKind};
 
-/// A request may take this long until it is given up: a store may hang.
+/// Gives up a request after this time, because a store may hang.
 const REQUEST: Duration = Duration::from_secs(60);
-/// A request that failed is made again after this.
+/// Delay before a failed request is repeated.
 const AGAIN: Duration = Duration::from_secs(2);
-/// The people who may be in a list.
+/// Number of people to choose a list from.
 const PEOPLE: u64 = 12;
-/// People in a part of it.
+/// People per part of a list.
 const PART: usize = 5;
 
-/// Whether who was in a committed list of a location is to be there in the end.
+/// For each person ever in a committed list of a location: whether they must exist in the end.
 #[derive(Clone, Default)]
 pub(crate) struct Mirrors {
     wanted: Arc<Mutex<BTreeMap<(LocationId, RecordKey), bool>>>,
     pub(crate) at_work: AtWork,
 }
 
-/// One source.
-struct Source {
+/// One list owner that mirrors its people into a location.
+struct MirrorSource {
     actor: Actor,
     world: Arc<World>,
     sent: Mirrors,
 }
 
 impl Mirrors {
-    /// Mirrors lists into `world` as `scenario` says.
+    /// Mirrors lists into `world` as `scenario` prescribes.
     pub(crate) fn of(world: &Arc<World>, scenario: &Scenario) -> Mirrors {
         let mirrors = Mirrors::default();
-        let of = |what: &What| match what {
-            What::Mirrors { location, every_ms } => Some((*location, *every_ms)),
+        let of = |what: &TroubleKind| match what {
+            TroubleKind::Mirrors { location, every_ms } => Some((*location, *every_ms)),
             _ => None,
         };
         for actor in scenario.actors(of) {
-            let mut source = Source { actor, world: world.clone(), sent: mirrors.clone() };
+            let mut source = MirrorSource { actor, world: world.clone(), sent: mirrors.clone() };
             let shift = mirrors.at_work.begin();
             tokio::spawn(async move {
                 let mut runs = 0;
@@ -61,7 +61,7 @@ impl Mirrors {
         mirrors
     }
 
-    /// People of the last lists who are not there, and people who are there though a list said that they are no more.
+    /// People of the last lists who are missing, and people who still exist although a list removed them.
     pub(crate) fn broken(&self, world: &World, deletes: &Deletes) -> Vec<Broken> {
         let wanted = self.lock();
         let judged = wanted.iter().filter(|((location, key), _)| !deletes.asked(location, key));
@@ -90,8 +90,8 @@ impl Mirrors {
     }
 }
 
-impl Source {
-    /// One list: everybody in it is put, part by part, and then it is committed.
+impl MirrorSource {
+    /// Sends one list: puts everybody in it, part by part, then commits it.
     async fn send(&self, run: u64) {
         let Some((name, run_id)) = "crm".parse::<MirrorName>().ok().zip(RunId::new(format!("run-{run}")).ok()) else {
             return;
@@ -120,7 +120,7 @@ impl Source {
             let operator = self.world.operator();
             let committed =
                 tokio::time::timeout(REQUEST, operator.commit_mirror(&self.actor.place, &name, &commit)).await;
-            let Ok(Ok(Committed { done, left: more, complete, .. })) = committed else {
+            let Ok(Ok(CommitReport { done, left: more, complete, .. })) = committed else {
                 tokio::time::sleep(AGAIN).await;
                 continue;
             };
@@ -133,7 +133,7 @@ impl Source {
         self.note(&people, &commit.on_missing, &left);
     }
 
-    /// Again until it is taken.
+    /// Retries until the part is accepted.
     async fn send_part(&self, key: &MirrorPartKey, people: &[PutRecord]) {
         let ids: Vec<RecordId> = people.iter().map(|put| put.id.clone()).collect();
         loop {
@@ -151,13 +151,13 @@ impl Source {
 
     fn person(&self, n: u64, run: u64) -> Option<PutRecord> {
         let id = RecordId::new(format!("m{n}")).ok()?;
-        // Every other list says the same of most people.
+        // Most people have the same content in every list.
         let city = if n.is_multiple_of(3) { format!("city {run}") } else { "city".to_owned() };
         let contact = Contact { email: Some(address(&id)), city: Some(city), ..Contact::default() };
         Some(PutRecord::new(self.actor.place.clone(), id, Payload::Contact(contact)))
     }
 
-    /// What this list means for the end.
+    /// Records the final state that this list requires.
     fn note(&self, people: &[PutRecord], on_missing: &OnMissing, left: &BTreeSet<RecordKey>) {
         let mut wanted = self.sent.lock();
         let present: BTreeSet<RecordKey> = people.iter().map(PutRecord::key).collect();
@@ -171,7 +171,7 @@ impl Source {
             if *on_missing == OnMissing::Delete {
                 wanted.insert(place, false);
             } else {
-                // It stays, and is no concern of the next list.
+                // The record stays, and the next list does not affect it.
                 wanted.remove(&place);
             }
         }

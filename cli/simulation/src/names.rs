@@ -1,4 +1,4 @@
-//! What things are called in every world, and a short way to write a time.
+//! Names shared by all worlds, and a short way to write a time.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ pub(crate) fn email(n: u32) -> String {
     format!("c{n}@example.test")
 }
 
-pub(crate) fn deal_name(n: u32) -> String {
+pub(crate) fn opportunity_name(n: u32) -> String {
     format!("deal {n}")
 }
 

@@ -1,4 +1,4 @@
-//! How near the pace comes to what is possible, with a backlog that never ends.
+//! Measures the pace against the possible maximum, with an endless backlog.
 
 use std::convert::Infallible;
 use std::num::NonZeroU32;
@@ -17,45 +17,45 @@ use crate::names::ms;
 /// GHL's usual quota.
 const LIMIT: u32 = 100;
 const WINDOW: Duration = Duration::from_secs(10);
-/// What two clocks may differ by.
+/// Largest difference between two clocks.
 const SKEW: Duration = Duration::from_millis(50);
-/// Before we measure, the pace settles.
+/// Time the pace needs to settle before we measure.
 const SETTLE: Duration = Duration::from_secs(60);
 /// How long each case of the table is measured.
 pub const PACING_SPAN: Duration = Duration::from_secs(50 * 60);
-/// Records that are put again and again, over all locations: enough that none of twenty has less than a batch due.
+/// Records put again and again, over all locations: enough for each of twenty to always have a full batch due.
 const RECORDS: usize = 1600;
 
-/// A server, and who calls it.
+/// A server and its callers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PacingCase {
-    /// How it counts its windows.
+    /// How the server counts its windows.
     pub counting: WindowKind,
-    /// The mean round trip.
+    /// Mean round trip in milliseconds.
     pub round_trip_ms: u64,
     /// Locations that share the quota and take turns.
     pub holders: usize,
-    /// Whether somebody else takes a third of the quota.
+    /// Whether another client takes a third of the quota.
     pub others: bool,
 }
 
-/// What came of it.
+/// Measured result of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct PacingRow {
-    /// The case.
+    /// The measured case.
     #[serde(flatten)]
     pub case: PacingCase,
-    /// Calls of ours that were allowed.
+    /// Our allowed calls.
     pub calls: u64,
-    /// Calls of ours that were allowed ÷ calls that are possible for us: the limit (less what the other one takes) per
-    /// window, mean round trip and clock skew.
+    /// Our allowed calls ÷ our possible calls: the limit (minus the other client's share) per window, mean round trip
+    /// and clock skew.
     pub of_possible: f64,
-    /// Of our calls, the share that was answered with 429.
+    /// Share of our calls answered with 429.
     pub throttled: f64,
-    /// Gate writes a call.
+    /// Gate writes per call.
     pub gate_writes: f64,
-    /// Most calls of ours within any window.
+    /// Most of our calls in any window.
     pub fullest_window: usize,
 }
 
@@ -77,7 +77,7 @@ pub fn pacing_cases() -> Vec<PacingCase> {
     cases
 }
 
-/// Measures `case` for so long a `span` of simulated time.
+/// Measures `case` for `span` of simulated time.
 #[must_use]
 pub fn pacing(case: PacingCase, span: Duration) -> PacingRow {
     block_on_paused(measure(case, span))
@@ -128,7 +128,7 @@ impl PacingCase {
         setup.ghl.pace = Pace { limit, window: WINDOW };
         setup.ghl.counting = self.counting;
         setup.ghl.shared_quota = true;
-        // 100 ms on the way there and back, the rest at the server.
+        // On average 100 ms on the way there and back, the rest at the server.
         let work = self.round_trip_ms - 100;
         setup.ghl.network_ms = 20..=80;
         setup.ghl.work_ms = work / 2..=work + work / 2;
@@ -141,14 +141,14 @@ impl PacingCase {
         (0..self.holders).filter_map(|n| LocationId::new(format!("loc{n}")).ok())
     }
 
-    /// Calls that are possible within `span`.
+    /// Calls that we can make within `span`.
     fn possible(self, span: Duration) -> f64 {
         let ours = if self.others { f64::from(LIMIT) * 2.0 / 3.0 } else { f64::from(LIMIT) };
         ours * span.as_secs_f64() / (WINDOW + SKEW + ms(self.round_trip_ms)).as_secs_f64()
     }
 }
 
-/// Keeps all records due, with newer content each time. (The gate is told once: what is due is found.)
+/// Keeps all records due, with newer content each time. Tells the gate only once; later it finds due records itself.
 async fn feed(world: &World, locations: &[LocationId]) -> Infallible {
     let mut version = 0;
     loop {
@@ -157,7 +157,7 @@ async fn feed(world: &World, locations: &[LocationId]) -> Infallible {
             if world.outbox.record(location, &put.key()).is_some_and(|record| record.due_at.is_some()) {
                 continue;
             }
-            // The store in memory does not fail.
+            // The in-memory store does not fail.
             let _ = world.engine.ports().outbox.put(&put, world.clock.now()).await;
         }
         if version == 0 {
@@ -179,7 +179,7 @@ fn record(location: &LocationId, n: usize, version: u64) -> Option<PutRecord> {
     Some(PutRecord::new(location.clone(), RecordId::new(format!("c{n}")).ok()?, Payload::Contact(contact)))
 }
 
-/// Somebody else, who takes a third of the quota at random times.
+/// Another client that takes a third of the quota at random times.
 async fn others(world: Arc<World>, location: LocationId) {
     let randomness = world.randomness.fork();
     let mean = 3 * u64::try_from(WINDOW.as_millis()).unwrap_or(u64::MAX) / u64::from(LIMIT);

@@ -1,4 +1,4 @@
-//! People at GHL: they opt contacts out, and what they did must stand.
+//! People who opt contacts out in GHL, and the check that their opt-outs stand.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,27 +13,27 @@ use ghl_sync_testkit::{Arrival, TestRandomness, World};
 use serde_json::json;
 
 use crate::names::{email, ms};
-use crate::scenario::{Scenario, Trouble, What};
+use crate::scenario::{Scenario, ScenarioTrouble, TroubleKind};
 
-/// People pick among the contacts of the numbers below this one.
+/// People choose among the contacts numbered below this.
 const CONTACTS: u64 = 36;
-/// Between a look and the write that follows from it, where GHL allows few calls.
+/// Longest time between a read and the write based on it, where GHL allows few calls.
 const LOOK_TO_WRITE: Duration = Duration::from_secs(60);
 
-/// What people did, what our calls did to it, and what reconciling sent again.
+/// The opt-outs, our calls that reverted them, and the records that reconciling sent again.
 #[derive(Clone, Default)]
-pub(crate) struct Watch(Arc<Inner>);
+pub(crate) struct OptOutWatch(Arc<OptOutLog>);
 
 #[derive(Default)]
-struct Inner {
-    /// With GHL's id of the contact, and since when.
+struct OptOutLog {
+    /// GHL's id of the contact and the time of the opt-out.
     opted_out: Mutex<BTreeMap<Person, (GhlId, EpochMs)>>,
     turned_back: Mutex<Vec<String>>,
     resent: AtomicU64,
     stopped: AtomicBool,
 }
 
-/// Whose contact, by its e-mail address, and what of it was opted out.
+/// A contact (location and email address) and the kind of opt-out.
 type Person = (LocationId, String, OptOut);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,9 +58,9 @@ impl OptOut {
     }
 }
 
-impl Watch {
-    /// Has people opt out, reconciling run, and each write watched. To be called before any fault is set: the first rule
-    /// of the simulated GHL sees every call.
+impl OptOutWatch {
+    /// Starts the opt-outs and the reconciling, and watches each write. Must be called before any fault is set, because
+    /// the simulated GHL's first rule sees every call.
     pub(crate) fn begin(&self, scenario: &Scenario, world: &Arc<World>) {
         let this = self.clone();
         world.ghl.on_call(move |seen| {
@@ -70,7 +70,7 @@ impl Watch {
             None
         });
         for trouble in &scenario.troubles {
-            if let What::OptOuts { location, every_ms } = trouble.what
+            if let TroubleKind::OptOuts { location, every_ms } = trouble.what
                 && let Some(place) = scenario.locations.get(location)
             {
                 let randomness = world.randomness.fork();
@@ -89,23 +89,23 @@ impl Watch {
         }
     }
 
-    /// Reconciling is not begun any more.
+    /// Starts no further reconciling.
     pub(crate) fn stop(&self) {
         self.0.stopped.store(true, Ordering::Relaxed);
     }
 
-    /// How many records reconciling sent again.
+    /// Number of records that reconciling sent again.
     pub(crate) fn resent(&self) -> u64 {
         self.0.resent.load(Ordering::Relaxed)
     }
 
-    /// Opt-outs of people that a call of ours turned back, or that do not stand any more.
+    /// Opt-outs that one of our calls reverted, or that no longer stand.
     pub(crate) fn turned_back(&self, world: &World) -> Vec<String> {
         let mut turned_back = locked(&self.0.turned_back).clone();
         let arrivals = world.ghl.arrivals();
         for ((location, email, opt_out), (id, at)) in locked(&self.0.opted_out).iter() {
             let stands = world.ghl.contact(location, email).is_some_and(|(_, shown, _)| opt_out.stands_in(&shown));
-            // An undo looks before it deletes: who opts out in between goes with the contact.
+            // An undo reads before it deletes, so an opt-out in between is deleted with the contact.
             let is_deletion = |arrival: &Arrival| {
                 arrival.endpoint == Endpoint::DeleteContact
                     && arrival.subject == id.as_str()
@@ -128,12 +128,12 @@ impl Watch {
 }
 
 async fn opt_outs(
-    trouble: Trouble,
+    trouble: ScenarioTrouble,
     location: LocationId,
     every_ms: u64,
     world: Arc<World>,
     randomness: TestRandomness,
-    watch: Watch,
+    watch: OptOutWatch,
 ) {
     tokio::time::sleep(ms(trouble.from_ms)).await;
     while trouble.is_now(world.clock.elapsed()) {
@@ -152,7 +152,7 @@ async fn opt_outs(
 }
 
 /// Reconciles all locations again and again.
-async fn reconcile(scenario: Scenario, every: Duration, world: Arc<World>, watch: Watch) {
+async fn reconcile(scenario: Scenario, every: Duration, world: Arc<World>, watch: OptOutWatch) {
     let timeout = ms(scenario.hosts.function_timeout_ms);
     for round in 0.. {
         tokio::time::sleep(every).await;

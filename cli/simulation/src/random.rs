@@ -1,24 +1,27 @@
-//! A scenario from a seed.
+//! Generates a scenario from a seed.
 
 use std::num::NonZeroU32;
 
 use ghl_sync_model::{LocationId, Priority};
 use ghl_sync_testkit::{Op, PortFault, TestRandomness, WindowKind};
 
-use crate::scenario::{Expect, Hosts, Limit, Place, Puts, Scenario, Server, Span, Trouble, What};
+use crate::scenario::{
+    Expect, Hosts, Limit, Puts, Scenario, ScenarioLocation, ScenarioTrouble, Server, Span, TroubleKind,
+};
 
-/// Puts and troubles begin within this time.
+/// Puts and troubles start within this time.
 const BUSY_MS: u64 = 300_000;
-/// The most by which two clocks differ: within what the pace allows for, or (a host 2 s ahead, another 2 s behind) far
-/// beyond.
+/// Largest difference between two clocks: within the pace's allowance, or far beyond it (one host 2 s ahead, another
+/// 2 s behind).
 const SKEWS_MS: [u64; 6] = [0, 20, 50, 50, 500, 4000];
-/// A request whose caller gave up may arrive this late, which leaves GHL half a second to do it within D…
+/// A request may reach GHL this late after its caller gave up, which leaves GHL half a second to handle it within D…
 const LATE_ARRIVAL_MS: u64 = 4500;
-/// …and GHL's search may lag this much. Beyond that the engine promises nothing; so clocks that differ take their part.
+/// …and GHL's search may lag this much. The engine promises nothing beyond that, so clock differences count towards
+/// it.
 const SEARCH_LAG_MS: u64 = 30_000;
 
 impl Scenario {
-    /// The scenario of `seed`: small, and different from all others in as many ways as possible.
+    /// Scenario of `seed`: small, and as different from the others as possible.
     #[must_use]
     pub fn of_seed(seed: u64) -> Scenario {
         let chance = Chance(TestRandomness::seeded(seed ^ 0x5ce7_a210));
@@ -30,9 +33,9 @@ impl Scenario {
         let mut puts = puts(&chance, locations.len());
         let hosts = hosts(&chance);
         let skew_ms = hosts.clock_skew_ms;
-        let mut troubles: Vec<Trouble> =
+        let mut troubles: Vec<ScenarioTrouble> =
             (0..chance.within(0, 6)).map(|_| trouble(&chance, locations.len(), skew_ms)).collect();
-        // Drawn apart, so that what a seed meant before stays as it was.
+        // Drawn separately, so that existing seeds keep their meaning.
         let chance_of_people = Chance(TestRandomness::seeded(seed ^ 0x9e0b_1e55));
         puts.iter_mut().for_each(|puts| of_one_contact(&chance_of_people, puts));
         let reconcile_every_ms = chance_of_people.in_ten(3).then(|| chance_of_people.one_of(&[120_000, 600_000]));
@@ -49,22 +52,23 @@ impl Scenario {
             troubles.push(cancels(&chance_of_imports, locations.len()));
         }
         let chance_of_deletes = Chance(TestRandomness::seeded(seed ^ 0xde1e_7e50));
-        if chance_of_deletes.in_ten(2) && !troubles.iter().any(|trouble| matches!(trouble.what, What::OptOuts { .. })) {
+        if chance_of_deletes.in_ten(2)
+            && !troubles.iter().any(|trouble| matches!(trouble.what, TroubleKind::OptOuts { .. }))
+        {
             troubles.push(deletes(&chance_of_deletes, locations.len()));
         }
         let chance_of_undos = Chance(TestRandomness::seeded(seed ^ 0x0bd0_0bd0_0bd0));
         if chance_of_undos.in_ten(2) {
             puts.iter_mut().for_each(|puts| (puts.import, puts.undoable) = (true, true));
-            troubles.push(by_an_operator(&chance_of_undos, locations.len(), |location, every_ms| What::Undos {
+            troubles.push(by_an_operator(&chance_of_undos, locations.len(), |location, every_ms| TroubleKind::Undos {
                 location,
                 every_ms,
             }));
         }
         let chance_of_mirrors = Chance(TestRandomness::seeded(seed ^ 0x3177_0125));
         if chance_of_mirrors.in_ten(2) {
-            troubles.push(by_an_operator(&chance_of_mirrors, locations.len(), |location, every_ms| What::Mirrors {
-                location,
-                every_ms,
+            troubles.push(by_an_operator(&chance_of_mirrors, locations.len(), |location, every_ms| {
+                TroubleKind::Mirrors { location, every_ms }
             }));
         }
         Scenario {
@@ -82,13 +86,13 @@ impl Scenario {
     }
 }
 
-fn locations(chance: &Chance) -> Vec<Place> {
+fn locations(chance: &Chance) -> Vec<ScenarioLocation> {
     let count = chance.one_of(&[1, 1, 2, 3]);
     let shares = count > 1 && chance.in_ten(3);
     (0..count)
         .filter_map(|n| {
             let scope = if shares { 0 } else { n };
-            Some(Place {
+            Some(ScenarioLocation {
                 name: LocationId::new(format!("loc{n}")).ok()?,
                 scope: LocationId::new(format!("loc{scope}")).ok()?,
             })
@@ -130,15 +134,15 @@ fn puts(chance: &Chance, locations: usize) -> Vec<Puts> {
         .map(|n| {
             let first = u32::try_from(chance.within(0, 10)).unwrap_or(0);
             let contacts = u32::try_from(chance.within(0, 25)).unwrap_or(0);
-            // Each deal has its contact.
-            let deals =
+            // Every opportunity has its contact.
+            let opportunities =
                 if chance.in_ten(3) { u32::try_from(chance.within(0, 5)).unwrap_or(0).min(contacts) } else { 0 };
             let nameless = u32::try_from(n * 100).unwrap_or(0);
             Puts {
                 at_ms: if n == 0 { 0 } else { chance.within(0, BUSY_MS) },
                 location: usize::try_from(chance.within(0, locations as u64 - 1)).unwrap_or(0),
                 contacts: (first, first + contacts),
-                deals: (first, first + deals),
+                opportunities: (first, first + opportunities),
                 nameless: if chance.in_ten(2) { (nameless, nameless + 2) } else { (0, 0) },
                 shared: (0, 0),
                 twins: (0, 0),
@@ -155,7 +159,7 @@ fn puts(chance: &Chance, locations: usize) -> Vec<Puts> {
         .collect()
 }
 
-/// What several records of one contact, and others at GHL, make of `puts`.
+/// Adds records that share a contact, and contacts made by others in GHL, to `puts`.
 fn of_one_contact(chance: &Chance, puts: &mut Puts) {
     let (first, end) = puts.contacts;
     let some = |most: u64| first + u32::try_from(chance.within(1, most)).unwrap_or(1).min(end - first);
@@ -170,49 +174,50 @@ fn of_one_contact(chance: &Chance, puts: &mut Puts) {
     puts.large_bytes = if chance.in_ten(1) { 60_000 } else { 0 };
 }
 
-fn opt_outs(chance: &Chance, locations: usize) -> Trouble {
+fn opt_outs(chance: &Chance, locations: usize) -> ScenarioTrouble {
     let location = usize::try_from(chance.within(0, locations as u64 - 1)).unwrap_or(0);
     let from_ms = chance.within(0, BUSY_MS);
     let until_ms = from_ms + chance.one_of(&[120_000, 600_000]);
-    Trouble {
+    ScenarioTrouble {
         from_ms,
         until_ms,
         per_mille: 1000,
-        what: What::OptOuts { location, every_ms: chance.within(500, 20_000) },
+        what: TroubleKind::OptOuts { location, every_ms: chance.within(500, 20_000) },
     }
 }
 
-/// Who has opted out, is deleted and put again is another contact of GHL's: nobody could say whether that was turned back.
-fn deletes(chance: &Chance, locations: usize) -> Trouble {
-    let what = |location, every_ms| What::Deletes { location, every_ms };
+/// Excludes opt-outs: a contact deleted and put again is a new contact in GHL, so nobody could tell whether the
+/// opt-out was reverted.
+fn deletes(chance: &Chance, locations: usize) -> ScenarioTrouble {
+    let what = |location, every_ms| TroubleKind::Deletes { location, every_ms };
     by_an_operator(chance, locations, what)
 }
 
-fn cancels(chance: &Chance, locations: usize) -> Trouble {
-    let what = |location, every_ms| What::Cancels { location, every_ms };
+fn cancels(chance: &Chance, locations: usize) -> ScenarioTrouble {
+    let what = |location, every_ms| TroubleKind::Cancels { location, every_ms };
     by_an_operator(chance, locations, what)
 }
 
-fn by_an_operator(chance: &Chance, locations: usize, what: impl Fn(usize, u64) -> What) -> Trouble {
+fn by_an_operator(chance: &Chance, locations: usize, what: impl Fn(usize, u64) -> TroubleKind) -> ScenarioTrouble {
     let location = usize::try_from(chance.within(0, locations as u64 - 1)).unwrap_or(0);
     let from_ms = chance.within(0, BUSY_MS);
     let until_ms = from_ms + chance.one_of(&[20_000, 120_000]);
-    Trouble { from_ms, until_ms, per_mille: 1000, what: what(location, chance.within(500, 20_000)) }
+    ScenarioTrouble { from_ms, until_ms, per_mille: 1000, what: what(location, chance.within(500, 20_000)) }
 }
 
-fn end_in_order(chance: &Chance) -> Trouble {
+fn end_in_order(chance: &Chance) -> ScenarioTrouble {
     let from_ms = chance.within(0, BUSY_MS);
     let down_ms = chance.one_of(&[0, 0, 0, 2000, 90_000]);
-    // Longer than it takes to drain.
+    // Longer than a drain takes.
     let until_ms = from_ms + 16_000 + down_ms;
-    Trouble { from_ms, until_ms, per_mille: 1000, what: What::EndsInOrder { down_ms } }
+    ScenarioTrouble { from_ms, until_ms, per_mille: 1000, what: TroubleKind::EndsInOrder { down_ms } }
 }
 
-fn trouble(chance: &Chance, locations: usize, skew_ms: u64) -> Trouble {
+fn trouble(chance: &Chance, locations: usize, skew_ms: u64) -> ScenarioTrouble {
     let from_ms = chance.within(0, BUSY_MS);
     let location = usize::try_from(chance.within(0, locations as u64 - 1)).unwrap_or(0);
     let what = what(chance, location, skew_ms);
-    Trouble {
+    ScenarioTrouble {
         from_ms,
         until_ms: from_ms + chance.one_of(&[1000, 20_000, 120_000, 600_000]),
         per_mille: chance.one_of(&[20, 100, 300, 1000]),
@@ -220,21 +225,21 @@ fn trouble(chance: &Chance, locations: usize, skew_ms: u64) -> Trouble {
     }
 }
 
-fn what(chance: &Chance, location: usize, skew_ms: u64) -> What {
+fn what(chance: &Chance, location: usize, skew_ms: u64) -> TroubleKind {
     match chance.within(0, 19) {
-        0 => What::Status(chance.one_of(&[500, 502, 503, 504, 408])),
-        1 => What::DoneBut(chance.one_of(&[500, 502, 504])),
-        2 => What::NoAnswer { done: chance.in_ten(5) },
-        3 => What::ArrivesLate(chance.within(0, LATE_ARRIVAL_MS - skew_ms)),
-        4 => What::Unreachable,
-        5 => What::TooMany { retry_after_ms: chance.in_ten(5).then(|| chance.within(1, 60_000)) },
-        6 => What::TokenExpired { location },
-        7 => What::Others { location, every_ms: chance.within(50, 2000), burst: chance.one_of(&[1, 1, 10]) },
-        8 => What::MessageLost,
-        9 => What::MessageLate(chance.within(0, 120_000)),
-        10 => What::MessageTwice(chance.within(0, 60_000)),
-        11 => What::ByHand { location, every_ms: chance.within(500, 20_000) },
-        12..=14 => What::Store {
+        0 => TroubleKind::Status(chance.one_of(&[500, 502, 503, 504, 408])),
+        1 => TroubleKind::DoneBut(chance.one_of(&[500, 502, 504])),
+        2 => TroubleKind::NoAnswer { done: chance.in_ten(5) },
+        3 => TroubleKind::ArrivesLate(chance.within(0, LATE_ARRIVAL_MS - skew_ms)),
+        4 => TroubleKind::Unreachable,
+        5 => TroubleKind::TooMany { retry_after_ms: chance.in_ten(5).then(|| chance.within(1, 60_000)) },
+        6 => TroubleKind::TokenExpired { location },
+        7 => TroubleKind::Others { location, every_ms: chance.within(50, 2000), burst: chance.one_of(&[1, 1, 10]) },
+        8 => TroubleKind::MessageLost,
+        9 => TroubleKind::MessageLate(chance.within(0, 120_000)),
+        10 => TroubleKind::MessageTwice(chance.within(0, 60_000)),
+        11 => TroubleKind::ByHand { location, every_ms: chance.within(500, 20_000) },
+        12..=14 => TroubleKind::Store {
             op: chance.one_of(&[
                 None,
                 Some(Op::GateReplace),
@@ -248,14 +253,14 @@ fn what(chance: &Chance, location: usize, skew_ms: u64) -> What {
             ]),
             fault: chance.one_of(&[PortFault::Refused, PortFault::Unanswered, PortFault::Hangs]),
         },
-        15 => What::DiesWithin(chance.within(1, 30_000)),
-        16 | 17 => What::DiesAtAwait(chance.within(1, 200)),
-        18 => What::AllDie,
-        _ => What::Status(chance.one_of(&[400, 404, 422])),
+        15 => TroubleKind::DiesWithin(chance.within(1, 30_000)),
+        16 | 17 => TroubleKind::DiesAtAwait(chance.within(1, 200)),
+        18 => TroubleKind::AllDie,
+        _ => TroubleKind::Status(chance.one_of(&[400, 404, 422])),
     }
 }
 
-/// Chance, in the words of this file.
+/// Random choices for this file.
 struct Chance(TestRandomness);
 
 impl Chance {

@@ -1,4 +1,4 @@
-//! What must hold in every world, after every step and at the end.
+//! Rules that must hold in every world, after every step and at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,18 +14,18 @@ use serde::Serialize;
 use crate::content::{differing, doubled, overwritten};
 use crate::deletes::Deletes;
 use crate::names::ms;
-use crate::scenario::{Scenario, What};
+use crate::scenario::{Scenario, TroubleKind};
 use crate::undos::is_undone;
 
-/// Fewer invocations that died cannot make a record look as if it had killed them.
+/// With fewer dead invocations, no record can look as if it had killed them.
 const DEATHS_OF_A_SUSPECT: u64 = 5;
 
-/// A rule that was broken.
+/// A broken rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Broken {
     /// The rule, as a sentence.
     pub rule: &'static str,
-    /// What was seen that breaks it.
+    /// Evidence that the rule was broken.
     pub how: String,
 }
 
@@ -35,26 +35,26 @@ impl fmt::Display for Broken {
     }
 }
 
-/// Watches each gate that is written, and remembers what stood there when.
+/// Watches each gate write and records the gate's state over time.
 #[derive(Clone, Default)]
 pub(crate) struct GateWatch(Arc<Mutex<Watched>>);
 
 #[derive(Default)]
 struct Watched {
     broken: Vec<Broken>,
-    /// For each scope, what forbade calls from when on.
-    history: BTreeMap<ScopeId, Vec<(EpochMs, Closed)>>,
+    /// Per scope, the blocks in force from each time on.
+    history: BTreeMap<ScopeId, Vec<(EpochMs, GateBlock)>>,
 }
 
-/// Until when a gate forbids all calls.
+/// Until when a gate blocks all calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Closed {
+struct GateBlock {
     pause: Option<EpochMs>,
     open: Option<EpochMs>,
 }
 
 impl GateWatch {
-    /// Watches the gates of `world`, which came of `scenario`.
+    /// Watches the gates of `world`, which was created from `scenario`.
     pub(crate) fn of(world: &World, scenario: &Scenario) -> GateWatch {
         let watch = GateWatch::default();
         let watching = watch.clone();
@@ -72,7 +72,7 @@ impl GateWatch {
             Breaker::Open { until, .. } => Some(*until),
             Breaker::Closed { .. } | Breaker::HalfOpen { .. } => None,
         };
-        let closed = Closed { pause: after.pause().map(|pause| pause.until), open };
+        let closed = GateBlock { pause: after.pause().map(|pause| pause.until), open };
         let history = watched.history.entry(scope.clone()).or_default();
         if history.last().is_none_or(|(_, last)| *last != closed) {
             history.push((now, closed));
@@ -83,7 +83,7 @@ impl GateWatch {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was broken by a write, or by a call that the gate forbade when it was sent.
+    /// Rules broken by a gate write, or by a call sent while the gate blocked it.
     pub(crate) fn broken(&self, scenario: &Scenario, arrivals: &[Arrival]) -> Vec<Broken> {
         let watched = self.lock();
         let skew = scenario.clock_skew();
@@ -96,7 +96,7 @@ impl GateWatch {
             let Some(history) = scope_of(&arrival.location).and_then(|scope| watched.history.get(&scope)) else {
                 continue;
             };
-            // A batch has seen what it wrote itself; what a reading writes beside it, it sees within `SIGHT`.
+            // A batch sees its own writes at once, and those of a concurrent reconciling run within `SIGHT`.
             let sight = if scenario.reconcile_every_ms.is_some() { SIGHT } else { Duration::ZERO };
             let (Some(known), Some(is)) =
                 (closed_before(history, arrival.sent_at - sight), closed_before(history, arrival.sent_at))
@@ -115,8 +115,8 @@ impl GateWatch {
     }
 }
 
-/// What the gate forbade just before `time`.
-fn closed_before(history: &[(EpochMs, Closed)], time: EpochMs) -> Option<Closed> {
+/// The gate's blocks just before `time`.
+fn closed_before(history: &[(EpochMs, GateBlock)], time: EpochMs) -> Option<GateBlock> {
     let known = history.partition_point(|(at, _)| *at < time);
     known.checked_sub(1).map(|last| history[last].1)
 }
@@ -153,7 +153,7 @@ fn broken_by_write(
     broken
 }
 
-/// What was broken in the end: `drained` says whether all records are final.
+/// Rules broken at the end; `drained` tells whether all records are final.
 pub(crate) fn broken_at_end(scenario: &Scenario, world: &World, deletes: &Deletes, drained: bool) -> Vec<Broken> {
     let mut broken = Vec::new();
     let mut rule = |rule, how: Vec<String>| {
@@ -196,7 +196,7 @@ fn due(record: &Record) -> String {
     format!("{location_id} {key} v{version} due {due_at:?} not before {not_before:?} attempts {attempts}")
 }
 
-/// Reconciling takes permits but no run: it adds a call to those of a batch.
+/// Reconciling takes permits but no run, so it adds one call to those of a batch.
 fn too_many_at_once(scenario: &Scenario, world: &World) -> Vec<String> {
     let allowed = scenario.hosts.concurrency + u32::from(scenario.reconcile_every_ms.is_some());
     let most = |location: &LocationId| world.ghl.most_at_once(location);
@@ -204,18 +204,20 @@ fn too_many_at_once(scenario: &Scenario, world: &World) -> Vec<String> {
     places.map(|place| format!("{} at {}", most(&place.name), place.name)).collect()
 }
 
-/// Results that nothing in the scenario explains: attempts that were counted, and failures.
+/// Counted attempts and failures that nothing in the scenario explains.
 fn unexplained(scenario: &Scenario, world: &World) -> Vec<String> {
     let refused = refused_by_ghl(scenario, world);
     let explains = |code: ErrorCode, record: &RecordKey| match code {
-        // Nothing that was withdrawn is sent, so no batch ends with that.
+        // Withdrawn records are never sent, so no batch ends with `Cancelled`.
         ErrorCode::RateLimited | ErrorCode::CircuitOpen | ErrorCode::Unauthorized | ErrorCode::Cancelled => false,
         ErrorCode::MaxRetriesExceeded => scenario.has(is_transient),
-        // GHL may have created a contact that it answered with 422: one that cannot be recognised is looked for.
+        // GHL may create a contact and still answer 422; an unrecognizable one must then be searched for.
         ErrorCode::Ambiguous => {
-            scenario.has(|what| is_transient(what) || matches!(what, What::Status(422))) || world.died() > 0
+            scenario.has(|what| is_transient(what) || matches!(what, TroubleKind::Status(422))) || world.died() > 0
         }
-        ErrorCode::Rejected => scenario.has(|what| matches!(what, What::Status(400..=499))) || refused.contains(record),
+        ErrorCode::Rejected => {
+            scenario.has(|what| matches!(what, TroubleKind::Status(400..=499))) || refused.contains(record)
+        }
         ErrorCode::Internal => world.died() >= DEATHS_OF_A_SUSPECT,
     };
     let suspect = |code| code == ErrorCode::Internal && world.died() > 0;
@@ -232,7 +234,7 @@ fn unexplained(scenario: &Scenario, world: &World) -> Vec<String> {
     })
 }
 
-/// Records whose contact GHL refuses to update: a phone number that was put is another contact's.
+/// Records whose contact GHL refuses to update, because the phone number belongs to another contact.
 fn refused_by_ghl(scenario: &Scenario, world: &World) -> BTreeSet<RecordKey> {
     let puts = scenario.puts.iter().filter(|puts| puts.dropped).flat_map(|puts| scenario.records(puts));
     let is_refused = |put: &PutRecord| match &put.payload {
@@ -245,28 +247,28 @@ fn refused_by_ghl(scenario: &Scenario, world: &World) -> BTreeSet<RecordKey> {
     puts.filter(is_refused).map(|put| put.key()).collect()
 }
 
-fn is_transient(what: &What) -> bool {
+fn is_transient(what: &TroubleKind) -> bool {
     match what {
-        What::Status(status) | What::DoneBut(status) => *status >= 500 || *status == 408,
-        What::NoAnswer { .. } | What::ArrivesLate(_) | What::Unreachable => true,
+        TroubleKind::Status(status) | TroubleKind::DoneBut(status) => *status >= 500 || *status == 408,
+        TroubleKind::NoAnswer { .. } | TroubleKind::ArrivesLate(_) | TroubleKind::Unreachable => true,
         _ => false,
     }
 }
 
 impl Scenario {
-    /// Clocks differ by no more than this.
+    /// Largest difference between two clocks.
     fn clock_skew(&self) -> Duration {
         ms(self.hosts.clock_skew_ms)
     }
 
-    /// Each record that is put.
+    /// Keys of all records that are put.
     pub(crate) fn put_records(&self) -> BTreeSet<(LocationId, RecordKey)> {
         let puts = self.puts.iter().flat_map(|puts| self.records(puts));
         puts.map(|put| (put.location_id.clone(), put.key())).collect()
     }
 }
 
-/// What is wrong with a record, all being done.
+/// Describes why a record is not in its final state after everything is done.
 fn stale(scenario: &Scenario, world: &World, location: &LocationId, key: &RecordKey) -> Option<String> {
     let Some(record) = world.outbox.record(location, key) else {
         return Some(format!("{key} is gone"));
@@ -283,16 +285,16 @@ fn stale(scenario: &Scenario, world: &World, location: &LocationId, key: &Record
         return failed_without_error(&record);
     }
     let there = match &record.payload {
-        // Nobody can look for one without an address; doubles are looked for apart.
+        // A contact without an address cannot be looked up here; duplicates are checked separately.
         Payload::Contact(_) => differing(scenario, world, &record).1.is_empty() || is_undone_by_another(world, &record),
-        Payload::Opportunity(deal) => {
-            world.ghl.opportunities(location, &deal.name).iter().any(|(_, there)| says(deal, there))
+        Payload::Opportunity(opportunity) => {
+            world.ghl.opportunities(location, &opportunity.name).iter().any(|(_, there)| says(opportunity, there))
         }
     };
     (!there).then(|| format!("{key} v{} was accepted, and GHL has something else", record.version))
 }
 
-/// Whether the undo of another record was about the same contact: it turned back what that one had sent.
+/// Whether another record's undo was about the same contact and reverted this record's content.
 fn is_undone_by_another(world: &World, record: &Record) -> bool {
     let email = |record: &Record| match &record.payload {
         Payload::Contact(contact) => contact.email.clone(),
@@ -315,7 +317,7 @@ fn failed_without_error(record: &Record) -> Option<String> {
         .then(|| format!("{} v{} is neither due nor accepted nor failed", record.key, record.version))
 }
 
-/// Whether it is the opportunity of a contact that is not there or has failed: it waits until a person mends that.
+/// Whether the record is an opportunity that waits for a missing or failed contact, until a person fixes that.
 pub(crate) fn waits_for_ever(world: &World, record: &Record) -> bool {
     let Some(contact) = &record.waits_for else {
         return false;

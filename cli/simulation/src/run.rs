@@ -1,4 +1,4 @@
-//! Running one scenario from its beginning to its end.
+//! Runs one scenario from beginning to end.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,71 +13,71 @@ use crate::ends::Ends;
 use crate::imports::Cancels;
 use crate::mirrors::Mirrors;
 use crate::names::ms;
-use crate::people::Watch;
+use crate::people::OptOutWatch;
 use crate::rules::{Broken, GateWatch, broken_at_end, waits_for_ever};
 use crate::scenario::Scenario;
 use crate::undos;
 
-/// When all has been well for this long, nothing may be due any more: a record rests an hour at most.
+/// Once the troubles are over, nothing may be due after this time; a record rests an hour at most.
 const PATIENCE: Duration = Duration::from_secs(4 * 3600);
-/// A day that is used up ends after this.
+/// A used-up daily quota renews after this.
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// How often we look whether all is done.
+/// Interval of the check whether everything is done.
 const LOOK: Duration = Duration::from_secs(2);
-/// Where it takes days: there are many records to look at.
+/// The same for scenarios that take days, because there are many records to check.
 const LONG_LOOK: Duration = Duration::from_secs(60);
-/// So long reconciling runs after all is done, once to mend and once to rest.
+/// How long reconciling runs after everything is done: once to repair, and once to find nothing.
 const RECONCILED: Duration = Duration::from_secs(2 * 3600);
-/// After all is done, nothing may happen for this long.
+/// Once everything is done, nothing may happen for this long.
 const SILENCE: Duration = Duration::from_secs(150);
 
-/// What came of a scenario.
+/// Result of a scenario.
 #[derive(Debug, Clone, Serialize)]
-pub struct Outcome {
-    /// The rules that were broken.
+pub struct ScenarioOutcome {
+    /// Broken rules.
     pub broken: Vec<Broken>,
     /// Figures of the run.
     pub figures: Figures,
 }
 
-/// Figures of a run.
+/// Figures of one run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Figures {
-    /// Calls that were made.
+    /// Calls to GHL.
     pub calls: u64,
-    /// Of these, how many the quota did not allow.
+    /// Calls over the quota.
     pub throttled: u64,
-    /// Invocations that were begun.
+    /// Invocations started.
     pub invocations: u64,
-    /// Of these, how many died.
+    /// Invocations that died.
     pub died: u64,
-    /// Writes of gates, refused ones included.
+    /// Gate writes, including refused ones.
     pub gate_writes: u64,
-    /// Records that GHL has.
+    /// Records that GHL accepted.
     pub accepted: u64,
     /// Records that failed for good.
     pub failed: u64,
     /// When the last record was final, in seconds.
     pub drained_s: f64,
-    /// How long it took in the world, in seconds.
+    /// Simulated duration in seconds.
     pub simulated_s: f64,
-    /// The same scenario gives the same number.
+    /// Hash of the run. The same scenario gives the same number.
     pub digest: u64,
 }
 
 /// Runs `scenario`.
 #[must_use]
-pub fn run(scenario: &Scenario) -> Outcome {
-    // A panic of ours is caught by the engine; one that is not is a broken rule, too.
+pub fn run(scenario: &Scenario) -> ScenarioOutcome {
+    // The engine catches our panics; one it misses is a broken rule, too.
     catch_unwind(AssertUnwindSafe(|| block_on_paused(live(scenario, |_| {})))).unwrap_or_else(|panic| {
         let how = panic.downcast::<String>().map_or_else(|_| "no message".to_owned(), |message| *message);
-        Outcome { broken: vec![Broken { rule: "no panic", how }], figures: Figures::default() }
+        ScenarioOutcome { broken: vec![Broken { rule: "no panic", how }], figures: Figures::default() }
     })
 }
 
-/// `sabotage` breaks something of the world before anything happens in it.
-async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
-    let people = Watch::default();
+/// `sabotage` breaks something in the world before it starts.
+async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> ScenarioOutcome {
+    let people = OptOutWatch::default();
     let world = scenario.start_watched(&people);
     sabotage(&world);
     let watch = GateWatch::of(&world, scenario);
@@ -93,10 +93,10 @@ async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
     let mut drained = drain(&world, patience).await;
     let mut flips = 0;
     if let Some(every_ms) = scenario.reconcile_every_ms {
-        // What reconciling has to mend is mended, and then it rests. Where GHL allows little, a round mends one record.
+        // Reconciling repairs what it must, then rests. Where GHL allows little, a round repairs one record.
         let records = u64::try_from(scenario.put_records().len()).unwrap_or(u64::MAX);
         let mending = ms(every_ms.saturating_mul(records)).as_secs() / RECONCILED.as_secs();
-        // Where the day has few calls, looking for what is to be mended takes them, and the mending comes the day after.
+        // Where the day has few calls, searching for work uses them up, and the repair comes the day after.
         let (rounds, span) = if days == 0 { (mending + 2, RECONCILED) } else { (mending + 2 * u64::from(days), DAY) };
         for _ in 0..rounds {
             let resent = people.resent();
@@ -143,18 +143,18 @@ async fn live(scenario: &Scenario, sabotage: impl FnOnce(&World)) -> Outcome {
     }
     let figures = figures(&world, drained_s);
     broken.extend(scenario.expect.broken_by(&figures));
-    Outcome { broken, figures }
+    ScenarioOutcome { broken, figures }
 }
 
-/// The days that a daily limit may stretch the scenario to: a record takes four calls at most, and more are left to its
-/// retries.
+/// Days that a daily limit may stretch the scenario to. A record takes at most four calls; its retries need more
+/// days.
 fn days(scenario: &Scenario) -> u32 {
     let Some(limit) = scenario.server.daily_limit else { return 0 };
     let calls = 4 * scenario.put_records().len() as u64;
     u32::try_from(calls / limit.max(1)).unwrap_or(u32::MAX).saturating_add(5)
 }
 
-/// Waits until all records are final and nobody is at work. Returns whether that came to be.
+/// Waits until all records are final and nobody is at work. Returns false if that takes longer than `patience`.
 async fn drain(world: &World, patience: Duration) -> bool {
     let began = world.clock.elapsed();
     while world.clock.elapsed() - began < patience {
@@ -197,7 +197,7 @@ fn figures(world: &World, drained_s: f64) -> Figures {
 }
 
 impl crate::scenario::Expect {
-    /// The figures that lie outside of their range.
+    /// Figures outside their expected range.
     fn broken_by(&self, figures: &Figures) -> Vec<Broken> {
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
         let per_call = |number: u64| number as f64 / figures.calls.max(1) as f64;

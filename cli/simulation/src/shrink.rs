@@ -1,12 +1,12 @@
-//! Making a broken world smaller.
+//! Shrinks a broken world.
 
 use crate::run::run;
 use crate::scenario::{Hosts, Scenario, Server};
 
-/// Runs that a shrinking may take.
+/// Most runs that shrinking may take.
 const MOST_RUNS: usize = 400;
 
-/// The smallest scenario found in which the first rule that `scenario` breaks is still broken; `scenario` itself if it
+/// The smallest scenario found that still breaks the first rule that `scenario` breaks, or `scenario` itself if it
 /// breaks none.
 #[must_use]
 pub fn shrink(scenario: &Scenario) -> Scenario {
@@ -31,7 +31,7 @@ fn first_broken(scenario: &Scenario) -> Option<&'static str> {
     run(scenario).broken.first().map(|broken| broken.rule)
 }
 
-/// Scenarios that are simpler by one thing, the most promising first.
+/// Scenarios with one simplification each, the most promising first.
 fn simpler(scenario: &Scenario) -> Vec<Scenario> {
     let mut simpler = Vec::new();
     let mut changed = |change: &dyn Fn(&mut Scenario)| {
@@ -59,7 +59,7 @@ fn simpler(scenario: &Scenario) -> Vec<Scenario> {
         });
     }
     for n in 0..scenario.puts.len() {
-        changed(&|candidate| candidate.puts[n].deals = (0, 0));
+        changed(&|candidate| candidate.puts[n].opportunities = (0, 0));
         changed(&|candidate| candidate.puts[n].nameless = (0, 0));
         changed(&|candidate| candidate.puts[n].shared = (0, 0));
         changed(&|candidate| candidate.puts[n].twins = (0, 0));

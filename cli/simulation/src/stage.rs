@@ -1,4 +1,4 @@
-//! A scenario brought to life: its world, its producers, and its troubles at their times.
+//! Turns a scenario into a running world, with its producers and its troubles at their times.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -9,26 +9,26 @@ use ghl_sync_model::{
     Api, Batch, Conflict, Contact, CredentialsRef, CustomField, GhlId, Kind, LocationId, LocationLabels,
     LocationSettings, Opportunity, Pace, Payload, Priority, PutRecord, RecordId, RecordKey,
 };
-use ghl_sync_testkit::{Crash, Fate, Fault, GhlSettings, Setup, TestRandomness, World};
+use ghl_sync_testkit::{CallFault, Crash, GhlSettings, MessageFate, Setup, TestRandomness, World};
 
 use serde_json::json;
 
-use crate::names::{deal_name, email, ms};
-use crate::people::Watch;
-use crate::scenario::{Limit, Puts, Scenario, Trouble, What};
+use crate::names::{email, ms, opportunity_name};
+use crate::people::OptOutWatch;
+use crate::scenario::{Limit, Puts, Scenario, ScenarioTrouble, TroubleKind};
 use crate::undos::announce;
 
-/// A call that hangs is given up after this, as the SDK does.
+/// Timeout of a call that hangs, as in the SDK.
 const CALL: Duration = Duration::from_secs(20);
-/// A producer whose put failed tries again after this.
+/// Delay before a producer repeats a failed put.
 const PUT_AGAIN: Duration = Duration::from_secs(2);
-/// Records in a batch that is sent by hand.
+/// Records in a batch sent by hand.
 const BY_HAND: u32 = 8;
-/// What contacts with neither e-mail nor phone are called.
+/// Name prefix of contacts with neither email nor phone.
 pub(crate) const NAMELESS: &str = "nameless";
 
 impl Scenario {
-    /// The world as it is before anything happens.
+    /// The world's configuration before anything happens.
     #[must_use]
     pub fn setup(&self) -> Setup {
         let pace = |limit: Limit| Pace { limit: limit.limit, window: ms(limit.window_ms) };
@@ -86,11 +86,11 @@ impl Scenario {
 
     /// Starts the world and its troubles.
     pub fn start(&self) -> Arc<World> {
-        self.start_watched(&Watch::default())
+        self.start_watched(&OptOutWatch::default())
     }
 
-    /// Starts the world and its troubles, and has `watch` look at it.
-    pub(crate) fn start_watched(&self, watch: &Watch) -> Arc<World> {
+    /// Starts the world and its troubles, with `watch` observing it.
+    pub(crate) fn start_watched(&self, watch: &OptOutWatch) -> Arc<World> {
         let world = self.setup().start();
         self.puts.iter().filter(|puts| puts.dropped).for_each(|puts| self.add_others(puts, &world));
         watch.begin(self, &world);
@@ -98,14 +98,15 @@ impl Scenario {
             self.cause(trouble, &world);
         }
         let randomness = world.randomness.fork();
-        let deaths: Vec<Trouble> = self.troubles.iter().filter(|trouble| is_death(&trouble.what)).cloned().collect();
+        let deaths: Vec<ScenarioTrouble> =
+            self.troubles.iter().filter(|trouble| is_death(&trouble.what)).cloned().collect();
         let clock = world.clock;
         world.crash(move |_| deaths.iter().find_map(|trouble| trouble.crash(clock.elapsed(), &randomness)));
         self.decide_fates(&world);
         world
     }
 
-    /// Contacts that others made: those of `puts`, and those that have their phone numbers.
+    /// Adds contacts made by others: those of `puts`, and owners of their phone numbers.
     fn add_others(&self, puts: &Puts, world: &World) {
         let Some(place) = self.locations.get(puts.location) else { return };
         for n in puts.contacts.0..puts.contacts.1 {
@@ -119,12 +120,12 @@ impl Scenario {
         }
     }
 
-    /// The producers: each puts its records at its time.
+    /// Runs the producers: each puts its records at its time.
     pub async fn produce(&self, world: &World) {
         futures::future::join_all(self.puts.iter().map(|puts| produce(self, puts, world))).await;
     }
 
-    /// The records of `puts`.
+    /// Builds the records of `puts`.
     pub(crate) fn records(&self, puts: &Puts) -> Vec<PutRecord> {
         let Some(place) = self.locations.get(puts.location) else {
             return Vec::new();
@@ -141,8 +142,8 @@ impl Scenario {
             let contact = Contact { name: Some(format!("{NAMELESS} {n}")), ..Contact::default() };
             (format!("n{n}"), Payload::Contact(contact))
         });
-        let deal = |n: u32, id: String, name: String, worth: u64| {
-            let deal = Opportunity {
+        let opportunity = |n: u32, id: String, name: String, worth: u64| {
+            let opportunity = Opportunity {
                 contact_record: Some(RecordId::new(format!("c{n}")).ok()?),
                 contact_id: None,
                 pipeline_id: GhlId::new("pipeline").ok()?,
@@ -153,48 +154,49 @@ impl Scenario {
                 assigned_to: None,
                 custom_fields: Vec::new(),
             };
-            Some((id, Payload::Opportunity(deal)))
+            Some((id, Payload::Opportunity(opportunity)))
         };
-        let deals = (puts.deals.0..puts.deals.1).filter_map(|n| deal(n, format!("d{n}"), deal_name(n), puts.at_ms));
+        let opportunities = (puts.opportunities.0..puts.opportunities.1)
+            .filter_map(|n| opportunity(n, format!("d{n}"), opportunity_name(n), puts.at_ms));
         let twins = (puts.twins.0..puts.twins.1).flat_map(|n| {
             let names = [twin_name(n), twin_name(n), format!("single {n}")];
             let ids = ["a", "b", "c"].map(|of| format!("t{n}{of}"));
             (0..3u64).zip(ids).zip(names).map(move |((of, id), name)| (n, id, name, 10 * puts.at_ms + of))
         });
-        let twins = twins.filter_map(|(n, id, name, worth)| deal(n, id, name, worth));
+        let twins = twins.filter_map(|(n, id, name, worth)| opportunity(n, id, name, worth));
         let record = |(id, payload): (String, Payload)| {
             let id = RecordId::new(id).ok()?;
             let put = PutRecord::new(place.name.clone(), id, payload);
             Some(PutRecord { priority: puts.priority, import: puts.import_id(), ..put })
         };
-        contacts.chain(shared).chain(nameless).chain(deals).chain(twins).filter_map(record).collect()
+        contacts.chain(shared).chain(nameless).chain(opportunities).chain(twins).filter_map(record).collect()
     }
 
-    /// Has `trouble` happen in `world` while its time is, unless it concerns messages or lives.
-    fn cause(&self, trouble: &Trouble, world: &Arc<World>) {
+    /// Makes `trouble` happen in `world` during its time. Message faults and deaths are handled elsewhere.
+    fn cause(&self, trouble: &ScenarioTrouble, world: &Arc<World>) {
         let (clock, randomness) = (world.clock, world.randomness.fork());
         let this = trouble.clone();
         match trouble.what {
-            What::Store { op, fault } => {
+            TroubleKind::Store { op, fault } => {
                 world.faults.decide(move |of, _| {
                     (op.is_none_or(|op| op == of) && this.strikes(clock.elapsed(), &randomness)).then_some(fault)
                 });
             }
-            What::TokenExpired { location } => {
+            TroubleKind::TokenExpired { location } => {
                 let Some(place) = self.locations.get(location).cloned() else { return };
                 world.ghl.on_call(move |seen| {
-                    (*seen.location == place.name && this.is_now(seen.elapsed)).then(|| Fault::status(401))
+                    (*seen.location == place.name && this.is_now(seen.elapsed)).then(|| CallFault::status(401))
                 });
             }
-            What::Others { location, every_ms, burst } => {
+            TroubleKind::Others { location, every_ms, burst } => {
                 let Some(place) = self.locations.get(location).cloned() else { return };
                 tokio::spawn(others(this, place.name, every_ms, burst, world.clone(), randomness));
             }
-            What::ByHand { location, every_ms } => {
+            TroubleKind::ByHand { location, every_ms } => {
                 let Some(place) = self.locations.get(location).cloned() else { return };
                 tokio::spawn(by_hand(this, place.name, every_ms, world.clone(), randomness));
             }
-            What::AllDie => {
+            TroubleKind::AllDie => {
                 let world = world.clone();
                 tokio::spawn(async move {
                     tokio::time::sleep(ms(this.from_ms)).await;
@@ -211,14 +213,14 @@ impl Scenario {
 
     fn decide_fates(&self, world: &World) {
         let (clock, randomness) = (world.clock, world.randomness.fork());
-        let troubles: Vec<(Trouble, Fate)> = self
+        let troubles: Vec<(ScenarioTrouble, MessageFate)> = self
             .troubles
             .iter()
             .filter_map(|trouble| {
                 let fate = match trouble.what {
-                    What::MessageLost => Fate::Lost,
-                    What::MessageLate(late) => Fate::Late(ms(late)),
-                    What::MessageTwice(later) => Fate::Twice(ms(later)),
+                    TroubleKind::MessageLost => MessageFate::Lost,
+                    TroubleKind::MessageLate(late) => MessageFate::Late(ms(late)),
+                    TroubleKind::MessageTwice(later) => MessageFate::Twice(ms(later)),
                     _ => return None,
                 };
                 Some((trouble.clone(), fate))
@@ -226,12 +228,12 @@ impl Scenario {
             .collect();
         world.queue.decide(move |_, _| {
             let strikes = troubles.iter().find(|(trouble, _)| trouble.strikes(clock.elapsed(), &randomness));
-            strikes.map_or(Fate::Arrives, |(_, fate)| *fate)
+            strikes.map_or(MessageFate::Arrives, |(_, fate)| *fate)
         });
     }
 }
 
-impl Trouble {
+impl ScenarioTrouble {
     pub(crate) fn is_now(&self, elapsed: Duration) -> bool {
         (ms(self.from_ms)..ms(self.until_ms)).contains(&elapsed)
     }
@@ -242,10 +244,10 @@ impl Trouble {
 
     fn crash(&self, elapsed: Duration, randomness: &TestRandomness) -> Option<Crash> {
         match self.what {
-            What::DiesWithin(span) if self.strikes(elapsed, randomness) => {
+            TroubleKind::DiesWithin(span) if self.strikes(elapsed, randomness) => {
                 Some(Crash::After(ms(randomness.within(0..=span))))
             }
-            What::DiesAtAwait(most) if self.strikes(elapsed, randomness) => {
+            TroubleKind::DiesAtAwait(most) if self.strikes(elapsed, randomness) => {
                 Some(Crash::AtAwait(randomness.within(1..=most)))
             }
             _ => None,
@@ -253,24 +255,24 @@ impl Trouble {
     }
 }
 
-fn is_death(what: &What) -> bool {
-    matches!(what, What::DiesWithin(_) | What::DiesAtAwait(_))
+fn is_death(what: &TroubleKind) -> bool {
+    matches!(what, TroubleKind::DiesWithin(_) | TroubleKind::DiesAtAwait(_))
 }
 
-fn fault_of(what: &What) -> Option<Fault> {
+fn fault_of(what: &TroubleKind) -> Option<CallFault> {
     Some(match what {
-        What::Status(status) => Fault::status(*status),
-        What::DoneBut(status) => Fault::DoneButRefused(*status),
-        What::NoAnswer { done } => Fault::NoAnswer { done: *done },
-        What::ArrivesLate(late) => Fault::ArrivesLate(ms(*late)),
-        What::Unreachable => Fault::Unreachable,
-        What::TooMany { retry_after_ms: Some(span) } => Fault::retry_after(429, ms(*span)),
-        What::TooMany { retry_after_ms: None } => Fault::status(429),
+        TroubleKind::Status(status) => CallFault::status(*status),
+        TroubleKind::DoneBut(status) => CallFault::DoneButRefused(*status),
+        TroubleKind::NoAnswer { done } => CallFault::NoAnswer { done: *done },
+        TroubleKind::ArrivesLate(late) => CallFault::ArrivesLate(ms(*late)),
+        TroubleKind::Unreachable => CallFault::Unreachable,
+        TroubleKind::TooMany { retry_after_ms: Some(span) } => CallFault::retry_after(429, ms(*span)),
+        TroubleKind::TooMany { retry_after_ms: None } => CallFault::status(429),
         _ => return None,
     })
 }
 
-/// A producer: it puts its records, again until that succeeds; or dies before it has told the gate.
+/// Runs a producer. It puts its records, retrying until that succeeds, or dies before it notifies the gate.
 async fn produce(scenario: &Scenario, puts: &Puts, world: &World) {
     let mut records = scenario.records(puts);
     tokio::time::sleep(ms(puts.at_ms)).await;
@@ -295,13 +297,13 @@ async fn produce(scenario: &Scenario, puts: &Puts, world: &World) {
     if puts.starts
         && let Some(place) = scenario.locations.get(puts.location)
     {
-        // What fails here is made good by the tick.
+        // If this fails, the next tick makes up for it.
         let _ = tokio::time::timeout(CALL, host.fan_out(&place.scope.clone().into())).await;
     }
 }
 
 async fn others(
-    trouble: Trouble,
+    trouble: ScenarioTrouble,
     location: LocationId,
     every_ms: u64,
     burst: u32,
@@ -316,7 +318,13 @@ async fn others(
     }
 }
 
-async fn by_hand(trouble: Trouble, location: LocationId, every_ms: u64, world: Arc<World>, randomness: TestRandomness) {
+async fn by_hand(
+    trouble: ScenarioTrouble,
+    location: LocationId,
+    every_ms: u64,
+    world: Arc<World>,
+    randomness: TestRandomness,
+) {
     tokio::time::sleep(ms(trouble.from_ms)).await;
     while trouble.is_now(world.clock.elapsed()) {
         let first = randomness.within(0..=20);
@@ -327,7 +335,7 @@ async fn by_hand(trouble: Trouble, location: LocationId, every_ms: u64, world: A
     }
 }
 
-/// What the producer says of contact `n`.
+/// Content of contact `n` in `puts`.
 fn contact(puts: &Puts, n: u32, content: &str) -> Contact {
     let large = (puts.large_bytes > 0).then(|| CustomField {
         id: Some("large".to_owned()),

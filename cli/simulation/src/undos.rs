@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_model::{EpochMs, ImportId, ImportState, LeftBecause, LocationId, Payload, Record, Undo, Undone};
+use ghl_sync_model::{EpochMs, ImportId, ImportState, LeftReason, LocationId, Payload, Record, Undo, Undone};
 use ghl_sync_operate::ImportUpdate;
 use ghl_sync_testkit::World;
 
 use crate::actor::AtWork;
 use crate::deletes::stands_alone;
 use crate::rules::Broken;
-use crate::scenario::{Puts, Scenario, What};
+use crate::scenario::{Puts, Scenario, TroubleKind};
 
-/// A request may take this long until it is given up: a store may hang.
+/// Gives up a request after this time, because a store may hang.
 const REQUEST: Duration = Duration::from_secs(60);
-/// What was not taken is told again after this.
+/// Delay before a rejected announcement is repeated.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Says that the import of `puts` can be undone, until that is taken. Answers since when.
+/// Announces the import of `puts` as undoable, retrying until that is accepted. Returns the time of acceptance.
 pub(crate) async fn announce(puts: &Puts, location: &LocationId, world: &World) -> Option<EpochMs> {
     let import = puts.import_id().filter(|_| puts.undoable)?;
     let update = ImportUpdate { undoable: Some(true), state: Some(ImportState::Open), ..ImportUpdate::default() };
@@ -32,11 +32,11 @@ pub(crate) async fn announce(puts: &Puts, location: &LocationId, world: &World) 
     }
 }
 
-/// Undoes imports of `world` as `scenario` says. Returns who is at that.
+/// Undoes imports of `world` as `scenario` prescribes. Returns the actors at work.
 pub(crate) fn begin(world: &Arc<World>, scenario: &Scenario) -> AtWork {
     let at_work = AtWork::default();
-    let of = |what: &What| match what {
-        What::Undos { location, every_ms } => Some((*location, *every_ms)),
+    let of = |what: &TroubleKind| match what {
+        TroubleKind::Undos { location, every_ms } => Some((*location, *every_ms)),
         _ => None,
     };
     for mut actor in scenario.actors(of) {
@@ -55,7 +55,7 @@ pub(crate) fn begin(world: &Arc<World>, scenario: &Scenario) -> AtWork {
     at_work
 }
 
-/// What fails here is left to the next time: some of it may have been asked for.
+/// A failure is left to the next attempt. Part of the undo may have been requested all the same.
 async fn undo_one(location: &LocationId, import: &ImportId, world: &World) {
     let mut after = None;
     loop {
@@ -70,12 +70,12 @@ async fn undo_one(location: &LocationId, import: &ImportId, world: &World) {
     }
 }
 
-/// Whether the record was undone: GHL need not have its content.
+/// Whether the record was undone, so that GHL need not have its content.
 pub(crate) fn is_undone(record: &Record) -> bool {
     matches!(record.undo, Some(Undo::Done(_)))
 }
 
-/// Undos that have no end, and those that say something else than GHL shows.
+/// Undos that never end, and undos whose result contradicts GHL.
 pub(crate) fn broken(scenario: &Scenario, world: &World) -> Vec<Broken> {
     let records = world.outbox.records();
     let said = records.iter().filter_map(|record| Some((record, untold(scenario, record, world)?)));
@@ -83,7 +83,7 @@ pub(crate) fn broken(scenario: &Scenario, world: &World) -> Vec<Broken> {
     said.map(|(record, what)| Broken { rule: "an undo ends, and says what it did", how: how(record, what) }).collect()
 }
 
-/// What is wrong with the undo of a record.
+/// The defect in a record's undo, if any.
 fn untold(scenario: &Scenario, record: &Record, world: &World) -> Option<&'static str> {
     match &record.undo {
         Some(Undo::Asked { .. }) => (record.due_at.is_none() && record.last_error.is_none()).then_some("has no end"),
@@ -92,14 +92,14 @@ fn untold(scenario: &Scenario, record: &Record, world: &World) -> Option<&'stati
     }
 }
 
-/// What a contact's undo says that is not so.
+/// A false claim in the result of a contact's undo, if any.
 fn untrue(record: &Record, undone: &Undone, world: &World) -> Option<&'static str> {
     let Payload::Contact(contact) = &record.payload else { return None };
     let is_there = world.ghl.contact(&record.location_id, contact.email.as_deref()?).is_some();
-    let says_gone = undone.left.iter().any(|left| left.why == LeftBecause::Gone);
+    let says_gone = undone.left.iter().any(|left| left.why == LeftReason::Gone);
     match (undone.deleted, is_there) {
         (true, true) => Some("it says that it is deleted, and ghl has it"),
-        // Of one that was put twice, the undo of the earlier import may have deleted it.
+        // If it was put twice, the undo of the earlier import may have deleted it.
         (false, false) if record.ghl_id.is_some() && record.version <= 2 && !says_gone => {
             Some("it says that it is there, and ghl has it not")
         }
@@ -107,7 +107,7 @@ fn untrue(record: &Record, undone: &Undone, world: &World) -> Option<&'static st
     }
 }
 
-/// Whether no contact of the location is another record's as well.
+/// Whether each contact of the location belongs to only one record.
 fn is_apart(scenario: &Scenario, location: &LocationId) -> bool {
     let is_here = |puts: &&Puts| scenario.locations.get(puts.location).is_some_and(|place| place.name == *location);
     scenario.puts.iter().filter(is_here).all(stands_alone)

@@ -1,5 +1,5 @@
-//! Two rows of the table of `cargo ghl-sync simulate --pacing`, for six minutes: the pace comes as near to what is possible
-//! as we say, which is the limit per window, mean round trip and clock skew.
+//! Two rows of the table of `cargo ghl-sync simulate --pacing`, over six minutes: the pace comes as close to the
+//! possible maximum (the limit per window, mean round trip and clock skew) as we claim.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 use ghl_sync_simulation::{PacingCase, PacingRow, WindowKind, pacing};
 
 const ROUND_TRIP_MS: u64 = 265;
-/// So many times the window, the mean round trip and the clock skew, that at a window's end there is not one too many.
+/// A whole multiple of window + mean round trip + clock skew, so that no partial window adds a call.
 const SPAN: Duration = Duration::from_millis(36 * (10_000 + ROUND_TRIP_MS + 50));
 
 fn row(counting: WindowKind, others: bool) -> PacingRow {

@@ -1,4 +1,4 @@
-//! The scenarios of `scenarios/`: no rule is broken, and the figures lie in the ranges that the file gives.
+//! The scenarios in `scenarios/` break no rule, and their figures lie in the ranges of the file.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

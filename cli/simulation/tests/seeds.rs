@@ -1,4 +1,4 @@
-//! Some hundred worlds at random: no rule is broken, and each is the same every time.
+//! Several hundred random worlds break no rule, and each runs the same way every time.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -28,13 +28,14 @@ fn the_same_seed_is_the_same_world() {
     }
 }
 
-/// - A record that GHL refused (404) when it was put again had left its earlier content in the contact of another record.
-/// - An undo deleted a contact that was put again meanwhile, and its deals were sent under the id that was gone
-///   (13000050890).
-/// - A commit whose answer was lost did not say again whom it had left (13000011056).
-/// - A contact was created anew and nobody could write that down; a deletion under the old id then passed for done
-///   (13000046606).
-/// - Each batch had time for two calls, and spent them on finding out that a contact is gone (9900010559, 9900012053).
+/// - A record that GHL refused (404) when it was put again had left its earlier content in another record's contact.
+/// - An undo deleted a contact that was put again in the meantime, and its opportunities were sent under the deleted
+///   id (13000050890).
+/// - A commit repeated after a lost answer did not name the records it had left again (13000011056).
+/// - A contact was created again, but the new id could not be stored; a deletion under the old id then counted as
+///   done (13000046606).
+/// - Each batch had time for two calls, and spent both on finding out that a contact is gone (9900010559,
+///   9900012053).
 #[test]
 fn worlds_that_broke_a_rule_once_keep_it() {
     for seed in [200_069, 200_400, 9_900_010_559, 9_900_012_053, 13_000_050_890, 13_000_011_056, 13_000_046_606] {

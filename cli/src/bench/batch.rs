@@ -1,24 +1,24 @@
-//! What a batch takes besides waiting: against a GHL that answers at once and allows everything.
+//! Measures the cost of a batch apart from waiting, against a GHL that answers at once and allows everything.
 
 use ghl_sync_model::{LocationId, Priority, PutRecord};
 use serde::{Deserialize, Serialize};
 
-use super::host::{Effort, Host, on_a_host};
+use super::host::{BenchHost, Effort, on_a_host};
 use super::{free_ghl, stack_with};
 use crate::Failure;
 use crate::demo::locations;
-use crate::functions::Source;
+use crate::functions::QueueSource;
 use crate::list::made_up;
 
 /// Batches of one size.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct BatchRow {
-    /// Records in each.
+    /// Records per batch.
     pub(crate) size: u32,
     pub(crate) batches: u32,
-    /// Putting the records in.
+    /// Effort of putting the records.
     pub(crate) put: Effort,
-    /// Sending them, and what starts each batch.
+    /// Effort of sending them, including starting each batch.
     pub(crate) sync: Effort,
 }
 
@@ -28,7 +28,7 @@ impl BatchRow {
     }
 }
 
-/// `batches` full batches of a location with a backlog.
+/// Measures `batches` full batches of a location with a backlog.
 pub(crate) async fn full(size: u32, batches: u32) -> Result<BatchRow, Failure> {
     measure(size, batches, move |host, records| {
         let (_, put) = host.measure(host.functions.engine.put(records))?;
@@ -38,7 +38,7 @@ pub(crate) async fn full(size: u32, batches: u32) -> Result<BatchRow, Failure> {
     .await
 }
 
-/// As many records, each put alone into an idle location by the API, and sent at once.
+/// Measures `records` single records: the API puts each into an idle location, and it is sent at once.
 pub(crate) async fn single(records: u32) -> Result<BatchRow, Failure> {
     measure(1, records, |host, records| {
         let (mut put, mut sent) = (Effort::default(), Effort::default());
@@ -56,14 +56,14 @@ pub(crate) async fn single(records: u32) -> Result<BatchRow, Failure> {
 async fn measure(
     size: u32,
     batches: u32,
-    work: impl FnOnce(&Host, &[PutRecord]) -> Result<(Effort, Effort), Failure> + Send + 'static,
+    work: impl FnOnce(&BenchHost, &[PutRecord]) -> Result<(Effort, Effort), Failure> + Send + 'static,
 ) -> Result<BatchRow, Failure> {
     let location = locations(&super::STEM.parse()?, 1)?;
     let mut records = contacts(&location, size * batches)?;
     let first = records.split_off(records.len() - 1);
     let stack = stack_with(location, free_ghl()).await?;
     on_a_host(&stack, move |host| {
-        // Connections are made, and what is made once a process is made.
+        // Makes the connections and everything else that a process makes only once.
         host.run(host.functions.engine.put_and_start(&first));
         sync(host, 1)?;
         let (put, sync) = work(host, &records)?;
@@ -72,20 +72,20 @@ async fn measure(
     .await
 }
 
-/// Made-up contacts, as many as are measured and one more.
+/// Made-up contacts: the measured ones and one more.
 fn contacts(locations: &[LocationId], count: u32) -> Result<Vec<PutRecord>, Failure> {
     let contacts = made_up(count + 1)?.into_iter().zip(locations.iter().cycle());
     Ok(contacts.map(|(contact, location)| contact.into_put(location.clone(), Priority::Normal)).collect())
 }
 
-/// Runs the messages of so many batches. Receiving and deleting them is Lambda's work, and is not counted.
-fn sync(host: &Host, batches: u32) -> Result<Effort, Failure> {
+/// Runs the messages of `batches` batches. Receiving and deleting them is Lambda's work and is not counted.
+fn sync(host: &BenchHost, batches: u32) -> Result<Effort, Failure> {
     let mut sum = Effort::default();
     let mut done = 0;
     while done < batches {
-        for message in host.run(host.functions.receive(Source::Batches)) {
-            let (_, effort) = host.measure(host.functions.handle(Source::Batches, &message))?;
-            host.run(host.functions.delete(Source::Batches, &message));
+        for message in host.run(host.functions.receive(QueueSource::Batches)) {
+            let (_, effort) = host.measure(host.functions.handle(QueueSource::Batches, &message))?;
+            host.run(host.functions.delete(QueueSource::Batches, &message));
             sum = sum.and(effort);
             done += 1;
         }

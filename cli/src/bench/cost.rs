@@ -1,4 +1,4 @@
-//! What it would cost in AWS: the requests and milliseconds that were measured, times AWS's prices.
+//! Estimates the cost in AWS: the measured requests and milliseconds, times AWS's prices.
 
 use std::fmt;
 
@@ -42,48 +42,49 @@ mod price {
 
 /// `MemorySize` of the functions, in GB.
 const FUNCTION_GB: f64 = 0.25;
-/// A GB of memory has so many processors, and a function its share.
+/// Processors per GB of memory. A function gets its share.
 const CORES_PER_GB: f64 = 1024.0 / 1769.0;
-/// What a request to DynamoDB or SQS is taken to last in AWS, in milliseconds.
+/// Assumed duration of a request to DynamoDB or SQS in AWS, in milliseconds.
 const STORE_MS: f64 = 5.0;
-/// Requests to stores that follow each other, from the receipt of a batch to its end. (The others are made at once.)
+/// Sequential store requests from the receipt of a batch to its end. (The others are concurrent.)
 const STORE_STEPS: f64 = 8.0;
-/// What a call to GHL is taken to last, in milliseconds; the sandbox's mean.
+/// Assumed duration of a call to GHL, in milliseconds; the sandbox's mean.
 const CALL_MS: f64 = 165.0;
-/// Write units that DynamoDB charges and does not report: a batch that is the first of its minute has one write of
-/// counters refused, and writes twice more.
+/// Write units that DynamoDB charges but does not report: in the first batch of a minute, one counter write is
+/// refused and two more follow.
 const MINUTE_UNITS: f64 = 3.0;
-/// Bytes that one call sends: the request and TLS.
+/// Bytes sent per call: the request and TLS.
 const SENT_BYTES: f64 = 1_500.0;
-/// Bytes of an item with its index entries.
+/// Size in bytes of an item with its index entries.
 const RECORD_BYTES: f64 = 1_500.0;
-/// What Lambda itself logs of an invocation.
+/// Bytes that Lambda itself logs per invocation.
 const INVOCATION_LOG_BYTES: f64 = 350.0;
-/// Receives that find nothing: each event source mapping (batches, dead letters, migrations, ingest) polls with five pollers, 20 s
-/// each.
+/// Empty receives per month: each event source mapping (batches, dead letters, migrations, ingest) has five pollers
+/// that wait 20 s each.
 const IDLE_RECEIVES: f64 = 4.0 * 5.0 * MONTH_S / 20.0;
 
 const MONTH_S: f64 = 30.0 * 24.0 * 3600.0;
 const TICKS: f64 = MONTH_S / 60.0;
 const SWEEPS: f64 = MONTH_S / 900.0;
-/// Invocations of the migrator by its schedule.
+/// Scheduled invocations of the migrator per month.
 const REVIVALS: f64 = MONTH_S / 60.0;
-/// All that there are; one is charged for in the hours only in which it is written.
+/// All existing metrics. AWS charges for one only in the hours in which it is written.
 const METRICS: f64 = 45.0;
 const ALARMS: f64 = 23.0;
 const MILLION: f64 = 1e6;
 
-/// What a million records cost of which `records` took these requests: units of DynamoDB, and messages sent.
+/// Cost of a million records in dollars, if `records` records took these requests: units of DynamoDB, and messages
+/// sent.
 pub(super) fn dollars_for_a_million(requests: &Requests, records: f64) -> f64 {
     let Requests { read_units, write_units, messages, .. } = requests;
     (read_units * price::READ_UNITS + write_units * price::WRITE_UNITS + *messages as f64 * price::QUEUE_REQUESTS)
         / records
 }
 
-/// The sizes that are looked at: locations, and records of each in a month.
+/// Sizes to estimate: locations, and records per location and month.
 const SIZES: [(f64, f64); 3] = [(1.0, 1_000_000.0), (1_000.0, 10_000.0), (100_000.0, 10_000.0)];
 
-/// What it costs.
+/// Estimated costs.
 #[derive(Debug)]
 pub(crate) struct Costs {
     full: Variable,
@@ -104,21 +105,21 @@ struct Variable {
     sent: f64,
 }
 
-/// What a month costs, whether or not anything is sent.
+/// Monthly cost in dollars, whether or not anything is sent.
 #[derive(Debug, Clone, Copy)]
 struct Fixed {
     /// The schedule, its metrics, alarms, the dashboard, a secret, and the queue's polls.
     stack: f64,
-    /// The sweeps, for each location.
+    /// Sweeps, per location.
     location: f64,
 }
 
 impl Costs {
-    /// What the runs of `report` would cost.
+    /// Cost of the runs in `report`.
     pub(crate) fn of(report: &BenchReport) -> Costs {
         let paced = report.throughput.iter().find(|row| row.quota && row.locations > 1);
         let busy_ms = paced.map_or(CALL_MS / 5.0, |row| row.busy_ms as f64 / f64::from(row.records));
-        // A batch of one: its requests, and one call.
+        // A batch of one record: its requests, and one call.
         let alone_ms = STORE_STEPS * STORE_MS + CALL_MS;
         Costs {
             full: Variable::of(&report.full, busy_ms, 0.0),
@@ -129,20 +130,21 @@ impl Costs {
 }
 
 impl Variable {
-    /// `busy_ms` is the function's time for a record, `more_units` what is not reported.
+    /// `busy_ms` is the function's time per record; `more_units` are the write units per batch that DynamoDB does not
+    /// report.
     fn of(row: &BatchRow, busy_ms: f64, more_units: f64) -> Variable {
         let records = row.records();
         let Requests { read_units, write_units, messages, .. } = row.sync.requests;
         let per_record = |count: f64| count / records;
         let batches = 1.0 / f64::from(row.size);
-        // What is in the processor's share at most is slower than measured there; the rest is waiting.
+        // The function's smaller share of a processor makes the work slower than measured; the rest is waiting.
         let cpu_ms = per_record(row.sync.cpu_ms) / (FUNCTION_GB * CORES_PER_GB);
         let lambda_ms = busy_ms.max(cpu_ms);
         Variable {
             put: Variable::put(row),
             writes: (per_record(write_units) + more_units) * price::WRITE_UNITS,
             reads: per_record(read_units) * price::READ_UNITS,
-            // Sent by us, received and deleted by Lambda.
+            // We send the message; Lambda receives and deletes it.
             queue: (per_record(messages as f64) + 2.0 * batches) * price::QUEUE_REQUESTS,
             lambda: batches * price::INVOCATIONS + lambda_ms / 1e3 * FUNCTION_GB * price::GB_SECOND * MILLION,
             logs: (per_record(row.sync.log_bytes as f64) + batches * INVOCATION_LOG_BYTES) * price::LOGS_GB / 1e3,
@@ -151,7 +153,7 @@ impl Variable {
         }
     }
 
-    /// Putting a million records in, by requests to the API of as many records as a batch has.
+    /// Cost of putting a million records through the API, with as many records per request as a batch has.
     fn put(row: &BatchRow) -> f64 {
         let Effort { cpu_ms, requests, log_bytes, .. } = row.put;
         let records = row.records();
@@ -200,7 +202,7 @@ impl Fixed {
         Fixed { stack, location: SWEEPS * Fixed::look(&report.sweep.sweep, f64::from(report.sweep.locations)) }
     }
 
-    /// Dollars for one of `count` looks of the scheduler.
+    /// Dollars for a run of the scheduler, divided by `count`.
     fn look(effort: &Effort, count: f64) -> f64 {
         let Effort { cpu_ms, log_bytes, requests, .. } = effort;
         let function_ms = cpu_ms / (FUNCTION_GB * CORES_PER_GB);
@@ -211,7 +213,7 @@ impl Fixed {
         sum / count
     }
 
-    /// Dollars a month for so many locations with so many records each.
+    /// Dollars per month for `locations` locations with `records` records each.
     fn month(&self, locations: f64, records: f64) -> f64 {
         self.stack + self.location * locations + locations * records * RECORD_BYTES / 1e9 * price::TABLE_GB
     }
@@ -251,7 +253,7 @@ mod tests {
     use super::super::fan_out::SweepRow;
     use super::*;
 
-    /// Two batches of 50 of which each record takes 2 write units and 1 read unit, and a sweep over 10 locations that
+    /// Two batches of 50, whose records take 2 write units and 1 read unit each, and a sweep over 10 locations that
     /// takes 3.5 read units each.
     fn report() -> BenchReport {
         let sync = Effort {

@@ -1,4 +1,4 @@
-//! What a tick of the scheduler takes: it must grow with what is due, and not with what is stored.
+//! Measures a tick of the scheduler, which must grow with the due records and not with the stored ones.
 
 use std::time::Instant;
 
@@ -17,16 +17,16 @@ use crate::embedded::Tables;
 use crate::list::made_up;
 use crate::stack::{RECORDS_TABLE, STATE_TABLE};
 
-/// Items imported at once.
+/// Items imported per request.
 const CHUNK: usize = 50_000;
 
-/// What the tables hold.
+/// Contents of the tables.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Stock {
     pub(crate) locations: u32,
-    /// Due records of each.
+    /// Due records per location.
     pub(crate) due: u32,
-    /// Records of each that are settled.
+    /// Settled records per location.
     pub(crate) settled: u32,
 }
 
@@ -34,14 +34,14 @@ pub(crate) struct Stock {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct FanOutRow {
     pub(crate) stock: Stock,
-    /// Filling the tables.
+    /// Seconds taken to fill the tables.
     pub(crate) load_s: f64,
     /// Batches that the first tick started.
     pub(crate) started: u32,
-    /// Records in them.
+    /// Records in these batches.
     pub(crate) records: u64,
     pub(crate) tick: Effort,
-    /// The tick after that: a batch of each location is on its way.
+    /// The following tick, when a batch of each location is already in flight.
     pub(crate) next_tick: Effort,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct SweepRow {
     pub(crate) sweep: Effort,
 }
 
-/// Two ticks over `stock`.
+/// Measures two ticks over `stock`.
 pub(crate) async fn ticks(stock: Stock) -> Result<FanOutRow, Failure> {
     let stack = stack_with(Vec::new(), free_ghl()).await?;
     let load_s = fill(&stack, stock).await?;
@@ -65,12 +65,12 @@ pub(crate) async fn ticks(stock: Stock) -> Result<FanOutRow, Failure> {
     .await
 }
 
-/// A sweep over so many idle locations.
+/// Measures a sweep over `count` idle locations.
 pub(crate) async fn sweep(count: u32) -> Result<SweepRow, Failure> {
     let stack = stack_with(Vec::new(), free_ghl()).await?;
     fill(&stack, Stock { locations: count, due: 0, settled: 1 }).await?;
     on_a_host(&stack, move |host| {
-        // The model of all others has a record that is due: its batch is planned, and then it is idle, too.
+        // The location copied for all others has a due record. Once its batch is planned, it is idle, too.
         host.run(host.functions.engine.tick(false))?;
         let (_, sweep) = host.measure(host.functions.engine.tick(true))?;
         Ok(SweepRow { locations: count, sweep })
@@ -78,8 +78,8 @@ pub(crate) async fn sweep(count: u32) -> Result<SweepRow, Failure> {
     .await
 }
 
-/// Fills the tables, past the requests: what the adapters wrote for one location is copied for all. Returns the seconds
-/// that it took.
+/// Fills the tables directly, without requests: copies for each location what the adapters wrote for the first.
+/// Returns the seconds taken.
 async fn fill(stack: &crate::stack::Stack, stock: Stock) -> Result<f64, Failure> {
     let began = Instant::now();
     let model = locations(&super::STEM.parse()?, 1)?;
@@ -111,7 +111,7 @@ fn model_of(tables: &Tables, table: &str, key: &serde_json::Value) -> Result<Ite
     tables.item(table, key)?.ok_or_else(|| format!("{table} has no item {key}").into())
 }
 
-/// What the adapters wrote for a location with one due record.
+/// Items that the adapters wrote for a location with one due record.
 struct Models {
     record: Item,
     gate: Item,

@@ -1,4 +1,4 @@
-//! A host of its own for the functions: one thread, so that what they take is told apart from what the servers take.
+//! A separate thread that hosts the functions, so that their effort is measured apart from the servers'.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ghl_sync_aws::{Snapshot, Usage};
+use ghl_sync_aws::{Usage, UsageSnapshot};
 use ghl_sync_engine::ports::{Clock, EventSink};
 use ghl_sync_engine::usecase::Event;
 use ghl_sync_notify::Notifier;
@@ -20,26 +20,26 @@ use crate::Failure;
 use crate::functions::Functions;
 use crate::stack::Stack;
 
-/// What some work took on the host's thread: the functions, the AWS SDKs and the HTTP clients, and nothing of a server.
+/// Effort of some work on the host's thread: the functions, the AWS SDKs and the HTTP clients, without any server.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Effort {
-    /// By the clock on the wall. Servers and other work on the machine count.
+    /// Wall-clock time. Includes servers and other work on the machine.
     pub(crate) wall_ms: f64,
-    /// Of the processor.
+    /// Processor time of the host's thread.
     pub(crate) cpu_ms: f64,
-    /// Of all processors, by the whole process: what DynamoDB and SQS took here is in it.
+    /// Processor time of the whole process, on all cores. Includes the local DynamoDB and SQS.
     #[serde(default)]
     pub(crate) process_cpu_ms: f64,
     pub(crate) allocations: u64,
     pub(crate) allocated_bytes: u64,
-    /// Most memory that it held at once, beyond what was held before.
+    /// Peak memory beyond that held before.
     pub(crate) peak_bytes: u64,
     /// Log lines and metrics at `LOG_LEVEL=info`.
     pub(crate) log_bytes: u64,
     pub(crate) requests: Requests,
 }
 
-/// What AWS was asked for.
+/// Requests made to AWS.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Requests {
     pub(crate) reads: u64,
@@ -47,12 +47,12 @@ pub(crate) struct Requests {
     pub(crate) writes: u64,
     pub(crate) write_units: f64,
     pub(crate) gate_writes: u64,
-    /// Messages sent. Receiving and deleting them is Lambda's.
+    /// Messages sent. Lambda receives and deletes them.
     pub(crate) messages: u64,
 }
 
 impl Requests {
-    pub(crate) fn of(used: &Snapshot) -> Requests {
+    pub(crate) fn of(used: &UsageSnapshot) -> Requests {
         Requests {
             reads: used.reads().requests,
             read_units: used.reads().units(),
@@ -65,7 +65,7 @@ impl Requests {
 }
 
 impl Effort {
-    /// What both took, one after the other.
+    /// The total of both, one after the other.
     pub(crate) fn and(self, other: Effort) -> Effort {
         let (ours, others) = (self.requests, other.requests);
         Effort {
@@ -88,8 +88,8 @@ impl Effort {
     }
 }
 
-/// The host.
-pub(crate) struct Host {
+/// A thread that hosts the functions and measures them.
+pub(crate) struct BenchHost {
     runtime: tokio::runtime::Runtime,
     /// The functions; their clients' connections belong to this thread.
     pub(crate) functions: Functions,
@@ -98,47 +98,47 @@ pub(crate) struct Host {
     _logs: DefaultGuard,
 }
 
-/// Does `work` on a new host that uses the stores and the queue of `stack`.
+/// Runs `work` on a new host that uses the stores and the queue of `stack`.
 pub(crate) async fn on_a_host<T: Send + 'static>(
     stack: &Stack,
-    work: impl FnOnce(&Host) -> Result<T, Failure> + Send + 'static,
+    work: impl FnOnce(&BenchHost) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let vars = stack.vars.clone();
-    tokio::task::spawn_blocking(move || work(&Host::start(vars)?)).await?
+    tokio::task::spawn_blocking(move || work(&BenchHost::start(vars)?)).await?
 }
 
-impl Host {
-    fn start(vars: BTreeMap<String, String>) -> Result<Host, Failure> {
+impl BenchHost {
+    fn start(vars: BTreeMap<String, String>) -> Result<BenchHost, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let logged = Arc::new(AtomicU64::new(0));
         let lines = Counting(logged.clone());
         let logs = tracing::subscriber::set_default(log_lines_to(move || lines.clone(), LevelFilter::INFO));
         let metrics = EmfSink::new("bench");
-        let sink = Arc::new(Told { metrics, bytes: logged.clone() });
+        let sink = Arc::new(CountingSink { metrics, bytes: logged.clone() });
         let (functions, usage) = runtime.block_on(async { Functions::of(vars, sink) })?;
-        Ok(Host { runtime, functions, usage, logged, _logs: logs })
+        Ok(BenchHost { runtime, functions, usage, logged, _logs: logs })
     }
 
-    /// What tells outcomes with the environment `vars`; what it asks of AWS is counted as well.
+    /// The notifier for the environment `vars`. Its AWS requests are counted as well.
     ///
     /// # Errors
-    /// When they say nothing of outcomes.
+    /// If `vars` configure no outcomes.
     pub(crate) fn notifier(&self, vars: BTreeMap<String, String>) -> Result<Notifier, Failure> {
         let mut config = Config::from_vars(vars)?;
         config.aws.interceptor = Some(self.usage.interceptor());
         let runtime = self.runtime.block_on(async { Runtime::new(config, Arc::new(LogSink)) })?;
-        Ok(runtime.notifier().ok_or("nobody is told of outcomes")?)
+        Ok(runtime.notifier().ok_or("no outcomes are configured")?)
     }
 
-    /// Does `work`.
+    /// Runs `work` to its end.
     pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
     }
 
-    /// Does `work`, and says what it took.
+    /// Runs `work` and returns its effort.
     ///
     /// # Errors
-    /// When it failed.
+    /// If `work` fails.
     pub(crate) fn measure<T, E: Into<Failure>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
@@ -164,7 +164,7 @@ impl Host {
     }
 }
 
-/// The processor's time of this thread, and of the whole process.
+/// Processor time of this thread, and of the whole process.
 const CPU_CLOCKS: [ClockId; 2] = [ClockId::ThreadCPUTime, ClockId::ProcessCPUTime];
 
 fn time_of(clock: ClockId) -> Duration {
@@ -172,13 +172,13 @@ fn time_of(clock: ClockId) -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// The sink of a function, but what it writes is only counted.
-struct Told {
+/// A function's event sink that only counts the bytes it would write.
+struct CountingSink {
     metrics: EmfSink,
     bytes: Arc<AtomicU64>,
 }
 
-impl EventSink for Told {
+impl EventSink for CountingSink {
     fn emit(&self, event: &Event<'_>) {
         LogSink.emit(event);
         if let Some(line) = self.metrics.line(event, SystemClock.now()) {
@@ -187,7 +187,7 @@ impl EventSink for Told {
     }
 }
 
-/// Counts what is written to it.
+/// Counts the bytes written to it.
 #[derive(Clone)]
 struct Counting(Arc<AtomicU64>);
 

@@ -1,4 +1,4 @@
-//! `cargo ghl-sync bench`: whole runs, measured, and what they would cost in AWS.
+//! `cargo ghl-sync bench`: measures whole runs, and estimates their cost in AWS.
 
 mod batch;
 mod cost;
@@ -27,27 +27,27 @@ use crate::Failure;
 use crate::cli::BenchArgs;
 use crate::stack::{Stack, StackOptions};
 
-/// What the locations of a run are called.
+/// Prefix of the locations' names.
 const STEM: &str = "bench";
 
-/// Everything that was measured in one go.
+/// All measurements of a bench.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct BenchReport {
     pub(crate) machine: Machine,
-    /// Batches of 50.
+    /// Batches of 50 records.
     pub(crate) full: BatchRow,
-    /// Records that come one by one.
+    /// Records that arrive one by one.
     pub(crate) single: BatchRow,
     pub(crate) fan_out: Vec<FanOutRow>,
     pub(crate) sweep: SweepRow,
     pub(crate) throughput: Vec<ThroughputRow>,
     pub(crate) starts: Vec<StartRow>,
-    /// Absent in what older builds measured.
+    /// Absent from the reports of older builds.
     #[serde(default)]
     pub(crate) overview: Option<OverviewRow>,
 }
 
-/// Where it was measured.
+/// The machine that was measured.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) arch: String,
@@ -56,24 +56,24 @@ pub(crate) struct Machine {
     pub(crate) build: String,
 }
 
-/// How much is run.
-struct Plan {
+/// Size of each measurement.
+struct BenchPlan {
     batches: u32,
     singles: u32,
     fan_out: [Stock; 3],
     sweep: u32,
-    /// Locations that are looked at.
+    /// Locations in the overview.
     overview: u32,
-    /// Locations, records of each, and whether there is a quota.
+    /// Locations, records per location, and whether there is a quota.
     throughput: [(u32, u32, bool); 6],
     starts: u32,
 }
 
-/// Records by each way.
+/// Records for each way in or out.
 const FULL_WAYS: u32 = 2_000;
 const QUICK_WAYS: u32 = 200;
 
-const FULL: Plan = Plan {
+const FULL: BenchPlan = BenchPlan {
     batches: 40,
     singles: 100,
     fan_out: [
@@ -87,7 +87,7 @@ const FULL: Plan = Plan {
     starts: 7,
 };
 
-const QUICK: Plan = Plan {
+const QUICK: BenchPlan = BenchPlan {
     batches: 4,
     singles: 10,
     fan_out: [
@@ -125,7 +125,7 @@ pub(crate) async fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn measure(plan: &Plan) -> Result<BenchReport, Failure> {
+async fn measure(plan: &BenchPlan) -> Result<BenchReport, Failure> {
     let full = batch::full(50, plan.batches).await?;
     let single = batch::single(plan.singles).await?;
     let mut fan_out = Vec::new();

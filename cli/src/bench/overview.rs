@@ -1,4 +1,4 @@
-//! What it takes to look at thousands of locations: nobody may ask each of them.
+//! Measures the overview of thousands of locations, which must not query each of them.
 
 use futures::StreamExt;
 use futures::TryStreamExt;
@@ -9,14 +9,14 @@ use ghl_sync_model::{LocationId, OverviewCursor};
 use ghl_sync_operate::{Operator, OverviewPage};
 use serde::{Deserialize, Serialize};
 
-use super::host::{Effort, Host, on_a_host};
+use super::host::{BenchHost, Effort, on_a_host};
 use super::{free_ghl, stack_with};
 use crate::Failure;
 use crate::demo::locations;
 
-/// Locations written down at once.
+/// Locations written concurrently.
 const AT_ONCE: usize = 32;
-/// Of so many, one is in trouble and one has a backlog.
+/// Out of this many locations, one is in trouble and one has a backlog.
 const OF: usize = 100;
 
 /// An overview of many locations.
@@ -27,15 +27,15 @@ pub(crate) struct OverviewRow {
     pub(crate) first: Effort,
     /// The page after that.
     pub(crate) second: Effort,
-    /// `/metrics`, but for its text.
+    /// `/metrics`, without rendering its text.
     pub(crate) series: Effort,
-    /// Locations with series of their own.
+    /// Locations with their own series.
     pub(crate) with_series: usize,
     /// `/health`, with a key.
     pub(crate) health: Effort,
 }
 
-/// Looks at so many locations, of which the last batch wrote down how they stand.
+/// Measures the overview of `count` locations, whose status was written by their last batch.
 pub(crate) async fn run(count: u32) -> Result<OverviewRow, Failure> {
     let stack = stack_with(Vec::new(), free_ghl()).await?;
     on_a_host(&stack, move |host| {
@@ -58,8 +58,8 @@ pub(crate) async fn run(count: u32) -> Result<OverviewRow, Failure> {
     .await
 }
 
-/// As the adapters do it.
-fn write_down(host: &Host, count: u32) -> Result<(), Failure> {
+/// Writes the status of each location as the adapters do.
+fn write_down(host: &BenchHost, count: u32) -> Result<(), Failure> {
     let locations = locations(&super::STEM.parse()?, count.max(2))?;
     let engine = &host.functions.engine;
     let ports = engine.ports();
@@ -95,7 +95,7 @@ fn of_location(model: &Standing, location: &LocationId, number: usize, counts: &
     }
 }
 
-/// What a location has counted after some months: two kinds of calls, all durations, a few waits.
+/// Typical counters of a location after some months: two kinds of calls, all durations, a few waits.
 fn typical() -> Counts {
     let often =
         ["calls_contacts_upsert_2xx", "calls_contacts_update_2xx", "call_ms", "records_succeeded", "records_stored"];

@@ -1,4 +1,4 @@
-//! The report of a bench, for a person: tables in Markdown, as they stand in `docs/BENCHMARKS.md`.
+//! The report of a bench for people: Markdown tables as in `docs/BENCHMARKS.md`.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! How long the functions take to start: their release binaries, if there are any, under a Runtime API like Lambda's.
+//! Measures the start of the functions: their release binaries, if built, under a Runtime API like Lambda's.
 
 use std::future::pending;
 use std::path::{Path, PathBuf};
@@ -17,9 +17,9 @@ use crate::Failure;
 use crate::stack::LOOPBACK;
 
 const FUNCTIONS: [&str; 5] = ["api", "consumer", "redrive", "scheduler", "webhook"];
-/// A function that has not asked for an event by then will not.
+/// A function that has not asked for an event by then never will.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What Lambda and the template give a function at least.
+/// The minimal environment that Lambda and the template give a function.
 const ENVIRONMENT: [(&str, &str); 16] = [
     ("AWS_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "key"),
@@ -39,18 +39,18 @@ const ENVIRONMENT: [(&str, &str); 16] = [
     ("AWS_LAMBDA_LOG_STREAM_NAME", ""),
 ];
 
-/// How one function starts.
+/// Start of one function.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StartRow {
     pub(crate) function: String,
-    /// From the start of the process to its asking for an event; the median.
+    /// Median time from the start of the process to its request for an event.
     pub(crate) start_ms: f64,
-    /// Memory that the process has then.
+    /// Resident memory at that moment.
     pub(crate) resident_bytes: u64,
     pub(crate) binary_bytes: u64,
 }
 
-/// Starts each function `times` times. Those that are not built beside this program are left out.
+/// Starts each function `times` times. Skips those that are not built beside this program.
 pub(crate) async fn measure(times: u32) -> Result<Vec<StartRow>, Failure> {
     let this = std::env::current_exe()?;
     let mut rows = Vec::new();
@@ -74,7 +74,7 @@ async fn row(function: &str, binary: &Path, times: u32) -> Result<StartRow, Fail
     Ok(StartRow { function: function.to_owned(), start_ms: took.as_secs_f64() * 1e3, resident_bytes, binary_bytes })
 }
 
-/// One start: how long it took, and the memory that the process has.
+/// Starts a function once. Returns the time taken and the process's memory.
 async fn start(binary: &Path) -> Result<(Duration, u64), Failure> {
     let asked = Arc::new(Notify::new());
     let heard = asked.clone();
@@ -99,7 +99,7 @@ async fn start(binary: &Path) -> Result<(Duration, u64), Failure> {
     Ok((took, resident(&std::fs::read_to_string(status).unwrap_or_default())))
 }
 
-/// The resident memory that `/proc/PID/status` tells; 0 where there is no such file.
+/// The resident memory in bytes from `/proc/PID/status`; 0 if there is no such file.
 fn resident(status: &str) -> u64 {
     let kilobytes =
         status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());

@@ -1,4 +1,4 @@
-//! The whole of it: what is delivered in a second, and of what is allowed how much.
+//! Measures the whole system: records delivered per second, and the share of the quota used.
 
 use std::time::Duration;
 
@@ -14,28 +14,28 @@ use crate::list::made_up;
 use crate::sandbox::SandboxOptions;
 use crate::stack::{Ghl, StackOptions};
 
-/// One run.
+/// Measurements of one run.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct ThroughputRow {
     pub(crate) locations: u32,
     pub(crate) records: u32,
-    /// Whether GHL keeps to its usual quota and takes its time; else it answers at once and allows everything.
+    /// Whether GHL has its usual quota and latency; otherwise it answers at once and allows everything.
     pub(crate) quota: bool,
     pub(crate) seconds: f64,
     pub(crate) calls: u64,
-    /// Calls that nobody could exceed in that time; none where everything is allowed.
+    /// Most calls possible in that time; `None` where everything is allowed.
     pub(crate) allowed: Option<f64>,
     pub(crate) throttled: u64,
     pub(crate) most_in_any_window: u64,
     pub(crate) pending: u64,
     pub(crate) requests: Requests,
-    /// Receives and deletes of the event source mapping.
+    /// The event source mapping's receives and deletes.
     pub(crate) mapping_requests: u64,
     pub(crate) invocations: u64,
     pub(crate) busy_ms: u64,
 }
 
-/// A location with GHL's usual quota: 100 calls in 10 s, 80 to 250 ms each.
+/// A GHL with its usual quota per location: 100 calls in 10 s, 80 to 250 ms each.
 pub(crate) fn usual_ghl() -> StackOptions {
     let latency = Duration::from_millis(80)..=Duration::from_millis(250);
     StackOptions {
@@ -44,7 +44,7 @@ pub(crate) fn usual_ghl() -> StackOptions {
     }
 }
 
-/// `each` records to each of `count` locations.
+/// Sends `each` records to each of `count` locations.
 pub(crate) async fn run(count: u32, each: u32, quota: bool) -> Result<ThroughputRow, Failure> {
     let options = if quota { usual_ghl() } else { free_ghl() };
     let (limit, window) = (options.limit, Duration::from_millis(options.window_ms));

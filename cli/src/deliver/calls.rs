@@ -1,23 +1,24 @@
-//! The calls of a run: how many, how fast, and what came of them.
+//! The calls of a run: their number, speed, and results.
 
 use std::time::Duration;
 
 use crate::args::QuotaArgs;
 use crate::report::{
-    BreakerUse, DynamoDbUse, GhlCalls, LambdaUse, NotStored, Records, Report, SqsUse, TokenUse, percentile,
+    BreakerUse, DynamoDbUse, GhlCalls, LambdaUse, NotStoredFields, RecordTotals, RunReport, SqsUse, TokenUse,
+    percentile,
 };
 use crate::sandbox::Stats;
 use crate::stack::Stack;
 
-/// What of a run its report must know.
-pub(crate) struct Asked<'a> {
+/// Facts about a run for its report.
+pub(crate) struct RunFacts<'a> {
     pub(crate) quota: &'a QuotaArgs,
     pub(crate) locations: usize,
     pub(crate) shows_tokens: bool,
 }
 
-/// The report's part on calls and time.
-pub(super) fn report(stack: &Stack, asked: &Asked<'_>) -> Report {
+/// The report, as far as it concerns calls and time.
+pub(super) fn report(stack: &Stack, asked: &RunFacts<'_>) -> RunReport {
     let window = Duration::from_millis(asked.quota.window_ms);
     let limit = asked.quota.limit;
     let seen = stack.recorder.seen(window);
@@ -29,9 +30,9 @@ pub(super) fn report(stack: &Stack, asked: &Asked<'_>) -> Report {
     stack.tally.read(|counts| {
         let mut latencies = counts.latencies.clone();
         latencies.sort_unstable();
-        Report {
+        RunReport {
             import: None,
-            records: Records::default(),
+            records: RecordTotals::default(),
             ghl,
             quota_used,
             seconds: seen.last_answer.since(seen.first_sent).as_secs_f64(),
@@ -59,7 +60,7 @@ pub(super) fn report(stack: &Stack, asked: &Asked<'_>) -> Report {
             not_stored: counts
                 .not_stored
                 .iter()
-                .map(|((location, record), fields)| NotStored {
+                .map(|((location, record), fields)| NotStoredFields {
                     location: location.to_string(),
                     record: record.to_string(),
                     fields: fields.clone(),
@@ -71,7 +72,7 @@ pub(super) fn report(stack: &Stack, asked: &Asked<'_>) -> Report {
     })
 }
 
-/// What GHL was called for: the sandbox's count, or (of another GHL) the client's.
+/// Calls to GHL as counted by the sandbox or, with another GHL, by the client.
 pub(crate) fn ghl_calls(stack: &Stack, quota: &QuotaArgs) -> GhlCalls {
     let seen = stack.recorder.seen(Duration::from_millis(quota.window_ms));
     match stack.sandbox.as_ref().map(crate::sandbox::Sandbox::stats) {

@@ -1,4 +1,4 @@
-//! How the records of a run stand in the outbox.
+//! Counts the records of a run by their state in the outbox.
 
 use std::collections::HashMap;
 
@@ -8,15 +8,15 @@ use ghl_sync_model::{LocationId, Priority, RecordKey};
 
 use super::Job;
 use crate::Failure;
-use crate::list::{Contacts, RecordResult, Results};
-use crate::report::Records;
+use crate::list::{Contacts, RecordResultRow, ResultsFile};
+use crate::report::RecordTotals;
 use crate::stack::Stack;
 
-/// How the records stand in the outbox: the store's word, not what the functions said. What became of each goes into the
-/// file of results.
-pub(super) async fn take(stack: &Stack, contacts: &mut Contacts, job: &Job<'_>) -> Result<Records, Failure> {
-    let mut census = Records { total: contacts.len(), ..Records::default() };
-    let mut file = job.output.results.as_deref().map(Results::create).transpose()?;
+/// Counts the records by their state in the outbox, which is authoritative, unlike the functions' reports. Writes
+/// each result to the results file.
+pub(super) async fn take(stack: &Stack, contacts: &mut Contacts, job: &Job<'_>) -> Result<RecordTotals, Failure> {
+    let mut census = RecordTotals { total: contacts.len(), ..RecordTotals::default() };
+    let mut file = job.output.results.as_deref().map(ResultsFile::create).transpose()?;
     let mut places = job.locations.iter().cycle();
     for chunk in contacts.chunks()? {
         let mut results = Vec::new();
@@ -40,12 +40,12 @@ pub(super) async fn take(stack: &Stack, contacts: &mut Contacts, job: &Job<'_>) 
             results.iter().try_for_each(|result| file.write(result))?;
         }
     }
-    file.map(Results::finish).transpose()?;
+    file.map(ResultsFile::finish).transpose()?;
     census.pending += census.total - census.synced - census.skipped - census.failed - census.pending;
     Ok(census)
 }
 
-/// The keys of contacts in each location, with their rows.
+/// Keys of the contacts in each location, with their rows.
 fn by_location<'l>(
     contacts: impl Iterator<Item = (ImportedContact, &'l LocationId)>,
 ) -> HashMap<&'l LocationId, HashMap<RecordKey, u64>> {
@@ -58,10 +58,10 @@ fn by_location<'l>(
     by_location
 }
 
-fn result(loaded: Loaded, state: &'static str, rows: &HashMap<RecordKey, u64>) -> RecordResult {
+fn result(loaded: Loaded, state: &'static str, rows: &HashMap<RecordKey, u64>) -> RecordResultRow {
     let row = |key: &RecordKey| rows.get(key).copied().unwrap_or_default();
     match loaded {
-        Loaded::Record(record) => RecordResult {
+        Loaded::Record(record) => RecordResultRow {
             row: row(&record.key),
             record: record.key.id.to_string(),
             state,
@@ -69,7 +69,7 @@ fn result(loaded: Loaded, state: &'static str, rows: &HashMap<RecordKey, u64>) -
             not_stored: record.not_stored,
             error: record.last_error.filter(|_| state != "synced").map(|error| error.message).unwrap_or_default(),
         },
-        Loaded::Damaged { key, reason } => RecordResult {
+        Loaded::Damaged { key, reason } => RecordResultRow {
             row: row(&key),
             record: key.id.to_string(),
             state,

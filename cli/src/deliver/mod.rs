@@ -1,5 +1,5 @@
-//! A list through the outbox, the scheduled function, the queue and the consumer to GHL, whichever GHL that is: what `demo`
-//! and `import` share.
+//! Delivers a list through the outbox, the scheduled function, the queue and the consumer to any GHL. Shared by
+//! `demo` and `import`.
 
 mod calls;
 mod census;
@@ -19,52 +19,52 @@ use crate::args::QuotaArgs;
 use crate::known_ids::IdsFile;
 use crate::list::{Contacts, ImportReport, List, ListArgs, OutputArgs};
 use crate::mark::mark;
-use crate::progress::Progress;
-use crate::report::{DynamoDbUse, Files, LoadUse, Records, SqsUse, StoreUse};
+use crate::progress::RunProgress;
+use crate::report::{DynamoDbUse, LoadUse, RecordTotals, ReportFiles, SqsUse, StoreUse};
 use crate::stack::{LOOPBACK, Stack};
-use crate::tally::Counts;
+use crate::tally::RunCounts;
 use crate::{Failure, exit, signals};
 
-pub(crate) use calls::{Asked, ghl_calls};
+pub(crate) use calls::{RunFacts, ghl_calls};
 
-/// How often the schedule ticks here. (In AWS, once a minute.)
+/// Interval of the schedule here. (In AWS, one minute.)
 pub(crate) const SCHEDULE: Duration = Duration::from_secs(5);
-/// Where the dashboard is served during a run: any port that is free.
+/// Address of the dashboard during a run: any free port.
 const DASHBOARD: SocketAddr = SocketAddr::new(LOOPBACK, 0);
 const REFRESH: Duration = Duration::from_millis(100);
-/// Functions that run on have written down by then what was told of last.
+/// Time in which running functions write down what they reported last.
 const SETTLED: Duration = Duration::from_millis(300);
-/// Why a run stopped that was stopped by hand.
+/// Reason of a run stopped by hand.
 pub(crate) const INTERRUPTED: &str = "interrupted";
-/// The same, if not all that was under way could be waited for.
+/// The same, if some work in flight could not be waited for.
 pub(crate) const CUT_SHORT: &str = "interrupted, before all that was under way had ended";
-/// Groups of contacts with one e-mail address or phone number that are named.
+/// Most groups of contacts with the same email address or phone number that are named.
 const SHARED_SHOWN: usize = 10;
-/// Whoever waits longer than this for GHL is told to come back.
+/// Longest expected wait for GHL. If it takes longer, the user is told to come back later.
 pub(crate) const TOO_LONG: Duration = Duration::from_secs(15 * 60);
-/// Pauses before records are put again that could not be stored.
+/// Delays before records that could not be stored are put again.
 const PUT_AGAIN_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
-/// Nothing at all happening for this long means that nothing will.
+/// If nothing at all happens for this long, nothing will.
 const STALLED: Duration = Duration::from_secs(180);
 
-/// How a list is delivered, and who wants to know of it.
+/// Delivery options, and the files to report to.
 pub(crate) struct Job<'a> {
-    /// Where the records are dealt out to.
+    /// Locations that share the records.
     pub(crate) locations: Vec<LocationId>,
     pub(crate) ids: &'a IdsFile,
     pub(crate) quota: &'a QuotaArgs,
     pub(crate) output: &'a OutputArgs,
     pub(crate) list: &'a ListArgs,
-    /// Serve the dashboard, until the program is told to end.
+    /// Serve the dashboard until the program is told to end.
     pub(crate) dashboard: bool,
-    /// Report the sandbox's tokens.
+    /// Whether to report the sandbox's tokens.
     pub(crate) shows_tokens: bool,
 }
 
 /// Puts the list, sends it and reports.
 pub(crate) async fn deliver(stack: &Stack, list: List, job: Job<'_>) -> Result<ExitCode, Failure> {
     let List { mut contacts, report: import, learned, .. } = list;
-    // Whoever has checked the location, and asked whether to send, is no part of the run.
+    // Calls that checked the location before the run do not count.
     stack.tally.start_over();
     stack.recorder.start_over();
     let before = stack.usage.snapshot();
@@ -80,7 +80,7 @@ pub(crate) async fn deliver(stack: &Stack, list: List, job: Job<'_>) -> Result<E
         println!("dashboard: {}", api.dashboard(&stack.api_key));
     }
     let due = contacts.len() - put.unchanged;
-    // With a dashboard they run on: what is replayed there is sent.
+    // With a dashboard, the functions keep running, so that replayed records are sent.
     let mut functions = (due > 0 || api.is_some()).then(|| stack.functions.clone().start(SCHEDULE));
     signals::end(stack.engine.shutdown(), Some(stack.functions.time_to_drain()))?;
     let mut stopped = if due > 0 { wait(stack, due, Some(&put.marks)).await } else { None };
@@ -91,16 +91,16 @@ pub(crate) async fn deliver(stack: &Stack, list: List, job: Job<'_>) -> Result<E
             stopped = Some(if all_ended { INTERRUPTED } else { CUT_SHORT }.to_owned());
         }
     } else if functions.is_some() {
-        // The last invocation still writes its end down.
+        // The last invocation is still writing its results.
         tokio::time::sleep(SETTLED).await;
     }
 
     let used = stack.usage.snapshot().since(&loaded);
     let census = census::take(stack, &mut contacts, &job).await?;
-    let asked = Asked { quota: job.quota, locations: job.locations.len(), shows_tokens: job.shows_tokens };
+    let asked = RunFacts { quota: job.quota, locations: job.locations.len(), shows_tokens: job.shows_tokens };
     let mut report = calls::report(stack, &asked);
     report.import = Some(import);
-    report.records = Records { already_synced: put.unchanged, ..census };
+    report.records = RecordTotals { already_synced: put.unchanged, ..census };
     report.dynamodb = DynamoDbUse {
         load: LoadUse { write_requests: load.requests, write_units: load.units() },
         sync: StoreUse {
@@ -114,8 +114,10 @@ pub(crate) async fn deliver(stack: &Stack, list: List, job: Job<'_>) -> Result<E
     report.sqs = SqsUse { requests: used.sends() + stack.functions.bill.sqs_requests(), messages: used.sends() };
     report.stopped = stopped;
     let has_losses = report.import.as_ref().is_some_and(ImportReport::has_losses);
-    let files =
-        Files { rejects: job.list.rejects.as_deref().filter(|_| has_losses), results: job.output.results.as_deref() };
+    let files = ReportFiles {
+        rejects: job.list.rejects.as_deref().filter(|_| has_losses),
+        results: job.output.results.as_deref(),
+    };
     print!("\n{}", report.shown(&files, job.output.verbose));
     if let Some(file) = &job.output.json {
         let json = serde_json::to_string_pretty(&report)?;
@@ -129,15 +131,15 @@ pub(crate) async fn deliver(stack: &Stack, list: List, job: Job<'_>) -> Result<E
     Ok(exit::of_run(&report, job.list))
 }
 
-/// What became of a list that was put.
+/// Result of putting a list.
 struct PutList {
     unchanged: u64,
     shared: Vec<SharedIdentity>,
     marks: HashSet<u64>,
 }
 
-/// Puts the contacts into the outbox, some thousands at a time. Those that share an address or a number are told among
-/// these; of a whole list the import knows them already.
+/// Puts the contacts into the outbox, some thousands at a time. Reports those of a chunk that share an address or
+/// number; for the whole list, the import has already done so.
 async fn put_all(stack: &Stack, contacts: &mut Contacts, locations: &[LocationId]) -> Result<PutList, Failure> {
     let mut list = PutList { unchanged: 0, shared: Vec::new(), marks: HashSet::new() };
     let mut places = locations.iter().cycle();
@@ -155,8 +157,8 @@ async fn put_all(stack: &Stack, contacts: &mut Contacts, locations: &[LocationId
     Ok(list)
 }
 
-/// Puts some records, and all of them again if one could not be stored: on a busy machine the database is slow to answer,
-/// and putting again does no harm. A record that is refused stays so.
+/// Puts some records, and repeats all of them if one could not be stored: on a busy machine the database is slow, and
+/// repeating a put is safe. A refused record stays refused.
 async fn put_chunk(stack: &Stack, records: &[PutRecord]) -> Result<PutReport, PortError> {
     let is_refused = || records.iter().any(|record| record.check().is_err());
     for pause in PUT_AGAIN_AFTER {
@@ -171,7 +173,7 @@ async fn put_chunk(stack: &Stack, records: &[PutRecord]) -> Result<PutReport, Po
     stack.engine.put(records).await
 }
 
-/// Names the first of the contacts that GHL may take for one another.
+/// Names the first groups of contacts that GHL may merge.
 fn tell_shared(shared: &[SharedIdentity]) {
     for SharedIdentity { by, records, .. } in shared.iter().take(SHARED_SHOWN) {
         let keys: Vec<String> = records.iter().map(ToString::to_string).collect();
@@ -182,10 +184,10 @@ fn tell_shared(shared: &[SharedIdentity]) {
     }
 }
 
-/// Waits until `due` records have ended, those among `ours` if others may be under way as well. Returns why it stopped
-/// before, if it did. They are known by their marks.
+/// Waits until `due` records are final; only those among `ours` count if others may be in flight. Returns the reason
+/// if it stopped earlier. Records are identified by their marks.
 pub(crate) async fn wait(stack: &Stack, due: u64, ours: Option<&HashSet<u64>>) -> Option<String> {
-    let mut progress = Progress::start(due);
+    let mut progress = RunProgress::start(due);
     let mut refresh = tokio::time::interval(REFRESH);
     let stopped = loop {
         tokio::select! {
@@ -208,8 +210,8 @@ pub(crate) async fn wait(stack: &Stack, due: u64, ours: Option<&HashSet<u64>>) -
     stopped
 }
 
-/// Records that have ended. Whose they are is looked at only when there are enough of them.
-fn ended(counts: &Counts, due: u64, ours: Option<&HashSet<u64>>) -> u64 {
+/// Number of final records. Whether they are ours is only checked once there are enough.
+fn ended(counts: &RunCounts, due: u64, ours: Option<&HashSet<u64>>) -> u64 {
     let all = counts.ended.len() as u64;
     match ours {
         Some(ours) if all >= due => counts.ended.keys().filter(|key| ours.contains(*key)).count() as u64,
@@ -217,8 +219,8 @@ fn ended(counts: &Counts, due: u64, ours: Option<&HashSet<u64>>) -> u64 {
     }
 }
 
-/// Whether there is nothing to wait for.
-fn stalled(counts: &Counts) -> Option<String> {
+/// The reason to stop waiting, if nothing can be expected.
+fn stalled(counts: &RunCounts) -> Option<String> {
     let now = SystemClock.now();
     let far = |at: &Option<EpochMs>| at.is_some_and(|at| now.until(at) > TOO_LONG);
     if !counts.next.is_empty() && counts.next.values().all(|(at, _)| far(at)) {

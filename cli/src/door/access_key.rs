@@ -1,4 +1,4 @@
-//! The key of the AWS services that are embedded here.
+//! The access key of the embedded AWS services.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use time::PrimitiveDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-/// A signature counts for this long, and may be from this far ahead, as with AWS: a request that somebody recorded opens
-/// nothing later.
+/// Age up to which a signature is accepted, in the past or the future, as with AWS, so that a recorded request is
+/// useless later.
 const SIGNATURE_AGE: Duration = Duration::from_secs(15 * 60);
 const AMZ_DATE: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 
-/// Why a request does not count as signed.
+/// Reason why a request is not accepted as signed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotSigned {
     #[error(transparent)]
@@ -25,20 +25,20 @@ pub(crate) enum NotSigned {
     Time,
 }
 
-/// An access key of AWS's kind. Requests are signed with it, as they are to AWS.
+/// An access key like AWS's, with which requests are signed.
 #[derive(Debug, Clone)]
 pub struct AccessKey {
-    /// Its id, which requests show.
+    /// Its id, visible in requests.
     pub id: String,
-    /// Its secret, with which they are signed.
+    /// The secret that signs requests.
     pub secret: Secret,
 }
 
 impl AccessKey {
-    /// Makes one at random.
+    /// Creates a random access key.
     ///
     /// # Errors
-    /// When the system has no random bytes.
+    /// If the system has no random bytes.
     pub fn make() -> Result<AccessKey, getrandom::Error> {
         let mut bytes = [0; 40];
         getrandom::fill(&mut bytes)?;
@@ -51,10 +51,10 @@ impl AccessKey {
         Ok(AccessKey { id: format!("LKIA{text}"), secret })
     }
 
-    /// Whether the request is signed with it, all of its body included (Signature Version 4), and not long before or
-    /// after `now`.
+    /// Checks that the request, including its whole body, is signed with this key (Signature Version 4) at a time
+    /// close to `now`.
     pub(crate) fn verify(&self, request: &Parts, body: &Bytes, now: EpochMs) -> Result<(), NotSigned> {
-        // The time that is in the signature.
+        // This also verifies the time, because it is part of the signature.
         verify_sigv4(request, &hash_payload(body), self)?;
         let signed_at = signed_at(request).ok_or(NotSigned::Time)?;
         if now.since(signed_at).max(now.until(signed_at)) > SIGNATURE_AGE { Err(NotSigned::Time) } else { Ok(()) }

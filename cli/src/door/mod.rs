@@ -1,8 +1,9 @@
-//! What every local port has before it: a door that lets programs of this machine in, and no web page.
+//! The guard of every local port: it admits programs on this machine, but no web page.
 //!
-//! A browser sends requests to this machine for any page that is open in it. So a request that comes from a page, or that
-//! means another host (DNS rebinding), is refused before anything is done with it; no answer carries a CORS header, but S3's
-//! to a page of this machine that has a signed link. Who stands in for AWS also checks the signature. Requests that come slowly, or never to their end, are given up.
+//! A browser sends requests to this machine on behalf of any open page. So a request that comes from a page, or that
+//! names another host (DNS rebinding), is refused before it has any effect. No answer carries a CORS header, except
+//! those of S3 to a page of this machine with a signed link. Doors of the AWS services also check the signature.
+//! Requests that arrive too slowly, or never completely, are dropped.
 
 mod access_key;
 mod visitor;
@@ -37,16 +38,16 @@ use tracing::{debug, warn};
 pub use access_key::AccessKey;
 use visitor::Visitors;
 
-/// After a connection that could not be accepted, for example for want of file descriptors.
+/// Delay after a connection that could not be accepted, for example for lack of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
-/// Where something listens, and under which names it is known there.
+/// An address to listen on, and the host names accepted there.
 #[derive(Debug, Clone)]
 pub struct Listen {
-    /// The address; port 0 is any that is free.
+    /// Address. Port 0 means any free port.
     pub addr: SocketAddr,
-    /// Names and addresses that a `Host` header may have besides this machine's own: of a tunnel, or as containers know
-    /// this machine. Without a port; any port goes.
+    /// Names and addresses accepted in a `Host` header besides this machine's own, such as that of a tunnel, or the
+    /// one by which containers reach this machine. They carry no port; any port is accepted.
     pub allowed_hosts: Vec<String>,
 }
 
@@ -56,26 +57,25 @@ impl From<SocketAddr> for Listen {
     }
 }
 
-/// How long a caller may take, and how many may come at once.
+/// Limits on the time of a request and the number of connections.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
-    /// For a request's head. A connection without a request is closed after this time, too.
+    /// For a request's head. A connection without a request is also closed after this time.
     pub(crate) head: Duration,
-    /// For the body that follows.
+    /// For the body after the head.
     pub(crate) body: Duration,
-    /// Connections at once; further ones wait.
+    /// Most concurrent connections; further ones wait.
     pub(crate) connections: usize,
 }
 
 impl Default for Patience {
-    /// Longer than any of our own clients keeps an idle connection that it may use again, but for the AWS SDKs, which
-    /// try again.
+    /// Longer than any of our own clients keeps an idle connection for reuse, except the AWS SDKs, which retry.
     fn default() -> Self {
         Patience { head: Duration::from_secs(30), body: Duration::from_secs(30), connections: 512 }
     }
 }
 
-/// The door of one port.
+/// The guard of one port.
 #[derive(Debug)]
 pub(crate) struct Door {
     listener: TcpListener,
@@ -87,11 +87,11 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// Listens at `listen` for requests with a body of `max_body` bytes at most. Nobody is let in before
+    /// Listens at `listen` for requests with a body of at most `max_body` bytes. Admits nobody before
     /// [`open`](Self::open).
     ///
     /// # Errors
-    /// When the address cannot be had.
+    /// If the address is not available.
     pub(crate) async fn at(listen: Listen, max_body: usize) -> io::Result<Door> {
         let listener = TcpListener::bind(listen.addr).await?;
         let bound = listener.local_addr()?;
@@ -105,25 +105,25 @@ impl Door {
         })
     }
 
-    /// Serves pages of its own: what they ask for is let in as well.
+    /// Also admits requests from the pages served here.
     pub(crate) fn with_pages(mut self) -> Door {
         self.visitors.has_pages = true;
         self
     }
 
-    /// Lets people in whom a page of another site leads to one of these paths.
+    /// Admits people whom a page of another site sends to one of these paths.
     pub(crate) fn with_entrances(mut self, paths: &'static [&'static str]) -> Door {
         self.visitors.entrances = paths;
         self
     }
 
-    /// Lets pages of this machine use links here that are signed; whoever answers checks the signatures.
+    /// Lets pages of this machine use signed links; the service behind the door checks the signatures.
     pub(crate) fn with_links(mut self) -> Door {
         self.visitors.has_links = true;
         self
     }
 
-    /// Lets in only what is signed with this key.
+    /// Admits only requests signed with this key.
     pub(crate) fn for_key(mut self, key: AccessKey) -> Door {
         self.access_key = Some(key);
         self
@@ -135,13 +135,13 @@ impl Door {
         self
     }
 
-    /// Where it listens. If that is on all addresses, the one by which this machine reaches it.
+    /// Address it listens on. If it listens on all addresses, the one by which this machine reaches it.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Answers requests, until the returned value is dropped. An error of `answer` closes the connection.
-    pub(crate) fn open<A, F, E>(self, answer: A) -> Opened
+    /// Answers requests until the returned value is dropped. An error from `answer` closes the connection.
+    pub(crate) fn open<A, F, E>(self, answer: A) -> OpenDoor
     where
         A: Fn(Request<Bytes>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<Response, E>> + Send + 'static,
@@ -149,21 +149,21 @@ impl Door {
     {
         let addr = self.addr;
         let (running, stopped) = watch::channel(());
-        Opened { addr, running, server: tokio::spawn(serve(self, answer, stopped)) }
+        OpenDoor { addr, running, server: tokio::spawn(serve(self, answer, stopped)) }
     }
 }
 
-/// A door that is open. It is closed when this is dropped; requests under way are still answered.
+/// An open door. Dropping it closes the door; requests in flight are still answered.
 #[derive(Debug)]
-pub(crate) struct Opened {
-    /// Where it listens.
+pub(crate) struct OpenDoor {
+    /// Address it listens on.
     pub(crate) addr: SocketAddr,
     running: watch::Sender<()>,
     server: JoinHandle<()>,
 }
 
-impl Opened {
-    /// Closes it, and returns when the requests that are under way have been answered.
+impl OpenDoor {
+    /// Closes the door, and returns once the requests in flight have been answered.
     pub(crate) async fn close(self) {
         drop(self.running);
         if let Err(error) = self.server.await {
@@ -172,7 +172,7 @@ impl Opened {
     }
 }
 
-/// Who listens on all addresses is reached at the loopback one.
+/// A listener on all addresses is reached at the loopback address.
 fn reachable(bound: SocketAddr) -> SocketAddr {
     let ip = match bound.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -200,7 +200,8 @@ where
         tokio::select! {
             accepted = door.listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let connection = Connection { door: Arc::clone(&door), stream, stopped: stopped.clone(), place };
+                    let connection =
+                        DoorConnection { door: Arc::clone(&door), stream, stopped: stopped.clone(), place };
                     connections.spawn(connection.serve(answer.clone()));
                 }
                 Err(error) => {
@@ -216,23 +217,23 @@ where
     while connections.join_next().await.is_some() {}
 }
 
-/// Somebody who has come to the door.
-struct Connection {
+/// An accepted connection.
+struct DoorConnection {
     door: Arc<Door>,
     stream: TcpStream,
     stopped: watch::Receiver<()>,
     place: OwnedSemaphorePermit,
 }
 
-impl Connection {
+impl DoorConnection {
     async fn serve<A, F, E>(self, answer: A)
     where
         A: Fn(Request<Bytes>) -> F + Clone,
         F: Future<Output = Result<Response, E>>,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let Connection { door, stream, mut stopped, place } = self;
-        let _ = stream.set_nodelay(true); // Without it answers are only slower.
+        let DoorConnection { door, stream, mut stopped, place } = self;
+        let _ = stream.set_nodelay(true); // A failure only makes answers slower.
         let patience = door.patience;
         let service = service_fn(move |request: Request<Incoming>| {
             let (door, answer) = (Arc::clone(&door), answer.clone());
@@ -263,26 +264,26 @@ impl Connection {
     }
 }
 
-/// Why a request is not let in.
-struct Refused {
+/// Reason for refusing a request.
+struct DoorRefusal {
     status: StatusCode,
     why: String,
-    /// As the AWS SDKs know it.
+    /// Error type for the AWS SDKs.
     kind: &'static str,
 }
 
 impl Door {
-    /// The whole request, if its sender may come in.
-    async fn let_in(&self, request: Request<Incoming>) -> Result<Request<Bytes>, Refused> {
+    /// Returns the whole request if its sender is admitted.
+    async fn let_in(&self, request: Request<Incoming>) -> Result<Request<Bytes>, DoorRefusal> {
         let (parts, body) = request.into_parts();
-        let forbidden = |why: String, kind| Refused { status: StatusCode::FORBIDDEN, why, kind };
+        let forbidden = |why: String, kind| DoorRefusal { status: StatusCode::FORBIDDEN, why, kind };
         self.visitors.check(&parts).map_err(|why| forbidden(why.to_string(), "AccessDeniedException"))?;
-        let too_slow = |_| Refused {
+        let too_slow = |_| DoorRefusal {
             status: StatusCode::REQUEST_TIMEOUT,
             why: "the body did not arrive in time".to_owned(),
             kind: "RequestTimeoutException",
         };
-        let too_large = |error: axum::Error| Refused {
+        let too_large = |error: axum::Error| DoorRefusal {
             status: StatusCode::PAYLOAD_TOO_LARGE,
             why: format!("the body cannot be read, or has more than {} bytes: {error}", self.max_body),
             kind: "RequestEntityTooLargeException",
@@ -299,19 +300,19 @@ impl Door {
     }
 }
 
-/// The connection is closed: what is left of the request is not read.
+/// The rest of the request is not read, so the connection is closed.
 const CLOSE: (&str, &str) = ("connection", "close");
 
-impl Refused {
-    /// The AWS SDKs read the kind of an error from a header; people read the body.
+impl DoorRefusal {
+    /// The refusal for the AWS SDKs, which read the error type from a header. People read the body.
     fn answer(self) -> Response {
         let headers = [("x-amzn-errortype", self.kind), CLOSE];
         (self.status, headers, Json(json!({ "message": self.why }))).into_response()
     }
 
-    /// As the HTTP API refuses requests itself: a problem document (RFC 9457).
+    /// The refusal in the HTTP API's own format: a problem document (RFC 9457).
     fn problem(self) -> Response {
-        let Refused { status, why, .. } = self;
+        let DoorRefusal { status, why, .. } = self;
         let (kind, title) = match status {
             StatusCode::FORBIDDEN => ("forbidden", "This is not allowed"),
             StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "The request is too large"),
@@ -330,7 +331,7 @@ impl Refused {
     }
 }
 
-/// The embedded servers allow every page to read their answers.
+/// Removes CORS headers, because the embedded servers allow every page to read their answers.
 fn without_cors(mut answer: Response) -> Response {
     let headers: &mut HeaderMap = answer.headers_mut();
     let of_cors: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with("access-control-")).cloned().collect();
@@ -340,5 +341,5 @@ fn without_cors(mut answer: Response) -> Response {
     answer
 }
 
-/// For servers that always answer.
+/// Result type of servers that always answer.
 pub(crate) type Always = Result<Response, Infallible>;

@@ -1,4 +1,4 @@
-//! The doors of a whole stack, and how long one waits.
+//! Tests of all doors of a stack, and of their timeouts.
 
 use std::future::ready;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,14 +14,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::access_key::NotSigned;
-use super::{AccessKey, Always, Door, Listen, Opened, Patience};
+use super::{AccessKey, Always, Door, Listen, OpenDoor, Patience};
 use crate::api::ApiServer;
 use crate::stack::{Stack, StackOptions};
 
 const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const EVIL: &str = "http://evil.example";
 
-/// A stack with all of its ports.
+/// A stack with all of its ports open.
 struct House {
     stack: Stack,
     api: ApiServer,
@@ -41,7 +41,7 @@ impl House {
         &self.stack.vars[name]
     }
 
-    /// A request to each port that is answered when no page sends it, and with which status.
+    /// A request to each port, with the status of its answer when no page sends it.
     fn requests(&self) -> [(Method, String, u16); 5] {
         let api = self.api.url();
         [
@@ -56,7 +56,7 @@ impl House {
 
 /// Status, headers and body of the answer to a request with these headers.
 async fn ask(method: &Method, url: &str, headers: &[(&'static str, &str)]) -> (u16, HeaderMap, String) {
-    // reqwest wants a provider of TLS, though nothing here uses TLS. A second one is refused.
+    // reqwest wants a TLS provider, though nothing here uses TLS. Installing a second one fails harmlessly.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut request = reqwest::Client::new().request(method.clone(), url);
     for (name, value) in headers {
@@ -124,7 +124,7 @@ async fn a_host_is_let_in_by_name_when_it_was_allowed() {
     }
 }
 
-/// The SDKs' clients, with other credentials than the stack's where they are given.
+/// SDK clients, with other credentials than the stack's if given.
 fn clients(house: &House, id: Option<&str>, secret: Option<&str>) -> (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client) {
     let mut vars = house.stack.vars.clone();
     for (name, value) in [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)] {
@@ -159,7 +159,7 @@ async fn the_embedded_services_take_only_what_is_signed_with_the_key_of_this_run
         let refused = sqs.list_queues().send().await.unwrap_err();
         assert_eq!(refused.raw_response().map(|answer| answer.status().as_u16()), Some(403), "{id:?}");
     }
-    // The id alone opens nothing.
+    // The id alone does not grant access.
     let scope = format!("Credential={}/20260101/us-east-1/dynamodb/aws4_request", house.var("AWS_ACCESS_KEY_ID"));
     let made_up = format!("AWS4-HMAC-SHA256 {scope},SignedHeaders=host;x-amz-date,Signature={}", "0".repeat(64));
     let headers = [
@@ -178,7 +178,7 @@ async fn a_signature_counts_for_a_quarter_of_an_hour() {
         id: house.var("AWS_ACCESS_KEY_ID").to_owned(),
         secret: Secret::new(house.var("AWS_SECRET_ACCESS_KEY")),
     };
-    // What the SDK sends, as it came in.
+    // Captures the SDK's request as received.
     let (come_in, mut came_in) = tokio::sync::mpsc::unbounded_channel();
     let door = Door::at(ANYWHERE.into(), 10_000).await.unwrap().for_key(key.clone());
     let door = door.open(move |request| {
@@ -197,19 +197,19 @@ async fn a_signature_counts_for_a_quarter_of_an_hour() {
     for at in [now + minutes(16), now - minutes(16), now + minutes(60 * 24 * 365), EpochMs(0)] {
         assert!(matches!(key.verify(&parts, &body, at), Err(NotSigned::Time)), "{at}");
     }
-    // Another time is another signature.
+    // Another time needs another signature.
     parts.headers.insert("x-amz-date", "20260101T000000Z".parse().unwrap());
     assert!(matches!(key.verify(&parts, &body, now), Err(NotSigned::Signature(_))));
 }
 
-/// A door that answers with the length of the body, and waits for nobody.
-async fn impatient(connections: usize) -> Opened {
+/// A door with short timeouts that answers with the length of the body.
+async fn impatient(connections: usize) -> OpenDoor {
     let patience = Patience { head: Duration::from_millis(400), body: Duration::from_millis(400), connections };
     let door = Door::at(ANYWHERE.into(), 100).await.unwrap().with_patience(patience);
     door.open(|request| ready(Always::Ok(request.body().len().to_string().into_response())))
 }
 
-/// What is answered to `sent` on a socket that then stays silent, until it is closed.
+/// The answer to `sent` on a socket that then stays silent until it is closed.
 async fn told(addr: SocketAddr, sent: &str) -> String {
     let mut socket = TcpStream::connect(addr).await.unwrap();
     socket.write_all(sent.as_bytes()).await.unwrap();

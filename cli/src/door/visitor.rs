@@ -1,33 +1,33 @@
-//! Who sends a request: a program of this machine, or a page in its browser.
+//! Tells requests of programs on this machine from those of web pages in its browser.
 
 use std::net::SocketAddr;
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 
-/// What a browser says of the page that a request is from.
+/// Header in which a browser describes the site that caused the request.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-/// The names that a machine has for itself.
+/// Names by which a machine refers to itself.
 const THIS_MACHINE: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 
-/// Who is let in.
+/// Rules for admitting requests.
 #[derive(Debug)]
 pub(crate) struct Visitors {
     port: u16,
-    /// Names that go with the port.
+    /// Host names accepted with our port.
     own_hosts: Vec<String>,
-    /// Names that go with any port.
+    /// Host names accepted with any port.
     allowed_hosts: Vec<String>,
-    /// Whether there are pages here whose requests are let in.
+    /// Whether this port serves pages whose requests are admitted.
     pub(crate) has_pages: bool,
-    /// Paths that a page of another site may lead a person to, by a link and no more. What stands there expects it.
+    /// Paths to which another site may send a person by a plain link. Their handlers expect this.
     pub(crate) entrances: &'static [&'static str],
-    /// Whether pages of this machine may use links here that are signed: who answers checks the signature.
+    /// Whether pages of this machine may use signed links; the service behind the door checks the signature.
     pub(crate) has_links: bool,
 }
 
-/// Why a request is refused. Names that the request chose are not repeated, but for its host, so that whoever meant to
-/// allow it sees what to allow.
+/// Reason for refusing a request. Names chosen by the request are not repeated, except its host, so that users see
+/// which host to allow.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Foreign {
     #[error("the request has no Host header, or several")]
@@ -88,7 +88,7 @@ impl Visitors {
         if is_own || is_allowed { Ok(()) } else { Err(Foreign::Host(host.to_owned())) }
     }
 
-    /// Whether a person is led here: a page is opened in place of another one, which does not get to see it.
+    /// Whether a person is sent here: the browser opens the page in place of another, which cannot see it.
     fn is_entrance(&self, request: &Parts) -> bool {
         let says = |name: &str, value: &str| request.headers.get(name).is_some_and(|told| told == value);
         request.method == Method::GET
@@ -97,12 +97,12 @@ impl Visitors {
             && self.entrances.contains(&request.uri.path())
     }
 
-    /// Whether there are links here, and this may be one.
+    /// Whether this port has signed links and `uri` looks like one.
     pub(crate) fn has_link(&self, uri: &Uri) -> bool {
         self.has_links && is_signed_link(uri)
     }
 
-    /// Whether a page of this machine uses a link that was signed for it, asks whether it may, or leads a person there.
+    /// Whether a page of this machine uses a signed link, asks permission to use it, or sends a person there.
     fn is_of_link(&self, request: &Parts) -> bool {
         let mut origins = request.headers.get_all(header::ORIGIN).iter();
         self.has_link(&request.uri) && origins.all(|origin| is_of_this_machine(origin.as_bytes()))
@@ -114,7 +114,7 @@ impl Visitors {
         if is_preflight { Err(Foreign::Preflight) } else { Ok(()) }
     }
 
-    /// A page's origin is its scheme and host; only a page that is from here is at home.
+    /// Checks the page's origin (scheme and host): only pages served from this host are admitted.
     fn check_origin(&self, headers: &HeaderMap, host: &str) -> Result<(), Foreign> {
         let is_at_home = |origin: &[u8]| {
             let origin = String::from_utf8_lossy(origin).to_ascii_lowercase();
@@ -129,12 +129,12 @@ impl Visitors {
     }
 }
 
-/// Whether the query has a signature, as a link has it.
+/// Whether the query has a signature, like that of a signed link.
 fn is_signed_link(uri: &Uri) -> bool {
     uri.query().unwrap_or_default().split('&').any(|pair| pair.starts_with("X-Amz-Signature="))
 }
 
-/// Whether an origin is a page that this machine serves, on any port.
+/// Whether the origin is a page served by this machine, on any port.
 fn is_of_this_machine(origin: &[u8]) -> bool {
     let origin = String::from_utf8_lossy(origin).to_ascii_lowercase();
     let authority = origin.parse::<Uri>().ok().and_then(|uri| uri.into_parts().authority);
@@ -149,10 +149,10 @@ fn host(headers: &HeaderMap) -> Result<String, Foreign> {
     }
 }
 
-/// Name and port; without a port it is HTTP's. `None` is no port.
+/// Splits a host into name and port. The default port is HTTP's; `None` means an invalid one.
 fn split(host: &str) -> (&str, Option<u16>) {
     match host.rsplit_once(':') {
-        // The colon may be one of an IPv6 address.
+        // The colon may belong to an IPv6 address.
         Some((name, port)) if !port.contains(']') => (name, port.parse().ok()),
         _ => (host, Some(80)),
     }
@@ -246,7 +246,7 @@ mod tests {
             "null",
             "",
             "http://evil.example",
-            "http://localhost:8790", // Another origin than 127.0.0.1, to a browser.
+            "http://localhost:8790", // For a browser, another origin than 127.0.0.1.
             "http://127.0.0.1",
             "http://127.0.0.1:3000",
             "http://127.0.0.1:8790.evil.example",

@@ -12,50 +12,50 @@ use dynoxide::{Database, DynoxideError, ImportOptions, Item};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::door::{AccessKey, Always, Door, Listen, Opened};
+use crate::door::{AccessKey, Always, Door, Listen, OpenDoor};
 use crate::private;
 
-/// Most bytes of a request, as at AWS.
+/// Largest request in bytes, as in AWS.
 const MAX_BODY: usize = 16 << 20;
-/// The name of an operation begins so.
+/// Prefix of operation names.
 const TARGET: &str = "DynamoDB_20120810.";
 
-/// A running DynamoDB; it ends when this is dropped.
+/// A running DynamoDB, until dropped.
 pub(crate) struct DynamoDb {
-    /// Where it listens.
+    /// Address it listens on.
     pub(crate) addr: SocketAddr,
-    /// What it serves, for whoever fills it faster than requests can.
+    /// Direct access to its tables, for filling them faster than by requests.
     pub(crate) tables: Tables,
-    _serving: Opened,
+    _serving: OpenDoor,
 }
 
-/// Why there is no DynamoDB.
+/// Reason why DynamoDB cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum DynamoDbError {
     /// Its file cannot be opened.
     #[error("the embedded DynamoDB cannot open {file}: {problem}")]
     File {
-        /// The path that was given.
+        /// Path of the file.
         file: String,
-        /// The database's own words.
+        /// The database's error message.
         problem: String,
     },
-    /// Its address is taken.
+    /// Its address is not available.
     #[error("the embedded DynamoDB cannot listen on {addr}")]
     Listen {
-        /// The address that was asked for.
+        /// The requested address.
         addr: SocketAddr,
-        /// The system's own words.
+        /// The operating system's error.
         source: std::io::Error,
     },
 }
 
 impl DynamoDb {
-    /// Starts one that listens as said, for whoever has `key`; in memory, or with its data in `file`.
+    /// Starts DynamoDB at `listen` for clients with `key`, in memory or with its data in `file`.
     pub(crate) async fn start(listen: Listen, key: AccessKey, file: Option<&Path>) -> Result<DynamoDb, DynamoDbError> {
         let problem = |file: &Path, problem: String| DynamoDbError::File { file: file.display().to_string(), problem };
         if let Some(file) = file {
-            // SQLite gives the files beside it the same mode.
+            // SQLite gives its accompanying files the same mode.
             let mut options = OpenOptions::new();
             private::open(file, options.read(true).write(true).create(true))
                 .map_err(|error| problem(file, error.to_string()))?;
@@ -73,8 +73,8 @@ impl DynamoDb {
     }
 }
 
-/// What DynamoDB answers. (The server of the database's own crate is of no use here: it takes requests of every page, with
-/// any signature, and cannot stand behind another one.)
+/// Answers a request. (We cannot use the server of the database's own crate: it accepts requests from any page and
+/// with any signature, and cannot run behind another server.)
 fn answer(database: &Database, request: &Request<Bytes>) -> Response {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let unknown = || DynoxideError::SerializationException(format!("{target} is no operation here"));
@@ -92,8 +92,7 @@ fn answer(database: &Database, request: &Request<Bytes>) -> Response {
     (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], json).into_response()
 }
 
-/// Does what the request asks for; `None` if that is no operation that this stack, or somebody who looks at its tables,
-/// has a use for.
+/// Performs the requested operation; `None` if neither this stack nor anyone inspecting its tables needs it.
 fn perform(database: &Database, operation: &str, body: &str) -> Option<Result<String, DynoxideError>> {
     fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, DynoxideError> {
         serde_json::from_str(body).map_err(|error| DynoxideError::SerializationException(error.to_string()))
@@ -124,17 +123,18 @@ fn perform(database: &Database, operation: &str, body: &str) -> Option<Result<St
     })
 }
 
-/// The tables themselves.
+/// Direct access to the tables.
 #[derive(Clone)]
 pub(crate) struct Tables(Database);
 
 impl Tables {
-    /// The item of `key` (attributes in DynamoDB's JSON), as it is stored.
+    /// The stored item for `key` (attributes in DynamoDB's JSON).
     pub(crate) fn item(&self, table: &str, key: &Value) -> Result<Option<Item>, DynoxideError> {
         Ok(self.0.get_item(request(json!({ "TableName": table, "Key": key }))?)?.item)
     }
 
-    /// Begins to keep the changes of `table`, if it is not done yet. Returns the place after the last one so far.
+    /// Starts recording the changes of `table`, if not yet recorded. Returns the position after the last change so
+    /// far.
     pub(crate) fn watch(&self, table: &str) -> Result<String, DynoxideError> {
         let streams = self.0.list_streams(request(json!({ "TableName": table }))?)?.streams;
         if streams.is_empty() {
@@ -149,7 +149,7 @@ impl Tables {
         Ok(self.0.get_shard_iterator(request(latest)?)?.shard_iterator.unwrap_or_default())
     }
 
-    /// The changes after `place`, at most 100, as an event of their stream has them; and the place after them.
+    /// At most 100 changes after `place`, in the format of stream events, and the position after them.
     pub(crate) fn changes(&self, place: &str) -> Result<(Vec<Value>, String), DynoxideError> {
         let page = self.0.get_records(request(json!({ "ShardIterator": place, "Limit": 100 }))?)?;
         let change = |record| {
@@ -159,13 +159,13 @@ impl Tables {
         Ok((changes?, page.next_shard_iterator.unwrap_or_else(|| place.to_owned())))
     }
 
-    /// Stores `items`, and their entries in the indexes.
+    /// Stores `items` with their index entries.
     pub(crate) fn import(&self, table: &str, items: Vec<Item>) -> Result<(), DynoxideError> {
         self.0.import_items(table, items, ImportOptions::default()).map(drop)
     }
 }
 
-/// What `json` asks for.
+/// Parses `json` as a request.
 fn request<T: serde::de::DeserializeOwned>(json: Value) -> Result<T, DynoxideError> {
     serde_json::from_value(json).map_err(|error| DynoxideError::ValidationException(error.to_string()))
 }

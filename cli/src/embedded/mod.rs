@@ -1,4 +1,4 @@
-//! AWS services within this process, spoken to over HTTP by the real SDKs.
+//! AWS services within this process, which the real SDKs use over HTTP.
 
 mod dynamodb;
 mod s3;
@@ -6,6 +6,6 @@ mod secrets;
 mod sqs;
 
 pub(crate) use dynamodb::{DynamoDb, DynamoDbError, Tables};
-pub(crate) use s3::{BUCKET, S3, Told};
-pub(crate) use secrets::Secrets;
+pub(crate) use s3::{BUCKET, PutNotifier, S3};
+pub(crate) use secrets::EmbeddedSecrets;
 pub(crate) use sqs::Sqs;

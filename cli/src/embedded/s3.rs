@@ -1,4 +1,4 @@
-//! An embedded S3, with one bucket that tells a queue what is put into it, as the template's bucket does.
+//! An embedded S3 with one bucket. Like the template's bucket, it notifies a queue of each file put.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,32 +14,37 @@ use serde_json::json;
 use tempfile::TempDir;
 use tracing::warn;
 
-use crate::door::{AccessKey, Always, Door, Listen, Opened};
+use crate::door::{AccessKey, Always, Door, Listen, OpenDoor};
 use crate::private;
 
-/// The bucket that lists are dropped into.
+/// Bucket that receives lists.
 pub(crate) const BUCKET: &str = "ghl-sync-import";
-/// Most bytes of a request. Longer files come in parts.
+/// Largest request in bytes. Longer files come in parts.
 const MAX_BODY: usize = 64 << 20;
 
-/// A running S3; it ends when this is dropped.
+/// A running S3, until dropped.
 pub(crate) struct S3 {
-    /// Where it listens.
+    /// Address it listens on.
     pub(crate) addr: SocketAddr,
     root: PathBuf,
-    _serving: Opened,
+    _serving: OpenDoor,
     _temporary: Option<TempDir>,
 }
 
-/// Where it is said that a file was put.
-pub(crate) struct Told {
+/// Queue that is notified of each file put.
+pub(crate) struct PutNotifier {
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) queue_url: String,
 }
 
 impl S3 {
-    /// Starts one that listens as said, for whoever has `key`. Its files are in `dir`, or gone with it.
-    pub(crate) async fn start(listen: Listen, key: &AccessKey, dir: Option<&Path>, told: Told) -> std::io::Result<S3> {
+    /// Starts S3 at `listen` for clients with `key`. Its files are in `dir`, or temporary.
+    pub(crate) async fn start(
+        listen: Listen,
+        key: &AccessKey,
+        dir: Option<&Path>,
+        told: PutNotifier,
+    ) -> std::io::Result<S3> {
         let (root, temporary) = match dir {
             Some(dir) => (dir.join("s3"), None),
             None => {
@@ -51,7 +56,7 @@ impl S3 {
         private::directory(&root.join(BUCKET))?;
         let files = FileSystem::new(&root).map_err(|error| std::io::Error::other(format!("{error:?}")))?;
         let mut service = S3ServiceBuilder::new(files);
-        // It checks signatures itself: files may be signed piece by piece.
+        // S3 checks signatures itself, because files may be signed in chunks.
         service.set_auth(SimpleAuth::from_single(key.id.clone(), key.secret.expose()));
         let service = service.build();
         let told = Arc::new(told);
@@ -62,7 +67,7 @@ impl S3 {
         Ok(S3 { addr: serving.addr, root, _serving: serving, _temporary: temporary })
     }
 
-    /// The keys of the files in the bucket's folder `in`.
+    /// Keys of the files in the bucket's folder `in`.
     pub(crate) fn dropped(&self) -> Vec<String> {
         let bucket = self.root.join(BUCKET);
         let mut folders = vec![bucket.join("in")];
@@ -81,8 +86,8 @@ impl S3 {
     }
 }
 
-/// Answers a page as the template's bucket does, which lets pages put files by links.
-async fn answer(service: &S3Service, told: &Arc<Told>, request: Request<Bytes>) -> Response {
+/// Answers a request with CORS headers like those of the template's bucket, which allow pages to put files by links.
+async fn answer(service: &S3Service, told: &Arc<PutNotifier>, request: Request<Bytes>) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let mut response = match *request.method() {
         Method::OPTIONS => ([(header::ACCESS_CONTROL_ALLOW_METHODS, "PUT")], StatusCode::OK).into_response(),
@@ -95,25 +100,25 @@ async fn answer(service: &S3Service, told: &Arc<Told>, request: Request<Bytes>) 
     response
 }
 
-async fn serve(service: &S3Service, told: &Arc<Told>, request: Request<Bytes>) -> Response {
+async fn serve(service: &S3Service, told: &Arc<PutNotifier>, request: Request<Bytes>) -> Response {
     let put = put_by(&request);
     let wanted = request.headers().get(header::IF_MATCH).filter(|_| request.method() == Method::GET).cloned();
     let Ok(answer) = service.call(request.map(s3s::Body::from)).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let (head, body) = answer.map(Body::new).into_parts();
-    // It does not know this condition.
+    // The S3 library does not support `If-Match` here.
     if wanted.is_some_and(|wanted| head.status.is_success() && head.headers.get(header::ETAG) != Some(&wanted)) {
         return StatusCode::PRECONDITION_FAILED.into_response();
     }
     let Some(key) = put.filter(|_| head.status.is_success()) else { return Response::from_parts(head, body) };
-    // A file of several parts is there when the answer has ended.
+    // A file of several parts only exists once the answer has ended.
     let Ok(body) = to_bytes(body, MAX_BODY).await else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     told.say(&key, &head.headers).await;
     Response::from_parts(head, Body::from(body))
 }
 
-/// The key of the file that a request puts into the bucket, as it stands in the path.
+/// Key of the file that a request puts into the bucket, as encoded in the path.
 fn put_by(request: &Request<Bytes>) -> Option<String> {
     let key = request.uri().path().strip_prefix('/')?.strip_prefix(BUCKET)?.strip_prefix('/')?;
     let query = request.uri().query().unwrap_or_default();
@@ -126,10 +131,10 @@ fn put_by(request: &Request<Bytes>) -> Option<String> {
     (is_put && !key.is_empty()).then(|| key.to_owned())
 }
 
-impl Told {
-    /// As S3 says it.
+impl PutNotifier {
+    /// Sends a notification in S3's format.
     async fn say(&self, key: &str, headers: &HeaderMap) {
-        // A path writes a plus as it is; an event's key is written as a form is.
+        // A path contains a literal plus sign, but an event's key is form-encoded.
         let key = key.replace('+', "%2B").replace("%20", "+");
         let etag = headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).unwrap_or_default();
         let event = json!({ "Records": [{

@@ -1,5 +1,5 @@
-//! An embedded Secrets Manager, as far as it is used here. Its secrets are in memory, and in files of mode 600 if there is
-//! a directory. Of Systems Manager it has no parameters.
+//! An embedded Secrets Manager with the operations used here. Its secrets are in memory and, if there is a directory,
+//! in files of mode 600. As a Systems Manager, it has no parameters.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -16,63 +16,63 @@ use axum::response::{IntoResponse, Response};
 use ghl_sync_model::Secret;
 use serde_json::{Value, json};
 
-use crate::door::{AccessKey, Always, Door, Listen, Opened};
+use crate::door::{AccessKey, Always, Door, Listen, OpenDoor};
 use crate::private;
 
-/// Most bytes of a request: a secret has 64 KB at most.
+/// Largest request in bytes; a secret has at most 64 KB.
 const MAX_BODY: usize = 256 << 10;
-/// The directory of the files, below that of all data.
+/// Directory of the files, within the data directory.
 const DIRECTORY: &str = "secrets";
 
-/// A running Secrets Manager; it ends when this is dropped.
-pub(crate) struct Secrets {
-    /// Where it listens.
+/// A running Secrets Manager, until dropped.
+pub(crate) struct EmbeddedSecrets {
+    /// Address it listens on.
     pub(crate) addr: SocketAddr,
     shelf: Arc<Shelf>,
-    _serving: Opened,
+    _serving: OpenDoor,
 }
 
-impl Secrets {
-    /// Starts one that listens as said, for whoever has `key`; in memory, or with its secrets below `dir`.
-    pub(crate) async fn start(listen: Listen, key: AccessKey, dir: Option<&Path>) -> io::Result<Secrets> {
+impl EmbeddedSecrets {
+    /// Starts Secrets Manager at `listen` for clients with `key`, in memory or with its secrets below `dir`.
+    pub(crate) async fn start(listen: Listen, key: AccessKey, dir: Option<&Path>) -> io::Result<EmbeddedSecrets> {
         let shelf = Arc::new(Shelf::open(dir.map(|dir| dir.join(DIRECTORY)))?);
         let door = Door::at(listen, MAX_BODY).await?.for_key(key);
         let served = shelf.clone();
         let serving = door.open(move |request| ready(Always::Ok(served.answer(&request))));
-        Ok(Secrets { addr: serving.addr, shelf, _serving: serving })
+        Ok(EmbeddedSecrets { addr: serving.addr, shelf, _serving: serving })
     }
 
-    /// Keeps `secret` under `name`.
+    /// Stores `secret` under `name`.
     pub(crate) fn keep(&self, name: &str, secret: &Secret) -> io::Result<()> {
-        self.shelf.put(name, Kept { value: secret.clone(), deleted: false })
+        self.shelf.put(name, StoredSecret { value: secret.clone(), deleted: false })
     }
 }
 
 struct Shelf {
     dir: Option<PathBuf>,
-    secrets: Mutex<BTreeMap<String, Kept>>,
+    secrets: Mutex<BTreeMap<String, StoredSecret>>,
 }
 
 #[derive(Clone)]
-struct Kept {
+struct StoredSecret {
     value: Secret,
-    /// Whether it is to be deleted. Here nobody does so: it can be brought back at any time.
+    /// Whether it is marked for deletion. It is never deleted here and can be restored at any time.
     deleted: bool,
 }
 
-/// A service's no, by its code.
-struct No(&'static str);
+/// A refusal, by its error code.
+struct SecretsError(&'static str);
 
-impl From<io::Error> for No {
-    fn from(error: io::Error) -> No {
+impl From<io::Error> for SecretsError {
+    fn from(error: io::Error) -> SecretsError {
         tracing::error!(%error, "a secret cannot be written");
-        No("InternalServiceError")
+        SecretsError("InternalServiceError")
     }
 }
 
 impl Shelf {
-    /// What is in the files of `dir`, if there is one: `1` or `0` on the first line, for whether it is to be deleted, and
-    /// the secret behind it.
+    /// Reads the files of `dir`, if any. The first line is `1` if the secret is marked for deletion, else `0`; the
+    /// secret follows.
     fn open(dir: Option<PathBuf>) -> io::Result<Shelf> {
         let mut secrets = BTreeMap::new();
         if let Some(dir) = &dir {
@@ -82,14 +82,14 @@ impl Shelf {
                 let Some(name) = entry.file_name().to_str().map(|name| name.replace('~', "/")) else { continue };
                 let text = fs::read_to_string(entry.path())?;
                 if let Some((mark, value)) = text.split_once('\n') {
-                    secrets.insert(name, Kept { value: Secret::new(value), deleted: mark == "1" });
+                    secrets.insert(name, StoredSecret { value: Secret::new(value), deleted: mark == "1" });
                 }
             }
         }
         Ok(Shelf { dir, secrets: Mutex::new(secrets) })
     }
 
-    fn put(&self, name: &str, kept: Kept) -> io::Result<()> {
+    fn put(&self, name: &str, kept: StoredSecret) -> io::Result<()> {
         if let Some(dir) = &self.dir {
             let file = dir.join(name.replace('/', "~"));
             let mut file = private::open(&file, OpenOptions::new().write(true).create(true).truncate(true))?;
@@ -99,18 +99,18 @@ impl Shelf {
         Ok(())
     }
 
-    fn get(&self, name: &str) -> Option<Kept> {
+    fn get(&self, name: &str) -> Option<StoredSecret> {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// What the services answer.
+    /// Answers a request to either service.
     fn answer(&self, request: &Request<Bytes>) -> Response {
         let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
         let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let content_type = [(header::CONTENT_TYPE, "application/x-amz-json-1.1")];
         match self.perform(target, &body) {
             Ok(answer) => (StatusCode::OK, content_type, Json(answer)).into_response(),
-            Err(No(code)) => {
+            Err(SecretsError(code)) => {
                 let status = if code == "InternalServiceError" { 500 } else { 400 };
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
                 (status, content_type, Json(json!({ "__type": code }))).into_response()
@@ -118,45 +118,45 @@ impl Shelf {
         }
     }
 
-    fn perform(&self, target: &str, body: &Value) -> Result<Value, No> {
+    fn perform(&self, target: &str, body: &Value) -> Result<Value, SecretsError> {
         let operation = match target.split_once('.') {
-            Some(("AmazonSSM", "GetParameter")) => return Err(No("ParameterNotFound")),
+            Some(("AmazonSSM", "GetParameter")) => return Err(SecretsError("ParameterNotFound")),
             Some(("secretsmanager", operation)) => operation,
-            _ => return Err(No("UnknownOperationException")),
+            _ => return Err(SecretsError("UnknownOperationException")),
         };
         let named = body["SecretId"].as_str().or_else(|| body["Name"].as_str());
-        let name = named.filter(|name| is_name(name)).ok_or(No("InvalidParameterException"))?;
+        let name = named.filter(|name| is_name(name)).ok_or(SecretsError("InvalidParameterException"))?;
         let there = self.get(name);
         let value = || {
-            // A raw request must have it.
+            // A raw request must include the token.
             let has_token = body["ClientRequestToken"].as_str().is_some_and(|token| (32..=64).contains(&token.len()));
             let value = body["SecretString"].as_str().filter(|_| has_token).map(Secret::new);
-            value.ok_or(No("InvalidParameterException"))
+            value.ok_or(SecretsError("InvalidParameterException"))
         };
         let answer =
             json!({ "ARN": format!("arn:aws:secretsmanager:us-east-1:000000000000:secret:{name}"), "Name": name });
         match (operation, there) {
-            ("CreateSecret", None) => self.put(name, Kept { value: value()?, deleted: false })?,
-            ("CreateSecret", Some(kept)) if !kept.deleted => return Err(No("ResourceExistsException")),
-            ("RestoreSecret", Some(kept)) => self.put(name, Kept { deleted: false, ..kept })?,
-            (_, Some(kept)) if kept.deleted => return Err(No("InvalidRequestException")),
-            ("PutSecretValue", Some(_)) => self.put(name, Kept { value: value()?, deleted: false })?,
-            ("DeleteSecret", Some(kept)) => self.put(name, Kept { deleted: true, ..kept })?,
+            ("CreateSecret", None) => self.put(name, StoredSecret { value: value()?, deleted: false })?,
+            ("CreateSecret", Some(kept)) if !kept.deleted => return Err(SecretsError("ResourceExistsException")),
+            ("RestoreSecret", Some(kept)) => self.put(name, StoredSecret { deleted: false, ..kept })?,
+            (_, Some(kept)) if kept.deleted => return Err(SecretsError("InvalidRequestException")),
+            ("PutSecretValue", Some(_)) => self.put(name, StoredSecret { value: value()?, deleted: false })?,
+            ("DeleteSecret", Some(kept)) => self.put(name, StoredSecret { deleted: true, ..kept })?,
             ("GetSecretValue", Some(kept)) => {
                 let mut answer = answer;
                 answer["SecretString"] = json!(kept.value.expose());
                 return Ok(answer);
             }
             ("PutSecretValue" | "DeleteSecret" | "GetSecretValue" | "RestoreSecret", None) => {
-                return Err(No("ResourceNotFoundException"));
+                return Err(SecretsError("ResourceNotFoundException"));
             }
-            _ => return Err(No("UnknownOperationException")),
+            _ => return Err(SecretsError("UnknownOperationException")),
         }
         Ok(answer)
     }
 }
 
-/// Names become names of files, so a `~` is none of theirs, and no name leads elsewhere.
+/// Whether `name` is valid. Names become file names, so they contain no `~` and lead to no other directory.
 fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c);
     (1..=200).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('.')
@@ -180,7 +180,9 @@ mod tests {
                 None => json!({ "SecretId": "a/b" }),
             };
             let answer = shelf.perform(&format!("secretsmanager.{operation}"), &body);
-            answer.map(|answer| answer["SecretString"].as_str().unwrap_or_default().to_owned()).map_err(|No(code)| code)
+            answer
+                .map(|answer| answer["SecretString"].as_str().unwrap_or_default().to_owned())
+                .map_err(|SecretsError(code)| code)
         };
         assert_eq!(ask(&shelf, "PutSecretValue", Some("x")), Err("ResourceNotFoundException"));
         assert_eq!(
@@ -209,7 +211,7 @@ mod tests {
             let body = json!({ "SecretId": name });
             assert!(matches!(
                 shelf.perform("secretsmanager.GetSecretValue", &body),
-                Err(No("InvalidParameterException"))
+                Err(SecretsError("InvalidParameterException"))
             ));
         }
     }

@@ -1,4 +1,4 @@
-//! An embedded SQS. Its queues live in memory: after a restart, the outbox brings the work back.
+//! An embedded SQS. Its queues are in memory; after a restart, the outbox restores the work.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use rustack_sqs_http::dispatch::dispatch_operation;
 use rustack_sqs_http::response::{CONTENT_TYPE, error_to_response};
 use rustack_sqs_http::router::resolve_operation;
 
-use crate::door::{AccessKey, Always, Door, Listen, Opened};
+use crate::door::{AccessKey, Always, Door, Listen, OpenDoor};
 
-/// Most bytes of a request: a batch of messages, and what stands around them.
+/// Largest request in bytes: a batch of messages with their envelope.
 const MAX_BODY: usize = 2 << 20;
-/// Our requests have no id; it is a part of errors.
+/// Constant request id for errors, because our requests have none.
 const REQUEST_ID: &str = "local";
 
-/// A running SQS; it ends when this is dropped.
+/// A running SQS, until dropped.
 pub(crate) struct Sqs {
-    /// Where it listens.
+    /// Address it listens on.
     pub(crate) addr: SocketAddr,
-    _serving: Opened,
+    _serving: OpenDoor,
 }
 
 impl Sqs {
-    /// Starts one that listens as said, for whoever has `key`.
+    /// Starts SQS at `listen` for clients with `key`.
     pub(crate) async fn start(listen: Listen, key: AccessKey) -> std::io::Result<Sqs> {
         let door = Door::at(listen, MAX_BODY).await?.for_key(key);
         let addr = door.addr();

@@ -2,29 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::Usage;
+use crate::UsageError;
 
-/// A file that is written, and the option that names it.
+/// A file to write, and the option that names it.
 pub(crate) type Written<'a> = (&'static str, Option<&'a Path>);
 
-/// Refuses options of which one would overwrite what another writes, or what is read. `--rejects` may name the list: it is
-/// replaced when it was read to the end.
-pub(crate) fn keep_apart(list: Option<&Path>, written: &[Written<'_>]) -> Result<(), Usage> {
+/// Refuses options under which one file would overwrite another output or the input. `--rejects` may name the list,
+/// which is only replaced once it was read to the end.
+pub(crate) fn keep_apart(list: Option<&Path>, written: &[Written<'_>]) -> Result<(), UsageError> {
     let mut files: Vec<(&str, PathBuf)> = Vec::new();
     for (option, file) in written {
         let Some(file) = file.and_then(real_path) else { continue };
         if *option != "--rejects" && list.and_then(real_path).is_some_and(|list| list == file) {
-            return Err(Usage(format!("{option} {} would overwrite the list: name another file", file.display())));
+            return Err(UsageError(format!("{option} {} would overwrite the list: name another file", file.display())));
         }
         if let Some((other, _)) = files.iter().find(|(_, other)| *other == file) {
-            return Err(Usage(format!("{other} and {option} name one file, {}: name two", file.display())));
+            return Err(UsageError(format!("{other} and {option} name one file, {}: name two", file.display())));
         }
         files.push((option, file));
     }
     Ok(())
 }
 
-/// Where the file is, or will be; `None` of what no path can tell apart, like a pipe.
+/// The file's real path, even before the file exists; `None` for anything without a distinct path, like a pipe.
 fn real_path(path: &Path) -> Option<PathBuf> {
     match std::fs::metadata(path) {
         Ok(found) if !found.is_file() => None,

@@ -1,4 +1,4 @@
-//! What the command line says about a contact list.
+//! Command-line arguments for a contact list.
 
 use std::path::{Path, PathBuf};
 
@@ -6,69 +6,69 @@ use clap::{Args, ValueEnum};
 use ghl_sync_import::{Answers, DateOrder, DecimalMark, HiddenRows, SamePerson};
 
 use super::keep_apart;
-use crate::Usage;
+use crate::UsageError;
 
-/// How a contact list is read (docs/IMPORT.md).
+/// Options for reading a contact list (docs/IMPORT.md).
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ListArgs {
-    /// Where a column goes: a field, a custom field (contact.key), dnd, id, or ignore. May be given again.
+    /// Assign a column: to a field, a custom field (contact.key), dnd, id, or ignore. May be given several times.
     #[arg(long, value_name = "COLUMN=FIELD")]
     pub(crate) map: Vec<String>,
-    /// Where columns go, tags, constants, and answers given before, as JSON: what `plan` has written.
+    /// Column assignments, tags, constants, and earlier answers, as JSON; written by `plan`.
     #[arg(long, value_name = "FILE")]
     pub(crate) mapping: Option<PathBuf>,
-    /// The text's encoding, such as windows-1252, if the file does not prove it.
+    /// Encoding of the text, such as windows-1252, if the file does not prove it.
     #[arg(long, value_name = "NAME")]
     pub(crate) encoding: Option<String>,
-    /// 03/04/1991 is 3 April.
+    /// Read 03/04/1991 as 3 April.
     #[arg(long, conflicts_with = "month_first")]
     pub(crate) day_first: bool,
-    /// 03/04/1991 is 4 March.
+    /// Read 03/04/1991 as 4 March.
     #[arg(long)]
     pub(crate) month_first: bool,
-    /// 1.234 has decimals.
+    /// Read 1.234 with a decimal point.
     #[arg(long, conflicts_with = "decimal_comma")]
     pub(crate) decimal_point: bool,
-    /// 1.234 has none: it is 1,234.
+    /// Read 1.234 as 1,234: the comma is the decimal mark.
     #[arg(long)]
     pub(crate) decimal_comma: bool,
-    /// The country of rows that name none, as two letters: it reads their national phone numbers. Of the sandbox: US.
+    /// Country of rows that name none, as two letters, for reading their national phone numbers. The sandbox's is US.
     #[arg(long, value_name = "CODE", value_parser = country)]
     pub(crate) country: Option<String>,
-    /// The sheet of a workbook.
+    /// Sheet to read from a workbook.
     #[arg(long, value_name = "NAME")]
     pub(crate) sheet: Option<String>,
-    /// What becomes of rows that the sheet hides, by hand or by a filter.
+    /// What to do with rows that the sheet hides, by hand or by a filter.
     #[arg(long, value_enum)]
     pub(crate) hidden_rows: Option<HiddenRowsArg>,
-    /// What becomes of rows that have an e-mail address or a phone number in common. By default: hold-back.
+    /// What to do with rows that share an email address or a phone number. By default: hold-back.
     #[arg(long, value_enum)]
     pub(crate) same_person: Option<SamePersonArg>,
-    /// Write the rows that were left out, or lost a cell, to this file, with the reason: to be corrected and read again.
+    /// Write rows that were left out or lost a cell to this file, with the reason, to be corrected and read again.
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
-    /// The exit status is 0 even if rows or cells were left out.
+    /// Exit with status 0 even if rows or cells were left out.
     #[arg(long)]
     pub(crate) allow_rejects: bool,
 }
 
-/// What is told of a run, and where.
+/// Options for the output of a run.
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
-    /// Write what became of each record to this file, as CSV.
+    /// Write the result of each record to this file, as CSV.
     #[arg(long, value_name = "FILE")]
     pub(crate) results: Option<PathBuf>,
     /// Write the report to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Also tell what it took of AWS.
+    /// Also print the AWS usage.
     #[arg(long)]
     pub(crate) verbose: bool,
 }
 
 impl OutputArgs {
-    /// Refuses options of which one would overwrite what another writes, or the list.
-    pub(crate) fn keep_apart(&self, file: Option<&Path>, list: &ListArgs) -> Result<(), Usage> {
+    /// Refuses options under which one output would overwrite another, or the list.
+    pub(crate) fn keep_apart(&self, file: Option<&Path>, list: &ListArgs) -> Result<(), UsageError> {
         let written = [
             ("--rejects", list.rejects.as_deref()),
             ("--results", self.results.as_deref()),
@@ -80,26 +80,26 @@ impl OutputArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SamePersonArg {
-    /// The first row is imported, the others are left out.
+    /// Import the first row and leave out the others.
     HoldBack,
-    /// They become one contact; where two disagree, the first row wins.
+    /// Merge them into one contact; where two disagree, the first row wins.
     MergeFirst,
-    /// They become one contact; where two disagree, the last row wins.
+    /// Merge them into one contact; where two disagree, the last row wins.
     MergeLast,
-    /// Rows that share a phone number are imported each for itself.
+    /// Import rows that share a phone number as separate contacts.
     KeepApart,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum HiddenRowsArg {
-    /// They are rows like others.
+    /// Import them like other rows.
     Import,
-    /// They are not imported.
+    /// Do not import them.
     LeaveOut,
 }
 
 impl ListArgs {
-    /// What the command line says of the list's meaning, into what the mapping says of it.
+    /// Overrides the mapping's answers with those of the command line.
     pub(crate) fn answer(&self, answers: &mut Answers) {
         let date_order = [(self.day_first, DateOrder::DayFirst), (self.month_first, DateOrder::MonthFirst)];
         let decimal_mark = [(self.decimal_point, DecimalMark::Point), (self.decimal_comma, DecimalMark::Comma)];

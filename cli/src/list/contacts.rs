@@ -1,5 +1,5 @@
-//! The contacts of a list that was read: in memory as long as they are few, else in a file that only this process sees. A
-//! list may be longer than memory.
+//! The contacts of a list that was read. A few are kept in memory; more go into a file visible only to this process,
+//! as a list may be larger than memory.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 
@@ -8,27 +8,27 @@ use ghl_sync_model::{Contact, RecordId};
 use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
 
-/// So many bytes of them are kept in memory.
+/// Bytes kept in memory before a file is used.
 const IN_MEMORY: usize = 8 << 20;
-/// Contacts that are read at once.
+/// Contacts read per chunk.
 const CHUNK: usize = 5_000;
 
-/// What is kept of a contact.
+/// Stored part of a contact.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct SpooledContact {
     row: u64,
     id: RecordId,
     contact: Contact,
 }
 
-/// Contacts in their order.
+/// Contacts in the order of the list.
 pub(crate) struct Contacts {
-    lines: Lines<Kept>,
+    lines: LineStore<SpooledContact>,
 }
 
 impl Contacts {
     pub(crate) fn none() -> Contacts {
-        Contacts { lines: Lines::none() }
+        Contacts { lines: LineStore::none() }
     }
 
     pub(crate) fn of(contacts: impl IntoIterator<Item = ImportedContact>) -> io::Result<Contacts> {
@@ -39,14 +39,14 @@ impl Contacts {
 
     pub(super) fn push(&mut self, contact: ImportedContact) -> io::Result<()> {
         let ImportedContact { row, id, contact, .. } = contact;
-        self.lines.push(&Kept { row, id, contact }).map(drop)
+        self.lines.push(&SpooledContact { row, id, contact }).map(drop)
     }
 
     pub(crate) fn len(&self) -> u64 {
         self.lines.count
     }
 
-    /// Some thousands of them after the others.
+    /// All contacts, some thousands at a time.
     pub(crate) fn chunks(&mut self) -> io::Result<impl Iterator<Item = io::Result<Vec<ImportedContact>>>> {
         let mut all = self.lines.all()?;
         Ok(std::iter::from_fn(move || {
@@ -56,31 +56,31 @@ impl Contacts {
         }))
     }
 
-    /// All of them in memory: for lists that are repeated, or known to be short.
+    /// All contacts in memory, for lists that are repeated or known to be short.
     pub(crate) fn all(&mut self) -> io::Result<Vec<ImportedContact>> {
         self.lines.all()?.map(|kept| kept.map(imported)).collect()
     }
 }
 
-fn imported(Kept { row, id, contact }: Kept) -> ImportedContact {
+fn imported(SpooledContact { row, id, contact }: SpooledContact) -> ImportedContact {
     ImportedContact { row, rows: vec![row], id, contact, problems: Vec::new(), cells: Vec::new(), dnd: String::new() }
 }
 
-/// Values, one a line, in memory or in a file.
-pub(crate) struct Lines<T> {
+/// Values, one per line, in memory or in a file.
+pub(crate) struct LineStore<T> {
     file: BufWriter<SpooledTempFile>,
     written: u64,
     count: u64,
     kind: std::marker::PhantomData<T>,
 }
 
-impl<T: Serialize + for<'de> Deserialize<'de>> Lines<T> {
-    pub(crate) fn none() -> Lines<T> {
+impl<T: Serialize + for<'de> Deserialize<'de>> LineStore<T> {
+    pub(crate) fn none() -> LineStore<T> {
         let file = BufWriter::new(tempfile::spooled_tempfile(IN_MEMORY));
-        Lines { file, written: 0, count: 0, kind: std::marker::PhantomData }
+        LineStore { file, written: 0, count: 0, kind: std::marker::PhantomData }
     }
 
-    /// Adds a value; where it stands is what [`at`](Lines::at) takes.
+    /// Adds a value. Returns its position for [`at`](LineStore::at).
     pub(crate) fn push(&mut self, value: &T) -> io::Result<u64> {
         let at = self.written;
         let mut line = serde_json::to_vec(value)?;
@@ -91,7 +91,7 @@ impl<T: Serialize + for<'de> Deserialize<'de>> Lines<T> {
         Ok(at)
     }
 
-    /// The value that was put here.
+    /// The value at position `at`.
     pub(crate) fn at(&mut self, at: u64) -> io::Result<T> {
         let mut line = Vec::new();
         let mut file = BufReader::new(self.seek_to(at)?);
@@ -104,7 +104,7 @@ impl<T: Serialize + for<'de> Deserialize<'de>> Lines<T> {
         Ok(lines.map(|line| Ok(serde_json::from_str(&line?)?)))
     }
 
-    /// The file from there on. Nothing may be added after it.
+    /// The file from `at` on. Nothing may be added afterwards.
     fn seek_to(&mut self, at: u64) -> io::Result<&mut SpooledTempFile> {
         self.file.flush()?;
         let file = self.file.get_mut();

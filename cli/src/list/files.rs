@@ -1,27 +1,27 @@
-//! `rejects.csv` and `results.csv` as files of this machine.
+//! `rejects.csv` and `results.csv` as local files.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use ghl_sync_import::Problem;
-use ghl_sync_import::report::{self, RecordResult};
+use ghl_sync_import::ListProblem;
+use ghl_sync_import::report::{self, RecordResultRow};
 use tempfile::{NamedTempFile, TempPath};
 
 use crate::Failure;
 
-/// The rows that were left out, or lost a cell.
-pub(super) struct Rejects {
+/// Rows that were left out or lost a cell.
+pub(super) struct RejectsFile {
     name: String,
     rows: report::Rejects<File>,
-    /// Where it is written until it is whole, and where it goes then: it may be the list that is being read.
+    /// Temporary path and final path. The final one may be the list being read, so it is only replaced at the end.
     unfinished: Option<(TempPath, PathBuf)>,
 }
 
-impl Rejects {
-    pub(super) fn create(path: &Path, header: &[String]) -> Result<Rejects, Failure> {
+impl RejectsFile {
+    pub(super) fn create(path: &Path, header: &[String]) -> Result<RejectsFile, Failure> {
         let name = path.display().to_string();
         let failed = |error: std::io::Error| format!("{name}: {error}");
-        // A pipe or a device takes the rows as they come.
+        // A pipe or a device receives the rows directly.
         let is_file = std::fs::metadata(path).map_or(true, |found| found.is_file());
         let (file, unfinished) = if is_file {
             let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -32,11 +32,11 @@ impl Rejects {
             (File::create(path).map_err(failed)?, None)
         };
         let rows = report::Rejects::new(file, header).map_err(|error| format!("{name}: {error}"))?;
-        Ok(Rejects { name, rows, unfinished })
+        Ok(RejectsFile { name, rows, unfinished })
     }
 
-    /// A row, if it lost anything.
-    pub(super) fn write(&mut self, cells: &[String], dnd: &str, problems: &[Problem]) -> Result<(), Failure> {
+    /// Writes a row, if it lost anything.
+    pub(super) fn write(&mut self, cells: &[String], dnd: &str, problems: &[ListProblem]) -> Result<(), Failure> {
         self.rows.write(cells, dnd, problems).map_err(|error| format!("{}: {error}", self.name).into())
     }
 
@@ -49,21 +49,21 @@ impl Rejects {
     }
 }
 
-/// `results.csv`: one line a record.
-pub(crate) struct Results {
+/// `results.csv`: one line per record.
+pub(crate) struct ResultsFile {
     name: String,
     lines: report::Results<File>,
 }
 
-impl Results {
-    pub(crate) fn create(path: &Path) -> Result<Results, Failure> {
+impl ResultsFile {
+    pub(crate) fn create(path: &Path) -> Result<ResultsFile, Failure> {
         let name = path.display().to_string();
         let file = File::create(path).map_err(|error| format!("{name}: {error}"))?;
         let lines = report::Results::new(file).map_err(|error| format!("{name}: {error}"))?;
-        Ok(Results { name, lines })
+        Ok(ResultsFile { name, lines })
     }
 
-    pub(crate) fn write(&mut self, result: &RecordResult) -> Result<(), Failure> {
+    pub(crate) fn write(&mut self, result: &RecordResultRow) -> Result<(), Failure> {
         self.lines.write(result).map_err(|error| format!("{}: {error}", self.name).into())
     }
 

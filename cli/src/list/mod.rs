@@ -1,4 +1,4 @@
-//! A contact list of the command line: read by `ghl-sync-import`, told to people, and written to files.
+//! Reads a contact list for the command line with `ghl-sync-import`, reports on it, and writes its files.
 
 mod apart;
 mod args;
@@ -10,117 +10,129 @@ mod source;
 use std::path::Path;
 
 use ghl_sync_import::{
-    FieldCatalogue, ImportError, ImportOptions, ImportedContact, KnownIds, MappedColumn, Mapping, Outcome, Plan, plan,
+    FieldCatalogue, FileImportError, ImportOptions, ImportPlan, ImportedContact, KnownIds, MappedColumn, Mapping,
+    RowOutcome, plan,
 };
 
 use crate::Failure;
-use crate::exit::Usage;
+use crate::exit::UsageError;
 pub(crate) use apart::keep_apart;
 pub(crate) use args::{ListArgs, OutputArgs};
-pub(crate) use contacts::{Contacts, Lines};
-pub(crate) use files::Results;
-pub(crate) use ghl_sync_import::report::{ImportReport, RecordResult};
-use report::Summary;
+pub(crate) use contacts::{Contacts, LineStore};
+pub(crate) use files::ResultsFile;
+pub(crate) use ghl_sync_import::report::{ImportReport, RecordResultRow};
+use report::ListReportSummary;
 use source::ListSource;
 
-/// The contact list that is read when none is named.
+/// The contact list used when none is named.
 const DEFAULT_CSV: &[u8] = include_bytes!("../../../events/contacts.csv");
-/// So many contacts are shown.
+/// Number of contacts kept for display.
 const FIRST: usize = 10;
 /// The country of the sandbox's locations.
 const SANDBOX_COUNTRY: &str = "US";
 
-/// What is known of the place that a list goes to.
+/// Facts about the place that a list goes to.
 #[derive(Default)]
-pub(crate) struct Place {
-    /// ISO 3166 two letters.
+pub(crate) struct ListDestination {
+    /// ISO 3166 code of two letters.
     pub(crate) country: Option<String>,
-    /// Its custom fields.
+    /// Custom fields of the location.
     pub(crate) fields: FieldCatalogue,
-    /// The ids that contacts got in earlier imports.
+    /// Ids that contacts got in earlier imports.
     pub(crate) ids: KnownIds,
 }
 
-impl Place {
-    pub(crate) fn in_sandbox(ids: KnownIds) -> Place {
-        Place { country: Some(SANDBOX_COUNTRY.to_owned()), ids, ..Place::default() }
+impl ListDestination {
+    pub(crate) fn in_sandbox(ids: KnownIds) -> ListDestination {
+        ListDestination { country: Some(SANDBOX_COUNTRY.to_owned()), ids, ..ListDestination::default() }
     }
 }
 
 /// A list that was read.
 pub(crate) struct List {
     pub(crate) columns: Vec<MappedColumn>,
-    /// What reads this list the same way.
+    /// Mapping that reads this list the same way.
     pub(crate) mapping: Mapping,
     pub(crate) contacts: Contacts,
-    /// How many contacts have tags.
+    /// Number of contacts with tags.
     pub(crate) tagged: u64,
-    /// The first of them.
+    /// The first contacts, for display.
     pub(crate) first: Vec<ImportedContact>,
     pub(crate) report: ImportReport,
-    /// The ids that its contacts have.
+    /// Ids of its contacts.
     pub(crate) learned: KnownIds,
 }
 
-/// Why a list was not read.
-pub(crate) enum Unread {
-    /// Something must be answered first.
-    Open(Box<ImportReport>, ImportError),
+/// Reason why a list was not read.
+pub(crate) enum ListError {
+    /// A question must be answered first.
+    Open(Box<ImportReport>, FileImportError),
     Failed(Failure),
 }
 
-impl<E: Into<Failure>> From<E> for Unread {
-    fn from(error: E) -> Unread {
-        Unread::Failed(error.into())
+impl<E: Into<Failure>> From<E> for ListError {
+    fn from(error: E) -> ListError {
+        ListError::Failed(error.into())
     }
 }
 
-impl Unread {
+impl ListError {
     pub(crate) fn into_failure(self) -> Failure {
         match self {
-            Unread::Open(_, error) => error.into(),
-            Unread::Failed(failure) => failure,
+            ListError::Open(_, error) => error.into(),
+            ListError::Failed(failure) => failure,
         }
     }
 }
 
-/// So many made-up contacts.
+/// `count` made-up contacts.
 pub(crate) fn made_up(count: u32) -> Result<Vec<ImportedContact>, Failure> {
     let args = ListArgs::default();
-    let mut list = read_from(&ListSource::of_bytes(DEFAULT_CSV), &args, Place::in_sandbox(KnownIds::default()), false)
-        .map_err(Unread::into_failure)?;
+    let place = ListDestination::in_sandbox(KnownIds::default());
+    let mut list =
+        read_from(&ListSource::of_bytes(DEFAULT_CSV), &args, place, false).map_err(ListError::into_failure)?;
     Ok(crate::repeat::repeat(&list.contacts.all()?, count as usize))
 }
 
-/// Reads the list of a file, of standard input (`-`), or the project's own, and says what was found in it. All problems are
-/// kept for `json` only.
-pub(crate) fn read(file: Option<&Path>, args: &ListArgs, place: Place, json: Option<&Path>) -> Result<List, Unread> {
+/// Reads a list from a file, from standard input (`-`), or the bundled one, and prints a summary. All problems are
+/// kept only if `json` is given.
+pub(crate) fn read(
+    file: Option<&Path>,
+    args: &ListArgs,
+    place: ListDestination,
+    json: Option<&Path>,
+) -> Result<List, ListError> {
     let source = match file {
         Some(file) => ListSource::of_path(file)?,
         None => ListSource::of_bytes(DEFAULT_CSV),
     };
     let list = read_from(&source, args, place, json.is_some())?;
-    println!("{}", Summary(&list.report));
+    println!("{}", ListReportSummary(&list.report));
     Ok(list)
 }
 
-fn read_from(source: &ListSource, args: &ListArgs, place: Place, keeps_problems: bool) -> Result<List, Unread> {
+fn read_from(
+    source: &ListSource,
+    args: &ListArgs,
+    place: ListDestination,
+    keeps_problems: bool,
+) -> Result<List, ListError> {
     let options = options(args, place)?;
     let plan = match plan(source, options) {
         Ok(plan) => plan,
-        Err(ImportError::Open { questions }) => {
+        Err(FileImportError::Open { questions }) => {
             let report = ImportReport { questions: questions.clone(), ..ImportReport::default() };
-            return Err(Unread::Open(report.into(), ImportError::Open { questions }));
+            return Err(ListError::Open(report.into(), FileImportError::Open { questions }));
         }
         Err(error) => return Err(source.named(error).into()),
     };
     let report = ImportReport::of_plan(&plan, if keeps_problems { usize::MAX } else { 0 });
     if !plan.questions().is_empty() {
-        let error = ImportError::Open { questions: plan.questions().to_vec() };
-        return Err(Unread::Open(report.into(), error));
+        let error = FileImportError::Open { questions: plan.questions().to_vec() };
+        return Err(ListError::Open(report.into(), error));
     }
     let mut rejects = match &args.rejects {
-        Some(file) => Some(files::Rejects::create(file, plan.header())?),
+        Some(file) => Some(files::RejectsFile::create(file, plan.header())?),
         None => None,
     };
     let mut list = List {
@@ -133,31 +145,31 @@ fn read_from(source: &ListSource, args: &ListArgs, place: Place, keeps_problems:
         learned: KnownIds::default(),
     };
     list.take_records(&plan, source, rejects.as_mut())?;
-    rejects.map(files::Rejects::finish).transpose()?;
+    rejects.map(files::RejectsFile::finish).transpose()?;
     Ok(list)
 }
 
 impl List {
-    /// A mapping may say that its list is only looked at; `plan` does that.
-    pub(crate) fn refuse_if_held(&self) -> Result<(), Usage> {
+    /// Refuses a list whose mapping only allows inspection, as `plan` does.
+    pub(crate) fn refuse_if_held(&self) -> Result<(), UsageError> {
         if !self.mapping.hold {
             return Ok(());
         }
-        Err(Usage(
+        Err(UsageError(
             "the mapping says `hold`: take that out of it to import the list, or say `plan` to look at it".to_owned(),
         ))
     }
 
     fn take_records(
         &mut self,
-        plan: &Plan,
+        plan: &ImportPlan,
         source: &ListSource,
-        mut rejects: Option<&mut files::Rejects>,
+        mut rejects: Option<&mut files::RejectsFile>,
     ) -> Result<(), Failure> {
         let mut records = plan.records(source)?;
         for outcome in records.by_ref() {
             match outcome? {
-                Outcome::Record(mut contact) => {
+                RowOutcome::Record(mut contact) => {
                     let problems = std::mem::take(&mut contact.problems);
                     if let Some(rejects) = rejects.as_deref_mut() {
                         rejects.write(&contact.cells, &contact.dnd, &problems)?;
@@ -165,13 +177,13 @@ impl List {
                     self.report.problems.extend(problems);
                     self.take_contact(*contact)?;
                 }
-                Outcome::HeldBack(row) => {
+                RowOutcome::HeldBack(row) => {
                     if let Some(rejects) = rejects.as_deref_mut() {
                         rejects.write(&row.cells, &row.dnd, std::slice::from_ref(&row.problem))?;
                     }
                     self.report.problems.extend([row.problem]);
                 }
-                Outcome::NotAPerson(row) => self.report.problems.extend([row.problem]),
+                RowOutcome::NotAPerson(row) => self.report.problems.extend([row.problem]),
             }
         }
         self.report.take(records.tally());
@@ -182,7 +194,7 @@ impl List {
 
     fn take_contact(&mut self, mut contact: ImportedContact) -> Result<(), Failure> {
         contact.cells = Vec::new();
-        // Tags go by a call of their own: an upsert would replace those that a contact has.
+        // Tags need their own call, because an upsert would replace a contact's existing tags.
         self.tagged += u64::from(!contact.contact.tags.is_empty());
         if self.first.len() < FIRST {
             self.first.push(contact.clone());
@@ -191,7 +203,7 @@ impl List {
     }
 }
 
-fn options(args: &ListArgs, place: Place) -> Result<ImportOptions, Failure> {
+fn options(args: &ListArgs, place: ListDestination) -> Result<ImportOptions, Failure> {
     let mut mapping = match &args.mapping {
         Some(file) => {
             let json = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;

@@ -1,13 +1,13 @@
-//! What came of a list, for people.
+//! Summary of a list that was read, for people.
 
 use std::fmt;
 
 use ghl_sync_import::report::{ImportReport, Problems, SHOWN_PROBLEMS};
 
-/// A report told in a few lines, without a line end after the last. It holds no cell of the list.
-pub(super) struct Summary<'a>(pub(super) &'a ImportReport);
+/// A report in a few lines, without a final line break. It contains no cell of the list.
+pub(super) struct ListReportSummary<'a>(pub(super) &'a ImportReport);
 
-impl fmt::Display for Summary<'_> {
+impl fmt::Display for ListReportSummary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ImportReport { rows, accepted, left_out, not_people, blank_rows, contacts, .. } = self.0;
         write!(f, "rows read:       {rows}, of which {accepted} became contacts and {left_out} were left out")?;
@@ -40,7 +40,7 @@ impl fmt::Display for Summary<'_> {
     }
 }
 
-impl Summary<'_> {
+impl ListReportSummary<'_> {
     fn write_problems(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Problems { losses, notes, kinds, .. } = &self.0.problems;
         if losses.count == 0 {

@@ -1,23 +1,23 @@
-//! Where a list of the command line is: a file, standard input, or memory.
+//! The source of a list on the command line: a file, standard input, or memory.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use ghl_sync_import::{ImportError, Source};
+use ghl_sync_import::{ByteSource, FileImportError};
 use tempfile::NamedTempFile;
 
 use crate::Failure;
 
-/// Standard input is kept in memory up to this length, and in a file beyond it.
+/// Longest standard input kept in memory; longer input goes into a file.
 const IN_MEMORY: u64 = 16 << 20;
 
 /// A list that can be opened more than once.
 pub(super) enum ListSource {
     File(PathBuf),
-    /// Standard input, which can be read once only.
+    /// Standard input, which can only be read once.
     Memory(Vec<u8>),
-    /// The same, if it is long.
+    /// Standard input that is too long for memory.
     Temporary(NamedTempFile),
 }
 
@@ -26,7 +26,7 @@ impl ListSource {
         ListSource::Memory(bytes.to_vec())
     }
 
-    /// `-` is standard input.
+    /// Opens the list at `path`; `-` is standard input.
     pub(super) fn of_path(path: &Path) -> Result<ListSource, Failure> {
         if path == Path::new("-") {
             return kept(io::stdin().lock()).map_err(|error| format!("standard input: {error}").into());
@@ -35,8 +35,8 @@ impl ListSource {
         Ok(ListSource::File(path.to_owned()))
     }
 
-    /// The error with the file's name.
-    pub(super) fn named(&self, error: ImportError) -> Failure {
+    /// Adds the file's name to an error.
+    pub(super) fn named(&self, error: FileImportError) -> Failure {
         match self {
             ListSource::File(path) => format!("{}: {error}", path.display()).into(),
             ListSource::Memory(_) | ListSource::Temporary(_) => error.into(),
@@ -44,7 +44,7 @@ impl ListSource {
     }
 }
 
-impl Source for ListSource {
+impl ByteSource for ListSource {
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         match self {
             ListSource::File(path) => Ok(Box::new(File::open(path)?)),

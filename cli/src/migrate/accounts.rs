@@ -1,18 +1,18 @@
-//! Two made-up accounts: one with people and deals in it, and one that is nearly new.
+//! Two made-up accounts: one with people and opportunities, and one that is nearly new.
 
 use ghl_sync_model::LocationId;
 use serde_json::{Value, json};
 
 use crate::cli::{PipelinesArg, SizeArgs};
-use crate::sandbox::{Pipeline, Sandbox, SeedError, Unwritable};
+use crate::sandbox::{Sandbox, SandboxPipeline, SeedError, Unwritable};
 
-/// A custom field that was made.
-struct Field {
+/// A custom field created in an account.
+struct SeededField {
     id: String,
     template: &'static Template,
 }
 
-/// Model, name, type, and what may be chosen.
+/// Model, name, type, and options.
 struct Template(&'static str, &'static str, &'static str, &'static [&'static str]);
 
 const TEMPLATES: &[Template] = &[
@@ -31,21 +31,21 @@ const TEMPLATES: &[Template] = &[
     Template("opportunity", "Discount", "NUMERICAL", &[]),
     Template("contact", "Spitzname 🙂", "TEXT", &[]),
 ];
-/// Name and e-mail address of users.
+/// Names and email addresses of users.
 const PEOPLE: &[(&str, &str)] = &[("Ann Field", "ann@agency.example"), ("Björn Åkesson", "bjorn@agency.example")];
 const FIRST_NAMES: &[&str] = &["Ada", "José", "Zoë", "李", "Olga", "Tom", "Nguyễn", "Fatima", "Ian", "Søren"];
 const LAST_NAMES: &[&str] = &["Müller", "O'Neil", "García", "Sato", "Ivanova", "Smith", "van der Berg"];
 const TAGS: &[&str] = &["customer", "lead", "vip", "newsletter", "großkunde"];
 const STATUSES: &[&str] = &["open", "won", "lost", "abandoned"];
-/// One contact in so many has neither e-mail nor phone.
+/// One contact in this many has neither email nor phone.
 const NAMELESS: u32 = 50;
-/// One contact in so many has a second e-mail address.
+/// One contact in this many has a second email address.
 const TWO_ADDRESSES: u32 = 40;
-/// 2024-01-01, when the first contact came; the others came an hour after each other.
+/// Time of the first contact, 2024-01-01; each later one follows after an hour.
 const FIRST_DAY: u64 = 1_704_067_200_000;
 const HOUR: u64 = 3_600_000;
 
-/// Fills both accounts. The second one has some of the fields already, and the pipelines if it shall.
+/// Fills both accounts. The target already has some of the fields and, if requested, the pipelines.
 pub(super) fn fill(
     sandbox: &Sandbox,
     source: &LocationId,
@@ -92,7 +92,7 @@ fn fill_target(sandbox: &Sandbox, target: &str, size: &SizeArgs) -> Result<(), S
     }
     let there = if size.target_pipelines == PipelinesArg::There { pipelines(size) } else { Vec::new() };
     pipelines_of(sandbox, target, &there)?;
-    // One under the same name, and one that is only nearly the same.
+    // One field with the same name, and one with a nearly identical name.
     for (index, (template, name)) in fields(size.fields).enumerate().take(2) {
         let name = if index == 0 { name } else { name.to_lowercase().replace(' ', "-") };
         field(sandbox, target, template, &name)?;
@@ -100,7 +100,7 @@ fn fill_target(sandbox: &Sandbox, target: &str, size: &SizeArgs) -> Result<(), S
     Ok(())
 }
 
-/// Fields of each kind in turn, the later ones numbered.
+/// `count` fields, cycling through the templates; later rounds are numbered.
 fn fields(count: u32) -> impl Iterator<Item = (&'static Template, String)> {
     TEMPLATES.iter().cycle().zip(0..count as usize).map(|(template, index)| {
         let round = index / TEMPLATES.len();
@@ -109,16 +109,16 @@ fn fields(count: u32) -> impl Iterator<Item = (&'static Template, String)> {
     })
 }
 
-fn field(sandbox: &Sandbox, location: &str, template: &'static Template, name: &str) -> Result<Field, SeedError> {
+fn field(sandbox: &Sandbox, location: &str, template: &'static Template, name: &str) -> Result<SeededField, SeedError> {
     let Template(model, _, data_type, options) = template;
     let mut body = json!({"name": name, "dataType": data_type, "model": model});
     if !options.is_empty() {
         body["options"] = json!(options);
     }
-    Ok(Field { id: sandbox.seed(location).custom_field(body)?, template })
+    Ok(SeededField { id: sandbox.seed(location).custom_field(body)?, template })
 }
 
-/// Names of pipelines, and of their stages.
+/// Names of pipelines and of their stages.
 fn pipelines(size: &SizeArgs) -> Vec<(String, Vec<String>)> {
     let count = size.pipelines.max(1);
     (0..size.pipelines)
@@ -134,14 +134,14 @@ fn pipelines_of(
     sandbox: &Sandbox,
     location: &str,
     named: &[(String, Vec<String>)],
-) -> Result<Vec<Pipeline>, SeedError> {
+) -> Result<Vec<SandboxPipeline>, SeedError> {
     let stages: Vec<Vec<&str>> = named.iter().map(|(_, stages)| stages.iter().map(String::as_str).collect()).collect();
     let named: Vec<(&str, &[&str])> =
         named.iter().zip(&stages).map(|((name, _), stages)| (name.as_str(), stages.as_slice())).collect();
     sandbox.seed(location).pipelines(&named)
 }
 
-fn contact(number: u32, fields: &[Field], users: &[String]) -> Value {
+fn contact(number: u32, fields: &[SeededField], users: &[String]) -> Value {
     let pick = |list: &[&'static str], by: u32| list[(number / by) as usize % list.len()];
     let mut body = json!({
         "firstName": pick(FIRST_NAMES, 1),
@@ -166,14 +166,14 @@ fn contact(number: u32, fields: &[Field], users: &[String]) -> Value {
     body
 }
 
-/// A deal, unless there is nobody it could be with or nowhere it could stand. A contact has one in a pipeline at most, as
-/// long as there are enough of both.
+/// An opportunity, unless there is no contact or no stage for it. A contact has at most one per pipeline, as long as
+/// there are enough of both.
 fn opportunity(
     number: u32,
     contacts: &[String],
-    fields: &[Field],
+    fields: &[SeededField],
     users: &[String],
-    pipelines: &[Pipeline],
+    pipelines: &[SandboxPipeline],
 ) -> Option<Value> {
     let at = number as usize;
     let (people, places) = (contacts.len().max(1), pipelines.len().max(1));
@@ -192,8 +192,8 @@ fn opportunity(
     }))
 }
 
-/// A value for each third field.
-fn values(model: &str, number: u32, fields: &[Field]) -> Vec<Value> {
+/// A value for every third field.
+fn values(model: &str, number: u32, fields: &[SeededField]) -> Vec<Value> {
     let fields = fields.iter().zip(number..).filter(|(field, turn)| field.template.0 == model && turn % 3 == 0);
     fields.map(|(field, _)| json!({"id": field.id, "field_value": value(field.template, number)})).collect()
 }

@@ -1,5 +1,5 @@
-//! What the sandbox itself holds of both accounts, compared without asking the product: no id map, no outbox, none of its
-//! rules. Records are told by what they say of themselves, fields and pipelines by their names.
+//! Compares both accounts in the sandbox, independently of the product: without id map, outbox, or any of its rules.
+//! Records are matched by their content, fields and pipelines by their names.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -8,27 +8,27 @@ use serde_json::Value;
 
 use crate::sandbox::Contents;
 
-/// What the examination found.
+/// Result of the comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub(super) struct Examined {
-    /// Contacts of the target.
+pub(super) struct AccountComparison {
+    /// Contacts in the target.
     pub(super) contacts: u64,
-    /// Opportunities of the target.
+    /// Opportunities in the target.
     pub(super) opportunities: u64,
-    /// Records of the source that the target does not have.
+    /// Source records missing in the target.
     pub(super) missing: u64,
-    /// Records that the target has more than once, or that the source does not have.
+    /// Target records that are duplicates or not in the source.
     pub(super) surplus: u64,
-    /// Records that say something else in the target.
+    /// Records whose content differs in the target.
     pub(super) different: u64,
-    /// In which fields, and how often.
+    /// Number of differences by field.
     pub(super) different_fields: BTreeMap<String, u64>,
-    /// Contacts of the target with our marker in `source`: those with neither e-mail nor phone, by which they are found
-    /// again. It is not taken for a difference.
+    /// Contacts in the target with our marker in `source`: those with neither email nor phone, which are found again
+    /// by it. The marker does not count as a difference.
     pub(super) marked: u64,
 }
 
-/// Of how a record says it, by name.
+/// Text of each field of a record, by the field's name.
 type Fields = BTreeMap<String, String>;
 
 /// Fields that GHL sets itself, or that no call can write.
@@ -52,21 +52,21 @@ const NOT_COMPARED: [&str; 16] = [
 ];
 
 /// Compares both accounts.
-pub(super) fn examine(source: &Contents, target: &Contents) -> Examined {
-    let mut examined = Examined {
+pub(super) fn examine(source: &Contents, target: &Contents) -> AccountComparison {
+    let mut examined = AccountComparison {
         contacts: target.contacts.len() as u64,
         opportunities: target.opportunities.len() as u64,
         marked: target.contacts.iter().filter(|contact| text(contact, "source").split(' ').any(is_marker)).count()
             as u64,
-        ..Examined::default()
+        ..AccountComparison::default()
     };
-    let (of_source, of_target) = (Names::of(source), Names::of(target));
+    let (of_source, of_target) = (AccountNames::of(source), AccountNames::of(target));
     examined.compare(of_source.contacts(source), of_target.contacts(target));
     examined.compare(of_source.opportunities(source), of_target.opportunities(target));
     examined
 }
 
-impl Examined {
+impl AccountComparison {
     fn compare(&mut self, source: Vec<(String, Fields)>, target: Vec<(String, Fields)>) {
         let mut there: HashMap<String, Vec<Fields>> = HashMap::new();
         for (identity, fields) in target {
@@ -88,13 +88,13 @@ impl Examined {
     }
 }
 
-/// What the ids of an account stand for.
-struct Names {
+/// Names for the ids of an account.
+struct AccountNames {
     names: HashMap<String, String>,
 }
 
-impl Names {
-    fn of(contents: &Contents) -> Names {
+impl AccountNames {
+    fn of(contents: &Contents) -> AccountNames {
         let mut names = HashMap::new();
         for field in &contents.custom_fields {
             names.insert(text(field, "id"), format!("{}: {}", text(field, "model"), plain(&text(field, "name"))));
@@ -110,7 +110,7 @@ impl Names {
         for contact in &contents.contacts {
             names.insert(text(contact, "id"), identity(contact));
         }
-        Names { names }
+        AccountNames { names }
     }
 
     fn contacts(&self, contents: &Contents) -> Vec<(String, Fields)> {
@@ -118,8 +118,10 @@ impl Names {
     }
 
     fn opportunities(&self, contents: &Contents) -> Vec<(String, Fields)> {
-        let identity = |deal: &Value| format!("{} of {}", text(deal, "name"), self.name(&text(deal, "contactId")));
-        contents.opportunities.iter().map(|deal| (identity(deal), self.fields(deal))).collect()
+        let identity = |opportunity: &Value| {
+            format!("{} of {}", text(opportunity, "name"), self.name(&text(opportunity, "contactId")))
+        };
+        contents.opportunities.iter().map(|opportunity| (identity(opportunity), self.fields(opportunity))).collect()
     }
 
     fn fields(&self, record: &Value) -> Fields {
@@ -141,7 +143,7 @@ impl Names {
         fields
     }
 
-    /// A value in a form that can be compared.
+    /// A value in comparable form.
     fn said(&self, value: &Value) -> String {
         match value {
             Value::String(text) => self.name(text).to_owned(),
@@ -155,19 +157,19 @@ impl Names {
         }
     }
 
-    /// What an id stands for; what is no id stands for itself.
+    /// The name for an id; other texts are returned unchanged.
     fn name<'a>(&'a self, id: &'a str) -> &'a str {
         self.names.get(id).map_or(id, String::as_str)
     }
 }
 
-/// What a contact is told by.
+/// The key by which a contact is matched.
 fn identity(contact: &Value) -> String {
     let by = ["email", "phone", "name"].map(|name| text(contact, name));
     by.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
 }
 
-/// What stood in `source` before it was marked.
+/// The `source` before the marker was added.
 fn unmarked(source: &str) -> String {
     source.split(' ').filter(|word| !is_marker(word)).collect::<Vec<_>>().join(" ")
 }
@@ -181,7 +183,7 @@ fn text(object: &Value, name: &str) -> String {
     object[name].as_str().unwrap_or_default().to_owned()
 }
 
-/// A name without what people write differently.
+/// A name without differences in spelling.
 fn plain(name: &str) -> String {
     name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
@@ -191,9 +193,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::sandbox::{Pipeline, Stage};
+    use crate::sandbox::{SandboxPipeline, Stage};
 
-    /// An account with one of everything, whose ids begin with `mark`.
+    /// An account with one of everything, whose ids start with `mark`.
     fn account(mark: &str) -> Contents {
         let id = |what: &str| format!("{mark}-{what}");
         let stage = Stage::new(&id("stage"), "New");
@@ -210,7 +212,7 @@ mod tests {
             custom_values: Vec::new(),
             tags: Vec::new(),
             users: vec![json!({"id": id("ann"), "email": "ann@example.com"})],
-            pipelines: vec![Pipeline::new(&id("sales"), "Sales", vec![stage])],
+            pipelines: vec![SandboxPipeline::new(&id("sales"), "Sales", vec![stage])],
         }
     }
 
@@ -221,7 +223,7 @@ mod tests {
         target.contacts[0]["tags"] = json!(["a", "b"]);
         target.contacts[0]["customFields"][0]["value"] = json!(7.0);
         target.contacts[1]["source"] = json!("ghlsync802c5eeba960e0d8");
-        let same = Examined { contacts: 2, opportunities: 1, marked: 1, ..Examined::default() };
+        let same = AccountComparison { contacts: 2, opportunities: 1, marked: 1, ..AccountComparison::default() };
         assert_eq!(examine(&source, &target), same);
     }
 

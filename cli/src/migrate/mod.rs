@@ -1,4 +1,4 @@
-//! `cargo ghl-sync migrate`: one account into another, through the functions that do it in AWS.
+//! `cargo ghl-sync migrate`: migrates one account into another with the functions that do it in AWS.
 
 mod accounts;
 mod examine;
@@ -19,14 +19,14 @@ use crate::deliver::{CUT_SHORT, INTERRUPTED, SCHEDULE};
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::stack::{self, Ghl, OwnAccess, Stack, StackOptions};
 use crate::{Failure, ask, callers_vars, sandbox_options, signals};
-use outcome::Outcome;
+use outcome::MigrationOutcome;
 use progress::Bars;
 
-/// How often it is looked how the migration goes on.
+/// Interval of the progress check.
 const REFRESH: Duration = Duration::from_millis(200);
-/// Who asks, in the audit of a migration.
+/// Actor named in the audit of a migration.
 const BY: Option<&str> = Some("cargo ghl-sync");
-/// Migrations of a data directory among which the one to go on with is looked for.
+/// Most migrations in a data directory that are searched for one to resume.
 const LISTED: u32 = 100;
 
 pub(crate) async fn run(args: MigrateArgs) -> Result<ExitCode, Failure> {
@@ -45,7 +45,7 @@ pub(crate) async fn run(args: MigrateArgs) -> Result<ExitCode, Failure> {
     let all_ended = stack.functions.drain(running).await;
     let stopped = stopped.map(|stopped| if all_ended { stopped } else { CUT_SHORT });
 
-    let outcome = Outcome::of(&stack, &args, &begun, stopped).await?;
+    let outcome = MigrationOutcome::of(&stack, &args, &begun, stopped).await?;
     print!("\n{outcome}");
     if let Some(file) = &args.json {
         write(file, serde_json::to_string_pretty(&outcome.to_json()?)? + "\n")?;
@@ -99,13 +99,13 @@ fn options(args: &MigrateArgs) -> Result<StackOptions, Failure> {
     })
 }
 
-/// What the target's token may not do.
+/// Scopes that the target's token lacks.
 fn missing_scopes(args: &MigrateArgs) -> BTreeSet<(String, String)> {
     let is_missing = args.size.target_pipelines == PipelinesArg::Missing;
     is_missing.then(|| (args.target.to_string(), "pipelines.create".to_owned())).into_iter().collect()
 }
 
-/// Makes the accounts up, unless an earlier run has. One that was killed meanwhile has made a part of them only.
+/// Creates the accounts, unless an earlier run did. A run that was killed may have created only a part of them.
 fn fill_once(sandbox: &Sandbox, args: &MigrateArgs) -> Result<(), Failure> {
     let done = args.quota.data_dir.as_ref().map(|dir| dir.join("accounts"));
     if done.as_ref().is_some_and(|done| done.exists()) {
@@ -119,15 +119,19 @@ fn fill_once(sandbox: &Sandbox, args: &MigrateArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A migration that goes on.
-struct Begun {
+/// A running migration.
+struct StartedMigration {
     id: MigrationId,
-    /// An earlier run has begun it.
+    /// Whether an earlier run started it.
     is_resumed: bool,
 }
 
-/// Goes on with the migration of these two accounts that an earlier run has begun, or begins one.
-async fn begin(migrator: &Migrator, args: &MigrateArgs, overrides: &MappingOverrides) -> Result<Begun, Failure> {
+/// Resumes an earlier run's migration of these two accounts, or starts a new one.
+async fn begin(
+    migrator: &Migrator,
+    args: &MigrateArgs,
+    overrides: &MappingOverrides,
+) -> Result<StartedMigration, Failure> {
     let earlier = earlier(migrator, args).await?;
     if args.rollback {
         let MigrationView { migration, .. } = earlier.ok_or("there is no migration of these accounts to roll back")?;
@@ -135,7 +139,7 @@ async fn begin(migrator: &Migrator, args: &MigrateArgs, overrides: &MappingOverr
             migrator.rollback(&migration.id, BY).await?;
         }
         println!("migration {} is rolled back", migration.id);
-        return Ok(Begun { id: migration.id, is_resumed: true });
+        return Ok(StartedMigration { id: migration.id, is_resumed: true });
     }
     if let Some(MigrationView { migration, .. }) = earlier {
         let (status, stage) = (migration.status, migration.stage);
@@ -149,7 +153,7 @@ async fn begin(migrator: &Migrator, args: &MigrateArgs, overrides: &MappingOverr
             }
             _ => {}
         }
-        return Ok(Begun { id: migration.id, is_resumed: true });
+        return Ok(StartedMigration { id: migration.id, is_resumed: true });
     }
     let request = MigrationRequest {
         source: args.source.clone(),
@@ -161,10 +165,10 @@ async fn begin(migrator: &Migrator, args: &MigrateArgs, overrides: &MappingOverr
     let started = if args.dry_run { migrator.preview(request, BY).await } else { migrator.start(request, BY).await };
     let migration = started?;
     println!("migration {} of {} into {}", migration.id, args.source, args.target);
-    Ok(Begun { id: migration.id, is_resumed: false })
+    Ok(StartedMigration { id: migration.id, is_resumed: false })
 }
 
-/// The last migration of these two accounts that is not over; to be rolled back, the last one that was not.
+/// The last unfinished migration of these two accounts, or, for a rollback, the last one not rolled back.
 async fn earlier(migrator: &Migrator, args: &MigrateArgs) -> Result<Option<MigrationView>, Failure> {
     for line in migrator.list(LISTED).await? {
         if line.source != args.source || line.target != args.target {
@@ -181,7 +185,7 @@ async fn earlier(migrator: &Migrator, args: &MigrateArgs) -> Result<Option<Migra
     Ok(None)
 }
 
-/// Watches a migration until it ends or needs somebody. Returns why that was before its end, if it was.
+/// Watches a migration until it ends or needs a person. Returns the reason if it stopped before its end.
 async fn accompany(
     migrator: &Migrator,
     args: &MigrateArgs,
@@ -207,7 +211,7 @@ async fn accompany(
     }
 }
 
-/// Shows how it goes on, until it goes on no more; `None` if the shutdown came first.
+/// Shows progress until the migration stops; `None` if the shutdown came first.
 async fn watch(migrator: &Migrator, id: &MigrationId) -> Result<Option<MigrationView>, Failure> {
     let mut bars = Bars::start();
     let mut refresh = tokio::time::interval(REFRESH);
@@ -237,7 +241,7 @@ async fn show(migrator: &Migrator, view: &MigrationView) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Whether somebody agrees. Accounts that are made up are nobody's.
+/// Whether the user agrees. Made-up accounts need no agreement.
 fn agreed(args: &MigrateArgs) -> Result<bool, Failure> {
     if args.auto || args.ghl_url.is_none() {
         return Ok(true);

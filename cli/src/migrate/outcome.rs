@@ -1,37 +1,37 @@
-//! What a migration came to: for a person, as JSON, and as the files of the report.
+//! The result of a migration: for people, as JSON, and as report files.
 
 use std::fmt;
 use std::path::Path;
 
-use api::report::{Document, csv, html};
+use api::report::{ReportDocument, csv, html};
 use ghl_sync_migrate::FullReport;
 use ghl_sync_model::{Finding, MappingReport, MigrationReport, MigrationStatus, ReportVerify};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::examine::{Examined, examine};
-use super::{Begun, write};
+use super::examine::{AccountComparison, examine};
+use super::{StartedMigration, write};
 use crate::Failure;
 use crate::cli::MigrateArgs;
 use crate::deliver::ghl_calls;
 use crate::report::GhlCalls;
 use crate::stack::Stack;
 
-/// Records on a page of GHL's lists, at most.
+/// Most records on a page of GHL's lists.
 const PAGE: u64 = 100;
-/// Lists that tell what an account is made of, and the account itself.
+/// Calls that read an account's structure: its lists, and the account itself.
 const LISTS: u64 = 6;
 
-/// What a migration came to.
-pub(super) struct Outcome {
+/// Result of a migration.
+pub(super) struct MigrationOutcome {
     report: MigrationReport,
     mapping: Option<MappingReport>,
     findings: Vec<Finding>,
-    /// What GHL was called for in this run.
+    /// Calls to GHL in this run.
     ghl: GhlCalls,
     calls: Calls,
-    /// What the sandbox holds, compared by itself.
-    examined: Option<Examined>,
+    /// Independent comparison of the accounts in the sandbox.
+    examined: Option<AccountComparison>,
     is_resumed: bool,
     stopped: Option<&'static str>,
 }
@@ -40,29 +40,29 @@ pub(super) struct Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 struct Calls {
     made: u64,
-    /// One for each thing that is made or written, and one for each page that must be read: both accounts once, and the
-    /// target again, to know what came of it.
+    /// One for each item created or written, and one for each page that must be read: both accounts once, and the
+    /// target again for verification.
     lower_bound: u64,
     ratio: f64,
 }
 
-impl Outcome {
+impl MigrationOutcome {
     pub(super) async fn of(
         stack: &Stack,
         args: &MigrateArgs,
-        begun: &Begun,
+        begun: &StartedMigration,
         stopped: Option<&'static str>,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<MigrationOutcome, Failure> {
         let full = stack.migrator.full_report(&begun.id).await?;
         let FullReport { report, mapping, findings } = full.ok_or("the migration is gone")?;
         let ghl = ghl_calls(stack, &args.quota);
-        // A run that goes on has not seen the calls of the one before.
+        // A resumed run has not seen the calls of the earlier run.
         let made = if begun.is_resumed { report.ghl.calls } else { ghl.calls };
         let examined =
             stack.sandbox.as_ref().filter(|_| !report.dry_run).map(|sandbox| {
                 examine(&sandbox.contents(args.source.as_str()), &sandbox.contents(args.target.as_str()))
             });
-        Ok(Outcome {
+        Ok(MigrationOutcome {
             mapping,
             findings,
             calls: Calls::of(&report, made),
@@ -74,7 +74,7 @@ impl Outcome {
         })
     }
 
-    /// The migration's own report, with what was seen from outside.
+    /// The migration's own report, plus the outside observations.
     pub(super) fn to_json(&self) -> Result<Value, serde_json::Error> {
         let mut json = serde_json::to_value(&self.report)?;
         json["ghl"] = serde_json::to_value(&self.ghl)?;
@@ -88,8 +88,8 @@ impl Outcome {
     /// Writes the report for people into `dir`.
     pub(super) fn write_reports(&self, dir: &Path) -> Result<(), Failure> {
         std::fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-        let Outcome { report, mapping, findings, .. } = self;
-        let document = Document { report, mapping: mapping.as_ref(), findings };
+        let MigrationOutcome { report, mapping, findings, .. } = self;
+        let document = ReportDocument { report, mapping: mapping.as_ref(), findings };
         let json = json!({ "report": report, "mapping": mapping, "findings": findings });
         write(&dir.join("migration.json"), serde_json::to_string_pretty(&json)? + "\n")?;
         let mut table = Vec::new();
@@ -98,7 +98,7 @@ impl Outcome {
         write(&dir.join("migration.html"), html(&document))
     }
 
-    /// Whether it ended as it should: nothing lost, nothing doubled, no limit passed.
+    /// Whether it ended well: nothing lost, nothing duplicated, no limit exceeded.
     pub(super) fn is_well(&self) -> bool {
         let is_over = match self.report.status {
             MigrationStatus::Done => true,
@@ -126,18 +126,18 @@ impl Calls {
             Some(_) => pages(contacts.migrated) + pages(opportunities.migrated),
             None => 0,
         };
-        // The target's lists of contacts and opportunities are read, too, and have one page at least.
+        // The target's contact and opportunity lists are also read, at least one page each.
         let lower_bound = written + 2 * LISTS + lists_of_source + 2 + read_back;
         Calls { made, lower_bound, ratio: (made as f64 / lower_bound as f64 * 1000.0).round() / 1000.0 }
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for MigrationOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let MigrationReport { contacts, opportunities, rolled_back, .. } = &self.report;
         let reason = self.report.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
         writeln!(f, "status     {} at {}{reason}", self.report.status.as_str(), self.report.stage.as_str())?;
-        for (what, kind) in [("contacts", contacts), ("deals", opportunities)] {
+        for (what, kind) in [("contacts", contacts), ("opportunities", opportunities)] {
             let withdrawn = match kind.withdrawn {
                 0 => String::new(),
                 count => format!(", {count} withdrawn"),
@@ -161,7 +161,7 @@ impl fmt::Display for Outcome {
         let GhlCalls { calls, status_429, limit, window_ms, max_in_any_window, max_concurrent, .. } = &self.ghl;
         let Calls { made, lower_bound, ratio } = self.calls;
         writeln!(f, "calls      {calls} in this run, {status_429} × 429")?;
-        writeln!(f, "           {made} in all, {ratio:.3} times the {lower_bound} that nobody can do without")?;
+        writeln!(f, "           {made} in all, {ratio:.3} times the {lower_bound} that any migration needs")?;
         let window = *window_ms as f64 / 1000.0;
         writeln!(
             f,
@@ -179,7 +179,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-impl Outcome {
+impl MigrationOutcome {
     fn fmt_structure(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = &self.report;
         let parts = [
@@ -208,7 +208,8 @@ impl Outcome {
         let Some(examined) = &self.examined else {
             return Ok(());
         };
-        let Examined { contacts, opportunities, missing, surplus, different, different_fields, marked } = examined;
+        let AccountComparison { contacts, opportunities, missing, surplus, different, different_fields, marked } =
+            examined;
         writeln!(
             f,
             "examined   the sandbox's target has {contacts} contacts and {opportunities} opportunities: {missing} missing, \

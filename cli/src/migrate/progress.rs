@@ -1,4 +1,4 @@
-//! How a migration goes on: a bar for the stage it is in, and a line for each that is over.
+//! Progress of a migration: a bar for the current stage, and a line for each finished one.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use ghl_sync_model::{EpochMs, Migration, MigrationStage, Progress};
 use ghl_sync_runtime::SystemClock;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Without a terminal, a line is printed this often.
+/// Interval of the lines printed without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// The progress of a migration.
+/// Progress display of a migration.
 pub(super) struct Bars {
     bar: ProgressBar,
-    /// The stage that was shown last.
+    /// The stage shown last.
     stage: Option<MigrationStage>,
     started: EpochMs,
     last_line: EpochMs,
@@ -37,7 +37,7 @@ impl Bars {
         Bars { bar, stage: None, started: now, last_line: now, plain }
     }
 
-    /// Shows how it stands.
+    /// Shows the current state.
     pub(super) fn show(&mut self, view: &MigrationView) {
         let MigrationView { migration, progress } = view;
         self.show_ended(migration);
@@ -54,7 +54,7 @@ impl Bars {
         self.bar.set_message(words);
     }
 
-    /// A line for each stage that has ended since it was shown last.
+    /// Prints a line for each stage finished since the last call.
     fn show_ended(&mut self, migration: &Migration) {
         let shown = self.stage.replace(migration.stage);
         if shown == Some(migration.stage) {
@@ -77,7 +77,7 @@ impl Bars {
     }
 }
 
-/// What became of a stage that is over.
+/// Result of a finished stage.
 fn result(migration: &Migration, stage: MigrationStage) -> String {
     let then = Migration { stage, ..migration.clone() };
     let Progress { current, total, .. } = progress(&then, SystemClock.now());

@@ -1,11 +1,11 @@
-//! What a person should see before they agree: what becomes of everything, and what it will cost.
+//! Shows people what they should know before they agree: how everything is mapped, and what it costs.
 
 use ghl_sync_model::{Forecast, MappedTo, MappingReport, MappingSummary, Part};
 
-/// Things of a kind that are named; there may be hundreds.
+/// Most things of a kind that are named; there may be hundreds.
 const NAMED: usize = 8;
 
-/// Prints what becomes of the structure: the numbers, and by name whatever is not plainly the same in the target.
+/// Prints how the structure is mapped: the numbers, and by name everything not obviously identical in the target.
 pub(super) fn print_mapping(report: &MappingReport) {
     let MappingSummary { overall_readiness_percent, to_create, questions, type_conflicts, .. } = report.summary;
     println!(
@@ -43,7 +43,7 @@ pub(super) fn print_mapping(report: &MappingReport) {
     report.warnings.iter().for_each(|warning| println!("  warning: {warning}"));
 }
 
-/// What a person may choose, as it is written in a mapping file.
+/// Available choices, as written in a mapping file.
 fn choices(target: &MappedTo) -> String {
     match target {
         MappedTo::Existing { name, .. } => format!(" It becomes {name}."),
@@ -57,7 +57,7 @@ fn choices(target: &MappedTo) -> String {
     }
 }
 
-/// Prints what it will do and cost.
+/// Prints the planned work and its cost.
 pub(super) fn print_forecast(forecast: &Forecast) {
     let Forecast { creates, updates, skips, conflicts, calls, seconds, daily_share_percent, .. } = forecast;
     println!(

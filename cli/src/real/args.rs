@@ -1,4 +1,4 @@
-//! What the command line says of a real location.
+//! Command-line arguments for a real location.
 
 use std::path::PathBuf;
 
@@ -14,16 +14,16 @@ pub(super) const GHL_URL: &str = "https://services.leadconnectorhq.com";
 /// GHL's legacy API.
 pub(super) const GHL_V1_URL: &str = "https://rest.gohighlevel.com/v1";
 
-/// A real location. It must be named: none is ever assumed.
+/// A real location. It must be named, because no default is ever assumed.
 #[derive(Debug, Args)]
 pub(crate) struct RealArgs {
     /// The location's id.
     #[arg(long, value_name = "ID")]
     pub(crate) location: LocationId,
-    /// GHL's API that the location is served by.
+    /// GHL API version to use for the location.
     #[arg(long, value_enum, default_value_t = ApiArg::V2)]
     pub(crate) ghl_api: ApiArg,
-    /// Another GHL, such as `ghl-sync sandbox`. Plain http only on this machine.
+    /// Use another GHL, such as `ghl-sync sandbox`. Plain http only on this machine.
     #[arg(long, value_name = "URL", default_value = GHL_URL)]
     pub(crate) ghl_url: String,
     /// The location's token.
@@ -33,34 +33,34 @@ pub(crate) struct RealArgs {
     pub(crate) quota: QuotaArgs,
 }
 
-/// `check`: whether a location can be reached, and with what.
+/// Arguments of `check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) real: RealArgs,
 }
 
-/// `plan`: what an import would do.
+/// Arguments of `plan`.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// The contact list (CSV, TSV, XLSX, NDJSON; `-` is standard input).
+    /// Contact list (CSV, TSV, XLSX, NDJSON; `-` is standard input).
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) real: RealArgs,
     #[command(flatten)]
     pub(crate) list: ListArgs,
-    /// Write the mapping to this file, instead of that of --mapping or mapping.json.
+    /// Write the mapping to this file instead of the one in --mapping or mapping.json.
     #[arg(long, value_name = "FILE")]
     pub(crate) write_mapping: Option<PathBuf>,
-    /// Do not read the location's contacts, to tell new people from known ones.
+    /// Skip reading the location's contacts, which tells new people from known ones.
     #[arg(long)]
     pub(crate) offline: bool,
 }
 
-/// `import`: a list into a location.
+/// Arguments of `import`.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// The contact list (CSV, TSV, XLSX, NDJSON; `-` is standard input).
+    /// Contact list (CSV, TSV, XLSX, NDJSON; `-` is standard input).
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) real: RealArgs,
@@ -68,10 +68,10 @@ pub(crate) struct ImportArgs {
     pub(crate) list: ListArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-    /// Send without asking. What the list leaves open is still asked.
+    /// Send without asking. Questions that the list leaves open are still asked.
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Send it through this stack, whose output `ApiUrl` this is, instead of from this machine. The key for it is taken from
+    /// Send through the stack at this URL, its output `ApiUrl`, instead of from this machine. Its key comes from
     /// GHL_SYNC_API_KEY.
     #[arg(
         long,
@@ -81,8 +81,8 @@ pub(crate) struct ImportArgs {
         conflicts_with_all = ["limit", "window_ms", "daily", "verbose"]
     )]
     pub(crate) api: Option<String>,
-    /// Keep what GHL shows of each contact before it is written, so that `imports ID --undo` can turn the import back for 30
-    /// days. It takes one more call a contact.
+    /// Keep each contact as GHL shows it before it is written, so that `imports ID --undo` can revert the import for
+    /// 30 days. It takes one more call per contact.
     #[arg(long, requires = "api", conflicts_with = "mirror")]
     pub(crate) undoable: bool,
     #[command(flatten)]

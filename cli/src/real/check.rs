@@ -1,11 +1,11 @@
-//! `ghl-sync check`: whether a location can be reached, what its token may read, and what is left of its quota.
+//! `ghl-sync check`: tests whether a location can be reached, what its token may read, and how much quota is left.
 
 use std::fmt;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use ghl_sync_engine::ports::Clock;
-use ghl_sync_engine::usecase::{AccessReport, Asked, DirectError, Engine, EngineConfig, Invocation, Question};
+use ghl_sync_engine::usecase::{AccessReport, DirectError, Engine, EngineConfig, Invocation, Question, QuestionResult};
 use ghl_sync_import::FieldCatalogue;
 use ghl_sync_limiter::{Backoff, PauseReason, WaitReason};
 use ghl_sync_model::{Answer, Call, Cause, EpochMs, FieldDefinition, Holder, LocationId, RemoteLocation};
@@ -15,17 +15,17 @@ use super::args::{CheckArgs, RealArgs};
 use crate::Failure;
 use crate::stack::Stack;
 
-/// So long whoever asks for nothing else waits for the answers.
+/// Longest wait for all answers when nothing else was requested.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// So long GHL may take for one of them.
+/// Longest wait for one answer from GHL.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// What a use of the gate keeps for its own end.
+/// Time that a use of the gate reserves for finishing.
 const TO_FINISH: Duration = Duration::from_millis(1600);
 
-/// What a killed process held of the quota is free again within this.
+/// The quota held by a killed process is released within this time.
 const HELD_BY_KILLED: Duration = Duration::from_secs(90);
 
-/// What is asked.
+/// Questions to ask GHL.
 const QUESTIONS: [Question; 3] = [
     Question::LOCATION,
     Question { what: "contacts", required: true, call: Call::ContactsPage { cursor: None, limit: 1 } },
@@ -39,13 +39,13 @@ pub(crate) async fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
 }
 
 /// A location that answered.
-pub(super) struct Checked {
+pub(super) struct CheckedLocation {
     location: LocationId,
     account: Option<RemoteLocation>,
     fields: Option<Vec<FieldDefinition>>,
-    /// What the token may not read, and GHL's words for it.
+    /// What the token may not read, with GHL's message.
     refused: Vec<(&'static str, &'static str, String)>,
-    /// Calls in a window that others leave.
+    /// Calls per window that other clients leave.
     pub(super) burst_limit: u32,
     limit: u32,
     window: Duration,
@@ -53,14 +53,14 @@ pub(super) struct Checked {
     daily: u64,
 }
 
-/// Asks the location of `args` through `stack`.
-pub(super) async fn check(stack: &Stack, args: &RealArgs) -> Result<Checked, Failure> {
+/// Asks the location in `args` through `stack`.
+pub(super) async fn check(stack: &Stack, args: &RealArgs) -> Result<CheckedLocation, Failure> {
     let report = ask(stack, &args.location).await?;
     judge(stack, args, report).await
 }
 
-/// The same for a command that has time: it waits until what a killed process held of the quota is free again.
-pub(super) async fn check_once_free(stack: &Stack, args: &RealArgs) -> Result<Checked, Failure> {
+/// Like `check`, but waits until the quota held by a killed process is released.
+pub(super) async fn check_once_free(stack: &Stack, args: &RealArgs) -> Result<CheckedLocation, Failure> {
     let last = SystemClock.now() + HELD_BY_KILLED;
     let mut report = ask(stack, &args.location).await?;
     while let Some(at) = held_until(&report).filter(|at| *at <= last) {
@@ -75,7 +75,7 @@ pub(super) async fn check_once_free(stack: &Stack, args: &RealArgs) -> Result<Ch
     judge(stack, args, report).await
 }
 
-/// When something can be asked that cannot be now, though nothing is paused.
+/// Time from which a blocked question can be asked; `None` if only a pause blocks it, or nothing does.
 fn held_until(report: &AccessReport) -> Option<EpochMs> {
     let answers = report.asked.iter().filter_map(|asked| asked.answer.as_ref().err());
     answers.chain(&report.not_asked).find_map(|error| match error {
@@ -84,9 +84,9 @@ fn held_until(report: &AccessReport) -> Option<EpochMs> {
     })
 }
 
-async fn judge(stack: &Stack, args: &RealArgs, mut report: AccessReport) -> Result<Checked, Failure> {
+async fn judge(stack: &Stack, args: &RealArgs, mut report: AccessReport) -> Result<CheckedLocation, Failure> {
     if is_paused_for_token(&report) {
-        // By an earlier run. Perhaps it is another token by now: the answer will tell.
+        // An earlier run paused it. The token may have changed since; the answer will tell.
         stack.operator().resume(&args.location).await?;
         report = ask(stack, &args.location).await?;
     }
@@ -98,7 +98,7 @@ async fn judge(stack: &Stack, args: &RealArgs, mut report: AccessReport) -> Resu
     if let Some(asked) = unanswered.or_else(|| report.refused()) {
         return Err(refusal(asked, args).into());
     }
-    let mut checked = Checked {
+    let mut checked = CheckedLocation {
         location: args.location.clone(),
         account: None,
         fields: None,
@@ -138,7 +138,7 @@ async fn ask(stack: &Stack, location: &LocationId) -> Result<AccessReport, Failu
     Ok(engine.check_access(location, QUESTIONS.into(), &invocation).await?)
 }
 
-/// Why nothing was asked. That the time for it is over, a time of day does not explain.
+/// Reason why nothing was asked. For an expired time limit, a time of day would explain nothing.
 fn not_asked(error: &DirectError) -> String {
     match error {
         DirectError::Wait(wait) if matches!(wait.reason, WaitReason::Deadline) => {
@@ -156,15 +156,15 @@ fn is_paused_for_token(report: &AccessReport) -> bool {
     })
 }
 
-fn failure_of(asked: &Asked) -> Option<&ghl_sync_model::Failure> {
+fn failure_of(asked: &QuestionResult) -> Option<&ghl_sync_model::Failure> {
     match &asked.answer {
         Err(DirectError::Failed(failure)) => Some(failure),
         _ => None,
     }
 }
 
-/// GHL's own words, and what may be done about them.
-fn refusal(asked: &Asked, args: &RealArgs) -> String {
+/// GHL's message, with advice.
+fn refusal(asked: &QuestionResult, args: &RealArgs) -> String {
     let said = asked.error().unwrap_or_default();
     let Some(failure) = failure_of(asked) else { return said };
     let RealArgs { location, ghl_url, .. } = args;
@@ -183,24 +183,24 @@ fn refusal(asked: &Asked, args: &RealArgs) -> String {
     format!("{said}\n  {advice}")
 }
 
-impl Checked {
-    /// Its name, or its id where GHL does not say.
+impl CheckedLocation {
+    /// The location's name, or its id if GHL gives none.
     pub(super) fn name(&self) -> &str {
         self.account.as_ref().map_or(self.location.as_str(), |account| &account.name)
     }
 
-    /// ISO 3166 two letters.
+    /// ISO 3166 code of two letters.
     pub(super) fn country(&self) -> Option<String> {
         self.account.as_ref().and_then(|account| account.country.clone())
     }
 
-    /// The custom fields of its contacts.
+    /// Custom fields of its contacts.
     pub(super) fn fields(&self) -> FieldCatalogue {
         self.fields.clone().map(FieldCatalogue::of_location).unwrap_or_default()
     }
 }
 
-impl fmt::Display for Checked {
+impl fmt::Display for CheckedLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "location   {} ({})", self.name(), self.location)?;
         if let Some(RemoteLocation { country, timezone, .. }) = &self.account {
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
-    struct Line {
+    struct CheckCommandLine {
         #[command(flatten)]
         real: RealArgs,
     }
@@ -237,8 +237,8 @@ mod tests {
     fn refused(status: Option<u16>, cause: Option<Cause>, message: &str) -> String {
         let failure = ghl_sync_model::Failure { status, sent: status.is_some(), cause, message: message.to_owned() };
         let [_, question, _] = QUESTIONS;
-        let asked = Asked { question, answer: Err(DirectError::Failed(failure)) };
-        refusal(&asked, &Line::parse_from(["check", "--location", "loc1"]).real)
+        let asked = QuestionResult { question, answer: Err(DirectError::Failed(failure)) };
+        refusal(&asked, &CheckCommandLine::parse_from(["check", "--location", "loc1"]).real)
     }
 
     #[test]

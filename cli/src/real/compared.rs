@@ -1,4 +1,4 @@
-//! How the people of a list stand to the contacts that a location has.
+//! Compares the people of a list with the contacts of a location.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -8,37 +8,37 @@ use ghl_sync_engine::policy::NotStored;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::{DirectError, Invocation};
 use ghl_sync_import::ImportedContact;
-use ghl_sync_model::{Contact, EpochMs, Holder, Provenance, RemoteContact, View};
+use ghl_sync_model::{Contact, EpochMs, Holder, ListedContact, Provenance, View};
 use ghl_sync_runtime::SystemClock;
 
 use super::RealArgs;
 use crate::Failure;
-use crate::list::{Contacts, Lines};
+use crate::list::{Contacts, LineStore};
 use crate::mark::mark;
 use crate::stack::Stack;
 
-/// Nobody stops this but its user.
+/// Deadline that is never reached in practice: only the user stops this.
 const TIME: Duration = Duration::from_secs(24 * 3600);
 
-/// How many people of a list GHL would make anew, change, or leave as they are.
+/// Number of people in a list that GHL would create, change, or leave unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Compared {
+pub(super) struct ListComparison {
     pub(super) new: u64,
     pub(super) updated: u64,
     pub(super) unchanged: u64,
-    /// Contacts of the location that are too long to be read: nobody knows whom of the list they are.
+    /// Contacts of the location that are too long to read, so it is unknown whether the list names them.
     pub(super) unread: u64,
 }
 
-/// Reads all contacts of the location, on quota that nothing else needs, and compares.
+/// Reads all contacts of the location, using only quota that nothing else needs, and compares them.
 pub(super) async fn compare(
     stack: &Stack,
     args: &RealArgs,
     contacts: &mut Contacts,
-) -> Result<Result<Compared, DirectError>, Failure> {
+) -> Result<Result<ListComparison, DirectError>, Failure> {
     let holder = Holder::new(format!("plan/{:016x}", fastrand::u64(..)))?;
     let invocation = Invocation { holder, deadline: SystemClock.now() + TIME };
-    let (mut known, mut unread, mut failed) = (Known::wanted(contacts)?, 0, None);
+    let (mut known, mut unread, mut failed) = (KnownContacts::wanted(contacts)?, 0, None);
     let reconciler = stack.reconciler();
     let read = reconciler.contacts_changed_since(&args.location, EpochMs(0), &invocation, |page| {
         unread += page.unread.len() as u64;
@@ -50,29 +50,29 @@ pub(super) async fn compare(
     match (failed, read) {
         (Some(error), _) => Err(error.into()),
         (None, Err(error)) => Ok(Err(error)),
-        (None, Ok(_)) => Ok(Ok(Compared { unread, ..known.compare(contacts)? })),
+        (None, Ok(_)) => Ok(Ok(ListComparison { unread, ..known.compare(contacts)? })),
     }
 }
 
-/// The location's contacts whom the list names.
-struct Known {
-    /// Hashes of what the list's contacts are found by.
+/// Contacts of the location that the list names.
+struct KnownContacts {
+    /// Hashes of the addresses and numbers by which the list's contacts are found.
     wanted: HashSet<u64>,
-    /// Where each that was found stands among the contents.
+    /// Position of each found contact in `contents`, by hash.
     found: HashMap<u64, u64>,
-    contents: Lines<Contact>,
+    contents: LineStore<Contact>,
 }
 
-impl Known {
-    fn wanted(contacts: &mut Contacts) -> io::Result<Known> {
+impl KnownContacts {
+    fn wanted(contacts: &mut Contacts) -> io::Result<KnownContacts> {
         let mut wanted = HashSet::new();
         for chunk in contacts.chunks()? {
             wanted.extend(chunk?.iter().flat_map(|imported| keys(&imported.contact)));
         }
-        Ok(Known { wanted, found: HashMap::new(), contents: Lines::none() })
+        Ok(KnownContacts { wanted, found: HashMap::new(), contents: LineStore::none() })
     }
 
-    fn take(&mut self, contact: RemoteContact) -> io::Result<()> {
+    fn take(&mut self, contact: ListedContact) -> io::Result<()> {
         let further = contact.not_carried.additional_emails.iter().map(|email| email_key(email)).collect();
         self.take_content(contact.content, further)
     }
@@ -89,8 +89,8 @@ impl Known {
         Ok(())
     }
 
-    fn compare(&mut self, contacts: &mut Contacts) -> io::Result<Compared> {
-        let mut compared = Compared::default();
+    fn compare(&mut self, contacts: &mut Contacts) -> io::Result<ListComparison> {
+        let mut compared = ListComparison::default();
         for chunk in contacts.chunks()? {
             for ImportedContact { contact, .. } in chunk? {
                 let found = keys(&contact).find_map(|key| self.found.get(&key));
@@ -106,7 +106,7 @@ impl Known {
     }
 }
 
-/// Hashes of what GHL finds a contact by: its e-mail address first.
+/// Hashes of the values by which GHL finds a contact, the email address first.
 fn keys(contact: &Contact) -> impl Iterator<Item = u64> + use<> {
     let email = contact.email.as_deref().map(email_key);
     let phone = contact.phone.as_deref().map(|phone| mark(("phone", phone)));
@@ -117,7 +117,7 @@ fn email_key(email: &str) -> u64 {
     mark(("email", email.to_lowercase()))
 }
 
-/// Whether GHL shows everything that would be sent.
+/// Whether GHL already shows everything that would be sent.
 fn is_same(ours: &Contact, theirs: &Contact) -> bool {
     let view = View { content: theirs.clone(), is_whole: true, has_custom_fields: true };
     let mut differing = NotStored::default();
@@ -143,7 +143,7 @@ mod tests {
             contact("new@example.com", "", ""),
         ];
         let mut list = Contacts::of(list.map(|contact| ImportedContact::of_contact(2, contact))).unwrap();
-        let mut known = Known::wanted(&mut list).unwrap();
+        let mut known = KnownContacts::wanted(&mut list).unwrap();
         for theirs in [
             contact("ANN@example.com", "+12025550199", "Paris"),
             contact("bob@example.com", "", "Oslo"),
@@ -153,6 +153,6 @@ mod tests {
             known.take_content(theirs, Vec::new()).unwrap();
         }
         assert_eq!(known.found.len(), 3, "nobody else is kept");
-        assert_eq!(known.compare(&mut list).unwrap(), Compared { new: 1, updated: 1, unchanged: 2, unread: 0 });
+        assert_eq!(known.compare(&mut list).unwrap(), ListComparison { new: 1, updated: 1, unchanged: 2, unread: 0 });
     }
 }

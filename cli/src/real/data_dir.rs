@@ -1,5 +1,5 @@
-//! Where the outbox of a location is kept: a folder of the user's, which knows the GHL that it is for. Else a list that
-//! was sent to a sandbox would be held to be known by the real one, and never be sent there.
+//! The user's folder with a location's outbox. It records the GHL it belongs to: otherwise, a list sent to a sandbox
+//! would count as known by the real GHL and never be sent there.
 
 use std::path::{Path, PathBuf};
 
@@ -7,14 +7,14 @@ use ghl_sync_model::fingerprint;
 
 use super::RealArgs;
 use super::args::GHL_URL;
-use crate::{Failure, Usage, private};
+use crate::{Failure, UsageError, private};
 
-/// In a folder of imports: the URL of the GHL that they went to.
+/// File in a folder of imports with the URL of their GHL.
 const MARK: &str = "ghl-url";
-/// What any command keeps its state in.
+/// File in which every command keeps its state.
 const STATE: &str = "dynamodb.sqlite";
 
-/// The folder for `args`, made if need be.
+/// The folder for `args`, created if necessary.
 pub(super) fn claim(args: &RealArgs) -> Result<PathBuf, Failure> {
     let dir = match &args.quota.data_dir {
         Some(dir) => dir.clone(),
@@ -30,23 +30,25 @@ pub(super) fn claim(args: &RealArgs) -> Result<PathBuf, Failure> {
                 "{} holds what was sent to {marked}, not to {url}: name another folder with --data-dir",
                 dir.display()
             );
-            return Err(Usage(said).into());
+            return Err(UsageError(said).into());
         }
         None if dir.join(STATE).exists() => {
             let said =
                 format!("{} holds the state of another command: name another folder with --data-dir", dir.display());
-            return Err(Usage(said).into());
+            return Err(UsageError(said).into());
         }
         None => std::fs::write(dir.join(MARK), url).map_err(failed)?,
     }
     Ok(dir)
 }
 
-/// A folder of imports is not for other commands.
+/// Refuses a folder of imports for other commands.
 pub(crate) fn refuse(dir: Option<&Path>) -> Result<(), Failure> {
     let Some(dir) = dir else { return Ok(()) };
     match mark(dir).map_err(|error| format!("{}: {error}", dir.display()))? {
-        Some(_) => Err(Usage(format!("{} is a folder of `ghl-sync import`: name another one", dir.display())).into()),
+        Some(_) => {
+            Err(UsageError(format!("{} is a folder of `ghl-sync import`: name another one", dir.display())).into())
+        }
         None => Ok(()),
     }
 }
@@ -59,11 +61,12 @@ fn mark(dir: &Path) -> std::io::Result<Option<String>> {
     }
 }
 
-/// A folder for each location, and of another GHL for that, too.
+/// One folder per location, with the GHL's host in its name if it is not the real one.
 #[expect(clippy::disallowed_methods, reason = "where the user's data belong is no setting of ours")]
 fn default_of(args: &RealArgs) -> Result<PathBuf, Failure> {
     let home = user_data_dir(|name| std::env::var_os(name).map(PathBuf::from));
-    let home = home.ok_or_else(|| Usage("there is no home folder to keep the state in: say --data-dir".to_owned()))?;
+    let home =
+        home.ok_or_else(|| UsageError("there is no home folder to keep the state in: say --data-dir".to_owned()))?;
     let url = args.ghl_url.trim_end_matches('/');
     let name = match url.split_once("://") {
         _ if url == GHL_URL => args.location.to_string(),
@@ -73,7 +76,7 @@ fn default_of(args: &RealArgs) -> Result<PathBuf, Failure> {
     Ok(home.join("ghl-sync").join(plain(&name)))
 }
 
-/// A name with nothing in it that a file system could take amiss.
+/// A name that is safe in any file system.
 fn plain(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
     let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();

@@ -1,4 +1,4 @@
-//! `ghl-sync import`: a list into a location, from this machine.
+//! `ghl-sync import`: sends a list to a location from this machine.
 
 use std::process::ExitCode;
 
@@ -7,14 +7,14 @@ use ghl_sync_model::Priority;
 use super::args::ImportArgs;
 use super::check::check_once_free;
 use super::data_dir;
-use super::plan::{Expected, MappingTable, place};
+use super::plan::{ImportEstimate, MappingTable, place};
 use crate::deliver::{Job, deliver};
 use crate::known_ids::IdsFile;
-use crate::list::{self, Unread};
+use crate::list::{self, ListError};
 use crate::stack::Stack;
 use crate::{Failure, ask, exit, remote};
 
-/// More records than these nobody wants to know exactly.
+/// Most records that are counted exactly.
 const MOST_COUNTED: u32 = 1_000_000;
 
 pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
@@ -33,15 +33,15 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode, Failure> {
     let json = args.output.json.as_deref();
     let list = match list::read(Some(&args.file), &args.list, place(&checked, ids.read()?), json) {
         Ok(list) => list,
-        Err(Unread::Open(report, error)) => return exit::asks(&report, &error, json),
-        Err(Unread::Failed(failure)) => return Err(failure),
+        Err(ListError::Open(report, error)) => return exit::asks(&report, &error, json),
+        Err(ListError::Failed(failure)) => return Err(failure),
     };
     list.refuse_if_held()?;
     let earlier = stack.engine.ports().outbox.count_due(&real.location, Priority::Normal, MOST_COUNTED).await?.tallied;
     if earlier.count > 0 {
         println!("earlier    {} records of an earlier import are still to be sent, and go out as well", earlier.count);
     }
-    print!("\n{}\n{}", MappingTable(&list), Expected::of(&list, real, Some(&checked)));
+    print!("\n{}\n{}", MappingTable(&list), ImportEstimate::of(&list, real, Some(&checked)));
     let (people, whom) = (list.contacts.len(), format!("{} ({})", checked.name(), real.location));
     if !args.yes && people > 0 && !ask::whether_to_send(people, &whom)? {
         return Ok(ExitCode::FAILURE);

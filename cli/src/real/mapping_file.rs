@@ -1,17 +1,17 @@
-//! `mapping.json`, as `plan` writes it.
+//! Writes `mapping.json` for `plan`.
 
 use std::path::{Path, PathBuf};
 
 use ghl_sync_import::Mapping;
 
 use super::args::PlanArgs;
-use crate::{Failure, Usage};
+use crate::{Failure, UsageError};
 
-/// The name where none is given.
+/// Default file name.
 const NAME: &str = "mapping.json";
 
-/// Writes the mapping, and returns where. A file that the plan did not begin with, and that says something else, stays
-/// as it is.
+/// Writes the mapping and returns its path. A file with different content that the plan did not start from is left
+/// unchanged.
 pub(super) fn write(args: &PlanArgs, mapping: &Mapping) -> Result<PathBuf, Failure> {
     let begun_with = args.list.mapping.as_deref();
     let named = args.write_mapping.as_deref().or(begun_with);
@@ -27,7 +27,7 @@ pub(super) fn write(args: &PlanArgs, mapping: &Mapping) -> Result<PathBuf, Failu
         let said = format!(
             "{name} is there and says something else: begin with it (--mapping {name}), or name another file with --write-mapping"
         );
-        return Err(Usage(said).into());
+        return Err(UsageError(said).into());
     }
     std::fs::write(&file, json).map_err(failed)?;
     Ok(file)

@@ -1,4 +1,4 @@
-//! `ghl-sync plan`: what an import would do. It writes `mapping.json`, and sends nothing.
+//! `ghl-sync plan`: shows what an import would do. Writes `mapping.json` and sends nothing.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -7,9 +7,9 @@ use ghl_sync_import::{KnownIds, MappedBy, MappedColumn};
 use ghl_sync_model::Payload;
 
 use super::args::{PlanArgs, RealArgs};
-use super::check::Checked;
+use super::check::CheckedLocation;
 use super::{compared, mapping_file, reach};
-use crate::list::{self, List, Place, Unread};
+use crate::list::{self, List, ListDestination, ListError};
 use crate::{Failure, exit};
 
 pub(crate) async fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
@@ -20,12 +20,12 @@ pub(crate) async fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
     let place = checked.map(|checked| place(checked, KnownIds::default())).unwrap_or_default();
     let mut list = match list::read(Some(&args.file), &args.list, place, None) {
         Ok(list) => list,
-        Err(Unread::Open(report, error)) => return exit::asks(&report, &error, None),
-        Err(Unread::Failed(failure)) => return Err(failure),
+        Err(ListError::Open(report, error)) => return exit::asks(&report, &error, None),
+        Err(ListError::Failed(failure)) => return Err(failure),
     };
     print!("\n{}", MappingTable(&list));
     print!("\n{}", FirstPayloads(&list));
-    print!("\n{}", Expected::of(&list, &args.real, checked));
+    print!("\n{}", ImportEstimate::of(&list, &args.real, checked));
     match &reached {
         Some((stack, _)) if !args.offline => match compared::compare(stack, &args.real, &mut list.contacts).await? {
             Ok(told) => {
@@ -54,13 +54,13 @@ pub(crate) async fn run(args: PlanArgs) -> Result<ExitCode, Failure> {
     Ok(exit::of_rows(&list.report, &args.list))
 }
 
-/// What is known of a location that answered, for the reading of a list.
-pub(super) fn place(checked: &Checked, ids: KnownIds) -> Place {
-    Place { country: checked.country(), fields: checked.fields(), ids }
+/// Facts about a location that answered, for reading a list.
+pub(super) fn place(checked: &CheckedLocation, ids: KnownIds) -> ListDestination {
+    ListDestination { country: checked.country(), fields: checked.fields(), ids }
 }
 
-/// People, calls and time of an import.
-pub(crate) struct Expected {
+/// Expected people, calls and time of an import.
+pub(crate) struct ImportEstimate {
     people: u64,
     held_back: u64,
     calls: u64,
@@ -69,27 +69,27 @@ pub(crate) struct Expected {
     daily_left: Option<u64>,
 }
 
-impl Expected {
-    pub(super) fn of(list: &List, args: &RealArgs, checked: Option<&Checked>) -> Expected {
+impl ImportEstimate {
+    pub(super) fn of(list: &List, args: &RealArgs, checked: Option<&CheckedLocation>) -> ImportEstimate {
         let limit = checked.map_or(args.quota.limit, |checked| checked.burst_limit);
-        Expected::new(list, limit.into(), args.quota.window_ms, checked.and_then(|checked| checked.daily_left))
+        ImportEstimate::new(list, limit.into(), args.quota.window_ms, checked.and_then(|checked| checked.daily_left))
     }
 
-    /// At so many calls in a window of `window_ms` milliseconds.
-    pub(crate) fn new(list: &List, limit: u64, window_ms: u64, daily_left: Option<u64>) -> Expected {
+    /// For a quota of `limit` calls per window of `window_ms` milliseconds.
+    pub(crate) fn new(list: &List, limit: u64, window_ms: u64, daily_left: Option<u64>) -> ImportEstimate {
         let (people, held_back) = (list.contacts.len(), list.report.left_out);
-        Expected { people, held_back, calls: people + list.tagged, limit: limit.max(1), window_ms, daily_left }
+        ImportEstimate { people, held_back, calls: people + list.tagged, limit: limit.max(1), window_ms, daily_left }
     }
 
-    /// The first window's calls go at once, each further window waits for the one before.
+    /// The first window's calls go at once; each further window waits for the one before.
     fn seconds(&self) -> u64 {
         (self.calls * self.window_ms).div_ceil(self.limit * 1000).max(1)
     }
 }
 
-impl fmt::Display for Expected {
+impl fmt::Display for ImportEstimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Expected { people, held_back, calls, limit, window_ms, daily_left } = self;
+        let ImportEstimate { people, held_back, calls, limit, window_ms, daily_left } = self;
         let window = *window_ms as f64 / 1000.0;
         writeln!(f, "plan       {people} people, {held_back} held back")?;
         let time = humantime::format_duration(std::time::Duration::from_secs(self.seconds()));
@@ -104,7 +104,7 @@ impl fmt::Display for Expected {
     }
 }
 
-/// Where each column goes, why, and how well its cells could be read.
+/// The field of each column, the reason, and how many cells could be read.
 pub(crate) struct MappingTable<'a>(pub(crate) &'a List);
 
 impl fmt::Display for MappingTable<'_> {
@@ -130,7 +130,7 @@ impl fmt::Display for MappingTable<'_> {
     }
 }
 
-/// How sure a column goes where it goes: by who said so, and by the cells that could be read as that.
+/// Confidence in a column's field: who assigned it, and the share of cells that could be read as that field.
 fn confidence(column: &MappedColumn, lost: u64) -> String {
     let why = match column.by {
         None => return String::new(),
@@ -149,7 +149,7 @@ fn confidence(column: &MappedColumn, lost: u64) -> String {
     }
 }
 
-/// What GHL would get for the first people.
+/// Payloads that GHL would get for the first people.
 struct FirstPayloads<'a>(&'a List);
 
 impl fmt::Display for FirstPayloads<'_> {

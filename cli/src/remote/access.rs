@@ -1,4 +1,4 @@
-//! Who may use a stack, and who changed what: `ghl-sync keys` and `ghl-sync audit`.
+//! `ghl-sync keys` and `ghl-sync audit`: who may use a stack, and who changed what.
 
 use std::process::ExitCode;
 
@@ -9,34 +9,34 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::args::{AuditArgs, KeysArgs, KeysCommand, NewKeyArgs, StackArgs};
-use super::client::Told;
+use super::client::RemoteAnswer;
 use super::commands::line;
 use crate::Failure;
 
 const KEYS: &str = "/v1/keys";
-/// Requests that are asked for at once.
+/// Audit entries per request.
 const PAGE: usize = 100;
 
-/// A key that was just made.
+/// A newly created key.
 #[derive(Debug, Deserialize)]
-struct MadeKey {
+struct CreatedKey {
     key: String,
-    about: Key,
+    about: ListedKey,
 }
 
 #[derive(Debug, Deserialize)]
-struct Keys {
-    keys: Vec<Key>,
+struct ListedKeys {
+    keys: Vec<ListedKey>,
 }
 
-/// What a stack tells of a key.
+/// A key as described by a stack.
 #[derive(Debug, Deserialize)]
-struct Key {
+struct ListedKey {
     id: String,
     name: String,
     role: String,
     locations: Option<Vec<String>>,
-    /// Absent from a stack of an earlier build.
+    /// Absent from stacks of earlier builds.
     #[serde(default)]
     tags: Vec<String>,
     state: String,
@@ -45,16 +45,16 @@ struct Key {
 }
 
 #[derive(Debug, Deserialize)]
-struct Trail {
-    /// Each an [`Entry`].
+struct AuditAnswer {
+    /// Each is an [`AuditEntryAnswer`].
     requests: Vec<Value>,
-    /// Where to go on; null on the last page.
+    /// Cursor of the next page; null on the last.
     cursor: Option<String>,
 }
 
 /// A request that changed something, or was not allowed to.
 #[derive(Debug, Deserialize)]
-struct Entry {
+struct AuditEntryAnswer {
     at: String,
     caller: String,
     operation: String,
@@ -67,48 +67,48 @@ struct Entry {
 pub(crate) async fn keys(args: KeysArgs) -> Result<ExitCode, Failure> {
     match args.command {
         KeysCommand::List { stack } => {
-            let Told { raw, read } = stack.remote()?.ask::<Keys>(Method::GET, KEYS, None).await?;
+            let RemoteAnswer { raw, read } = stack.remote()?.ask::<ListedKeys>(Method::GET, KEYS, None).await?;
             stack.tell(&raw, || listed(&read))?;
         }
         KeysCommand::Create(new) => create(&new).await?,
         KeysCommand::Revoke { stack, id } => {
             stack.remote()?.ask::<Value>(Method::DELETE, &format!("{KEYS}/{id}"), None).await?;
-            stack.tell(&json!({}), || format!("{id} is revoked; within 30 s nobody takes it any more\n"))?;
+            stack.tell(&json!({}), || format!("{id} is revoked; within 30 s it is refused everywhere\n"))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asked once: were the answer lost and the request repeated, there would be a key that nobody has.
+/// Sent only once: if the answer were lost, a repeated request would leave a key that nobody has.
 async fn create(NewKeyArgs { stack, name, role, locations, tags, expires_in }: &NewKeyArgs) -> Result<(), Failure> {
     let expires_at = expires_in.map(|span| rfc3339(OffsetDateTime::now_utc() + span)).transpose()?;
     let locations = (!locations.is_empty()).then_some(locations);
     let mut asked = json!({ "name": name, "role": role, "locations": locations, "expires_at": expires_at });
-    // A stack of an earlier build refuses the field rather than make a key for all.
+    // A stack of an earlier build refuses this field, rather than creating a key for all locations.
     if !tags.is_empty() {
         asked["tags"] = json!(tags);
     }
-    let Told { raw, read } = stack.remote()?.ask_once::<MadeKey>(Method::POST, KEYS, Some(&asked)).await?;
+    let RemoteAnswer { raw, read } = stack.remote()?.ask_once::<CreatedKey>(Method::POST, KEYS, Some(&asked)).await?;
     stack.tell(&raw, || {
         let mut told = format!("key        {}\n", read.key);
         let about = &read.about;
         let lines = [("id", &about.id), ("name", &about.name), ("role", &about.role), ("good for", &reach(about))];
         lines.iter().for_each(|(what, said)| line(&mut told, format_args!("{what:<10} {said}")));
         about.expires_at.iter().for_each(|at| line(&mut told, format_args!("expires    {at}")));
-        told.push_str("The key is for whoever calls, and is shown this once.\n");
+        told.push_str("Callers send the key; it is shown this once.\n");
         told
     })
 }
 
-/// To the second.
+/// Formats a time to the second.
 fn rfc3339(time: OffsetDateTime) -> Result<String, Failure> {
     Ok(time.replace_nanosecond(0).unwrap_or(time).format(&Rfc3339)?)
 }
 
-fn listed(Keys { keys }: &Keys) -> String {
+fn listed(ListedKeys { keys }: &ListedKeys) -> String {
     let mut told = String::new();
     for key in keys {
-        let Key { id, name, role, state, last_used_at, expires_at, .. } = key;
+        let ListedKey { id, name, role, state, last_used_at, expires_at, .. } = key;
         let used = last_used_at.as_deref().map_or("never used".to_owned(), |at| format!("used {at}"));
         let expires = expires_at.as_deref().map(|at| format!(", expires {at}")).unwrap_or_default();
         let reach = reach(key);
@@ -120,7 +120,7 @@ fn listed(Keys { keys }: &Keys) -> String {
     told
 }
 
-fn reach(key: &Key) -> String {
+fn reach(key: &ListedKey) -> String {
     let Some(locations) = &key.locations else { return "all locations".to_owned() };
     let tags = key.tags.iter().map(|tag| format!("tag {tag:?}"));
     let locations = (!locations.is_empty()).then(|| locations.join(" "));
@@ -132,7 +132,7 @@ pub(crate) async fn audit(AuditArgs { stack, since, limit }: AuditArgs) -> Resul
     let since = since.map(|span| rfc3339(OffsetDateTime::now_utc() - span)).transpose()?;
     let (all, has_more) = trail(&stack, since.as_deref(), limit).await?;
     let answer = json!({ "requests": all, "has_more": has_more });
-    let read: Vec<Entry> = all.iter().map(Entry::deserialize).collect::<Result<_, _>>()?;
+    let read: Vec<AuditEntryAnswer> = all.iter().map(AuditEntryAnswer::deserialize).collect::<Result<_, _>>()?;
     stack.tell(&answer, || {
         let mut told = String::new();
         read.iter().for_each(|entry| entry_words(&mut told, entry));
@@ -156,7 +156,7 @@ async fn trail(stack: &StackArgs, since: Option<&str>, limit: usize) -> Result<(
         query.extend_pairs(since.map(|since| ("since", since)));
         query.extend_pairs(cursor.as_deref().map(|cursor| ("cursor", cursor)));
         let path = format!("/v1/audit?{}", query.finish());
-        let Told { read, .. } = remote.ask::<Trail>(Method::GET, &path, None).await?;
+        let RemoteAnswer { read, .. } = remote.ask::<AuditAnswer>(Method::GET, &path, None).await?;
         all.extend(read.requests);
         cursor = read.cursor;
         if cursor.is_none() || all.len() >= limit {
@@ -165,7 +165,10 @@ async fn trail(stack: &StackArgs, since: Option<&str>, limit: usize) -> Result<(
     }
 }
 
-fn entry_words(told: &mut String, Entry { at, caller, operation, location, subject, status }: &Entry) {
+fn entry_words(
+    told: &mut String,
+    AuditEntryAnswer { at, caller, operation, location, subject, status }: &AuditEntryAnswer,
+) {
     let about: Vec<&str> = [location, subject].into_iter().flatten().map(String::as_str).collect();
     line(told, format_args!("{at}  {status}  {caller:<20} {operation:<24} {}", about.join(" ")));
 }

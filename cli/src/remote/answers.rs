@@ -1,65 +1,65 @@
-//! What a stack's API is asked and answers, as far as an import needs it. What else it says is passed over, so that a newer
-//! stack can be spoken with.
+//! Requests and answers of a stack's API, as far as the program needs them. Unknown fields are ignored, so that newer
+//! stacks work, too.
 
 use std::collections::BTreeMap;
 
 use ghl_sync_model::{Contact, RecordId};
 use serde::{Deserialize, Serialize};
 
-/// The settings of a location.
+/// A location, reduced to its settings.
 #[derive(Debug, Deserialize)]
-pub(super) struct Location {
-    pub(super) settings: Settings,
+pub(super) struct LocationAnswer {
+    pub(super) settings: SettingsAnswer,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Settings {
+pub(super) struct SettingsAnswer {
     pub(super) enabled: bool,
     pub(super) dry_run: bool,
-    pub(super) pace: Pace,
+    pub(super) pace: PaceAnswer,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub(super) struct Pace {
+pub(super) struct PaceAnswer {
     pub(super) limit: u64,
     pub(super) window_ms: u64,
 }
 
 /// A contact to put.
 #[derive(Debug, Serialize)]
-pub(super) struct Item<'a> {
+pub(super) struct PutItemRequest<'a> {
     pub(super) id: &'a RecordId,
     pub(super) contact: &'a Contact,
 }
 
-/// What became of the items of a put.
+/// Results of the items of a put.
 #[derive(Debug, Deserialize)]
-pub(super) struct Put {
+pub(super) struct PutAnswer {
     #[serde(default)]
-    pub(super) shared: Vec<Shared>,
-    pub(super) items: Vec<PutItem>,
+    pub(super) shared: Vec<SharedAnswer>,
+    pub(super) items: Vec<PutItemAnswer>,
 }
 
-/// Contacts that GHL may take for one another.
+/// Contacts that GHL may merge.
 #[derive(Debug, Deserialize)]
-pub(super) struct Shared {
+pub(super) struct SharedAnswer {
     pub(super) by: String,
     pub(super) records: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct PutItem {
-    /// Which of the request, from 0.
+pub(super) struct PutItemAnswer {
+    /// Index of the item in the request, from 0.
     pub(super) index: usize,
-    pub(super) result: PutResult,
+    pub(super) result: PutResultAnswer,
     #[serde(default)]
-    pub(super) errors: Vec<FieldProblem>,
+    pub(super) errors: Vec<FieldProblemAnswer>,
 }
 
-/// What became of one item. A word that is not known here may mean anything, so it is an error.
+/// Result of one item. An unknown word could mean anything, so it is an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum PutResult {
+pub(super) enum PutResultAnswer {
     Stored,
     Unchanged,
     Outdated,
@@ -68,7 +68,7 @@ pub(super) enum PutResult {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct FieldProblem {
+pub(super) struct FieldProblemAnswer {
     pub(super) index: Option<usize>,
     #[serde(default)]
     pub(super) field: String,
@@ -76,49 +76,49 @@ pub(super) struct FieldProblem {
     pub(super) detail: String,
 }
 
-/// Which records are looked up.
+/// Records to look up.
 #[derive(Debug, Serialize)]
-pub(super) struct Lookup<'a> {
+pub(super) struct LookupRequest<'a> {
     pub(super) records: Vec<&'a str>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Outcomes {
-    pub(super) records: Vec<Outcome>,
+pub(super) struct LookupAnswer {
+    pub(super) records: Vec<RecordStateAnswer>,
 }
 
-/// Where a record stands.
+/// State of one record, from a lookup.
 #[derive(Debug, Deserialize)]
-pub(super) struct Outcome {
+pub(super) struct RecordStateAnswer {
     /// `KIND#ID`.
     pub(super) record: String,
     pub(super) state: String,
     pub(super) ghl_id: Option<String>,
     #[serde(default)]
     pub(super) not_stored: Vec<String>,
-    pub(super) error: Option<OutcomeError>,
+    pub(super) error: Option<RecordErrorAnswer>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct OutcomeError {
+pub(super) struct RecordErrorAnswer {
     pub(super) message: String,
 }
 
 /// A page of records.
 #[derive(Debug, Deserialize)]
-pub(super) struct Records {
+pub(super) struct RecordsAnswer {
     pub(super) records: Vec<Status>,
-    /// Where to go on; null on the last page.
+    /// Cursor of the next page; null on the last.
     pub(super) cursor: Option<String>,
 }
 
-/// What there is to tell of a record.
+/// Status of a record.
 #[derive(Debug, Deserialize)]
 pub(super) struct Status {
     /// `KIND#ID`.
     pub(super) record: String,
     pub(super) state: String,
-    /// What people call it.
+    /// Display name.
     pub(super) name: Option<String>,
     pub(super) ghl_id: Option<String>,
     pub(super) put_at: Option<String>,
@@ -127,14 +127,14 @@ pub(super) struct Status {
     pub(super) due_at: Option<String>,
     pub(super) expected_at: Option<String>,
     pub(super) waits_for: Option<Wait>,
-    pub(super) last_error: Option<LastError>,
+    pub(super) last_error: Option<LastErrorAnswer>,
     pub(super) not_stored: Vec<String>,
     pub(super) not_sent: Vec<String>,
     pub(super) shares_ghl_id_with: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct LastError {
+pub(super) struct LastErrorAnswer {
     pub(super) code: String,
     pub(super) message: String,
 }
@@ -143,117 +143,117 @@ pub(super) struct LastError {
 pub(super) struct Wait {
     /// `batch`, `pace`, `breaker`, `operator`, …
     pub(super) reason: String,
-    /// RFC 3339; absent if nobody knows.
+    /// RFC 3339; absent if unknown.
     pub(super) until: Option<String>,
 }
 
-/// How it stands with everything.
+/// Health of the stack and its locations.
 #[derive(Debug, Deserialize)]
-pub(super) struct Overview {
+pub(super) struct OverviewAnswer {
     /// `ok`, `degraded` or `failing`.
     pub(super) status: String,
-    /// Why it is not `ok`.
+    /// Reasons why the status is not `ok`.
     pub(super) reasons: Vec<String>,
-    pub(super) locations: Vec<LocationStatus>,
+    pub(super) locations: Vec<LocationStatusAnswer>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct LocationStatus {
+pub(super) struct LocationStatusAnswer {
     pub(super) id: String,
     pub(super) state: String,
-    pub(super) due: Tally,
-    pub(super) failed: Tally,
-    pub(super) counters: Counters,
-    pub(super) quota: Quota,
+    pub(super) due: TallyAnswer,
+    pub(super) failed: TallyAnswer,
+    pub(super) counters: CountersAnswer,
+    pub(super) quota: QuotaAnswer,
     pub(super) waits_for: Option<Wait>,
-    pub(super) pause: Option<Pause>,
-    pub(super) forecast: Option<Forecast>,
+    pub(super) pause: Option<PauseAnswer>,
+    pub(super) forecast: Option<ForecastAnswer>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub(super) struct Tally {
+pub(super) struct TallyAnswer {
     pub(super) count: u64,
-    /// There are more; they were not counted.
+    /// Whether there are more, which were not counted.
     pub(super) capped: bool,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Counters {
+pub(super) struct CountersAnswer {
     /// Records that GHL has accepted.
     pub(super) succeeded: u64,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Quota {
-    pub(super) daily: DailyQuota,
+pub(super) struct QuotaAnswer {
+    pub(super) daily: DailyQuotaAnswer,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct DailyQuota {
+pub(super) struct DailyQuotaAnswer {
     pub(super) left: u64,
     pub(super) limit: u64,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Pause {
-    /// The words of whoever paused it.
+pub(super) struct PauseAnswer {
+    /// Note of the person who paused it.
     pub(super) note: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Forecast {
+pub(super) struct ForecastAnswer {
     pub(super) empty_at: String,
 }
 
-/// What a replay did, or a mend.
+/// Result of a replay or a mend.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Replayed {
+pub(super) struct ReplayAnswer {
     /// Records that are due again.
     #[serde(alias = "mended")]
     pub(super) replayed: u64,
     pub(super) skipped: u64,
-    /// Of a mend: why, by the reason.
+    /// For a mend, the number of skipped records by reason.
     #[serde(default)]
     pub(super) why: BTreeMap<String, u64>,
     pub(super) not_written: u64,
-    /// Where to go on; null when all was seen.
+    /// Cursor to continue from; null when everything was seen.
     pub(super) cursor: Option<String>,
 }
 
-impl Replayed {
+impl ReplayAnswer {
     pub(super) fn looked_at(&self) -> u64 {
         self.replayed + self.skipped + self.not_written
     }
 }
 
-/// Why records failed.
+/// Causes of the failed records.
 #[derive(Debug, Deserialize)]
-pub(super) struct Failures {
-    pub(super) causes: Vec<FailureCause>,
-    /// There are more failed records than were looked at.
+pub(super) struct FailuresAnswer {
+    pub(super) causes: Vec<FailureCauseAnswer>,
+    /// Whether there are more failed records than were examined.
     pub(super) capped: bool,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct FailureCause {
-    /// `None` from a stack that is older than this.
+pub(super) struct FailureCauseAnswer {
+    /// `None` from stacks older than this field.
     pub(super) id: Option<String>,
     pub(super) code: String,
     pub(super) status: Option<u16>,
     pub(super) cause: String,
     pub(super) count: u64,
-    /// `KIND#ID` of one of them.
+    /// `KIND#ID` of an example record.
     pub(super) example: String,
 }
 
-/// The last imports of a location.
+/// The latest imports of a location.
 #[derive(Debug, Deserialize)]
-pub(super) struct Imports {
-    pub(super) imports: Vec<ListedImport>,
+pub(super) struct ImportsAnswer {
+    pub(super) imports: Vec<ListedImportAnswer>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct ListedImport {
+pub(super) struct ListedImportAnswer {
     pub(super) id: String,
     pub(super) name: Option<String>,
     /// `open`, `complete`, `cancelled` or `undone`.
@@ -261,9 +261,9 @@ pub(super) struct ListedImport {
     pub(super) created_at: String,
 }
 
-/// What there is to tell of an import.
+/// Status of an import.
 #[derive(Debug, Deserialize)]
-pub(super) struct ImportStatus {
+pub(super) struct ImportStatusAnswer {
     pub(super) id: String,
     pub(super) name: Option<String>,
     pub(super) state: String,
@@ -271,97 +271,97 @@ pub(super) struct ImportStatus {
     pub(super) finished_at: Option<String>,
     pub(super) rows: Option<u64>,
     pub(super) records: Option<u64>,
-    /// How often what was left out or altered, by kind.
+    /// Number of values or rows left out or altered, by kind.
     pub(super) problems: BTreeMap<String, u64>,
     pub(super) files: Vec<String>,
-    pub(super) counts: ImportCounts,
-    /// Of one that can be undone; a stack of an earlier version tells nothing of it.
+    pub(super) counts: ImportCountsAnswer,
+    /// Set if the import can be undone; absent from stacks of earlier versions.
     #[serde(default)]
-    pub(super) undo: Option<ImportUndo>,
+    pub(super) undo: Option<ImportUndoAnswer>,
 }
 
-/// How far the undo of an import has come.
+/// Progress of an import's undo.
 #[derive(Debug, Deserialize)]
-pub(super) struct ImportUndo {
+pub(super) struct ImportUndoAnswer {
     pub(super) until: String,
-    pub(super) undone: Tally,
-    pub(super) left: Tally,
+    pub(super) undone: TallyAnswer,
+    pub(super) left: TallyAnswer,
 }
 
-/// How many records of an import stand where.
+/// Number of an import's records in each state.
 #[derive(Debug, Deserialize)]
-pub(super) struct ImportCounts {
-    pub(super) pending: Tally,
-    pub(super) accepted: Tally,
-    pub(super) failed: Tally,
-    pub(super) other: Tally,
+pub(super) struct ImportCountsAnswer {
+    pub(super) pending: TallyAnswer,
+    pub(super) accepted: TallyAnswer,
+    pub(super) failed: TallyAnswer,
+    pub(super) other: TallyAnswer,
 }
 
-/// What asking for the undo of an import did.
+/// Result of requesting an import's undo.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct UndoAsked {
+pub(super) struct UndoAnswer {
     pub(super) asked: u64,
     pub(super) skipped: u64,
     pub(super) not_undoable: u64,
     pub(super) not_written: u64,
-    /// Where to go on; null when all was seen.
+    /// Cursor to continue from; null when everything was seen.
     pub(super) cursor: Option<String>,
 }
 
-/// What cancelling an import did.
+/// Result of cancelling an import.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Withdrawn {
+pub(super) struct CancelAnswer {
     pub(super) withdrawn: u64,
     pub(super) skipped: u64,
     pub(super) not_written: u64,
-    /// Where to go on; null when nothing is pending any more.
+    /// Cursor to continue from; null when nothing is pending any more.
     pub(super) cursor: Option<String>,
 }
 
-/// What committing a run of a mirror did.
+/// Result of committing a run of a mirror.
 #[derive(Debug, Deserialize)]
-pub(super) struct Committed {
+pub(super) struct CommitAnswer {
     pub(super) missing: u64,
-    /// How many of the missing were dealt with.
+    /// Number of missing contacts dealt with.
     pub(super) done: u64,
-    /// Those that were tagged, or are to be deleted.
+    /// Number of contacts tagged, or to be deleted.
     pub(super) changed: u64,
-    pub(super) left: Vec<LeftOver>,
+    pub(super) left: Vec<LeftOverAnswer>,
     pub(super) complete: bool,
 }
 
-/// A contact that could not be dealt with.
+/// A missing contact that could not be dealt with.
 #[derive(Debug, Deserialize)]
-pub(super) struct LeftOver {
+pub(super) struct LeftOverAnswer {
     /// `KIND#ID`.
     pub(super) record: String,
     pub(super) detail: String,
 }
 
-/// What was erased.
+/// Result of erasing a person.
 #[derive(Debug, Deserialize)]
-pub(super) struct Erased {
-    pub(super) contacts: Vec<ErasedContact>,
+pub(super) struct ErasureAnswer {
+    pub(super) contacts: Vec<ErasedContactAnswer>,
     pub(super) opportunities: Vec<String>,
     pub(super) known_states: u64,
-    /// Where to go on; null at the end.
+    /// Cursor to continue from; null at the end.
     pub(super) cursor: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ErasedContact {
+pub(super) struct ErasedContactAnswer {
     /// `KIND#ID`.
     pub(super) record: String,
     pub(super) ghl_id: Option<String>,
 }
 
-/// What is wrong with a request (RFC 9457).
+/// The problem with a request (RFC 9457).
 #[derive(Debug, Deserialize)]
-pub(super) struct Problem {
+pub(super) struct ProblemAnswer {
     pub(super) title: Option<String>,
     pub(super) detail: Option<String>,
-    /// What API Gateway says instead, where it answers by itself.
+    /// The error message when API Gateway itself answers.
     pub(super) message: Option<String>,
     #[serde(default)]
-    pub(super) errors: Vec<FieldProblem>,
+    pub(super) errors: Vec<FieldProblemAnswer>,
 }

@@ -1,4 +1,4 @@
-//! What the command line says of a stack.
+//! Command-line arguments for a stack.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use ghl_sync_runtime::SystemClock;
 
 use crate::credential::CredentialArgs;
 
-/// Which stack, and the key for it.
+/// The stack and its key.
 #[derive(Debug, Args)]
 pub(crate) struct StackArgs {
-    /// The stack: its output `ApiUrl`. The key for it is taken from GHL_SYNC_API_KEY.
+    /// URL of the stack: its output `ApiUrl`. The key comes from GHL_SYNC_API_KEY.
     #[arg(long, value_name = "URL", env = "GHL_SYNC_API", hide_env_values = true)]
     pub(crate) api: String,
     #[command(flatten)]
     pub(crate) credential: CredentialArgs,
-    /// Print what the stack answers, as JSON.
+    /// Print the stack's answer as JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -27,7 +27,7 @@ pub(crate) struct StackArgs {
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) stack: StackArgs,
-    /// Of this location alone.
+    /// Only this location.
     #[arg(long, value_name = "ID")]
     pub(crate) location: Option<LocationId>,
 }
@@ -36,10 +36,10 @@ pub(crate) struct StatusArgs {
 pub(crate) struct RecordArgs {
     #[command(flatten)]
     pub(crate) stack: StackArgs,
-    /// The location that it was put into.
+    /// The location that the record was put into.
     #[arg(long, value_name = "ID")]
     pub(crate) location: LocationId,
-    /// Which, as KIND#ID, like contact#crm-42.
+    /// The record as KIND#ID, like contact#crm-42.
     pub(crate) record: RecordKey,
 }
 
@@ -47,10 +47,10 @@ pub(crate) struct RecordArgs {
 pub(crate) struct FailedArgs {
     #[command(flatten)]
     pub(crate) stack: StackArgs,
-    /// Of this location.
+    /// The location.
     #[arg(long, value_name = "ID")]
     pub(crate) location: LocationId,
-    /// So many of them at most, the oldest failure first.
+    /// Most records to list, the oldest failure first.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) limit: usize,
 }
@@ -59,53 +59,54 @@ pub(crate) struct FailedArgs {
 pub(crate) struct ReplayArgs {
     #[command(flatten)]
     pub(crate) stack: StackArgs,
-    /// Of this location.
+    /// The location.
     #[arg(long, value_name = "ID")]
     pub(crate) location: LocationId,
-    /// All that failed.
+    /// Replay all failed records.
     #[arg(long, conflicts_with_all = FILTERS, required_unless_present_any = FILTERS)]
     pub(crate) all: bool,
-    /// Those of this cause: its id, as `failures` prints it, or a code.
+    /// Only records with this cause: its id, as `failures` prints it, or a code.
     #[arg(long, value_name = "CAUSE", conflicts_with = "records")]
     pub(crate) cause: Option<CauseId>,
-    /// Those whose last error this is, as `failed` prints it.
+    /// Only records with this last error, as `failed` prints it.
     #[arg(long, value_name = "CODE", conflicts_with_all = ["records", "cause"], value_parser = code)]
     pub(crate) code: Option<ErrorCode>,
-    /// Those of this import.
+    /// Only records of this import.
     #[arg(long, value_name = "IMPORT", conflicts_with = "records")]
     pub(crate) import: Option<ImportId>,
-    /// Contacts or opportunities alone.
+    /// Only contacts, or only opportunities.
     #[arg(long, value_name = "KIND", conflicts_with = "records", value_parser = super::records::kind)]
     pub(crate) kind: Option<Kind>,
-    /// Those that failed then or later: a time as RFC 3339 writes it, or a span before now, like 2h.
+    /// Only records that failed at this time or later: an RFC 3339 time, or a span before now, like 2h.
     #[arg(long, value_name = "TIME", conflicts_with = "records", value_parser = since)]
     pub(crate) since: Option<EpochMs>,
-    /// Take this field out of them, and send the rest: by name, or customFields. and the id or key of one. Repeatable.
+    /// Remove this field from the records and send the rest: its name, or customFields. and the id or key of one.
+    /// Repeatable.
     #[arg(long, value_name = "FIELD", conflicts_with = "all")]
     pub(crate) without: Vec<String>,
-    /// These, as KIND#ID.
+    /// Only these records, as KIND#ID.
     #[arg(value_name = "RECORD")]
     pub(crate) records: Vec<RecordKey>,
 }
 
-/// What says which records are replayed, but for `--all`.
+/// The arguments that select records, besides `--all`.
 const FILTERS: [&str; 6] = ["cause", "code", "import", "kind", "since", "records"];
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportsArgs {
     #[command(flatten)]
     pub(crate) stack: StackArgs,
-    /// Of this location.
+    /// The location.
     #[arg(long, value_name = "ID")]
     pub(crate) location: LocationId,
-    /// Withdraw what was not sent of the import: it stands as failed, and can be replayed.
+    /// Withdraw the unsent records of the import: they count as failed, and can be replayed.
     #[arg(long, requires = "import")]
     pub(crate) cancel: bool,
-    /// Undo the import, which must have been begun with `import --undoable`: what it created is deleted in GHL, and what it
-    /// changed goes back to what it was, where nobody has changed it since.
+    /// Undo the import, which must have been started with `import --undoable`: contacts it created are deleted in
+    /// GHL, and those it changed get their old values back where nobody has changed them since.
     #[arg(long, requires = "import", conflicts_with = "cancel")]
     pub(crate) undo: bool,
-    /// Tell how this one stands, as `imports` lists them.
+    /// Show this import, by its id as listed by `imports`.
     #[arg(value_name = "IMPORT")]
     pub(crate) import: Option<ImportId>,
 }
@@ -114,13 +115,13 @@ pub(crate) struct ImportsArgs {
 pub(crate) struct PauseArgs {
     #[command(flatten)]
     pub(crate) stack: StackArgs,
-    /// This location.
+    /// The location to pause.
     #[arg(long, value_name = "ID")]
     pub(crate) location: LocationId,
-    /// For so long; without it, until it is resumed.
+    /// Duration of the pause; by default, until the location is resumed.
     #[arg(long = "for", value_name = "SPAN", value_parser = humantime::parse_duration)]
     pub(crate) span: Option<Duration>,
-    /// Why: whoever looks reads it.
+    /// Reason for the pause, shown to everyone who looks at the location.
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
 }
@@ -129,7 +130,7 @@ pub(crate) struct PauseArgs {
 pub(crate) struct ResumeArgs {
     #[command(flatten)]
     pub(crate) stack: StackArgs,
-    /// This location.
+    /// The location to resume.
     #[arg(long, value_name = "ID")]
     pub(crate) location: LocationId,
 }
@@ -142,18 +143,18 @@ pub(crate) struct KeysArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
-    /// List the keys, with their roles and when they were used last.
+    /// List the keys, with their roles and last use.
     List {
         #[command(flatten)]
         stack: StackArgs,
     },
-    /// Make a key, which is shown this once.
+    /// Create a key, which is shown only this once.
     Create(NewKeyArgs),
     /// Revoke a key.
     Revoke {
         #[command(flatten)]
         stack: StackArgs,
-        /// Its id, as `keys list` prints it.
+        /// Id of the key, as `keys list` prints it.
         #[arg(value_name = "ID")]
         id: KeyId,
     },
@@ -163,19 +164,21 @@ pub(crate) enum KeysCommand {
 pub(crate) struct NewKeyArgs {
     #[command(flatten)]
     pub(crate) stack: StackArgs,
-    /// What the key is called in logs.
+    /// Name of the key in logs.
     #[arg(value_name = "NAME", value_parser = key_name)]
     pub(crate) name: String,
-    /// What it allows: `read` looks, `operate` also puts, replays, pauses and erases, `admin` also sets and manages keys.
+    /// Permissions of the key: `read` looks, `operate` also puts, replays, pauses and erases, `admin` also changes
+    /// settings and manages keys.
     #[arg(long, value_name = "ROLE", value_parser = role)]
     pub(crate) role: Role,
-    /// Bind it to this location; may be given several times. Without --location and --tag it is good for all.
+    /// Restrict the key to this location; may be given several times. Without --location and --tag, it is valid for
+    /// all.
     #[arg(long = "location", value_name = "ID")]
     pub(crate) locations: Vec<LocationId>,
-    /// Bind it to the locations that have this tag, whenever they have it; may be given several times.
+    /// Restrict the key to the locations that have this tag at the time of use; may be given several times.
     #[arg(long = "tag", value_name = "NAME")]
     pub(crate) tags: Vec<String>,
-    /// It is good for so long; without it, until it is revoked.
+    /// Lifetime of the key; by default, it is valid until revoked.
     #[arg(long, value_name = "SPAN", value_parser = days)]
     pub(crate) expires_in: Option<Duration>,
 }
@@ -184,15 +187,15 @@ pub(crate) struct NewKeyArgs {
 pub(crate) struct AuditArgs {
     #[command(flatten)]
     pub(crate) stack: StackArgs,
-    /// Since so long ago, like 7d; without it, since the trail begins.
+    /// Start of the period, as a span before now, like 7d; by default, the whole trail.
     #[arg(long, value_name = "SPAN", value_parser = days)]
     pub(crate) since: Option<Duration>,
-    /// So many requests at most, the newest first.
+    /// Most requests to show, the newest first.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
     pub(crate) limit: usize,
 }
 
-/// A span that a calendar has room for.
+/// Parses a span that fits a calendar.
 fn days(text: &str) -> Result<Duration, String> {
     let span = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     let is_sensible = (Duration::from_secs(1)..=Duration::from_secs(40 * 365 * 86_400)).contains(&span);

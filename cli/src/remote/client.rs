@@ -1,4 +1,4 @@
-//! The HTTP API of a stack, as a client that repeats what may be repeated.
+//! A client for a stack's HTTP API that retries requests where that is safe.
 
 use std::time::Duration;
 
@@ -9,24 +9,26 @@ use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::answers::{FieldProblem, Location, Lookup, Outcomes, Problem, Put, Records, Status};
+use super::answers::{
+    FieldProblemAnswer, LocationAnswer, LookupAnswer, LookupRequest, ProblemAnswer, PutAnswer, RecordsAnswer, Status,
+};
 use crate::credential::{Credential, CredentialArgs};
-use crate::{Failure, Usage};
+use crate::{Failure, UsageError};
 
-/// So long a stack may take to begin an answer; API Gateway gives up after 30 s.
+/// How long a stack may take to begin an answer; API Gateway gives up after 30 s.
 const ANSWER_WITHIN: Duration = Duration::from_secs(35);
-/// So long whoever begins waits to learn whether there is a stack at all.
+/// How long the first request waits for any sign of a stack.
 const FIRST_ANSWER_WITHIN: Duration = Duration::from_secs(3);
-/// Requests that may be repeated are, this often, for about five minutes.
+/// Retries of a request that may be repeated: this many, over about five minutes.
 const RETRIES: Backoff = Backoff {
     max_retries: 14,
     base: Duration::from_millis(500),
     max: Duration::from_secs(30),
     jitter: Duration::from_secs(1),
 };
-/// No stack that wants to be asked again says more than this.
+/// Longest `Retry-After` that a genuine stack sends.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
-/// Largest answer that is read, in bytes: what Lambda answers at most.
+/// Largest answer read, in bytes: the most that Lambda returns.
 const LARGEST_ANSWER: usize = 6 << 20;
 
 /// A stack's HTTP API.
@@ -36,30 +38,30 @@ pub(super) struct Remote {
     http: reqwest::Client,
 }
 
-/// An answer as it came, and as it is understood here.
+/// An answer, both raw and parsed.
 #[derive(Debug)]
-pub(super) struct Told<T> {
+pub(super) struct RemoteAnswer<T> {
     pub(super) raw: Value,
     pub(super) read: T,
 }
 
-/// Why a request has no answer that can be used.
+/// Reason why a request has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RemoteError {
-    /// The stack refuses it; what it says.
+    /// The stack refused the request, for this reason.
     #[error("the stack answers {status}: {detail}{advice}")]
     Refused {
         status: StatusCode,
         detail: String,
         advice: &'static str,
-        /// Which items or fields are at fault.
-        errors: Vec<FieldProblem>,
+        /// The items or fields at fault.
+        errors: Vec<FieldProblemAnswer>,
     },
-    /// It could not be reached, or did not do it, also when asked again.
+    /// The stack could not be reached, or failed to do it even when asked again.
     #[error("{base} cannot be reached or is in trouble: {said}")]
     Unreached { base: String, said: String },
-    /// Something else than a stack answered.
-    #[error("{base} answers what is no answer of a stack ({said}): is it the output `ApiUrl` of the stack?")]
+    /// Something other than a stack answered.
+    #[error("{base} does not answer like a stack ({said}): is it the output `ApiUrl` of the stack?")]
     NoStack { base: String, said: String },
 }
 
@@ -67,7 +69,7 @@ impl Remote {
     /// The API at `url`.
     pub(super) fn at(url: &str, credential: &CredentialArgs) -> Result<Remote, Failure> {
         let base = url.trim_end_matches('/').to_owned();
-        let usage = |text: String| -> Failure { Usage(text).into() };
+        let usage = |text: String| -> Failure { UsageError(text).into() };
         if !(base.starts_with("https://") || base.starts_with("http://")) {
             return Err(usage(format!("--api {base}: expected the output `ApiUrl` of the stack, https://…")));
         }
@@ -88,9 +90,9 @@ impl Remote {
         &self.base
     }
 
-    /// The settings of `location`. Asked once: whoever begins wants to know at once what is wrong.
-    pub(super) async fn location(&self, location: &LocationId) -> Result<Location, RemoteError> {
-        let request = Asked { method: Method::GET, path: format!("/v1/locations/{location}"), body: None };
+    /// The settings of `location`. Sent only once, because the user wants to know at once if something is wrong.
+    pub(super) async fn location(&self, location: &LocationId) -> Result<LocationAnswer, RemoteError> {
+        let request = RemoteRequest { method: Method::GET, path: format!("/v1/locations/{location}"), body: None };
         match tokio::time::timeout(FIRST_ANSWER_WITHIN, self.once(&request)).await {
             Ok(answer) => answer.map_err(|again| again.error),
             Err(_) => {
@@ -100,68 +102,72 @@ impl Remote {
         }
     }
 
-    /// Puts contacts under an import, an item a line. Doing it twice does no harm.
+    /// Puts contacts under an import, one item per line. Safe to repeat.
     pub(super) async fn put_contacts(
         &self,
         location: &LocationId,
         import: Option<&ImportId>,
         lines: String,
-    ) -> Result<Put, RemoteError> {
+    ) -> Result<PutAnswer, RemoteError> {
         let under = import.map(|import| format!("?import={import}")).unwrap_or_default();
         self.put_lines(Method::POST, &format!("/v1/locations/{location}/contacts{under}"), lines).await
     }
 
-    /// Puts contacts somewhere, an item a line. Doing it twice does no harm.
-    pub(super) async fn put_lines(&self, method: Method, path: &str, lines: String) -> Result<Put, RemoteError> {
-        self.repeated(&Asked { method, path: path.to_owned(), body: Some((LINES, lines)) }).await
+    /// Puts contacts at `path`, one item per line. Safe to repeat.
+    pub(super) async fn put_lines(&self, method: Method, path: &str, lines: String) -> Result<PutAnswer, RemoteError> {
+        self.repeated(&RemoteRequest { method, path: path.to_owned(), body: Some((LINES, lines)) }).await
     }
 
-    /// Where these records stand.
-    pub(super) async fn lookup(&self, location: &LocationId, lookup: &Lookup<'_>) -> Result<Outcomes, RemoteError> {
+    /// The states of the records in `lookup`.
+    pub(super) async fn lookup(
+        &self,
+        location: &LocationId,
+        lookup: &LookupRequest<'_>,
+    ) -> Result<LookupAnswer, RemoteError> {
         let path = format!("/v1/locations/{location}/records/lookup");
-        // Names and texts only: this cannot fail to serialize.
+        // Contains only names and texts, so it cannot fail to serialize.
         let body = serde_json::to_string(lookup).unwrap_or_default();
-        self.repeated(&Asked { method: Method::POST, path, body: Some((JSON, body)) }).await
+        self.repeated(&RemoteRequest { method: Method::POST, path, body: Some((JSON, body)) }).await
     }
 
-    /// What this contact waits for; `None` if that cannot be said.
+    /// The status of this contact; `None` if unknown.
     pub(super) async fn status(&self, location: &LocationId, id: &str) -> Result<Option<Status>, RemoteError> {
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("id", id).finish();
         let path = format!("/v1/locations/{location}/records?kind=contact&{query}");
-        let answer: Records = self.repeated(&Asked { method: Method::GET, path, body: None }).await?;
+        let answer: RecordsAnswer = self.repeated(&RemoteRequest { method: Method::GET, path, body: None }).await?;
         Ok(answer.records.into_iter().next())
     }
 
-    /// Anything of the API; all that is asked here does no harm twice. An answer without a body is null.
+    /// Sends any request that is safe to repeat. An answer without a body is null.
     pub(super) async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<Told<T>, RemoteError> {
-        let raw = self.repeated(&Asked::of(method, path, body)).await?;
+    ) -> Result<RemoteAnswer<T>, RemoteError> {
+        let raw = self.repeated(&RemoteRequest::of(method, path, body)).await?;
         self.understood(raw)
     }
 
-    /// The same for what would do harm twice: it is asked for once.
+    /// Sends a request only once, because it is not safe to repeat.
     pub(super) async fn ask_once<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<Told<T>, RemoteError> {
-        let raw = self.once(&Asked::of(method, path, body)).await.map_err(|again| again.error)?;
+    ) -> Result<RemoteAnswer<T>, RemoteError> {
+        let raw = self.once(&RemoteRequest::of(method, path, body)).await.map_err(|again| again.error)?;
         self.understood(raw)
     }
 
-    fn understood<T: DeserializeOwned>(&self, raw: Value) -> Result<Told<T>, RemoteError> {
+    fn understood<T: DeserializeOwned>(&self, raw: Value) -> Result<RemoteAnswer<T>, RemoteError> {
         match T::deserialize(&raw) {
-            Ok(read) => Ok(Told { raw, read }),
+            Ok(read) => Ok(RemoteAnswer { raw, read }),
             Err(error) => Err(self.no_stack(StatusCode::OK, &error.to_string(), None).error),
         }
     }
 
-    async fn repeated<T: DeserializeOwned>(&self, asked: &Asked) -> Result<T, RemoteError> {
+    async fn repeated<T: DeserializeOwned>(&self, asked: &RemoteRequest) -> Result<T, RemoteError> {
         let mut attempt = 0;
         loop {
             let again = match self.once(asked).await {
@@ -174,8 +180,8 @@ impl Remote {
         }
     }
 
-    async fn once<T: DeserializeOwned>(&self, asked: &Asked) -> Result<T, Again> {
-        let unreached = |error: reqwest::Error| Again {
+    async fn once<T: DeserializeOwned>(&self, asked: &RemoteRequest) -> Result<T, FailedTry> {
+        let unreached = |error: reqwest::Error| FailedTry {
             error: RemoteError::Unreached { base: self.base.clone(), said: chain(&error) },
             after: Some(Duration::ZERO),
         };
@@ -184,8 +190,8 @@ impl Remote {
             request = request.header(CONTENT_TYPE, *kind).body(body.clone());
         }
         let mut request = request.build().map_err(unreached)?;
-        // Anew for each try: a signature is good for some minutes.
-        self.credential.put_into(&mut request).map_err(|failure| Again {
+        // Signs each try anew, because a signature is only valid for some minutes.
+        self.credential.put_into(&mut request).map_err(|failure| FailedTry {
             error: RemoteError::Unreached { base: self.base.clone(), said: failure.to_string() },
             after: None,
         })?;
@@ -197,44 +203,44 @@ impl Remote {
             let body = if body.is_empty() { b"null" } else { body.as_slice() };
             return serde_json::from_slice(body).map_err(|error| self.no_stack(status, &error.to_string(), after));
         }
-        match serde_json::from_slice::<Problem>(&body) {
-            Ok(Problem { title, detail, message, errors }) => {
+        match serde_json::from_slice::<ProblemAnswer>(&body) {
+            Ok(ProblemAnswer { title, detail, message, errors }) => {
                 let detail = detail.or(title).or(message).unwrap_or_default();
                 let advice = self.credential.advice(status.as_u16());
-                Err(Again { error: RemoteError::Refused { status, detail, advice, errors }, after })
+                Err(FailedTry { error: RemoteError::Refused { status, detail, advice, errors }, after })
             }
             Err(_) => Err(self.no_stack(status, "no problem document", after)),
         }
     }
 
-    fn no_stack(&self, status: StatusCode, what: &str, after: Option<Duration>) -> Again {
+    fn no_stack(&self, status: StatusCode, what: &str, after: Option<Duration>) -> FailedTry {
         let said = format!("{status}, {what}");
-        Again { error: RemoteError::NoStack { base: self.base.clone(), said }, after }
+        FailedTry { error: RemoteError::NoStack { base: self.base.clone(), said }, after }
     }
 }
 
 const LINES: &str = "application/x-ndjson";
 const JSON: &str = "application/json";
 
-struct Asked {
+struct RemoteRequest {
     method: Method,
     path: String,
     body: Option<(&'static str, String)>,
 }
 
-impl Asked {
-    fn of(method: Method, path: &str, body: Option<&Value>) -> Asked {
-        Asked { method, path: path.to_owned(), body: body.map(|body| (JSON, body.to_string())) }
+impl RemoteRequest {
+    fn of(method: Method, path: &str, body: Option<&Value>) -> RemoteRequest {
+        RemoteRequest { method, path: path.to_owned(), body: body.map(|body| (JSON, body.to_string())) }
     }
 }
 
-/// A failure, and after which time at least it is worth asking again, if it is.
-struct Again {
+/// A failure, and the shortest delay before a retry, if one is worthwhile.
+struct FailedTry {
     error: RemoteError,
     after: Option<Duration>,
 }
 
-/// Whether the same request may be answered otherwise later.
+/// Whether the same request may get another answer later.
 fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
@@ -255,7 +261,7 @@ async fn read(mut response: Response) -> reqwest::Result<Vec<u8>> {
     Ok(body)
 }
 
-/// An error with what caused it. URLs are left out: the address is told by itself.
+/// An error with its causes. URLs are left out, because the address is named separately.
 fn chain(error: &reqwest::Error) -> String {
     let mut said = if error.is_timeout() { "no answer in time".to_owned() } else { "the request failed".to_owned() };
     let mut cause = std::error::Error::source(error);
@@ -277,10 +283,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::credential::tests::Line;
+    use crate::credential::tests::StackCommandLine;
     use crate::door::{AccessKey, Door, Listen};
 
-    /// The server checks signatures with an implementation of its own.
+    /// The server's own implementation checks the signatures.
     #[tokio::test]
     async fn signed_requests_are_let_in_by_who_checks_them_and_others_are_not() {
         let key = AccessKey { id: "AKIDEXAMPLE".to_owned(), secret: Secret::new("secret/example") };
@@ -293,7 +299,7 @@ mod tests {
         let remote = |secret: &str| {
             let id = ["--aws-access-key-id", "AKIDEXAMPLE", "--aws-region", "eu-west-1", "--aws-session-token", ""];
             let line = ["x", "--api", &url, "--sign", "--aws-secret-access-key", secret].into_iter().chain(id);
-            let line = Line::parse_from(line);
+            let line = StackCommandLine::parse_from(line);
             Remote::at(&line.api, &line.credential).unwrap()
         };
         let body = json!({ "name": "Zo\u{eb}" });

@@ -1,4 +1,4 @@
-//! A stack's API from a terminal: how it stands, what failed, another chance for it, pause and resume.
+//! A stack's API from a terminal: status, records, failures, pause and resume.
 
 use std::fmt::{self, Write};
 use std::process::ExitCode;
@@ -9,18 +9,18 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::answers::{LocationStatus, Overview, Records, Status, Tally};
+use super::answers::{LocationStatusAnswer, OverviewAnswer, RecordsAnswer, Status, TallyAnswer};
 use super::args::{FailedArgs, PauseArgs, RecordArgs, ResumeArgs, StackArgs, StatusArgs};
-use super::client::{Remote, Told};
-use super::records::{Listing, list};
-use crate::{Failure, Usage};
+use super::client::{Remote, RemoteAnswer};
+use super::records::{RecordListing, list};
+use crate::{Failure, UsageError};
 
 impl StackArgs {
     pub(super) fn remote(&self) -> Result<Remote, Failure> {
         Remote::at(&self.api, &self.credential)
     }
 
-    /// Prints an answer as it is, if that was asked for, else as `words`.
+    /// Prints an answer: as JSON if requested, otherwise as `words`.
     pub(super) fn tell(&self, answer: &Value, words: impl FnOnce() -> String) -> Result<(), Failure> {
         if self.json {
             println!("{}", serde_json::to_string_pretty(answer)?);
@@ -31,14 +31,14 @@ impl StackArgs {
     }
 }
 
-/// `ghl-sync status`. It fails where the stack does.
+/// `ghl-sync status`. Fails if the stack's status is `failing`.
 pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
-    let Told { mut raw, read: mut overview } =
-        args.stack.remote()?.ask::<Overview>(Method::GET, "/v1/overview", None).await?;
+    let RemoteAnswer { mut raw, read: mut overview } =
+        args.stack.remote()?.ask::<OverviewAnswer>(Method::GET, "/v1/overview", None).await?;
     if let Some(wanted) = &args.location {
         overview.locations.retain(|location| location.id == wanted.as_str());
         if overview.locations.is_empty() {
-            return Err(Usage(format!("the stack does not know location {wanted}")).into());
+            return Err(UsageError(format!("the stack does not know location {wanted}")).into());
         }
         if let Some(all) = raw.get_mut("locations").and_then(Value::as_array_mut) {
             all.retain(|location| location["id"] == wanted.as_str());
@@ -48,15 +48,15 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
     Ok(if overview.status == "failing" { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn overview_words(overview: &Overview) -> String {
+fn overview_words(overview: &OverviewAnswer) -> String {
     let mut told = format!("health     {}\n", overview.status);
     overview.reasons.iter().for_each(|reason| line(&mut told, format_args!("           {reason}")));
     overview.locations.iter().for_each(|location| location_words(&mut told, location));
     told
 }
 
-fn location_words(told: &mut String, location: &LocationStatus) {
-    let LocationStatus { id, state, due, failed, counters, quota, waits_for, pause, forecast } = location;
+fn location_words(told: &mut String, location: &LocationStatusAnswer) {
+    let LocationStatusAnswer { id, state, due, failed, counters, quota, waits_for, pause, forecast } = location;
     let (accepted, left, limit) = (counters.succeeded, quota.daily.left, quota.daily.limit);
     line(
         told,
@@ -82,7 +82,7 @@ pub(crate) async fn record(args: RecordArgs) -> Result<ExitCode, Failure> {
     let query =
         form_urlencoded::Serializer::new(String::new()).append_pair("kind", kind).append_pair("id", id).finish();
     let path = format!("/v1/locations/{}/records?{query}", args.location);
-    let Told { mut raw, read } = args.stack.remote()?.ask::<Records>(Method::GET, &path, None).await?;
+    let RemoteAnswer { mut raw, read } = args.stack.remote()?.ask::<RecordsAnswer>(Method::GET, &path, None).await?;
     let (Some(status), Some(raw)) = (read.records.first(), raw.pointer_mut("/records/0")) else {
         return Err(format!("the stack tells nothing of {}", args.record).into());
     };
@@ -120,7 +120,7 @@ fn status_words(status: &Status) -> String {
 pub(crate) async fn failed(FailedArgs { stack, location, limit }: FailedArgs) -> Result<ExitCode, Failure> {
     let asked = vec![("state", "failed".to_owned())];
     let none = "nothing stands as failed";
-    list(&Listing { stack: &stack, location: &location, asked, limit, none }, failure_words).await
+    list(&RecordListing { stack: &stack, location: &location, asked, limit, none }, failure_words).await
 }
 
 fn failure_words(status: &Status) -> String {
@@ -160,8 +160,8 @@ pub(super) fn line(told: &mut String, text: fmt::Arguments<'_>) {
     let _ = writeln!(told, "{text}");
 }
 
-/// A number of records, with a plus where there are more.
-impl fmt::Display for Tally {
+/// A number of records, with a plus sign if there are more.
+impl fmt::Display for TallyAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.count, if self.capped { "+" } else { "" })
     }

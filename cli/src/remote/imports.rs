@@ -1,4 +1,4 @@
-//! Imports of a stack: the one that a list goes under, and the commands that list, show, cancel and undo them.
+//! Imports of a stack: the one that a list belongs to, and the commands that list, show, cancel and undo imports.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,22 +9,25 @@ use ghl_sync_model::{ContentHash, ImportId, LocationId};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::answers::{ImportCounts, ImportStatus, ImportUndo, Imports, ListedImport, UndoAsked, Withdrawn};
+use super::answers::{
+    CancelAnswer, ImportCountsAnswer, ImportStatusAnswer, ImportUndoAnswer, ImportsAnswer, ListedImportAnswer,
+    UndoAnswer,
+};
 use super::args::ImportsArgs;
-use super::client::{Remote, RemoteError, Told};
+use super::client::{Remote, RemoteAnswer, RemoteError};
 use super::commands::line;
 use crate::list::{Contacts, ImportReport};
 use crate::{Failure, signals};
 
-/// Longest part of an id that comes from the name of the file, and digits of the hash behind it.
+/// Longest part of an id taken from the file's name, followed by this many digits of a hash.
 const NAME_CHARS: usize = 40;
 const HASH_DIGITS: usize = 12;
-/// What a stack keeps of names, in bytes, and of kinds of problems.
+/// Longest name that a stack keeps, in bytes, and most kinds of problems.
 const LONGEST_NAME: usize = 200;
 const MOST_KINDS: usize = 50;
 
-/// The import that a list goes under: the same list into the same location is the same import, so that running again goes
-/// on with it.
+/// The import that a list belongs to. The same list into the same location is the same import, so that running the
+/// command again continues it.
 pub(super) struct RemoteImport<'a> {
     remote: &'a Remote,
     path: String,
@@ -32,7 +35,7 @@ pub(super) struct RemoteImport<'a> {
 }
 
 impl<'a> RemoteImport<'a> {
-    /// Tells the stack that it begins, or goes on. `None` if the stack is older than imports are.
+    /// Tells the stack that the import starts or continues. `None` if the stack is too old for imports.
     pub(super) async fn begin(
         remote: &'a Remote,
         location: &LocationId,
@@ -51,7 +54,7 @@ impl<'a> RemoteImport<'a> {
             "problems": problems(report),
         });
         if undoable {
-            // A stack of an earlier version refuses it: better than to find out when it is to be undone.
+            // A stack of an earlier version refuses the field, which is better than finding out at the undo.
             told["undoable"] = true.into();
         }
         match remote.ask::<Value>(Method::PUT, &path, Some(&told)).await {
@@ -64,7 +67,7 @@ impl<'a> RemoteImport<'a> {
         }
     }
 
-    /// Tells the stack that all of its records were put, and which files tell of them.
+    /// Tells the stack that all records were put, and names the files that describe them.
     pub(super) async fn complete(&self, files: &[&Path]) -> Result<(), Failure> {
         let files: Vec<String> = files.iter().map(|file| in_bounds(&name(file)).to_owned()).collect();
         let told = json!({ "state": "complete", "files": files });
@@ -73,7 +76,7 @@ impl<'a> RemoteImport<'a> {
     }
 }
 
-/// The name of a file without its folders.
+/// The file's name without its folders.
 fn name(file: &Path) -> String {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name = if name == "-" || name.is_empty() { "standard input".to_owned() } else { name };
@@ -85,7 +88,7 @@ fn in_bounds(name: &str) -> &str {
     &name[..end]
 }
 
-/// Of the location, the file's name and what its contacts say.
+/// An id derived from the location, the file's name, and the content of its contacts.
 fn id_of(location: &LocationId, name: &str, contacts: &mut Contacts) -> Result<ImportId, Failure> {
     let mut hash = ContentHash::of(format!("{location}\n{name}").as_bytes());
     for chunk in contacts.chunks()? {
@@ -100,49 +103,50 @@ fn id_of(location: &LocationId, name: &str, contacts: &mut Contacts) -> Result<I
     Ok(ImportId::new(format!("{}-{hash}", name.trim_matches('-')))?)
 }
 
-/// What was left out or altered, by kind; the most frequent kinds.
+/// The most frequent kinds of problems (values left out or altered), with their numbers.
 fn problems(report: &ImportReport) -> BTreeMap<String, u64> {
     let mut kinds: Vec<(String, u64)> = report.problems.by_kind().collect();
     kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     kinds.into_iter().take(MOST_KINDS).map(|(kind, count)| (in_bounds(&kind).to_owned(), count)).collect()
 }
 
-/// `ghl-sync imports`: the list of them, or one; `--cancel` and `--undo`.
+/// `ghl-sync imports`: lists the imports, or shows one; handles `--cancel` and `--undo`.
 pub(crate) async fn imports(args: ImportsArgs) -> Result<ExitCode, Failure> {
     let (stack, remote) = (&args.stack, args.stack.remote()?);
     let all = format!("/v1/locations/{}/imports", args.location);
     let Some(id) = &args.import else {
-        let Told { raw, read } = remote.ask::<Imports>(Method::GET, &all, None).await?;
+        let RemoteAnswer { raw, read } = remote.ask::<ImportsAnswer>(Method::GET, &all, None).await?;
         stack.tell(&raw, || listed(&read))?;
         return Ok(ExitCode::SUCCESS);
     };
     let path = format!("{all}/{id}");
     if args.cancel {
         let sum = cancel(&remote, &path).await?;
-        let Withdrawn { withdrawn, skipped, not_written, .. } = sum;
+        let CancelAnswer { withdrawn, skipped, not_written, .. } = sum;
         let answer = json!({ "withdrawn": withdrawn, "skipped": skipped, "not_written": not_written });
         stack.tell(&answer, || cancelled(&sum))?;
         return Ok(if not_written == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     if args.undo {
         let sum = undo(&remote, &path).await?;
-        let UndoAsked { asked, skipped, not_undoable, not_written, ref cursor } = sum;
+        let UndoAnswer { asked, skipped, not_undoable, not_written, ref cursor } = sum;
         let is_done = cursor.is_none();
         let answer = json!({ "asked": asked, "skipped": skipped, "not_undoable": not_undoable, "not_written": not_written,
             "complete": is_done });
         stack.tell(&answer, || asked_for(&sum))?;
         return Ok(if is_done && not_written == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    let Told { raw, read } = remote.ask::<ImportStatus>(Method::GET, &path, None).await?;
+    let RemoteAnswer { raw, read } = remote.ask::<ImportStatusAnswer>(Method::GET, &path, None).await?;
     stack.tell(&raw, || shown(&read))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Until all that was pending is withdrawn.
-async fn cancel(remote: &Remote, path: &str) -> Result<Withdrawn, Failure> {
-    let (mut sum, mut asked) = (Withdrawn::default(), json!({}));
+/// Cancels the import step by step, until no record is pending.
+async fn cancel(remote: &Remote, path: &str) -> Result<CancelAnswer, Failure> {
+    let (mut sum, mut asked) = (CancelAnswer::default(), json!({}));
     loop {
-        let Told { read, .. } = remote.ask::<Withdrawn>(Method::POST, &format!("{path}/cancel"), Some(&asked)).await?;
+        let RemoteAnswer { read, .. } =
+            remote.ask::<CancelAnswer>(Method::POST, &format!("{path}/cancel"), Some(&asked)).await?;
         sum.withdrawn += read.withdrawn;
         sum.skipped += read.skipped;
         sum.not_written += read.not_written;
@@ -151,13 +155,14 @@ async fn cancel(remote: &Remote, path: &str) -> Result<Withdrawn, Failure> {
     }
 }
 
-/// Until all records are due for it, or somebody interrupts it between two steps.
-async fn undo(remote: &Remote, path: &str) -> Result<UndoAsked, Failure> {
+/// Requests the undo step by step, until all records are due for it or the user interrupts between two steps.
+async fn undo(remote: &Remote, path: &str) -> Result<UndoAnswer, Failure> {
     let interrupted = Shutdown::default();
     signals::end(&interrupted, None)?;
-    let (mut sum, mut asked) = (UndoAsked::default(), json!({}));
+    let (mut sum, mut asked) = (UndoAnswer::default(), json!({}));
     loop {
-        let Told { read, .. } = remote.ask::<UndoAsked>(Method::POST, &format!("{path}/undo"), Some(&asked)).await?;
+        let RemoteAnswer { read, .. } =
+            remote.ask::<UndoAnswer>(Method::POST, &format!("{path}/undo"), Some(&asked)).await?;
         sum.asked += read.asked;
         sum.skipped += read.skipped;
         sum.not_undoable += read.not_undoable;
@@ -169,7 +174,7 @@ async fn undo(remote: &Remote, path: &str) -> Result<UndoAsked, Failure> {
     }
 }
 
-fn asked_for(UndoAsked { asked, skipped, not_undoable, not_written, cursor }: &UndoAsked) -> String {
+fn asked_for(UndoAnswer { asked, skipped, not_undoable, not_written, cursor }: &UndoAnswer) -> String {
     let mut told = format!("{asked} are being undone, {skipped} were so already; look again how far it is\n");
     if *not_undoable > 0 {
         line(&mut told, format_args!("{not_undoable} were put before the import was undoable, and stay as they are"));
@@ -183,7 +188,7 @@ fn asked_for(UndoAsked { asked, skipped, not_undoable, not_written, cursor }: &U
     told
 }
 
-fn cancelled(Withdrawn { withdrawn, skipped, not_written, .. }: &Withdrawn) -> String {
+fn cancelled(CancelAnswer { withdrawn, skipped, not_written, .. }: &CancelAnswer) -> String {
     let mut told = format!("{withdrawn} were withdrawn and stand as failed (CANCELLED); {skipped} had ended already\n");
     if *not_written > 0 {
         line(&mut told, format_args!("{not_written} could not be withdrawn: cancel again"));
@@ -191,9 +196,9 @@ fn cancelled(Withdrawn { withdrawn, skipped, not_written, .. }: &Withdrawn) -> S
     told
 }
 
-fn listed(Imports { imports }: &Imports) -> String {
+fn listed(ImportsAnswer { imports }: &ImportsAnswer) -> String {
     let mut told = String::new();
-    for ListedImport { id, name, state, created_at } in imports {
+    for ListedImportAnswer { id, name, state, created_at } in imports {
         line(&mut told, format_args!("{created_at}  {state:<9}  {id}  {}", name.as_deref().unwrap_or_default()));
     }
     if told.is_empty() {
@@ -202,8 +207,8 @@ fn listed(Imports { imports }: &Imports) -> String {
     told
 }
 
-fn shown(import: &ImportStatus) -> String {
-    let ImportStatus { id, name, state, created_at, finished_at, rows, records, problems, files, counts, undo } =
+fn shown(import: &ImportStatusAnswer) -> String {
+    let ImportStatusAnswer { id, name, state, created_at, finished_at, rows, records, problems, files, counts, undo } =
         import;
     let mut told = format!("import     {id}\n");
     let texts =
@@ -214,11 +219,11 @@ fn shown(import: &ImportStatus) -> String {
     for (what, number) in [("rows", rows), ("records", records)] {
         number.iter().for_each(|number| line(&mut told, format_args!("{what:<10} {number}")));
     }
-    let ImportCounts { pending, accepted, failed, other } = counts;
+    let ImportCountsAnswer { pending, accepted, failed, other } = counts;
     for (what, count) in [("pending", pending), ("accepted", accepted), ("failed", failed), ("other", other)] {
         line(&mut told, format_args!("{what:<10} {count}"));
     }
-    if let Some(ImportUndo { until, undone, left }) = undo {
+    if let Some(ImportUndoAnswer { until, undone, left }) = undo {
         line(&mut told, format_args!("undone     {undone}"));
         line(&mut told, format_args!("left       {left}"));
         if state != "undone" {

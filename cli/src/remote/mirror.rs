@@ -1,4 +1,4 @@
-//! A list as a mirror of a stack: sent whole each time, so that who is missing in it is known to be gone.
+//! A list as a mirror of a stack: sent completely each time, so that missing contacts are known to be gone.
 
 use std::collections::HashSet;
 
@@ -8,20 +8,20 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::answers::{Committed, Put, PutItem, PutResult};
-use super::client::{Remote, RemoteError, Told};
+use super::answers::{CommitAnswer, PutAnswer, PutItemAnswer, PutResultAnswer};
+use super::client::{Remote, RemoteAnswer, RemoteError};
 use super::put::{ROUNDS, lines, refuse_all, take};
 use super::report::RemoteReport;
 use crate::Failure;
 use crate::args::MirrorArgs;
 use crate::list::Contacts;
 
-/// Contacts of a part, at most: what the API takes.
+/// Most contacts per part, the API's limit.
 const MAX_PART: usize = 5_000;
-/// Contacts that could not be dealt with and are named.
+/// Most failed contacts that are named.
 const SHOWN: usize = 10;
 
-/// A run of a mirror, while it is sent.
+/// A mirror run that is being sent.
 pub(super) struct RemoteMirror<'a> {
     remote: &'a Remote,
     args: &'a MirrorArgs,
@@ -30,7 +30,7 @@ pub(super) struct RemoteMirror<'a> {
 }
 
 impl<'a> RemoteMirror<'a> {
-    /// A run of the mirror that `args` name; `None` if they name none.
+    /// Begins a run of the mirror in `args`; `None` if they name none.
     pub(super) fn begin(remote: &'a Remote, location: &LocationId, args: &'a MirrorArgs) -> Option<RemoteMirror<'a>> {
         let name = args.mirror.as_ref()?;
         let run = format!("{}-{:04x}", OffsetDateTime::now_utc().unix_timestamp(), fastrand::u16(..));
@@ -42,7 +42,7 @@ impl<'a> RemoteMirror<'a> {
         })
     }
 
-    /// Puts all of them, part by part. Returns the rows that the stack refuses.
+    /// Puts all contacts, part by part. Returns the rows that the stack refuses.
     pub(super) async fn put_all(
         &mut self,
         contacts: &mut Contacts,
@@ -62,7 +62,8 @@ impl<'a> RemoteMirror<'a> {
         Ok(refused)
     }
 
-    /// What the stack could not store is put again with the whole part: a part that comes again replaces the one before.
+    /// Puts a part. If the stack failed to store some of it, the whole part is put again and replaces the earlier
+    /// one.
     async fn put_part(
         &mut self,
         contacts: &[ImportedContact],
@@ -73,13 +74,13 @@ impl<'a> RemoteMirror<'a> {
         let path = format!("{}/parts/{}", self.path, self.parts);
         for _ in 0..ROUNDS {
             let body: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
-            let Put { shared, items } = match self.remote.put_lines(Method::PUT, &path, body).await {
+            let PutAnswer { shared, items } = match self.remote.put_lines(Method::PUT, &path, body).await {
                 Ok(answer) => answer,
-                // If all of them are refused, it is a part of nobody, of which it is known that somebody was in it.
+                // If all contacts are refused, the part is empty, but the stack knows that it had contacts.
                 Err(error) => return refuse_all(error, contacts.len(), |index| contacts.get(index), refused, report),
             };
             let told: HashSet<usize> = items.iter().map(|item| item.index).collect();
-            let is_stored = |item: &PutItem| item.result != PutResult::Failed;
+            let is_stored = |item: &PutItemAnswer| item.result != PutResultAnswer::Failed;
             if !items.iter().all(is_stored) || !(0..contacts.len()).all(|index| told.contains(&index)) {
                 continue;
             }
@@ -94,7 +95,7 @@ impl<'a> RemoteMirror<'a> {
         Err("the stack could not store a part of the list; run the same command again".into())
     }
 
-    /// Ends the run. Returns why nobody was taken for missing, if that is so although somebody asked for it.
+    /// Ends the run. If missing contacts should have been handled but were not, returns the reason.
     pub(super) async fn commit(&self, left_out: u64, refused: u64) -> Result<Option<String>, Failure> {
         let on_missing = self.args.on_missing.as_str();
         if on_missing != "keep" && left_out + refused > 0 {
@@ -110,7 +111,8 @@ impl<'a> RemoteMirror<'a> {
         let mut asked = json!({ "parts": self.parts, "on_missing": on_missing, "max_missing": self.args.max_missing });
         let (mut changed, mut left) = (0, Vec::new());
         let missing = loop {
-            let Told { read, .. } = match self.remote.ask::<Committed>(Method::POST, &path, Some(&asked)).await {
+            let answer = self.remote.ask::<CommitAnswer>(Method::POST, &path, Some(&asked)).await;
+            let RemoteAnswer { read, .. } = match answer {
                 Ok(told) => told,
                 Err(RemoteError::Refused { status: StatusCode::CONFLICT, detail, .. }) => return Ok(Some(detail)),
                 Err(error) => return Err(error.into()),

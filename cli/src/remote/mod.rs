@@ -1,5 +1,5 @@
-//! A deployed stack from a terminal. `ghl-sync import --api` puts a list into a location through it: the list is read and
-//! mapped here; the stack sends it, and goes on should this program end.
+//! A deployed stack from a terminal. `ghl-sync import --api` puts a list into one of its locations: the program reads
+//! and maps the list; the stack sends it, even if the program ends.
 
 mod access;
 mod answers;
@@ -22,11 +22,11 @@ use std::process::ExitCode;
 
 use ghl_sync_engine::usecase::Shutdown;
 
-use crate::list::{self, List, Place, Unread};
-use crate::real::{Expected, ImportArgs, MappingTable, checked_place};
+use crate::list::{self, List, ListDestination, ListError};
+use crate::real::{ImportArgs, ImportEstimate, MappingTable, checked_place};
 use crate::{Failure, ask, exit, signals};
 pub(crate) use access::{audit, keys};
-use answers::Location;
+use answers::LocationAnswer;
 pub(crate) use args::{
     AuditArgs, FailedArgs, ImportsArgs, KeysArgs, PauseArgs, RecordArgs, ReplayArgs, ResumeArgs, StatusArgs,
 };
@@ -45,18 +45,18 @@ pub(crate) async fn import(args: ImportArgs, url: &str) -> Result<ExitCode, Fail
     let (real, json) = (&args.real, args.output.json.as_deref());
     let remote = Remote::at(url, &args.credential)?;
     let location = remote.location(&real.location).await?;
-    print!("{}", Reached { remote: &remote, location: &location });
+    print!("{}", ReachedStack { remote: &remote, location: &location });
     let ids = real.ids()?;
-    let place = Place { ids: ids.read()?, ..checked_place(real).await? };
+    let place = ListDestination { ids: ids.read()?, ..checked_place(real).await? };
     let list = match list::read(Some(&args.file), &args.list, place, json) {
         Ok(list) => list,
-        Err(Unread::Open(report, error)) => return exit::asks(&report, &error, json),
-        Err(Unread::Failed(failure)) => return Err(failure),
+        Err(ListError::Open(report, error)) => return exit::asks(&report, &error, json),
+        Err(ListError::Failed(failure)) => return Err(failure),
     };
     list.refuse_if_held()?;
     let undoable = args.undoable || list.mapping.undoable;
     let pace = location.settings.pace;
-    print!("\n{}\n{}", MappingTable(&list), Expected::new(&list, pace.limit, pace.window_ms, None));
+    print!("\n{}\n{}", MappingTable(&list), ImportEstimate::new(&list, pace.limit, pace.window_ms, None));
     let people = list.contacts.len();
     if !args.yes && people > 0 && !ask::whether_to_send(people, real.location.as_str())? {
         return Ok(ExitCode::FAILURE);
@@ -86,7 +86,7 @@ pub(crate) async fn import(args: ImportArgs, url: &str) -> Result<ExitCode, Fail
             refused
         }
     };
-    // From here on the stack has it all: whoever interrupts the waiting hears how it stands.
+    // The stack has everything from here on. A user who interrupts the wait gets the current state.
     let interrupted = Shutdown::default();
     signals::end(&interrupted, None)?;
     println!("{}", through.put_so_far());
@@ -94,13 +94,13 @@ pub(crate) async fn import(args: ImportArgs, url: &str) -> Result<ExitCode, Fail
     through.finish(&args)
 }
 
-/// A stack that answered.
-struct Reached<'a> {
+/// A reachable stack.
+struct ReachedStack<'a> {
     remote: &'a Remote,
-    location: &'a Location,
+    location: &'a LocationAnswer,
 }
 
-impl fmt::Display for Reached<'_> {
+impl fmt::Display for ReachedStack<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "stack      {}; it knows the location", self.remote.base())?;
         let settings = &self.location.settings;

@@ -1,4 +1,4 @@
-//! What became of records, told as it happens.
+//! Prints the outcomes of records as they happen.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,68 +11,68 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::args::{StackArgs, since};
-use super::client::Told;
+use super::client::RemoteAnswer;
 use crate::{Failure, signals};
 
-/// Between two requests that found nothing.
+/// Delay after a request that found nothing.
 const PAUSE: Duration = Duration::from_secs(3);
-/// Most outcomes of a page.
+/// Most outcomes per page.
 const PAGE: &str = "500";
 
 #[derive(Debug, Args)]
 pub(crate) struct OutcomesArgs {
     #[command(flatten)]
     stack: StackArgs,
-    /// Of this location alone.
+    /// Only this location.
     #[arg(long, value_name = "ID")]
     location: Option<LocationId>,
-    /// From here on: the cursor that this command printed last, a time as RFC 3339 writes it, or a span before now, like
-    /// 2h. Without it, all that are kept.
+    /// Start from here: the cursor that this command printed last, an RFC 3339 time, or a span before now, like 2h.
+    /// By default, all outcomes kept.
     #[arg(long, value_name = "CURSOR")]
     since: Option<String>,
-    /// Go on with what happens, until Ctrl-C.
+    /// Keep printing new outcomes until Ctrl-C.
     #[arg(long)]
     follow: bool,
 }
 
 #[derive(Debug, Deserialize)]
-struct Page {
+struct OutcomesAnswer {
     outcomes: Vec<Value>,
     cursor: String,
     has_more: bool,
 }
 
 #[derive(Debug, Deserialize)]
-struct Outcome {
+struct OutcomeEventAnswer {
     #[serde(rename = "type")]
     kind: String,
     timestamp: String,
-    data: About,
+    data: OutcomeSubject,
 }
 
 #[derive(Debug, Deserialize)]
-struct About {
+struct OutcomeSubject {
     location_id: String,
-    record: Option<Record>,
+    record: Option<OutcomeSubjectRecord>,
     ghl_id: Option<String>,
     import: Option<String>,
-    error: Option<Code>,
+    error: Option<OutcomeErrorCode>,
     #[serde(default)]
     fields: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Record {
+struct OutcomeSubjectRecord {
     kind: String,
     id: String,
 }
 
 #[derive(Debug, Deserialize)]
-struct Code {
+struct OutcomeErrorCode {
     code: String,
 }
 
-/// `ghl-sync outcomes`: one a line, with `--json` as the stack tells it. Where to go on is told at the end.
+/// `ghl-sync outcomes`: one per line, or raw with `--json`. Prints the cursor for the next run at the end.
 pub(crate) async fn outcomes(args: OutcomesArgs) -> Result<ExitCode, Failure> {
     let remote = args.stack.remote()?;
     let interrupted = Shutdown::default();
@@ -84,12 +84,12 @@ pub(crate) async fn outcomes(args: OutcomesArgs) -> Result<ExitCode, Failure> {
         query.append_pair("limit", PAGE).extend_pairs(args.location.as_ref().map(|id| ("location", id.as_str())));
         query.extend_pairs(from.as_ref().map(|from| ("since", from)));
         let path = format!("/v1/outcomes?{}", query.finish());
-        let Told { read: Page { outcomes, cursor, has_more }, .. } =
-            remote.ask::<Page>(Method::GET, &path, None).await?;
+        let RemoteAnswer { read: OutcomesAnswer { outcomes, cursor, has_more }, .. } =
+            remote.ask::<OutcomesAnswer>(Method::GET, &path, None).await?;
         for outcome in &outcomes {
-            match Outcome::deserialize(outcome) {
+            match OutcomeEventAnswer::deserialize(outcome) {
                 Ok(read) if !args.stack.json => println!("{}", line(&read)),
-                // As it is told; and so is what a newer stack tells.
+                // Raw, if requested or if a newer stack sends an unknown kind.
                 _ => println!("{outcome}"),
             }
         }
@@ -110,7 +110,7 @@ pub(crate) async fn outcomes(args: OutcomesArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn line(Outcome { kind, timestamp, data }: &Outcome) -> String {
+fn line(OutcomeEventAnswer { kind, timestamp, data }: &OutcomeEventAnswer) -> String {
     let record = data.record.as_ref().map(|record| format!("{}#{}", record.kind, record.id)).unwrap_or_default();
     let more = [
         data.ghl_id.clone(),

@@ -1,4 +1,4 @@
-//! The contacts of a list, some hundreds at a time, into a stack's outbox.
+//! Puts the contacts of a list into a stack's outbox, some hundreds at a time.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,19 +6,19 @@ use ghl_sync_import::ImportedContact;
 use ghl_sync_model::{ImportId, LocationId};
 use reqwest::StatusCode;
 
-use super::answers::{FieldProblem, Item, PutItem, PutResult};
+use super::answers::{FieldProblemAnswer, PutItemAnswer, PutItemRequest, PutResultAnswer};
 use super::client::{Remote, RemoteError};
 use super::report::RemoteReport;
 use crate::Failure;
-use crate::list::{Contacts, RecordResult};
+use crate::list::{Contacts, RecordResultRow};
 
-/// Contacts of one request; and characters of it, well below the API's limit of 4 MiB.
+/// Most contacts per request, and most characters, well below the API's limit of 4 MiB.
 const AT_ONCE: usize = 500;
 const LARGEST_BODY: usize = 2 << 20;
-/// What the stack could not store is put again this often.
+/// Number of times that contacts the stack could not store are put again.
 pub(super) const ROUNDS: u32 = 10;
 
-/// Puts all of them. Returns the rows that the stack refuses.
+/// Puts all contacts. Returns the rows that the stack refuses.
 pub(super) async fn all(
     remote: &Remote,
     location: &LocationId,
@@ -40,12 +40,12 @@ pub(super) async fn all(
     Ok(refused)
 }
 
-/// The first of `contacts`, an item each: as many as fit into a request, and one in any case.
+/// The first of `contacts`, as one item per line: as many as fit into a request, but at least one.
 pub(super) fn lines(contacts: &[ImportedContact], most: usize) -> Vec<String> {
     let mut size = 0;
     let items = contacts.iter().take(most).map(|contact| {
-        let item = Item { id: &contact.id, contact: &contact.contact };
-        // Texts, lists and maps of texts only: this cannot fail to serialize.
+        let item = PutItemRequest { id: &contact.id, contact: &contact.contact };
+        // Contains only texts, lists and maps of texts, so it cannot fail to serialize.
         serde_json::to_string(&item).unwrap_or_default()
     });
     let fits = |line: &String| {
@@ -75,14 +75,14 @@ async fn put(
         let mut again = Vec::new();
         let mut open: BTreeMap<usize, (&ImportedContact, String)> = items.into_iter().enumerate().collect();
         for item in &answer.items {
-            // One that was told already, or was never sent: of the others this says nothing.
+            // An unknown index was reported already, or never sent; it says nothing about the others.
             let Some((contact, line)) = open.remove(&item.index) else { continue };
             take(item, contact, refused, report)?;
-            if item.result == PutResult::Failed {
+            if item.result == PutResultAnswer::Failed {
                 again.push((contact, line));
             }
         }
-        // Whatever the stack does not speak of may not be stored.
+        // Contacts that the answer does not mention may not be stored.
         again.extend(open.into_values());
         if again.is_empty() {
             return Ok(());
@@ -93,24 +93,24 @@ async fn put(
     Err(format!("the stack could not store {left} records; run the same command again to go on").into())
 }
 
-/// Takes what became of an item into the report. One that failed is none yet: it is put again.
+/// Adds an item's result to the report. A failed one is not yet a result, because it is put again.
 pub(super) fn take(
-    item: &PutItem,
+    item: &PutItemAnswer,
     contact: &ImportedContact,
     refused: &mut HashSet<u64>,
     report: &mut RemoteReport,
 ) -> Result<(), Failure> {
     match item.result {
-        PutResult::Stored => report.stored(),
-        PutResult::Unchanged => report.unchanged(),
-        PutResult::Outdated => report.outdated(),
-        PutResult::Refused => refuse(contact, &item.errors, refused, report)?,
-        PutResult::Failed => {}
+        PutResultAnswer::Stored => report.stored(),
+        PutResultAnswer::Unchanged => report.unchanged(),
+        PutResultAnswer::Outdated => report.outdated(),
+        PutResultAnswer::Refused => refuse(contact, &item.errors, refused, report)?,
+        PutResultAnswer::Failed => {}
     }
     Ok(())
 }
 
-/// Takes an error that refuses each of the `count` items of a request; any other is returned.
+/// Handles an error that refuses each of the request's `count` items; returns any other error.
 pub(super) fn refuse_all<'c>(
     error: RemoteError,
     count: usize,
@@ -135,14 +135,14 @@ pub(super) fn refuse_all<'c>(
 
 fn refuse<'e>(
     contact: &ImportedContact,
-    errors: impl IntoIterator<Item = &'e FieldProblem>,
+    errors: impl IntoIterator<Item = &'e FieldProblemAnswer>,
     refused: &mut HashSet<u64>,
     report: &mut RemoteReport,
 ) -> Result<(), Failure> {
     let problems: Vec<String> =
-        errors.into_iter().map(|FieldProblem { field, detail, .. }| format!("{field} {detail}")).collect();
+        errors.into_iter().map(|FieldProblemAnswer { field, detail, .. }| format!("{field} {detail}")).collect();
     refused.insert(contact.row);
-    report.take(&RecordResult {
+    report.take(&RecordResultRow {
         row: contact.row,
         record: contact.id.to_string(),
         state: "refused",

@@ -1,4 +1,4 @@
-//! Records from a terminal: finding them, naming what went wrong, forgetting them.
+//! Records from a terminal: finding them, explaining failures, forgetting and erasing them.
 
 use std::process::ExitCode;
 
@@ -7,30 +7,30 @@ use ghl_sync_model::{Kind, LocationId, RecordKey};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::answers::{Erased, Failures, Records, Status};
+use super::answers::{ErasureAnswer, FailuresAnswer, RecordsAnswer, Status};
 use super::args::StackArgs;
-use super::client::Told;
-use crate::{Failure, Usage, ask};
+use super::client::RemoteAnswer;
+use crate::{Failure, UsageError, ask};
 
-/// Most records of a page.
+/// Most records per page.
 const PAGE: usize = 200;
 
 #[derive(Debug, Args)]
 pub(crate) struct RecordsArgs {
     #[command(flatten)]
     stack: StackArgs,
-    /// Of this location.
+    /// The location.
     #[arg(long, value_name = "ID")]
     location: LocationId,
-    /// The beginning of names, a company or an e-mail address, digits of a phone number, or the whole of an id.
+    /// Start of a name, a company or an email address, digits of a phone number, or a whole id.
     text: Option<String>,
-    /// Those that stand there: due, waiting, accepted, failed, dry_run or superseded.
+    /// Only records in this state: due, waiting, accepted, failed, dry_run or superseded.
     #[arg(long, value_name = "STATE", value_parser = ["due", "waiting", "accepted", "failed", "dry_run", "superseded"])]
     state: Option<String>,
-    /// Contacts or opportunities alone.
+    /// Only contacts, or only opportunities.
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<Kind>,
-    /// So many of them at most.
+    /// Most records to list.
     #[arg(long, value_name = "N", default_value_t = 200)]
     limit: usize,
 }
@@ -39,7 +39,7 @@ pub(crate) struct RecordsArgs {
 pub(crate) struct FailuresArgs {
     #[command(flatten)]
     stack: StackArgs,
-    /// Of this location.
+    /// The location.
     #[arg(long, value_name = "ID")]
     location: LocationId,
 }
@@ -48,13 +48,13 @@ pub(crate) struct FailuresArgs {
 pub(crate) struct ForgetArgs {
     #[command(flatten)]
     stack: StackArgs,
-    /// The location that they were put into.
+    /// The location that the records were put into.
     #[arg(long, value_name = "ID")]
     location: LocationId,
-    /// Delete them in GHL as well, and there first.
+    /// First delete them in GHL as well.
     #[arg(long)]
     in_ghl: bool,
-    /// These, as KIND#ID.
+    /// The records, as KIND#ID.
     #[arg(value_name = "RECORD", required = true)]
     records: Vec<RecordKey>,
 }
@@ -63,16 +63,16 @@ pub(crate) struct ForgetArgs {
 pub(crate) struct EraseArgs {
     #[command(flatten)]
     stack: StackArgs,
-    /// Of this location.
+    /// The location.
     #[arg(long, value_name = "ID")]
     location: LocationId,
-    /// Whose e-mail address this is.
+    /// Email address of the person.
     #[arg(long, value_name = "ADDRESS", required_unless_present = "phone")]
     email: Option<String>,
-    /// Whose phone number this is.
+    /// Phone number of the person.
     #[arg(long, value_name = "NUMBER")]
     phone: Option<String>,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     yes: bool,
 }
@@ -82,31 +82,31 @@ pub(crate) async fn records(args: RecordsArgs) -> Result<ExitCode, Failure> {
     let RecordsArgs { stack, location, text, state, kind, limit } = args;
     let asked = [("q", text), ("state", state), ("kind", kind.map(|kind| kind.to_string()))];
     let asked = asked.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    list(&Listing { stack: &stack, location: &location, asked, limit, none: "there is none" }, line).await
+    list(&RecordListing { stack: &stack, location: &location, asked, limit, none: "there is none" }, line).await
 }
 
-/// Records to be listed.
-pub(super) struct Listing<'a> {
+/// A request to list records.
+pub(super) struct RecordListing<'a> {
     pub(super) stack: &'a StackArgs,
     pub(super) location: &'a LocationId,
-    /// Names and values of the query that selects them.
+    /// Names and values of the selecting query.
     pub(super) asked: Vec<(&'static str, String)>,
-    /// So many of them at most.
+    /// Most records to list.
     pub(super) limit: usize,
-    /// What is said if there is none.
+    /// Message if there are none.
     pub(super) none: &'static str,
 }
 
-/// Lists records, page after page; in words, each as `line` has it.
-pub(super) async fn list(listing: &Listing<'_>, line: impl Fn(&Status) -> String) -> Result<ExitCode, Failure> {
-    let Listing { stack, location, asked, limit, none } = listing;
+/// Lists records page by page, each formatted by `line` unless JSON is requested.
+pub(super) async fn list(listing: &RecordListing<'_>, line: impl Fn(&Status) -> String) -> Result<ExitCode, Failure> {
+    let RecordListing { stack, location, asked, limit, none } = listing;
     let (remote, mut cursor, mut told, mut raws) = (stack.remote()?, None::<String>, String::new(), Vec::new());
     loop {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(asked).extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
         query.append_pair("limit", &PAGE.min(limit - raws.len()).to_string());
         let path = format!("/v1/locations/{location}/records?{}", query.finish());
-        let Told { mut raw, read } = remote.ask::<Records>(Method::GET, &path, None).await?;
+        let RemoteAnswer { mut raw, read } = remote.ask::<RecordsAnswer>(Method::GET, &path, None).await?;
         read.records.iter().for_each(|status| told += &line(status));
         if let Some(Value::Array(page)) = raw.get_mut("records").map(Value::take) {
             raws.extend(page);
@@ -138,7 +138,8 @@ fn line(status: &Status) -> String {
 /// `ghl-sync failures`.
 pub(crate) async fn failures(args: FailuresArgs) -> Result<ExitCode, Failure> {
     let path = format!("/v1/locations/{}/failures", args.location);
-    let Told { raw, read: Failures { causes, capped } } = args.stack.remote()?.ask(Method::GET, &path, None).await?;
+    let RemoteAnswer { raw, read: FailuresAnswer { causes, capped } } =
+        args.stack.remote()?.ask(Method::GET, &path, None).await?;
     args.stack.tell(&raw, || {
         let mut told = String::new();
         for cause in &causes {
@@ -175,7 +176,7 @@ pub(crate) async fn forget(args: ForgetArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `ghl-sync erase`: until the whole location was looked through.
+/// `ghl-sync erase`: repeats the request until the whole location was searched.
 pub(crate) async fn erase(args: EraseArgs) -> Result<ExitCode, Failure> {
     let remote = args.stack.remote()?;
     let who: Vec<&str> = [&args.email, &args.phone].into_iter().flatten().map(String::as_str).collect();
@@ -186,13 +187,13 @@ pub(crate) async fn erase(args: EraseArgs) -> Result<ExitCode, Failure> {
             println!("nothing was deleted");
             return Ok(ExitCode::FAILURE);
         }
-        None => return Err(Usage("nobody can be asked here: --yes deletes without a question".to_owned()).into()),
+        None => return Err(UsageError("nobody can be asked here: --yes deletes without a question".to_owned()).into()),
     }
     let path = format!("/v1/locations/{}/erase", args.location);
     let mut asked = json!({ "email": args.email, "phone": args.phone });
     let (mut opportunities, mut known_states) = (Vec::new(), 0);
     let contacts = loop {
-        let Told { read, .. } = remote.ask::<Erased>(Method::POST, &path, Some(&asked)).await?;
+        let RemoteAnswer { read, .. } = remote.ask::<ErasureAnswer>(Method::POST, &path, Some(&asked)).await?;
         opportunities.extend(read.opportunities);
         known_states += read.known_states;
         let Some(cursor) = read.cursor else { break read.contacts };

@@ -1,4 +1,4 @@
-//! Another chance for what failed, whole or without a field, step by step until all that was asked for is seen.
+//! Replays failed records, whole or without a field, step by step until all are handled.
 
 use std::process::ExitCode;
 
@@ -7,13 +7,13 @@ use ghl_sync_model::EpochMs;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::answers::Replayed;
+use super::answers::ReplayAnswer;
 use super::args::ReplayArgs;
-use super::client::Told;
+use super::client::RemoteAnswer;
 use super::commands::line;
 use crate::{Failure, signals};
 
-/// `ghl-sync replay`: until all that was asked for is done, or somebody interrupts it between two steps.
+/// `ghl-sync replay`: runs until everything requested is done, or the user interrupts between two steps.
 pub(crate) async fn replay(args: ReplayArgs) -> Result<ExitCode, Failure> {
     let remote = args.stack.remote()?;
     let does = if args.without.is_empty() { "replay" } else { "failures/mend" };
@@ -21,9 +21,9 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<ExitCode, Failure> {
     let interrupted = Shutdown::default();
     signals::end(&interrupted, None)?;
     let mut asked = asked(&args);
-    let mut sum = Replayed::default();
+    let mut sum = ReplayAnswer::default();
     loop {
-        let Told { read, .. } = remote.ask::<Replayed>(Method::POST, &path, Some(&asked)).await?;
+        let RemoteAnswer { read, .. } = remote.ask::<ReplayAnswer>(Method::POST, &path, Some(&asked)).await?;
         sum.replayed += read.replayed;
         sum.skipped += read.skipped;
         sum.not_written += read.not_written;
@@ -34,7 +34,7 @@ pub(crate) async fn replay(args: ReplayArgs) -> Result<ExitCode, Failure> {
         asked["cursor"] = json!(cursor);
     }
     let looked_at = sum.looked_at();
-    let Replayed { replayed, skipped, why, not_written, cursor } = sum;
+    let ReplayAnswer { replayed, skipped, why, not_written, cursor } = sum;
     let is_done = cursor.is_none();
     let mut answer = json!({ "replayed": replayed, "skipped": skipped, "not_written": not_written, "looked_at": looked_at,
         "complete": is_done });

@@ -1,4 +1,4 @@
-//! What became of a list that went through a stack.
+//! Reports the result of a list sent through a stack.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -9,53 +9,53 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::client::Remote;
-use crate::list::{ImportReport, RecordResult, Results};
+use crate::list::{ImportReport, RecordResultRow, ResultsFile};
 use crate::real::ImportArgs;
-use crate::report::{Files, Records};
+use crate::report::{RecordTotals, ReportFiles};
 use crate::{Failure, exit};
 
-/// Groups of contacts with one e-mail address or phone number that are named.
+/// Most groups of contacts with the same email address or phone number that are named.
 const SHARED_SHOWN: usize = 10;
-/// Records that are named in the terminal.
+/// Most records named in the terminal.
 const SHOWN: usize = 10;
 
-/// What became of a list that went through a stack.
+/// Result of a list sent through a stack.
 #[derive(Serialize)]
 pub(super) struct RemoteReport {
     api: String,
     location: String,
-    /// The stack's import that its records are put under.
+    /// The stack's import that holds the records.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) import_id: Option<ImportId>,
     import: ImportReport,
-    records: Records,
-    /// Records that the stack refuses; they count as failed.
+    records: RecordTotals,
+    /// Records that the stack refused; they count as failed.
     refused: u64,
     /// Records whose content GHL accepted without storing all of it.
-    not_stored: Vec<NotStored>,
-    /// What went wrong, and how often.
+    not_stored: Vec<RemoteNotStored>,
+    /// Errors, with their number of occurrences.
     errors: BTreeMap<String, u64>,
     seconds: f64,
-    /// Why nobody was taken for missing in a mirror, although somebody asked for that.
+    /// Why missing contacts were not handled in a mirror, although that was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) nobody_missing: Option<String>,
-    /// Why it ended before all records had.
+    /// Why the wait ended before all records were final.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stopped: Option<String>,
     #[serde(skip)]
     started: Instant,
     #[serde(skip)]
     stored: u64,
-    /// Records that the stack has newer content of: the list's was not stored.
+    /// Records whose content in the stack is newer than the list's, which was not stored.
     outdated: u64,
     #[serde(skip)]
     shared: usize,
     #[serde(skip)]
-    results: Option<Results>,
+    results: Option<ResultsFile>,
 }
 
 #[derive(Serialize)]
-struct NotStored {
+struct RemoteNotStored {
     record: String,
     fields: Vec<String>,
 }
@@ -70,7 +70,7 @@ impl RemoteReport {
         Ok(RemoteReport {
             api: remote.base().to_owned(),
             location: location.to_string(),
-            records: Records { total: import.contacts, ..Records::default() },
+            records: RecordTotals { total: import.contacts, ..RecordTotals::default() },
             import_id: None,
             import,
             refused: 0,
@@ -83,11 +83,11 @@ impl RemoteReport {
             stored: 0,
             outdated: 0,
             shared: 0,
-            results: args.output.results.as_deref().map(Results::create).transpose()?,
+            results: args.output.results.as_deref().map(ResultsFile::create).transpose()?,
         })
     }
 
-    /// What came of the list itself.
+    /// Result of reading the list itself.
     pub(super) fn list(&self) -> &ImportReport {
         &self.import
     }
@@ -100,12 +100,12 @@ impl RemoteReport {
         self.records.already_synced += 1;
     }
 
-    /// What stands is true of a later time than the list.
+    /// Counts a record whose state belongs to content newer than the list.
     pub(super) fn outdated(&mut self) {
         self.outdated += 1;
     }
 
-    /// Contacts that GHL may take for one another: the first of them are named.
+    /// Reports contacts that GHL may merge; only the first groups are named.
     pub(super) fn shared(&mut self, by: &str, records: &[String]) {
         if self.shared < SHARED_SHOWN {
             println!("the same {by} in {}: GHL may make one contact of them", records.join(", "));
@@ -126,13 +126,13 @@ impl RemoteReport {
         format!("{more}{stored} records put into the stack, {unchanged} need no call, {refused} refused{older}")
     }
 
-    /// Records that have come to their end.
+    /// Number of final records.
     pub(super) fn ended(&self) -> u64 {
-        let Records { synced, skipped, failed, .. } = self.records;
+        let RecordTotals { synced, skipped, failed, .. } = self.records;
         synced + skipped + failed
     }
 
-    pub(super) fn take(&mut self, result: &RecordResult) -> Result<(), Failure> {
+    pub(super) fn take(&mut self, result: &RecordResultRow) -> Result<(), Failure> {
         match result.state {
             "synced" => self.records.synced += 1,
             "skipped" => self.records.skipped += 1,
@@ -144,17 +144,17 @@ impl RemoteReport {
             *self.errors.entry(result.error.clone()).or_default() += 1;
         }
         if !result.not_stored.is_empty() {
-            self.not_stored.push(NotStored { record: result.record.clone(), fields: result.not_stored.clone() });
+            self.not_stored.push(RemoteNotStored { record: result.record.clone(), fields: result.not_stored.clone() });
         }
         self.results.as_mut().map_or(Ok(()), |file| file.write(result))
     }
 
-    /// Prints it, writes its files, and says how the program ends.
+    /// Prints the report, writes its files, and returns the exit status.
     pub(super) fn finish(mut self, args: &ImportArgs) -> Result<ExitCode, Failure> {
-        self.results.take().map(Results::finish).transpose()?;
+        self.results.take().map(ResultsFile::finish).transpose()?;
         self.seconds = self.started.elapsed().as_secs_f64();
         let rejects = args.list.rejects.as_deref().filter(|_| self.import.has_losses());
-        print!("\n{}{}", self.shown(), Files { rejects, results: args.output.results.as_deref() });
+        print!("\n{}{}", self.shown(), ReportFiles { rejects, results: args.output.results.as_deref() });
         if let Some(file) = &args.output.json {
             let json = serde_json::to_string_pretty(&self)?;
             std::fs::write(file, json + "\n").map_err(|error| format!("{}: {error}", file.display()))?;
@@ -165,12 +165,12 @@ impl RemoteReport {
     }
 
     fn shown(&self) -> String {
-        let Records { total, synced, skipped, failed, pending, already_synced } = self.records;
+        let RecordTotals { total, synced, skipped, failed, pending, already_synced } = self.records;
         let mut shown = format!(
             "records    {total}: {synced} in GHL ({already_synced} of these before), {failed} failed, {pending} pending, \
              {skipped} not sent\n"
         );
-        for NotStored { record, fields } in self.not_stored.iter().take(SHOWN) {
+        for RemoteNotStored { record, fields } in self.not_stored.iter().take(SHOWN) {
             shown += &format!("not stored {record}: {}\n", fields.join(", "));
         }
         if let more @ 1.. = self.not_stored.len().saturating_sub(SHOWN) {

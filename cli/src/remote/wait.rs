@@ -1,4 +1,4 @@
-//! Waiting until a stack has sent a list, with progress.
+//! Waits, with progress, until a stack has sent a list.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -9,25 +9,26 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 
-use super::answers::{Lookup, Outcome, Wait};
+use super::answers::{LookupRequest, RecordStateAnswer, Wait};
 use super::client::{Remote, RemoteError};
 use super::report::RemoteReport;
 use crate::Failure;
-use crate::list::{Contacts, RecordResult};
-use crate::progress::Progress;
+use crate::list::{Contacts, RecordResultRow};
+use crate::progress::RunProgress;
 
-/// So many of the records that have not ended are looked at, those that were put first.
+/// Most open records checked at once, those put first.
 const WINDOW: usize = 100;
-/// A look each time.
+/// Interval between two checks.
 const EVERY: Duration = Duration::from_secs(2);
-/// Nothing ended for so long: it is asked what stands in the way, as often as this.
+/// If nothing ended for this long, the cause is looked up, at this interval.
 const QUIET: Duration = Duration::from_secs(10);
-/// Whoever does not wait any more gives the stack so long to say how it stands.
+/// How long the stack may take for a final answer once the user stops waiting.
 const LAST_LOOK: Duration = Duration::from_secs(5);
-/// Whoever waits longer than this for GHL is told to come back.
+/// Longest expected wait for GHL. If it takes longer, the user is told to come back later.
 const TOO_LONG: Duration = Duration::from_secs(15 * 60);
 
-/// Waits until all of them have ended, or nothing will for a long time, or it is `interrupted`. What became of each goes into `report`.
+/// Waits until all records are final, none will be for a long time, or the user has `interrupted` it. Adds each
+/// result to `report`.
 pub(super) async fn for_all(
     remote: &Remote,
     location: &LocationId,
@@ -36,13 +37,13 @@ pub(super) async fn for_all(
     report: &mut RemoteReport,
     interrupted: &Shutdown,
 ) -> Result<(), Failure> {
-    let mut progress = Progress::start(contacts.len());
+    let mut progress = RunProgress::start(contacts.len());
     let mut stopped: Option<String> = None;
     for chunk in contacts.chunks()? {
         let key = |id| RecordKey { kind: Kind::Contact, id }.to_string();
         let rows = chunk?.into_iter().filter(|contact| !refused.contains(&contact.row));
         let rows: Vec<(u64, String)> = rows.map(|contact| (contact.row, key(contact.id))).collect();
-        let mut open = Open::new(rows);
+        let mut open = OpenRecords::new(rows);
         while !open.is_empty() {
             if stopped.is_none() && interrupted.is_asked() {
                 stopped = Some("interrupted; the stack goes on by itself".to_owned());
@@ -70,27 +71,28 @@ pub(super) async fn for_all(
     Ok(())
 }
 
-/// Records that have not ended, in the order in which they were put.
-struct Open {
+/// Records that are not final, in the order they were put.
+struct OpenRecords {
     rows: Vec<(u64, String)>,
     quiet_since: Instant,
-    /// What stands in their way.
+    /// What they are waiting for.
     words: String,
     stopped: Option<String>,
 }
 
-impl Open {
-    fn new(rows: Vec<(u64, String)>) -> Open {
-        Open { rows, quiet_since: Instant::now(), words: String::new(), stopped: None }
+impl OpenRecords {
+    fn new(rows: Vec<(u64, String)>) -> OpenRecords {
+        OpenRecords { rows, quiet_since: Instant::now(), words: String::new(), stopped: None }
     }
 
     fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Looks at the first of them. Those that have ended are reported and are open no more. Returns how many.
+    /// Checks the first of them, reports the final ones, and removes those from the open records. Returns their
+    /// number.
     ///
-    /// May be dropped at any await: what is reported is open no more, and nothing else is lost.
+    /// May be dropped at any await: reported records are no longer open, and nothing else is lost.
     async fn look(
         &mut self,
         remote: &Remote,
@@ -120,8 +122,8 @@ impl Open {
         Ok(ended)
     }
 
-    /// Reports the first of them as they stand, for they are not waited for. Where the stack does not say in time, they
-    /// are pending.
+    /// Reports the remaining records in their current state, because nobody waits for them. If the stack does not
+    /// answer in time, they count as pending.
     async fn tell_rest(
         &mut self,
         remote: &Remote,
@@ -168,13 +170,13 @@ async fn outcomes(
     remote: &Remote,
     location: &LocationId,
     rows: &[(u64, String)],
-) -> Result<BTreeMap<String, Outcome>, RemoteError> {
+) -> Result<BTreeMap<String, RecordStateAnswer>, RemoteError> {
     let records = rows.iter().map(|(_, key)| key.as_str()).collect();
-    let outcomes = remote.lookup(location, &Lookup { records }).await?.records;
+    let outcomes = remote.lookup(location, &LookupRequest { records }).await?.records;
     Ok(outcomes.into_iter().map(|outcome| (outcome.record.clone(), outcome)).collect())
 }
 
-/// Whether a record in this state is neither on its way nor waits for something.
+/// Whether a record in this state is neither in flight nor waiting.
 fn is_final(state: &str) -> bool {
     !matches!(state, "due" | "waiting")
 }
@@ -186,7 +188,7 @@ fn words(wait: &Wait) -> String {
     }
 }
 
-/// Whether nobody would want to wait for it: only a person ends it, or it takes too long.
+/// Whether waiting makes no sense, because only a person can end the wait or it takes too long.
 fn is_hopeless(wait: &Wait, now: OffsetDateTime) -> bool {
     let until = wait.until.as_deref().and_then(|until| OffsetDateTime::parse(until, &Rfc3339).ok());
     match until {
@@ -195,9 +197,9 @@ fn is_hopeless(wait: &Wait, now: OffsetDateTime) -> bool {
     }
 }
 
-fn result(row: u64, outcome: Outcome) -> RecordResult {
-    let Outcome { record, state, ghl_id, not_stored, error } = outcome;
-    RecordResult {
+fn result(row: u64, outcome: RecordStateAnswer) -> RecordResultRow {
+    let RecordStateAnswer { record, state, ghl_id, not_stored, error } = outcome;
+    RecordResultRow {
         row,
         record: record.split_once('#').map_or(record.clone(), |(_, id)| id.to_owned()),
         state: match state.as_str() {
@@ -212,14 +214,14 @@ fn result(row: u64, outcome: Outcome) -> RecordResult {
     }
 }
 
-/// A record that the stack took, and does not know any more.
-fn lost(row: u64, key: &str) -> RecordResult {
-    RecordResult { state: "failed", error: "the stack does not know it any more".to_owned(), ..pending(row, key) }
+/// A record that the stack accepted but no longer knows.
+fn lost(row: u64, key: &str) -> RecordResultRow {
+    RecordResultRow { state: "failed", error: "the stack does not know it any more".to_owned(), ..pending(row, key) }
 }
 
-/// A record that the stack has, of which it did not say how it stands.
-fn pending(row: u64, key: &str) -> RecordResult {
-    RecordResult {
+/// A record in the stack whose state is unknown.
+fn pending(row: u64, key: &str) -> RecordResultRow {
+    RecordResultRow {
         row,
         record: key.split_once('#').map_or(key, |(_, id)| id).to_owned(),
         state: "pending",

@@ -1,4 +1,4 @@
-//! The file in which the sandbox's records outlive the process: one line of JSON for each write.
+//! The journal file that preserves the sandbox's records across processes, with one line of JSON per write.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -15,8 +15,8 @@ const FILE_NAME: &str = "sandbox.jsonl";
 pub(super) struct JournalFile(File);
 
 impl JournalFile {
-    /// Opens the journal in `dir` and reads what is in it. A last line without its end is the write during which the
-    /// process was killed: nobody was told of it, so it is cut off.
+    /// Opens the journal in `dir` and reads its lines. An incomplete last line is a write during which the process
+    /// was killed. Nobody got an answer to it, so it is cut off.
     pub(super) fn open(dir: &Path) -> io::Result<(JournalFile, Vec<String>)> {
         private::directory(dir)?;
         let path = dir.join(FILE_NAME);
@@ -31,7 +31,7 @@ impl JournalFile {
 }
 
 impl Journal for JournalFile {
-    /// Adds a line, and hands it to the operating system: it outlives a killed process, though not a power cut.
+    /// Appends a line and hands it to the operating system. It survives a killed process, but not a power cut.
     fn append(&mut self, write: &str) -> io::Result<()> {
         let written = self.0.write_all(format!("{write}\n").as_bytes());
         written.inspect_err(|error| tracing::error!(%error, "the sandbox cannot write its journal"))

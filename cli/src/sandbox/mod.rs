@@ -1,4 +1,4 @@
-//! The fake GHL behind a port of this machine: API v2 at `/`, the legacy API at `/v1`.
+//! The fake GHL on a local port: API v2 at `/`, the legacy API at `/v1`.
 
 mod journal;
 mod server;
@@ -7,7 +7,7 @@ mod server;
 mod tests;
 
 pub use ghl_sync_fake_ghl::{
-    Contents, FaultChange, Installed, Marketplace, OAuthOptions, Pipeline, RetryAfterMode, SandboxOptions, SeedError,
-    Seeding, Stage, Stats, Tokens, Unwritable, WindowKind, default_pipelines,
+    Contents, FaultChange, Installed, Marketplace, OAuthOptions, RetryAfterMode, SandboxOptions, SandboxPipeline,
+    SandboxTokens, SeedError, Seeding, Stage, Stats, Unwritable, WindowKind, default_pipelines,
 };
 pub use server::Sandbox;

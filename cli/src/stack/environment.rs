@@ -1,4 +1,4 @@
-//! What the functions' environment says of a stack.
+//! The functions' environment in a stack.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use super::{Ghl, RECORDS_TABLE, STATE_TABLE, StackOptions};
 use crate::door::AccessKey;
 use crate::sandbox::{Installed, Marketplace, OAuthOptions, Sandbox, SeedError};
 
-/// An app that was just installed: in the one location there is, or else in its agency.
+/// A newly installed app: in the only location, or else in the agency of all locations.
 pub(super) fn app(locations: &[LocationId], lifetime: Duration) -> OAuthOptions {
     let installed = match locations {
         [only] => Installed::Location(only.to_string()),
@@ -22,17 +22,17 @@ pub(super) fn app(locations: &[LocationId], lifetime: Duration) -> OAuthOptions 
     OAuthOptions { client_id: APP.0.to_owned(), client_secret: Secret::new(APP.1), refresh_token, installed, lifetime }
 }
 
-/// The sandbox's app, and the name of the secret that its key is kept in.
+/// The sandbox's app: its client id and client secret.
 const APP: (&str, &str) = ("app", "local");
 pub(super) const APP_SECRET: &str = "ghl-sync/local/app/oauth";
-/// What the names of the secrets begin with that connecting puts there.
+/// Prefix of the secrets that connecting a location creates.
 const CONNECT_SECRETS: &str = "ghl-sync/local/connect";
-/// Sub-accounts that the sandbox's agency has besides the locations that are synced, so that there is something to choose.
+/// Extra sub-accounts of the sandbox's agency, besides the synced locations, so that there is something to choose.
 const SUB_ACCOUNTS: [(&str, &str); 2] = [("loc_north", "North Street Dental"), ("loc_south", "South Bay Roofing")];
-/// How long tokens of the sandbox are good that somebody consented to.
+/// Lifetime of the sandbox's tokens for an app installed by consent.
 const LIFETIME: Duration = Duration::from_secs(86_399);
 
-/// The app that can be installed on the sandbox's consent page.
+/// The app offered on the sandbox's consent page.
 pub(super) fn marketplace(options: &StackOptions, app: Option<&OAuthOptions>) -> Marketplace {
     let company = match app.map(|app| &app.installed) {
         Some(Installed::Company(company)) => company.clone(),
@@ -49,17 +49,17 @@ pub(super) fn marketplace(options: &StackOptions, app: Option<&OAuthOptions>) ->
     }
 }
 
-/// Gives the sandbox's other sub-accounts their names.
+/// Names the sandbox's other sub-accounts.
 pub(super) fn name_sub_accounts(sandbox: &Sandbox) -> Result<(), SeedError> {
     SUB_ACCOUNTS.iter().try_for_each(|(id, name)| sandbox.seed(id).profile(name, "America/New_York", "US"))
 }
 
-/// The app's key, as it is kept.
+/// The app's key as stored.
 pub(super) fn app_secret() -> Secret {
     Secret::new(json!({ "client_id": APP.0, "client_secret": APP.1 }).to_string())
 }
 
-/// What somebody who installed the app stores as its credentials.
+/// The credentials that a user stores after installing the app.
 fn credentials(app: &OAuthOptions) -> String {
     let OAuthOptions { client_id, client_secret, refresh_token, installed, .. } = app;
     let mut credentials = json!({
@@ -75,7 +75,7 @@ fn credentials(app: &OAuthOptions) -> String {
     credentials.to_string()
 }
 
-/// Whether each location of the sandbox has a token of its own.
+/// Whether each location of the sandbox has its own token.
 pub(super) fn has_own_keys(options: &StackOptions) -> bool {
     options.api == Api::V1 || !options.own.is_empty()
 }
@@ -91,7 +91,7 @@ fn api_name(api: Api) -> &'static str {
     }
 }
 
-/// How a location is treated, as the functions' environment says it.
+/// Settings of a location, in the format of the functions' environment.
 fn location_settings(options: &StackOptions, location: &LocationId) -> Value {
     let own = options.own.get(location);
     let mut settings = json!({});
@@ -104,18 +104,18 @@ fn location_settings(options: &StackOptions, location: &LocationId) -> Value {
     settings
 }
 
-/// The token of `location`, if it has one of its own.
+/// The location's own token, if it has one.
 fn own_token(options: &StackOptions, location: &LocationId) -> Option<Secret> {
     match (&options.ghl, options.own.get(location).and_then(|own| own.token.as_ref())) {
         (Ghl::Sandbox(_), _) if has_own_keys(options) => Some(Secret::new(own_key(location))),
         (Ghl::Url { .. }, Some(token)) => Some(token.clone()),
-        // On API v1 a token is one location's. That of the only one is its own.
+        // A token of API v1 belongs to one location. If there is only one location, the token is its own.
         (Ghl::Url { token, .. }, None) if options.api == Api::V1 && options.locations.len() == 1 => Some(token.clone()),
         _ => None,
     }
 }
 
-/// The embedded AWS services, and the key for them.
+/// The embedded AWS services and their access key.
 pub(super) struct Aws {
     pub(super) access_key: AccessKey,
     pub(super) dynamodb: SocketAddr,
@@ -123,7 +123,7 @@ pub(super) struct Aws {
     pub(super) secrets: SocketAddr,
 }
 
-/// The environment of the functions: what the caller's says, and over it what this stack is.
+/// The functions' environment: the caller's, overridden by this stack's values.
 pub(super) fn vars(
     options: &StackOptions,
     sandbox: Option<&Sandbox>,
@@ -135,10 +135,10 @@ pub(super) fn vars(
         (Ghl::Sandbox(_), Some(sandbox)) => (sandbox.url(), app.map_or("pit-local".to_owned(), credentials)),
         (Ghl::Sandbox(_), None) => (String::new(), String::new()),
     };
-    // Of another GHL the legacy API may be elsewhere.
+    // Another GHL may have its legacy API elsewhere.
     let elsewhere = options.vars.get("GHL_V1_BASE_URL").filter(|_| sandbox.is_none()).cloned();
     let v1_url = elsewhere.unwrap_or_else(|| format!("{}/v1", url.trim_end_matches('/')));
-    // Whatever reaches our own sandbox is no secret; a container reaches it over a bridge, without TLS.
+    // Traffic to our own sandbox is no secret; a container reaches it over a bridge, without TLS.
     let insecure = match sandbox {
         Some(_) => "true".to_owned(),
         None => options.vars.get("GHL_ALLOW_INSECURE_URL").cloned().unwrap_or_default(),
@@ -159,12 +159,13 @@ pub(super) fn vars(
             ("AWS_SECRET_ACCESS_KEY", access_key.secret.expose().to_owned()),
             ("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{dynamodb}")),
             ("AWS_ENDPOINT_URL_SQS", format!("http://{sqs}")),
-            // There are no parameters here. A reference to one is refused, instead of being looked for in AWS.
+            // There is no Parameter Store here. This endpoint refuses references to parameters, so that they are not
+            // looked up in AWS.
             ("AWS_ENDPOINT_URL_SSM", format!("http://{secrets}")),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("http://{secrets}")),
-            // Nor is there a bus: our own DynamoDB refuses what is for one.
+            // There is no event bus either: our own DynamoDB refuses its requests.
             ("AWS_ENDPOINT_URL_EVENTBRIDGE", format!("http://{dynamodb}")),
-            // And no topic: the log tells who is in trouble.
+            // There is no topic: the log reports locations in trouble.
             ("AWS_ENDPOINT_URL_SNS", format!("http://{dynamodb}")),
             ("ALERT_TOPIC_ARN", String::new()),
             ("DIGEST_TOPIC_ARN", String::new()),

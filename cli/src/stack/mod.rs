@@ -1,4 +1,4 @@
-//! Everything that a deployment has, within this process.
+//! A complete deployment within this process.
 
 mod environment;
 mod queues;
@@ -26,128 +26,128 @@ use self::environment::{
     APP_SECRET, Aws, app, app_secret, has_own_keys, marketplace, name_sub_accounts, own_key, vars,
 };
 use self::queues::create_queues;
-use crate::api::{ApiServer, Beside, NewKey};
+use crate::api::{ApiExtras, ApiServer, NewApiKey};
 use crate::call_recorder::CallRecorder;
 pub use crate::door::AccessKey;
 use crate::door::Listen;
-use crate::embedded::{BUCKET, DynamoDb, DynamoDbError, S3, Secrets, Sqs, Tables, Told};
-use crate::functions::{Bill, FUNCTION_TIMEOUT, Functions, Outcomes};
+use crate::embedded::{BUCKET, DynamoDb, DynamoDbError, EmbeddedSecrets, PutNotifier, S3, Sqs, Tables};
+use crate::functions::{Bill, FUNCTION_TIMEOUT, Functions, OutcomeReporter};
 use crate::private;
-use crate::sandbox::{OAuthOptions, Sandbox, SandboxOptions, Tokens};
-use crate::tally::Tally;
+use crate::sandbox::{OAuthOptions, Sandbox, SandboxOptions, SandboxTokens};
+use crate::tally::RunTally;
 
 pub(crate) const RECORDS_TABLE: &str = "ghl-sync-records";
-/// S3's port, after the sandbox's: those between are DynamoDB's, SQS's and the API's.
+/// Offset of S3's port from the sandbox's; those in between are DynamoDB's, SQS's and the API's.
 const S3_PORT_OFFSET: u16 = 4;
-/// Likewise of Secrets Manager's.
+/// Offset of Secrets Manager's port from the sandbox's.
 const SECRETS_PORT_OFFSET: u16 = 5;
 pub(crate) const STATE_TABLE: &str = "ghl-sync-state";
-/// What `OUTCOMES_TABLE` says where outcomes are kept.
+/// Value of `OUTCOMES_TABLE` if outcomes are kept.
 pub const OUTCOMES_TABLE: &str = "ghl-sync-outcome-log";
 
-/// How a stack is set up. What `Debug` shows of it is in `secrets.rs`.
+/// Configuration of a stack. Its `Debug` implementation is in `secrets.rs`.
 #[derive(Clone)]
 pub struct StackOptions {
-    /// The locations that are synced.
+    /// Locations to sync.
     pub locations: Vec<LocationId>,
-    /// The API they are served by, unless `own` says otherwise.
+    /// API version for all locations, unless `own` overrides it.
     pub api: Api,
-    /// What is different of single locations.
+    /// Overrides for individual locations.
     pub own: BTreeMap<LocationId, OwnAccess>,
-    /// Calls per window that GHL is held to allow.
+    /// Calls per window that GHL is assumed to allow.
     pub limit: u32,
     /// Length of the window, in milliseconds.
     pub window_ms: u64,
     /// Calls per day.
     pub daily: u64,
-    /// Do everything but the calls.
+    /// Do everything except call GHL.
     pub dry_run: bool,
-    /// How long an invocation of a function may take.
+    /// Longest time that an invocation of a function may take.
     pub function_timeout: Duration,
-    /// Where the state is kept; without it, it is gone with the process.
+    /// Directory for the state; without it, the state ends with the process.
     pub data_dir: Option<PathBuf>,
-    /// GHL.
+    /// The GHL to call.
     pub ghl: Ghl,
-    /// The address that everything listens on.
+    /// Address that everything listens on.
     pub bind: IpAddr,
-    /// Names that a request's `Host` may have besides this machine's own, with any port.
+    /// Names accepted in a request's `Host` besides this machine's own, with any port.
     pub allowed_hosts: Vec<String>,
-    /// The access key of the embedded AWS services; without it, one that is made for this stack.
+    /// Access key of the embedded AWS services; by default, one created for this stack.
     pub access_key: Option<AccessKey>,
-    /// The sandbox's port, DynamoDB's and SQS's after it, and S3's and Secrets Manager's after that of the API; without
-    /// it, any that are free.
+    /// The sandbox's port. DynamoDB's and SQS's follow, then the API's, S3's and Secrets Manager's. By default, any
+    /// free ports.
     pub port: Option<u16>,
-    /// Tokens of the sandbox that expire after this long, instead of one that does not (API v2 only).
+    /// Lifetime of expiring sandbox tokens; without it, the token does not expire (API v2 only).
     pub oauth: Option<Duration>,
-    /// `GHL_…` variables and `LOG_LEVEL` of the caller's environment; `OUTCOMES_WEBHOOK_URL` and `…_SECRET`, if somebody
-    /// is told of outcomes; `OUTCOMES_TABLE`, if they are kept for those who poll.
+    /// `GHL_…` variables and `LOG_LEVEL` from the caller's environment; `OUTCOMES_WEBHOOK_URL` and `…_SECRET` if
+    /// outcomes are posted; `OUTCOMES_TABLE` if they are kept for polling.
     pub vars: BTreeMap<String, String>,
 }
 
-/// How one location is reached, if not like the others.
+/// Access to one location that differs from the others.
 #[derive(Debug, Clone)]
 pub struct OwnAccess {
-    /// Its API.
+    /// API version of the location.
     pub api: Api,
-    /// Its token; in the sandbox it gets one of its own.
+    /// Token of the location. The sandbox ignores it and creates one.
     pub token: Option<Secret>,
 }
 
-/// Which GHL is called.
+/// The GHL to call.
 #[derive(Debug, Clone)]
 pub enum Ghl {
-    /// The sandbox, set up so (its limits, tokens and directory are the stack's).
+    /// The sandbox with these options (its limits, tokens and directory come from the stack).
     Sandbox(Box<SandboxOptions>),
-    /// Another one.
+    /// Another GHL.
     Url {
-        /// Its base URL.
+        /// Base URL.
         url: String,
-        /// The token for it.
+        /// Token for that URL.
         token: Secret,
     },
 }
 
-/// Why a stack cannot be set up.
+/// Reason why a stack cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
-    /// The directory for the data cannot be used.
+    /// The data directory cannot be used.
     #[error("the data directory {dir} cannot be used")]
     DataDir {
-        /// As it was named.
+        /// Path as given.
         dir: String,
-        /// What the operating system says.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// Another process uses the directory.
     #[error("the data directory {dir} is in use by another process")]
     InUse {
-        /// As it was named.
+        /// Path as given.
         dir: String,
     },
-    /// The embedded DynamoDB.
+    /// The embedded DynamoDB failed.
     #[error(transparent)]
     DynamoDb(#[from] DynamoDbError),
-    /// The embedded SQS or the sandbox.
+    /// The embedded SQS or the sandbox cannot listen.
     #[error("{what} cannot listen")]
     Listen {
-        /// What should listen, in words.
+        /// Name of the listener, in words.
         what: &'static str,
-        /// What the operating system says.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// The tables or the queues.
+    /// The tables or the queues cannot be created.
     #[error("the tables and queues cannot be made")]
     Resources(#[source] BoxError),
-    /// The environment.
+    /// The environment is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The functions.
+    /// The functions cannot start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// What messages were to do that an earlier process took with it.
-    #[error("what an earlier process had planned cannot be planned anew")]
+    /// The work whose messages were lost with an earlier process cannot be rescheduled.
+    #[error("the work planned by an earlier process cannot be rescheduled")]
     Earlier(#[source] PortError),
-    /// A key for the HTTP API, or for the embedded AWS services.
+    /// No key can be created for the HTTP API or the embedded AWS services.
     #[error("no key for the HTTP API and the embedded AWS services can be made")]
     Key(#[source] getrandom::Error),
 }
@@ -159,7 +159,7 @@ impl From<PortError> for StackError {
 }
 
 impl Default for StackOptions {
-    /// A healthy sandbox at GHL's documented limits, everything in memory and on free ports of this machine.
+    /// A healthy sandbox with GHL's documented limits, in memory and on free local ports.
     fn default() -> Self {
         StackOptions {
             locations: Vec::new(),
@@ -182,52 +182,52 @@ impl Default for StackOptions {
     }
 }
 
-/// A running stack; all of it ends when it is dropped.
+/// A running stack. Dropping it ends everything.
 pub struct Stack {
     /// The engine that the functions run.
     pub engine: Engine,
-    /// What migrates locations, with that engine.
+    /// Migrates locations, using `engine`.
     pub migrator: Migrator,
     /// Requests made to AWS.
     pub usage: Arc<Usage>,
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) tally: Arc<RunTally>,
     pub(crate) recorder: Arc<CallRecorder>,
-    /// GHL, if it is the sandbox.
+    /// The sandbox, if it is the GHL in use.
     pub sandbox: Option<Sandbox>,
     /// The functions, which run once they are started.
     pub functions: Arc<Functions>,
-    /// What a function's environment must say to use this stack.
+    /// Environment that a function needs to use this stack.
     pub vars: BTreeMap<String, String>,
-    /// What its HTTP API tells of outcomes, if they are kept.
+    /// Outcomes for the HTTP API, if they are kept.
     pub outcomes: Option<OutcomeFeed>,
-    /// What takes lists in by its HTTP API.
+    /// Receives lists through the HTTP API.
     lists: Option<Lists>,
-    /// The key that its HTTP API takes.
-    pub api_key: NewKey,
+    /// Key of the HTTP API.
+    pub api_key: NewApiKey,
     dynamodb: DynamoDb,
     _sqs: Sqs,
     _s3: S3,
-    _secrets: Secrets,
+    _secrets: EmbeddedSecrets,
     _lock: Option<File>,
 }
 
 impl Stack {
-    /// What operates it.
+    /// Operates the stack's engine.
     #[must_use]
     pub fn operator(&self) -> Operator {
         Operator::new(self.engine.clone())
     }
 
-    /// What reads what GHL has changed.
+    /// Reads changes from GHL.
     #[must_use]
     pub fn reconciler(&self) -> Reconciler {
         Reconciler::new(self.engine.clone())
     }
 
-    /// Starts everything but the functions.
+    /// Starts everything except the functions.
     ///
     /// # Errors
-    /// [`StackError`] says what could not be started.
+    /// [`StackError`] names the part that could not start.
     pub async fn start(options: StackOptions) -> Result<Stack, StackError> {
         let lock = options.data_dir.as_deref().map(lock).transpose()?;
         let access_key = match &options.access_key {
@@ -246,9 +246,10 @@ impl Stack {
             .await
             .map_err(|source| StackError::Listen { what: "the embedded SQS", source })?;
 
-        let secrets = Secrets::start(listen(SECRETS_PORT_OFFSET), access_key.clone(), options.data_dir.as_deref())
-            .await
-            .map_err(|source| StackError::Listen { what: "the embedded Secrets Manager", source })?;
+        let secrets =
+            EmbeddedSecrets::start(listen(SECRETS_PORT_OFFSET), access_key.clone(), options.data_dir.as_deref())
+                .await
+                .map_err(|source| StackError::Listen { what: "the embedded Secrets Manager", source })?;
         if sandbox.is_some() {
             let kept = secrets.keep(APP_SECRET, &app_secret());
             kept.map_err(|source| StackError::Listen { what: "the embedded Secrets Manager", source })?;
@@ -273,18 +274,18 @@ impl Stack {
         vars.insert("INGEST_QUEUE_URL".to_owned(), queues.ingest.clone());
         vars.insert("INGEST_DEAD_LETTER_QUEUE_URL".to_owned(), queues.ingest_dead_letters.clone());
         vars.insert("OUTCOMES_QUEUE_URL".to_owned(), queues.outcomes.clone());
-        let told = Told { sqs: sqs_client.clone(), queue_url: queues.imports.clone() };
+        let told = PutNotifier { sqs: sqs_client.clone(), queue_url: queues.imports.clone() };
         let s3 = S3::start(listen(S3_PORT_OFFSET), &s3_key, options.data_dir.as_deref(), told)
             .await
             .map_err(|source| StackError::Listen { what: "the embedded S3", source })?;
         vars.insert("AWS_ENDPOINT_URL_S3".to_owned(), format!("http://{}", s3.addr));
         vars.insert("IMPORT_BUCKET".to_owned(), BUCKET.to_owned());
         vars.insert("IMPORT_QUEUE_URL".to_owned(), queues.imports.clone());
-        let api_key = NewKey::make().map_err(StackError::Key)?;
+        let api_key = NewApiKey::make().map_err(StackError::Key)?;
         vars.insert("API_AUTH".to_owned(), "key".to_owned());
         vars.insert("API_KEYS".to_owned(), api_key.kept("local").to_string());
 
-        let tally = Arc::new(Tally::default());
+        let tally = Arc::new(RunTally::default());
         let (mut config, usage) = (Config::for_migrations(vars.clone())?, Usage::new());
         config.aws.interceptor = Some(usage.interceptor());
         let runtime = Runtime::new(config, tally.clone())?;
@@ -295,7 +296,7 @@ impl Stack {
         let intake = runtime.intake()?.with_engine(engine.clone());
         let importer = runtime.importer()?.with_engine(engine.clone());
         if options.data_dir.is_some() {
-            // The queues are new.
+            // The queues are new, so earlier messages are lost.
             engine.give_up_plans().await.map_err(StackError::Earlier)?;
             migrator.send_again().await.map_err(StackError::Earlier)?;
             for key in s3.dropped() {
@@ -308,7 +309,7 @@ impl Stack {
             let tables = dynamodb.tables.clone();
             let watch = |table| tables.watch(table).map_err(|error| StackError::Resources(error.into()));
             let from = [watch(RECORDS_TABLE)?, watch(STATE_TABLE)?];
-            Ok::<_, StackError>(Outcomes { notifier, tables, from })
+            Ok::<_, StackError>(OutcomeReporter { notifier, tables, from })
         });
         let functions = Arc::new(Functions {
             engine: engine.clone(),
@@ -348,43 +349,43 @@ impl Stack {
     }
 }
 
-/// The functions in one more execution environment of Lambda: beside the stores, it shares nothing with the others.
+/// The functions in another Lambda execution environment, which shares only the stores with the others.
 pub struct Environment {
     /// The functions, which run once they are started.
     pub functions: Arc<Functions>,
-    /// Requests made to AWS from here.
+    /// AWS requests from this environment.
     pub usage: Arc<Usage>,
 }
 
 impl Stack {
-    /// Sets up one more execution environment, as Lambda does when invocations overlap.
+    /// Sets up another execution environment, as Lambda does when invocations overlap.
     ///
     /// # Errors
-    /// When the functions cannot start.
+    /// If the functions cannot start.
     pub fn one_more_environment(&self) -> Result<Environment, StackError> {
         let (functions, usage) = Functions::of(self.vars.clone(), Arc::new(LogSink))?;
         Ok(Environment { functions: Arc::new(functions), usage })
     }
 
-    /// What the embedded DynamoDB holds.
+    /// The tables of the embedded DynamoDB.
     pub(crate) fn tables(&self) -> Tables {
         self.dynamodb.tables.clone()
     }
 
-    /// Serves the HTTP API where `listen` says, and takes in webhooks there (`GHL_WEBHOOK_…` of the caller's environment).
+    /// Serves the HTTP API at `listen`, and receives webhooks there (configured by the caller's `GHL_WEBHOOK_…`).
     ///
     /// # Errors
-    /// When nothing can listen there.
+    /// If it cannot listen at that address.
     pub async fn serve_api(&self, listen: impl Into<Listen>) -> Result<ApiServer, StackError> {
         let webhooks = Webhooks::new(Config::for_webhooks(self.vars.clone())?, self.tally.clone());
         let connecting = self.connecting(self.engine.clone())?;
-        let beside = Beside { webhooks: Some(webhooks), connecting: Some(connecting) };
+        let beside = ApiExtras { webhooks: Some(webhooks), connecting: Some(connecting) };
         ApiServer::start(self.api_parts(self.migrator.clone()), beside, &self.vars, listen)
             .await
             .map_err(|source| StackError::Listen { what: "the HTTP API", source })
     }
 
-    /// What the HTTP API is made of, over `migrator` and its engine, for whoever shows the stack's key.
+    /// The parts of the HTTP API over `migrator` and its engine, for callers with the stack's key.
     #[must_use]
     pub fn api_parts(&self, migrator: Migrator) -> ApiParts {
         ApiParts {
@@ -395,16 +396,16 @@ impl Stack {
         }
     }
 
-    /// What connects locations in a browser, over this engine.
+    /// Connects locations in a browser, using `engine`.
     ///
     /// # Errors
-    /// When the environment has faults.
+    /// If the environment is invalid.
     pub fn connecting(&self, engine: Engine) -> Result<Connecting, StackError> {
         Ok(Connecting::new(Config::for_connect(self.vars.clone())?, engine)?)
     }
 }
 
-/// One process at a time: two would each have a sandbox and queues of their own beside one database.
+/// Locks the directory for one process: two would each have their own sandbox and queues with one database.
 fn lock(dir: &Path) -> Result<File, StackError> {
     let failed = |source| StackError::DataDir { dir: dir.display().to_string(), source };
     private::directory(dir).map_err(failed)?;
@@ -426,12 +427,12 @@ async fn sandbox(
         return Ok(None);
     };
     let tokens = match app {
-        Some(app) => Tokens::OAuth(app.clone()),
-        // The legacy API knows a location by its key only.
+        Some(app) => SandboxTokens::OAuth(app.clone()),
+        // The legacy API identifies a location only by its key.
         None if has_own_keys(options) => {
-            Tokens::PerLocation(options.locations.iter().map(|id| (own_key(id), id.to_string())).collect())
+            SandboxTokens::PerLocation(options.locations.iter().map(|id| (own_key(id), id.to_string())).collect())
         }
-        None => Tokens::Any("pit-local".to_owned()),
+        None => SandboxTokens::Any("pit-local".to_owned()),
     };
     let sandbox = SandboxOptions {
         limit: options.limit,
@@ -449,5 +450,5 @@ async fn sandbox(
     Ok(Some(sandbox))
 }
 
-/// An address that only this machine reaches.
+/// An address reachable only from this machine.
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

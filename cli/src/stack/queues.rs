@@ -1,4 +1,4 @@
-//! The queues of a stack, as template.yaml has them.
+//! The queues of a stack, configured as in template.yaml.
 
 use aws_sdk_sqs::types::QueueAttributeName::{QueueArn, RedrivePolicy, VisibilityTimeout};
 use ghl_sync_engine::ports::BoxError;
@@ -15,8 +15,8 @@ const OUTCOMES_QUEUE: &str = "ghl-sync-outcomes";
 const OUTCOMES_DEAD_LETTER_QUEUE: &str = "ghl-sync-outcomes-dead-letters";
 const IMPORT_QUEUE: &str = "ghl-sync-imports";
 const IMPORT_DEAD_LETTER_QUEUE: &str = "ghl-sync-imports-dead-letters";
-/// `VisibilityTimeout` of the queues that invoke a function, and their `maxReceiveCount`, in template.yaml. (Of the
-/// migrations' queue it is twice as long there, as is their function's time.)
+/// `VisibilityTimeout` and `maxReceiveCount`, from template.yaml, of the queues that invoke a function. (The
+/// migrations' queue has twice the timeout, as its function has twice the time.)
 const VISIBILITY_TIMEOUT_S: &str = "360";
 const MIGRATION_VISIBILITY_TIMEOUT_S: &str = "720";
 const INGEST_VISIBILITY_TIMEOUT_S: &str = "420";
@@ -38,7 +38,7 @@ pub(super) struct Queues {
     pub(super) imports: String,
 }
 
-/// Makes the queues as template.yaml does.
+/// Creates the queues as template.yaml does.
 pub(super) async fn create_queues(sqs: &aws_sdk_sqs::Client) -> Result<Queues, BoxError> {
     let (parked, arn) = create_queue(sqs, PARKING_QUEUE, None).await?;
     let of_redrive = Some((arn, DEAD_LETTER_MAX_RECEIVE_COUNT, VISIBILITY_TIMEOUT_S));
@@ -60,7 +60,8 @@ pub(super) async fn create_queues(sqs: &aws_sdk_sqs::Client) -> Result<Queues, B
     Ok(Queues { batches, dead_letters, parked, migrations, ingest, ingest_dead_letters, outcomes, imports })
 }
 
-/// Makes a queue; one that invokes a function puts what was received too often into another. Its URL and ARN.
+/// Creates a queue. One that invokes a function moves messages received too often to another queue. Returns URL and
+/// ARN.
 async fn create_queue(
     sqs: &aws_sdk_sqs::Client,
     name: &str,

@@ -1,4 +1,4 @@
-//! `bench`: what it measures, and the costs that it tells of that.
+//! `bench`: its measurements, and the costs derived from them.
 
 use super::*;
 
@@ -14,20 +14,20 @@ fn a_bench_measures_and_what_it_wrote_tells_the_costs_again() {
     let report: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     let rows = |name: &str| report[name].as_array().unwrap().clone();
     for row in rows("fan_out") {
-        // Theirs, and that of the location that all others are copies of.
+        // The locations' batches, and that of the location from which all others are copied.
         assert_eq!(whole(&row, "/started"), whole(&row, "/stock/locations") + 1);
         assert_eq!(row["next_tick"]["requests"]["messages"], 0);
     }
     for row in rows("throughput") {
         assert_eq!((&row["throttled"], &row["pending"]), (&0.into(), &0.into()));
-        // On a busy machine a connection may break, and its call is made again.
+        // On a busy machine a connection may break, and its call is repeated.
         let again = row["calls"].as_u64().unwrap() - row["records"].as_u64().unwrap();
         assert!(again <= 5, "{row}");
     }
     assert_eq!(report["sweep"]["sweep"]["requests"]["gate_writes"], 0);
 }
 
-/// The figures that docs/COST.md shows are those that are measured, within a tenth, and a hundredth of a unit.
+/// The figures in docs/COST.md match the measured ones within a tolerance.
 #[test]
 fn what_each_way_in_and_out_takes_is_what_the_page_of_costs_says() {
     let measured = run(&mut local(&["bench", "--ways", "--quick"]));
@@ -43,7 +43,7 @@ fn what_each_way_in_and_out_takes_is_what_the_page_of_costs_says() {
     let names = |rows: &[Vec<String>]| rows.iter().map(|row| row[0].clone()).collect::<Vec<_>>();
     assert_eq!(names(&measured), names(&told));
     for (measured, told) in measured.iter().zip(&told) {
-        // Fewer records are less alike: what a list, a batch or a page takes once weighs more.
+        // With fewer records, the fixed effort per list, batch or page weighs more.
         for (place, slack) in [(4, 0.02), (5, 0.05)] {
             let [measured, told]: [f64; 2] = [measured, told].map(|row| row[place].parse().unwrap());
             assert!((measured - told).abs() <= told * 0.15 + slack, "{place}: {measured} and {told} of {}", measured);

@@ -1,4 +1,4 @@
-//! The contact lists that `sync` reads, those that it refuses, and what it tells of their rows.
+//! The contact lists that `sync` reads or refuses, and its messages about their rows.
 
 use super::*;
 
@@ -50,7 +50,7 @@ fn lists_in_other_encodings_are_understood() {
         assert!(ended.out.contains(encoding), "{name}: {}", ended.out);
     }
 
-    // What is not proven is asked, and nothing is put.
+    // An unproven encoding is asked about, and nothing is put.
     let file = folder.join("latin1.csv");
     std::fs::write(&file, latin1).unwrap();
     let (ended, report) = sync(&folder, &[text(&file)]);
@@ -108,7 +108,7 @@ fn good_rows_go_on_without_the_bad_ones() {
     let states: Vec<&str> = results.lines().skip(1).filter_map(|line| line.split(',').nth(2)).collect();
     assert_eq!(states, ["synced"; 4], "{results}");
 
-    // Corrected, the same rows are the same records; what is only told may be allowed.
+    // The corrected rows are the same records; mere warnings can be allowed.
     let (ended, report) = sync(&folder, &[text(&file), "--allow-rejects"]);
     assert_eq!((ended.status, whole(&report, "/import/left_out")), (Some(0), 3));
     assert!(!ended.out.contains("this is no address") && !ended.out.contains("call me"), "{}", ended.out);

@@ -58,7 +58,7 @@ fn no_token_in_a_file_is_sent_or_shown_and_what_a_stack_refuses_is_told_by_locat
         assert_ended(&ended, 2, &[words]);
         assert!(!format!("{}{}", ended.out, ended.err).contains("pit-secret"), "{}", ended.err);
     }
-    // Only the stack knows that the credentials of all locations are nobody's own.
+    // Only the stack knows that no location has its own credentials.
     let yaml = "locations:\n  a: {api: v1}\n  b: {tags: [x]}\n";
     assert_ended(
         &apply(&stack, &folder, yaml, &["--yes"]),

@@ -1,4 +1,4 @@
-//! The program, run as a user runs it.
+//! Runs the program like a user.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -25,18 +25,18 @@ mod signals;
 mod sync;
 mod up;
 
-/// Answers come at once, so that a test takes no longer than it must.
+/// Quick answers, so that a test takes no longer than necessary.
 const QUICK: &[&str] = &["--latency-ms", "1..5"];
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The program with these arguments, and with nothing in its environment.
+/// The program with these arguments and an empty environment.
 fn local(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ghl-sync"));
     command.args(args).env_clear();
     command
 }
 
-/// What the program wrote, and how it ended.
+/// Output and status of a program.
 struct Ended {
     status: Option<i32>,
     out: String,
@@ -49,7 +49,7 @@ fn run(command: &mut Command) -> Ended {
     Ended { status: status.code(), out: text(stdout), err: text(stderr) }
 }
 
-/// An empty folder of the test of this name.
+/// An empty folder for the test of this name.
 fn folder(test: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     let _ = std::fs::remove_dir_all(&folder);
@@ -69,7 +69,7 @@ fn sync(folder: &Path, args: &[&str]) -> (Ended, Value) {
     (ended, serde_json::from_str(&report).unwrap())
 }
 
-/// A program that stays up; it is killed when it is dropped.
+/// A running program, killed when dropped.
 struct Running {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
@@ -82,7 +82,7 @@ impl Running {
         Running { child, out }
     }
 
-    /// Reads what it writes up to a line that starts so. What it wrote until then.
+    /// Reads the output up to a line that starts with `start`. Returns what came before.
     fn until(&mut self, start: &str) -> String {
         let mut read = String::new();
         self.until_line(|line| {
@@ -92,7 +92,7 @@ impl Running {
         read
     }
 
-    /// Reads what it writes up to the line that is `wanted`.
+    /// Reads the output up to the line that is `wanted`.
     fn until_line(&mut self, mut wanted: impl FnMut(&str) -> bool) -> String {
         loop {
             let mut line = String::new();
@@ -103,13 +103,13 @@ impl Running {
         }
     }
 
-    /// Ends it with Ctrl-C. What it wrote meanwhile, and its status.
+    /// Ends it with Ctrl-C. Returns the rest of its output and its status.
     fn interrupt(self) -> (String, ExitStatus) {
         self.signal("-INT");
         self.ended()
     }
 
-    /// Waits for its end. What it wrote meanwhile, and its status.
+    /// Waits for its end. Returns the rest of its output and its status.
     fn ended(mut self) -> (String, ExitStatus) {
         let started = Instant::now();
         let status = loop {
@@ -137,14 +137,14 @@ impl Drop for Running {
     }
 }
 
-/// The first of four free ports in a row. They are below those that a system gives to whoever asks for any, and each is
-/// given once: no other test takes them before they are used.
+/// The first of six consecutive free ports. They are below those that a system assigns automatically, and each is
+/// given out once, so that no other test takes them before they are used.
 fn free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let of_process = 10_000 + u16::try_from(std::process::id() % 500).unwrap() * 50;
+    let of_process = 10_000 + u16::try_from(std::process::id() % 400).unwrap() * 60;
     (0..10)
-        .map(|_| of_process + NEXT.fetch_add(5, Ordering::Relaxed))
-        .find(|first| (*first..first + 5).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()))
+        .map(|_| of_process + NEXT.fetch_add(6, Ordering::Relaxed))
+        .find(|first| (*first..first + 6).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()))
         .unwrap()
 }
 

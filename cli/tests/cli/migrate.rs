@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A quota that does not hold anybody up, and answers that come at once.
+/// A quota that delays nothing, and quick answers.
 const FAST: &[&str] = &["--limit", "1000", "--window-ms", "1000", "--latency-ms", "1..5"];
 const SMALL: &[&str] =
     &["--contacts", "20", "--fields", "6", "--opportunities", "10", "--pipelines", "2", "--stages", "5"];
@@ -19,12 +19,12 @@ fn report_of(file: &Path) -> Value {
     serde_json::from_str(&report).unwrap()
 }
 
-/// Of a kind: how many the source has, and how many were carried over.
+/// Number of a kind in the source, and number migrated.
 fn of(report: &Value, kind: &str) -> (u64, u64) {
     (whole(report, &format!("/{kind}/source")), whole(report, &format!("/{kind}/migrated")))
 }
 
-/// Whatever the product and the sandbox have to say against the outcome.
+/// Asserts that neither the product nor the sandbox finds a flaw in the result.
 fn assert_flawless(report: &Value) {
     assert_eq!(report["status"], "done", "{report}");
     for kind in ["contacts", "opportunities"] {
@@ -46,13 +46,13 @@ fn a_preview_forecasts_and_writes_nothing() {
     assert_eq!(ended.status, Some(0), "{}{}", ended.out, ended.err);
     assert_eq!((&report["status"], &report["dry_run"]), (&"done".into(), &true.into()));
     assert_eq!((whole(&report, "/readiness_percent"), whole(&report, "/forecast/contacts/creates")), (100, 20));
-    // What the target lacks: four fields, two values, five tags.
+    // Missing in the target: four fields, two values, five tags.
     assert_eq!(
         (whole(&report, "/forecast/opportunities/creates"), whole(&report, "/forecast/structure/creates")),
         (10, 11)
     );
     assert_eq!((of(&report, "contacts"), report.get("verify")), ((20, 0), None));
-    // Both accounts, what they are made of, and their records.
+    // Reads both accounts, their structure, and their records.
     assert!(whole(&report, "/ghl/calls") <= 18, "{report}");
     assert!(ended.out.contains("becomes shirt-size") && ended.out.contains("41 creates"), "{}", ended.out);
 }
@@ -68,7 +68,7 @@ fn a_pipeline_that_nobody_can_make_is_asked_for_and_what_was_decided_is_followed
     for words in ["Pipeline 1", "Pipeline 2", "approve"] {
         assert!(report["reason"].as_str().unwrap().contains(words), "{words}: {report}");
     }
-    // Somebody decides to do without.
+    // The user decides to do without the pipelines.
     let mapped: Value = serde_json::from_str(&std::fs::read_to_string(data_of(&folder, &common)).unwrap()).unwrap();
     let skip: serde_json::Map<String, Value> = mapped["mapping"]["pipelines"]
         .as_array()
@@ -99,7 +99,7 @@ fn pipelines_that_the_target_lacks_are_made_and_a_rollback_deletes_them() {
     assert_eq!((whole(&report, "/rolled_back/structure"), whole(&report, "/rolled_back/kept")), (13, 0), "{report}");
 }
 
-/// The report of a preview, with the ids of what must be decided.
+/// The report of a preview, with the ids of the items to decide.
 fn data_of(folder: &Path, common: &[&str]) -> PathBuf {
     let dir = folder.join("report");
     let (ended, _) = migrate(folder, &[common, &["--dry-run", "--report", text(&dir)]].concat());
@@ -154,7 +154,7 @@ fn accounts_of_the_usual_size_are_migrated_whole_with_hardly_a_call_too_many() {
     }
     assert_eq!((whole(&report, "/readiness_percent"), whole(&report, "/ghl/status_429")), (100, 0));
     assert!(number(&report, "/calls/ratio") <= 1.1, "{report}");
-    // Whatever GHL lets nobody write is listed: dates of creation, and second e-mail addresses.
+    // Everything that GHL lets nobody write is listed: creation dates, and second email addresses.
     let table = std::fs::read_to_string(dir.join("migration.csv")).unwrap();
     assert_eq!(table.matches("created at").count(), 318);
     assert!(table.contains("second-7@example.com"), "{table}");
@@ -174,7 +174,7 @@ fn what_a_migration_created_can_be_deleted_again_and_only_that() {
     assert_eq!((whole(&report, "/rolled_back/contacts"), whole(&report, "/rolled_back/structure")), (20, 11));
 }
 
-/// Migrates some hundred contacts through errors, killed as soon as each of `stages` is seen to have begun.
+/// Migrates some hundred contacts despite errors, and kills the program as soon as each of `stages` has started.
 fn kill_at(stages: &[&str]) {
     let folder = folder(&format!("migrate-killed-{}", stages.join("-")));
     let file = folder.join("report.json");
@@ -182,7 +182,7 @@ fn kill_at(stages: &[&str]) {
     let args = [
         ["migrate", "--json", text(&file), "--data-dir", text(&data)].as_slice(),
         &["--contacts", "200", "--opportunities", "100", "--limit", "200", "--window-ms", "2000"],
-        // Slow enough that a stage lasts until it is seen.
+        // Slow enough to observe each stage.
         &["--latency-ms", "150..250", "--error-rate", "0.05", "--outage", "3s..6s", "--function-timeout", "20s"],
     ]
     .concat();
@@ -206,14 +206,14 @@ fn kill_at(stages: &[&str]) {
 }
 
 impl Running {
-    /// Reads what it writes until `stage` has begun.
+    /// Reads the output until `stage` has started.
     fn until_stage(&mut self, stage: &str) {
         let stages = ["connect", "discover", "map", "await_approval", "custom_fields", "custom_values", "tags"];
         let later = ["pipelines", "contacts", "opportunities", "verify", "finish"];
         let all = [stages.as_slice(), &later].concat();
         match all.iter().position(|other| *other == stage).unwrap() {
             0 => drop(self.until("migration ")),
-            // The one before it has ended. (It may be further already than when it was killed.)
+            // The stage before it has ended. (After a kill, it may already be further.)
             place => drop(self.until_line(|line| all[place - 1..].iter().any(|stage| line.starts_with(stage)))),
         }
     }
@@ -227,7 +227,7 @@ fn a_migration_whose_process_is_told_to_end_goes_on_at_once_with_the_next_one() 
     let args = [
         ["migrate", "--json", text(&file), "--data-dir", text(&data)].as_slice(),
         &["--contacts", "60", "--opportunities", "20", "--limit", "200", "--window-ms", "2000"],
-        // Slow enough that a stage lasts until it is seen.
+        // Slow enough to observe each stage.
         &["--latency-ms", "50..100"],
     ]
     .concat();
@@ -240,7 +240,7 @@ fn a_migration_whose_process_is_told_to_end_goes_on_at_once_with_the_next_one() 
     assert_eq!(report_of(&file)["status"], "running");
 
     let mut next = Running::start(local(&args).stderr(Stdio::null()));
-    // Whoever waits for a lease or a lost message waits for a minute; the contacts that are left take seconds.
+    // Waiting for a lease or a lost message takes a minute; the remaining contacts take seconds.
     let until_contacts = next.until("contacts ");
     let seconds = until_contacts.lines().filter_map(|line| line.trim().split(" s  ").next()?.parse().ok()).max();
     assert!(seconds.unwrap_or(0) < 40, "{until_contacts}");
@@ -254,8 +254,8 @@ fn a_migration_whose_process_is_told_to_end_goes_on_at_once_with_the_next_one() 
 #[test]
 #[ignore = "takes more than a minute; .ci/run runs it"]
 fn a_migration_that_is_killed_in_each_of_its_stages_loses_and_doubles_nothing() {
-    // What a killed process held is free again after 25 s: several migrations wait for that at once. (The last stage, finish,
-    // writes one thing, and is over before anybody sees it.)
+    // Anything a killed process held is released after 25 s; several migrations wait for that at once. (The last
+    // stage, finish, writes one item, and is over before anyone can observe it.)
     let migrations: [&[&str]; 5] = [
         &["connect", "discover", "map"],
         &["await_approval", "custom_fields", "custom_values"],

@@ -1,4 +1,4 @@
-//! Options and variables: what is wrong with them is said by name, and what is right arrives.
+//! Options and variables: wrong ones are named in the error, and valid ones take effect.
 
 use super::*;
 

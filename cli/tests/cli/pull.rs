@@ -1,14 +1,14 @@
-//! `pull`: what changed, from a GHL that is played here.
+//! `pull`: changes from a GHL that is simulated here.
 
 use std::collections::BTreeSet;
 use std::io::Write;
 
 use super::*;
 
-/// When the first contact changed; each further one a second later.
+/// Change time of the first contact; each further one follows a second later.
 const FIRST: u64 = 1_790_000_000_000;
 
-/// A GHL with so many contacts, of which one may be longer than 1 MB. Its address.
+/// Starts a GHL with `contacts` contacts, one of which may be longer than 1 MB. Returns its URL.
 fn ghl(contacts: usize, long: Option<usize>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -69,7 +69,7 @@ fn pull(url: &str, since: &str, options: &[&str]) -> Command {
     command
 }
 
-/// The contacts that were printed, each a whole line.
+/// Ids of the printed contacts, each a whole line.
 fn ids(out: &str) -> BTreeSet<String> {
     assert!(out.is_empty() || out.ends_with('\n'), "{out}");
     let id = |line: &str| serde_json::from_str::<Value>(line).unwrap()["id"].as_str().unwrap().to_owned();

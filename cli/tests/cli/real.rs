@@ -1,4 +1,4 @@
-//! `check`, `plan` and `import`, against a sandbox in a process of its own.
+//! `check`, `plan` and `import` against a sandbox in a separate process.
 
 use super::*;
 
@@ -12,7 +12,7 @@ const WITH_REJECTS: &str = "First Name,Email,Phone,Shoe Size\n\
                             ,,,8\n\
                             Grace,this is no address,+1 617-555-0101,9\n";
 
-/// A GHL that is not ours.
+/// A GHL in a separate process.
 struct Ghl {
     running: Running,
     url: String,
@@ -28,7 +28,7 @@ impl Ghl {
         Ghl { running, url: format!("http://127.0.0.1:{port}"), folder: folder(test) }
     }
 
-    /// A command for its location, with the right token.
+    /// A command for its location, with the valid token.
     fn command(&self, name: &str, args: &[&str]) -> Command {
         let mut command = local(&[name]);
         command.args(args).args(["--location", "loc_real", "--ghl-url", &self.url]);
@@ -46,7 +46,7 @@ impl Ghl {
         serde_json::from_str(&std::fs::read_to_string(self.folder.join("report.json")).unwrap()).unwrap()
     }
 
-    /// What it has counted in its life.
+    /// All that it counted, read at its end.
     fn stats(self) -> Value {
         serde_json::from_str(&self.running.interrupt().0).unwrap()
     }
@@ -74,7 +74,7 @@ fn check_names_the_location_and_what_is_left_or_fails_with_ghls_own_words() {
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
-/// A Parameter Store with one parameter, for one question.
+/// A Parameter Store with one parameter that answers a single request.
 fn parameter_store(value: &str) -> String {
     use std::io::{BufRead, BufReader, Read, Write};
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -173,7 +173,7 @@ fn nothing_is_sent_because_something_was_forgotten() {
     let not_agreed = run(ghl.command("import", &[text(&list)]).stdin(Stdio::null()));
     assert_eq!(not_agreed.status, Some(2), "{}", not_agreed.out);
     assert!(not_agreed.err.contains("--yes"), "{}", not_agreed.err);
-    // A yes is an answer to whether to send, and to no question of what the list means.
+    // --yes only answers whether to send, not what the list means.
     let open = ghl.list("open.csv", "Name,Email,Birthday\nAda,ada@example.com,03/04/1991\n");
     let asked = run(&mut ghl.command("import", &[text(&open), "--yes", "--json", "report.json"]));
     assert_eq!(asked.status, Some(2), "{}", asked.out);
@@ -206,7 +206,7 @@ fn a_plan_sends_nothing_and_writes_a_mapping_that_an_import_takes() {
         serde_json::from_str(&std::fs::read_to_string(ghl.folder.join("mapping.json")).unwrap()).unwrap();
     assert_eq!(mapping["version"], 1);
     assert_eq!((&mapping["columns"]["Budget"], &mapping["columns"]["Fax"]), (&"source".into(), &"ignore".into()));
-    // What somebody else has written there stays.
+    // A file written by someone else is left unchanged.
     let other = run(&mut ghl.command("plan", &[text(&list)]));
     assert_eq!(other.status, Some(2), "{}", other.out);
     assert!(other.err.contains("--write-mapping"), "{}", other.err);
@@ -253,7 +253,7 @@ fn an_import_that_left_rows_out_says_so_and_a_second_one_changes_nothing() {
     let report = ghl.report();
     assert_eq!((whole(&report, "/records/already_synced"), records(&report)), (2, [2, 0, 0, 0]));
     assert_eq!(whole(&report, "/records/total"), 2);
-    // The rejects, imported as they stand, into a file of the same name.
+    // The rejects, imported unchanged, with rejects going to the same file.
     let again = ghl.folder.join("rejects.csv");
     let third = run(ghl.command("import", &[text(&again), "--allow-rejects"]).args(files));
     assert_eq!(third.status, Some(0), "{}{}", third.out, third.err);
@@ -309,7 +309,8 @@ fn an_import_that_is_killed_goes_on_where_it_was_and_sends_nothing_twice() {
     assert_eq!(records(&report), [60, 0, 0, 0], "{}{}", ended.out, ended.err);
     let synced = whole(&report, "/records/already_synced");
     assert!(synced > 0 && synced < 60, "{}", ended.out);
-    // What was written down as sent is not sent again. (GHL answers within 5 ms: hardly a call is under way at the end.)
+    // Records stored as sent are not sent again. (GHL answers within 5 ms, so hardly any call is in flight at the
+    // end.)
     assert_eq!(whole(&report, "/ghl/calls"), 60 - synced, "{report}");
     let stats = ghl.stats();
     assert_eq!((whole(&stats, "/contacts"), whole(&stats, "/duplicates")), (60, 0));
@@ -327,7 +328,7 @@ fn what_was_sent_to_one_ghl_is_not_held_to_be_known_by_another() {
     assert!(same_folder.err.contains("--data-dir"), "{}", same_folder.err);
     let demo = run(local(&["demo", text(&list), "--data-dir", "state"]).current_dir(&one.folder));
     assert_eq!(demo.status, Some(2), "{}", demo.out);
-    // Without one, each has its own.
+    // Without --data-dir, each GHL has its own folder.
     let apart = run(other.command("import", &args[..6]).env("HOME", &one.folder));
     assert_eq!(apart.status, Some(0), "{}{}", apart.out, apart.err);
     assert_eq!((whole(&one.stats(), "/contacts"), whole(&other.stats(), "/contacts")), (3, 3));

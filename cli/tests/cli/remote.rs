@@ -1,4 +1,4 @@
-//! `import --api`: a list through a stack in a process of its own.
+//! `import --api`: sends a list through a stack in a separate process.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ const LIST: &str = "First Name,Email,City\n\
                     Alan,alan@example.com,Leeds\n\
                     ,,Nowhere\n";
 
-/// A stack that is not in the importing process.
+/// A stack in a separate process.
 pub(super) struct Remote {
     _running: Running,
     folder: PathBuf,
@@ -39,14 +39,14 @@ impl Remote {
         command
     }
 
-    /// What a command for this stack prints, if it ends well.
+    /// Output of a command for this stack, which must end well.
     pub(super) fn say(&self, args: &[&str]) -> String {
         let ended = self.run(args, &self.key);
         assert_eq!(ended.status, Some(0), "{args:?}: {}{}", ended.out, ended.err);
         ended.out
     }
 
-    /// What a command for this stack does with this key.
+    /// Runs a command for this stack with this key.
     pub(super) fn run(&self, args: &[&str], key: &str) -> Ended {
         let mut command = local(args);
         run(command.args(["--api", &self.url]).env("GHL_SYNC_API_KEY", key))
@@ -78,11 +78,11 @@ fn a_list_goes_through_a_stack_and_the_end_of_each_row_is_told() {
     let ids: BTreeSet<&str> =
         results.lines().skip(1).map(|line| line.split(',').nth(3).unwrap()).filter(|id| !id.is_empty()).collect();
     assert_eq!(ids.len(), 3, "GHL's ids are told: {results}");
-    // The same list again needs nothing; a changed row needs what it changes.
+    // The same list again needs no call, except for the changed row.
     let again = run(&mut stack.import(&LIST.replace("London", "Paris"), &["--allow-rejects"]));
     assert_eq!(again.status, Some(0), "{}{}", again.out, again.err);
     assert!(again.out.contains("1 records put into the stack, 2 need no call"), "{}", again.out);
-    // A row that was left out is an exit status of its own.
+    // A row left out has its own exit status.
     assert_eq!(run(&mut stack.import(LIST, &[])).status, Some(3));
 }
 
@@ -176,7 +176,7 @@ fn what_became_of_records_is_told_from_a_terminal_and_goes_on_where_it_ended() {
         told += &ended.out;
         since = ended.err.trim().rsplit(' ').next().unwrap().to_owned();
     }
-    // Each at least once: how often is told by their ids.
+    // Each outcome is delivered at least once; their ids identify repetitions.
     let told_of = |what: &str| -> BTreeSet<&str> {
         told.lines().filter_map(|line| line.split_once(what)).map(|(_, about)| about).collect()
     };
@@ -277,11 +277,11 @@ fn a_list_that_was_imported_undoable_is_undone_from_a_terminal() {
         .unwrap_or_else(|| panic!("{}", shown()));
     assert!(shown().contains("state      undone") && shown().contains("left       0"), "{}", shown());
     assert!(of(&["imports", &id, "--undo"]).starts_with("0 are being undone"));
-    // The same list again begins it anew.
+    // The same list again restarts it.
     let again = run(&mut stack.import(LIST, &undoable));
     assert_eq!(again.status, Some(0), "{}{}", again.out, again.err);
     assert_eq!(whole(&stack.report(), "/records/synced"), 3);
-    // One that was not begun so cannot be undone.
+    // An import that was not started as undoable cannot be undone.
     let other = run(&mut stack.import("Email\nzoe@example.com\n", &[]));
     assert_eq!(other.status, Some(0), "{}{}", other.out, other.err);
     let id = stack.report()["import_id"].as_str().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! A process that is told to end, or killed: what it still says, and what the next one makes of it.
+//! A process that is told to end or killed: its last output, and how the next one continues.
 
 use super::*;
 
@@ -42,7 +42,7 @@ fn a_process_that_is_told_to_end_loses_and_doubles_nothing_and_the_next_one_goes
     assert_eq!(whole(&first, "/ghl/calls"), synced, "what came of each call was written down: {first}");
 
     let mut next = start();
-    // After 5 s it tells how far it is. A batch that somebody else had planned, or a lease, would hold it up for longer.
+    // It reports progress after 5 s. A batch planned by another process, or a lease, would delay it for longer.
     let line = next.until_line(|line| line.contains(" calls, "));
     assert!(!line.contains("  0 calls, "), "{line}");
     let (out, status) = next.ended();
@@ -56,7 +56,7 @@ fn a_process_that_is_told_to_end_loses_and_doubles_nothing_and_the_next_one_goes
 fn a_second_signal_ends_it_without_waiting_for_calls() {
     let mut sync = Running::start(local(&["sync", "--latency-ms", "9000..9500"]).stderr(Stdio::null()));
     sync.until("60 records put");
-    // Calls are under way.
+    // Calls are in flight.
     std::thread::sleep(Duration::from_millis(1500));
     let told = Instant::now();
     sync.signal("-TERM");
@@ -87,6 +87,6 @@ fn a_process_that_is_killed_loses_and_doubles_nothing() {
     assert_eq!((whole(&report, "/ghl/duplicates"), whole(&report, "/ghl/status_429")), (0, 0));
     let already = whole(&report, "/records/already_synced");
     assert!((1..120).contains(&already), "{already}");
-    // What was under way when it died is sent again, and no more.
+    // Calls in flight when it died are sent again, and no others.
     assert!(whole(&report, "/ghl/calls") <= 120 - already + 5, "{report}");
 }

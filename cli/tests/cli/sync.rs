@@ -1,4 +1,4 @@
-//! `sync`: what is sent, what the report tells of it, and where a second run goes on.
+//! `sync`: what it sends, what its report says, and where a second run continues.
 
 use super::*;
 
@@ -101,7 +101,7 @@ fn two_processes_do_not_share_a_data_directory() {
     assert_eq!(ended.status, Some(1));
     assert!(ended.err.contains(text(&data)) && ended.err.contains("in use by another process"), "{}", ended.err);
     drop(up);
-    // A process that is gone holds nothing.
+    // A process that has ended holds nothing.
     let (ended, _) = sync(&folder, &["--data-dir", text(&data), "--records", "1"]);
     assert_eq!(ended.status, Some(0), "{}", ended.err);
 }

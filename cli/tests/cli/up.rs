@@ -1,4 +1,4 @@
-//! `up`, which stays up: what it writes for the functions, what it does unasked, and the ports that it needs.
+//! `up`: what it writes for the functions, what it does on its own, and the ports that it needs.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The outermost layer: every request gets an id, one line in the log, and an answer, whatever happens.
+//! The outermost layer: every request gets an id, one log line and a response, whatever happens.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -12,14 +12,15 @@ use ghl_sync_web::RequestId;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::access::Caller;
-use crate::problem::{Problem, ProblemKind};
-use crate::service::Api;
+use crate::problem::{ApiProblem, ProblemKind};
+use crate::service::ApiState;
 
-/// The header that bears the request's id.
+/// Response header with the request id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Answers, and logs: ids, counts and classes, and nothing of what a caller sent but ids in the path.
-pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+/// Answers and logs the request. The log holds ids, counts and classes; the only caller input in it is ids in the
+/// path.
+pub(crate) async fn answer(State(api): State<ApiState>, mut request: Request, next: Next) -> Response {
     let clock = &api.engine.ports().clock;
     let started = clock.now();
     let RequestId(id) = RequestId::of(&request);
@@ -32,7 +33,7 @@ pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: N
     let _entered = span.enter();
     let caller = response.extensions().get::<Caller>().map(|caller| caller.name.clone());
     let response = finish(response, &id);
-    log(&Line {
+    log(&RequestLine {
         method: method.as_str(),
         route: route.as_deref(),
         status: response.status().as_u16(),
@@ -42,19 +43,19 @@ pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: N
     response
 }
 
-/// A panic is the end of this request only.
+/// A panic ends only this request.
 async fn catch(answered: impl Future<Output = Response>) -> Response {
     AssertUnwindSafe(answered).catch_unwind().await.unwrap_or_else(|_| {
         error!(event = "panic");
-        Problem::new(ProblemKind::Internal, "the request id leads to what happened").into_response()
+        ApiProblem::new(ProblemKind::Internal, "the request id leads to what happened").into_response()
     })
 }
 
-/// Writes the problem document, if it is one, and the headers that every answer has.
+/// Writes the problem document, if there is one, and the headers that every response has.
 fn finish(mut response: Response, id: &str) -> Response {
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+    if let Some(problem) = response.extensions_mut().remove::<ApiProblem>() {
         let refused = std::mem::replace(&mut response, problem.render(id));
-        // Such as the methods that a path takes.
+        // Keeps the methods that the path takes.
         if let Some(allow) = refused.headers().get(header::ALLOW) {
             response.headers_mut().insert(header::ALLOW, allow.clone());
         }
@@ -64,12 +65,12 @@ fn finish(mut response: Response, id: &str) -> Response {
         headers.insert(REQUEST_ID, id);
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // All of it is about how things are now, and for the caller only.
+    // Every response describes the current state, for this caller only.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
-struct Line<'a> {
+struct RequestLine<'a> {
     method: &'a str,
     route: Option<&'a str>,
     status: u16,
@@ -77,8 +78,8 @@ struct Line<'a> {
     took: Duration,
 }
 
-fn log(line: &Line<'_>) {
-    let Line { method, route, status, caller, took } = *line;
+fn log(line: &RequestLine<'_>) {
+    let RequestLine { method, route, status, caller, took } = *line;
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     if status >= 500 {
         warn!(event = "request", method, route, status, caller, took_ms);

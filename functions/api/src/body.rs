@@ -1,4 +1,4 @@
-//! Bodies: how large, of which type, in which charset.
+//! Request bodies: size limit, content type and charset.
 
 use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, Request};
@@ -7,20 +7,20 @@ use ghl_sync_operate::items::{JsonFault, from_json_without_doubles};
 use mime::Mime;
 use serde::de::DeserializeOwned;
 
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{ApiProblem, ProblemKind};
 
-/// How a body is written.
+/// Format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum BodyFormat {
     /// One JSON value.
     Json,
-    /// One JSON value a line.
+    /// One JSON value per line.
     Lines,
 }
 
-/// The form that the headers name.
-pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Problem> {
-    let unsupported = |detail: String| Problem::new(ProblemKind::UnsupportedMediaType, detail);
+/// Returns the format that the headers declare.
+pub(crate) fn form(headers: &HeaderMap) -> Result<BodyFormat, ApiProblem> {
+    let unsupported = |detail: String| ApiProblem::new(ProblemKind::UnsupportedMediaType, detail);
     if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
         && encoding != "identity"
     {
@@ -39,14 +39,14 @@ pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Problem> {
         return Err(unsupported("the charset must be UTF-8".to_owned()));
     }
     match mime.essence_str() {
-        "application/json" => Ok(Form::Json),
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Form::Lines),
+        "application/json" => Ok(BodyFormat::Json),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(BodyFormat::Lines),
         _ => Err(unsupported(EXPECTED.to_owned())),
     }
 }
 
-/// The body's bytes, without a byte order mark; too many of them are a problem.
-pub(crate) async fn bytes(request: Request) -> Result<axum::body::Bytes, Problem> {
+/// Reads the body without its byte order mark. A body over the limit is a problem.
+pub(crate) async fn bytes(request: Request) -> Result<axum::body::Bytes, ApiProblem> {
     let bytes = axum::body::Bytes::from_request(request, &()).await?;
     let without_mark = if bytes.starts_with(BYTE_ORDER_MARK) { bytes.slice(BYTE_ORDER_MARK.len()..) } else { bytes };
     Ok(without_mark)
@@ -54,22 +54,22 @@ pub(crate) async fn bytes(request: Request) -> Result<axum::body::Bytes, Problem
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// A body that is one JSON object.
+/// A body that must be one JSON object.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
-    type Rejection = Problem;
+    type Rejection = ApiProblem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        if !is_patch(&request) && form(request.headers())? != Form::Json {
-            return Err(Problem::new(ProblemKind::UnsupportedMediaType, "expected Content-Type: application/json"));
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiProblem> {
+        if !is_patch(&request) && form(request.headers())? != BodyFormat::Json {
+            return Err(ApiProblem::new(ProblemKind::UnsupportedMediaType, "expected Content-Type: application/json"));
         }
         let bytes = bytes(request).await?;
         Ok(JsonBody(from_json_without_doubles(text(&bytes)?)?))
     }
 }
 
-/// Whether it is a merge patch, by its type of its own (RFC 7396). Anywhere else that would be taken for the whole.
+/// Whether the content type is a merge patch (RFC 7396). Other routes would mistake a patch for the complete value.
 fn is_patch(request: &Request) -> bool {
     let kind = request.headers().get(header::CONTENT_TYPE);
     let has_encoding = request.headers().contains_key(header::CONTENT_ENCODING);
@@ -78,13 +78,13 @@ fn is_patch(request: &Request) -> bool {
         && kind.is_some_and(|kind| kind == "application/merge-patch+json")
 }
 
-/// A body that is one JSON object, or none at all.
+/// A body that is one JSON object, or empty.
 pub(crate) struct MaybeJsonBody<T>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeJsonBody<T> {
-    type Rejection = Problem;
+    type Rejection = ApiProblem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiProblem> {
         let has_body = request.headers().contains_key(header::CONTENT_TYPE) || !request.body().is_end_stream();
         if !has_body {
             return Ok(MaybeJsonBody(T::default()));
@@ -94,22 +94,22 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeJsonBody<T>
     }
 }
 
-/// The body as text.
-pub(crate) fn text(bytes: &[u8]) -> Result<&str, Problem> {
+/// Decodes the body as UTF-8.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, ApiProblem> {
     std::str::from_utf8(bytes).map_err(|error| {
         let detail = format!("the body is not UTF-8: byte {} begins no character", error.valid_up_to());
-        Problem::new(ProblemKind::BadRequest, detail)
+        ApiProblem::new(ProblemKind::BadRequest, detail)
     })
 }
 
-impl From<JsonFault> for Problem {
-    fn from(JsonFault { syntax, field, detail }: JsonFault) -> Problem {
+impl From<JsonFault> for ApiProblem {
+    fn from(JsonFault { syntax, field, detail }: JsonFault) -> ApiProblem {
         if syntax {
-            return Problem::new(ProblemKind::BadRequest, format!("the body {detail}"));
+            return ApiProblem::new(ProblemKind::BadRequest, format!("the body {detail}"));
         }
         if field.is_empty() {
-            return Problem::field(ProblemKind::Invalid, "", format!("the body {detail}"));
+            return ApiProblem::field(ProblemKind::Invalid, "", format!("the body {detail}"));
         }
-        Problem::field(ProblemKind::Invalid, field, detail)
+        ApiProblem::field(ProblemKind::Invalid, field, detail)
     }
 }

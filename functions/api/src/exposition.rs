@@ -1,13 +1,13 @@
 //! Metrics as text: Prometheus' format (0.0.4) and OpenMetrics (1.0.0).
 //!
-//! The numbers are kept in DynamoDB, not in this process, so there is no registry here: families of samples go in,
-//! text comes out. (The crate `prometheus-client` counts in the process, and writes OpenMetrics only.)
+//! DynamoDB keeps the numbers, not this process, so there is no registry here: families of samples go in, text comes
+//! out. (The crate `prometheus-client` counts in the process, and writes OpenMetrics only.)
 
 use std::fmt::Write;
 
 use ghl_sync_engine::counts::catalogue::{Metric, MetricKind};
 
-/// A format that a scraper can ask for.
+/// An exposition format that a scraper can request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Prometheus,
@@ -15,7 +15,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What an `Accept` header asks for. Prometheus itself names OpenMetrics first.
+    /// Picks the format for an `Accept` header. Prometheus itself names OpenMetrics first.
     pub(crate) fn accepted(accept: Option<&str>) -> Format {
         match accept {
             Some(accept) if accept.contains("application/openmetrics-text") => Format::OpenMetrics,
@@ -31,17 +31,17 @@ impl Format {
     }
 }
 
-/// The numbers of a metric.
+/// A metric with its samples.
 #[derive(Debug, Clone)]
 pub(crate) struct Family {
     metric: &'static Metric,
     samples: Vec<Sample>,
 }
 
-/// One number.
+/// One number of a family.
 #[derive(Debug, Clone)]
 struct Sample {
-    /// `_bucket`, `_sum` and `_count` of histograms.
+    /// `_bucket`, `_sum` and `_count` for histograms, else empty.
     suffix: &'static str,
     labels: Vec<(&'static str, String)>,
     value: f64,
@@ -52,7 +52,7 @@ impl Family {
         Family { metric, samples: Vec::new() }
     }
 
-    /// Adds a number: the metric's only one, or that of these values of its labels.
+    /// Adds a number with these label values. A metric without labels has one number.
     pub(crate) fn sample<S: AsRef<str>>(mut self, labels: impl IntoIterator<Item = S>, value: f64) -> Family {
         let values = labels.into_iter().map(|value| value.as_ref().to_owned());
         let labels = self.metric.labels.iter().copied().zip(values).collect();
@@ -60,12 +60,13 @@ impl Family {
         self
     }
 
-    /// Adds a number that has no labels, if there is one.
+    /// Adds the only number of a metric without labels, if there is one.
     pub(crate) fn single(self, value: impl Into<Option<f64>>) -> Family {
         value.into().into_iter().fold(self, |family, value| family.sample([""; 0], value))
     }
 
-    /// Adds a histogram: how many observations were at most each bound (counting up), and their sum.
+    /// Adds a histogram: `buckets` holds each bound with the cumulative number of observations up to it, `sum` their
+    /// sum.
     pub(crate) fn histogram(mut self, buckets: &[(f64, u64)], count: u64, sum: f64) -> Family {
         let bounds = buckets.iter().map(|(bound, at_most)| (number(*bound), *at_most));
         for (bound, at_most) in bounds.chain([("+Inf".to_owned(), count)]) {
@@ -76,7 +77,7 @@ impl Family {
         self
     }
 
-    /// OpenMetrics names a counter without its `_total`; one that is not called so is of unknown kind there.
+    /// OpenMetrics declares a counter without its `_total`; a counter without that suffix has type `unknown` there.
     fn declared(&self, format: Format, name: &'static str) -> (&'static str, &'static str) {
         match (format, self.metric.kind, name.strip_suffix("_total")) {
             (Format::OpenMetrics, MetricKind::Counter, Some(name)) => (name, "counter"),
@@ -86,7 +87,7 @@ impl Family {
     }
 }
 
-/// The families as text. A family without a number, or that Prometheus is not told of, is left out.
+/// Writes the families as text. Leaves out a family without a number, or one that Prometheus should not see.
 pub(crate) fn write(format: Format, families: &[Family]) -> String {
     let mut text = String::new();
     for family in families.iter().filter(|family| !family.samples.is_empty()) {
@@ -119,7 +120,7 @@ fn escaped(text: &str, quotes: bool) -> String {
     if quotes { text.replace('"', "\\\"") } else { text }
 }
 
-/// Rust writes a number so that it is read back as the same one; infinity and NaN have names of their own.
+/// Rust prints a float so that parsing returns the same value. Infinity and NaN have special names.
 fn number(value: f64) -> String {
     if value.is_nan() {
         "NaN".to_owned()

@@ -1,6 +1,6 @@
-//! The HTTP function: takes records in, tells how everything is, and operates locations.
+//! The HTTP function: takes records in, reports status, and operates locations.
 //!
-//! [`router`] is the whole API. In AWS it stands behind an HTTP API of API Gateway ([`handle`]), locally behind a socket.
+//! [`router`] is the whole API. In AWS it runs behind an API Gateway HTTP API ([`handle`]), locally behind a socket.
 
 mod access;
 mod answer;
@@ -30,31 +30,31 @@ pub use ghl_sync_web::{EventError, handle};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::access::Rules;
+use crate::access::RoleRules;
 pub use crate::wire::{SettingsFault, read_settings};
 
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{ApiProblem, ProblemKind};
 use crate::routes::{
     audit, erase, failures, imports, keys, listing, lists, location_list, locations, migration, mirrors, outcomes,
     page, put, records, session, state,
 };
-use crate::service::Api;
+use crate::service::ApiState;
 
-/// Largest body. Lambda takes 6 MB an event, in which API Gateway writes a body as text, or by a third larger as
-/// base64: 4 MiB fit in any case.
+/// Largest body. Lambda takes events of 6 MB, in which API Gateway writes a body as text or as base64, which is a third
+/// larger. 4 MiB fits in either case.
 pub(crate) const MAX_BODY_BYTES: usize = 4 << 20;
 
-/// The API over its parts. `environment` says which variables are set.
+/// Builds the API from its parts. `environment` maps each variable to whether it is set.
 pub fn router(parts: ApiParts, environment: BTreeMap<&'static str, bool>) -> Router {
     let ApiParts { migrator, access, outcomes, lists } = parts;
     let (open, of_open) = OpenApiRouter::new().routes(routes!(state::health)).split_for_parts();
-    // For our own pages, so the document does not tell of them.
+    // For our own pages only, so the OpenAPI document leaves them out.
     let open = open.route("/sign-in", get(session::page)).route("/session", post(session::begin).delete(session::end));
     let (guarded, mut document) = guarded().split_for_parts();
-    let rules = Arc::new(Rules::tell(&mut document));
+    let rules = Arc::new(RoleRules::tell(&mut document));
     document.merge(of_open);
-    let document = page::Document::new(document);
-    let api = Api {
+    let document = page::OpenApiPage::new(document);
+    let api = ApiState {
         engine: migrator.engine().clone(),
         migrator,
         callers: Arc::new(Callers::new(access)),
@@ -79,8 +79,8 @@ pub fn router(parts: ApiParts, environment: BTreeMap<&'static str, bool>) -> Rou
         .with_state(api)
 }
 
-/// What nobody may use without a key: all but `/health`. `access::roles` says who may use what of it.
-fn guarded() -> OpenApiRouter<Api> {
+/// All routes that require a key: everything but `/health`. `access::roles` defines the role that each one requires.
+fn guarded() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(state::overview))
         .routes(routes!(state::location_overview))
@@ -126,10 +126,10 @@ fn guarded() -> OpenApiRouter<Api> {
         .merge(migration::routes())
 }
 
-async fn nothing_here() -> Problem {
-    Problem::new(ProblemKind::NotFound, "GET /openapi.json lists the paths")
+async fn nothing_here() -> ApiProblem {
+    ApiProblem::new(ProblemKind::NotFound, "GET /openapi.json lists the paths")
 }
 
-async fn method_not_allowed() -> Problem {
-    Problem::new(ProblemKind::MethodNotAllowed, "the header Allow lists the methods that it takes")
+async fn method_not_allowed() -> ApiProblem {
+    ApiProblem::new(ProblemKind::MethodNotAllowed, "the header Allow lists the methods that it takes")
 }

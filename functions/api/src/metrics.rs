@@ -8,7 +8,7 @@ use ghl_sync_operate::{Health, LocationOverview, LocationState, LocationStatus, 
 
 use crate::exposition::{Family, Format, write};
 
-/// The metrics of an overview as text.
+/// Writes the metrics of an overview as text.
 pub(crate) fn text(format: Format, overview: &Overview) -> String {
     let mut families: Vec<Family> =
         catalogue::ALL.into_iter().filter_map(|metric| counted(metric, &overview.totals)).collect();
@@ -17,7 +17,7 @@ pub(crate) fn text(format: Format, overview: &Overview) -> String {
     write(format, &families)
 }
 
-/// What the counters say of a metric; `None` if it is not made of counters.
+/// Builds a metric from the counters; `None` if it does not come from counters.
 fn counted(metric: &'static Metric, totals: &Counts) -> Option<Family> {
     let family = Family::of(metric);
     let number = |count: u64| match metric.unit {
@@ -29,7 +29,7 @@ fn counted(metric: &'static Metric, totals: &Counts) -> Option<Family> {
         Source::Sum(of) => Counter::all()
             .filter(|counter| of(*counter))
             .map(|counter| (counter.labels(), totals.get(counter)))
-            // Of the many pairs of labels only those that have happened.
+            // Of the many pairs of labels, only those that have occurred.
             .filter(|(labels, count)| labels.len() < 2 || *count > 0)
             .fold(family, |family, (labels, count)| family.sample(labels, number(count))),
         Source::Ratio(of) => family.single(of(totals)),

@@ -1,4 +1,4 @@
-//! The OpenAPI document: what the handlers say, and what holds for all of them.
+//! The OpenAPI document: the descriptions of the handlers, and the parts that all operations share.
 
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
@@ -13,7 +13,7 @@ use crate::problem::ProblemDocument;
 
 /// The document as JSON.
 pub(crate) fn json(paths: OpenApi) -> String {
-    // Strings, lists and maps with string keys only: this cannot fail to serialize.
+    // Only strings, lists and maps with string keys: serialization cannot fail.
     serde_json::to_string(&document(paths)).unwrap_or_default()
 }
 
@@ -28,13 +28,13 @@ fn document(mut document: OpenApi) -> OpenApi {
         .build();
     document.servers = Some(vec![Server::new("/")]);
     document.tags = Some(vec![
-        tag("records", "Putting contacts and opportunities in, and what became of them."),
-        tag("mirrors", "Lists that their sources send whole, and what is missing in them."),
-        tag("lists", "Lists of contacts in files: handed in, looked at, mapped and imported."),
-        tag("imports", "Records that came together, such as those of one file."),
-        tag("locations", "Settings of locations; stopping and starting them."),
+        tag("records", "Puts of contacts and opportunities, and their status."),
+        tag("mirrors", "Complete lists from a source, and the contacts missing from them."),
+        tag("lists", "Lists of contacts in files: upload, preview, mapping and import."),
+        tag("imports", "Groups of records, such as those of one file."),
+        tag("locations", "Settings of locations; pausing and resuming them."),
         tag("access", "Who may use the API, and who changed what."),
-        tag("state", "How everything is."),
+        tag("state", "The status of everything."),
         tag("migration", "Migrating one location into another."),
     ]);
     document.security =
@@ -44,22 +44,22 @@ fn document(mut document: OpenApi) -> OpenApi {
         .into_iter()
         .map(|(path, mut item)| {
             operations(&mut item).for_each(|operation| add_problems(&path, operation));
-            // The router's word for "the rest of the path, slashes and all".
+            // `{*name}` is the router's syntax for "the rest of the path, including slashes".
             (path.replace("{*", "{"), item)
         })
         .collect();
     document
 }
 
-const DESCRIPTION: &str = "Puts contacts and opportunities into GoHighLevel, and tells how they are. A record is \
-    addressed by a location, a kind and an id of your own; putting it again replaces its content. Every answer bears \
-    its request's id in `x-request-id`. Problems are documents of RFC 9457.";
+const DESCRIPTION: &str = "Puts contacts and opportunities into GoHighLevel, and reports their status. A record is \
+    addressed by a location, a kind and an id of your own; putting it again replaces its content. Every response has \
+    its request id in `x-request-id`. Errors are problem documents (RFC 9457).";
 
 fn tag(name: &str, description: &str) -> Tag {
     TagBuilder::new().name(name).description(Some(description)).build()
 }
 
-/// The ways to show a key.
+/// The ways to send a key.
 const SECURITY: [&str; 3] = ["bearer", "header", "basic"];
 
 trait Complete {
@@ -67,7 +67,7 @@ trait Complete {
 }
 
 impl Complete for Components {
-    /// Adds what no handler names: the ways in, and the ways that things go wrong.
+    /// Adds what no handler declares: the security schemes and the error responses.
     fn complete(&mut self) {
         self.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
         self.add_security_scheme("header", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Api-Key"))));
@@ -85,7 +85,7 @@ impl Complete for Components {
     }
 }
 
-/// Takes out defaults of `null`: an absent field means something else than `null`, and some fields refuse `null`.
+/// Removes defaults of `null`: an absent field means something else than `null`, and some fields refuse `null`.
 fn drop_null_defaults(schema: &mut RefOr<Schema>) {
     let RefOr::T(Schema::Object(object)) = schema else { return };
     for property in object.properties.values_mut() {
@@ -97,42 +97,42 @@ fn drop_null_defaults(schema: &mut RefOr<Schema>) {
     }
 }
 
-/// One way that things go wrong.
-struct Way {
+/// One error response.
+struct ErrorSpec {
     status: &'static str,
     name: &'static str,
     description: &'static str,
     can_happen: fn(&Operation, &str) -> bool,
 }
 
-const fn way(
+const fn error(
     status: &'static str,
     name: &'static str,
     description: &'static str,
     can_happen: fn(&Operation, &str) -> bool,
-) -> Way {
-    Way { status, name, description, can_happen }
+) -> ErrorSpec {
+    ErrorSpec { status, name, description, can_happen }
 }
 
-static PROBLEMS: [Way; 13] = [
-    way("400", "BadRequest", "The path, the query or the body cannot be read", |operation, path| {
+static PROBLEMS: [ErrorSpec; 13] = [
+    error("400", "BadRequest", "The path, the query or the body cannot be read", |operation, path| {
         path.contains('{') || reads(operation) || has_query(operation)
     }),
-    way("401", "Unauthorized", "No key, or none that is accepted", |_, _| true),
-    way(
+    error("401", "Unauthorized", "No key, or none that is accepted", |_, _| true),
+    error(
         "403",
         "Forbidden",
         "The key's role or its locations do not allow it; or a change with HTTP Basic from a page that is not ours",
         |_, path| path != "/health",
     ),
-    way(
+    error(
         "404",
         "NotFound",
         "The location, the record, the import, the list, the migration or the key is unknown",
         |_, path| path.contains('{') || path.ends_with("/summary"),
     ),
-    way("405", "MethodNotAllowed", "The path does not take this method", |_, _| true),
-    way("409", "NotNow", "It makes no sense as things stand", |operation, path| {
+    error("405", "MethodNotAllowed", "The path does not take this method", |_, _| true),
+    error("409", "NotNow", "The request conflicts with the current state", |operation, path| {
         let starts = operation.responses.responses.contains_key("202") && path.contains("/migration/");
         let told = path.ends_with("/imports/{import_id}") && reads(operation);
         let imports = told || path.ends_with("/imports/{import_id}/undo");
@@ -142,22 +142,24 @@ static PROBLEMS: [Way; 13] = [
         let lists = path.contains("/lists");
         starts || lists || imports || puts || mirrors || removes || path.ends_with("/mapping") || path == "/v1/outcomes"
     }),
-    way("412", "PreconditionFailed", "It has changed since it was read", |operation, _| has_precondition(operation)),
-    way(
+    error("412", "PreconditionFailed", "The resource has changed since it was read", |operation, _| {
+        has_precondition(operation)
+    }),
+    error(
         "413",
         "TooLarge",
-        "A body larger than 4 MiB or of more than 10,000 items, or a file that is too large to be answered",
+        "A body larger than 4 MiB or of more than 10,000 items, or a file that is too large for a response",
         |operation, path| reads(operation) || path.ends_with("/report"),
     ),
-    way("415", "UnsupportedMediaType", "The body is of another type, charset or encoding", |operation, _| {
+    error("415", "UnsupportedMediaType", "The body is of another type, charset or encoding", |operation, _| {
         reads(operation)
     }),
-    way("422", "Invalid", "A field is not valid; `errors` names it", |operation, _| {
+    error("422", "Invalid", "A field is invalid; `errors` names it", |operation, _| {
         reads(operation) || has_query(operation)
     }),
-    way("429", "TooManyWrongKeys", "Many wrong keys came from this address; wait", |_, _| true),
-    way("500", "Internal", "A bug; the request's id leads to it", |_, _| true),
-    way("503", "Unavailable", "A store or a queue did not answer; try again", |_, _| true),
+    error("429", "TooManyWrongKeys", "Many wrong keys came from this address; wait", |_, _| true),
+    error("500", "Internal", "A bug; the request id leads to its log lines", |_, _| true),
+    error("503", "Unavailable", "A store or a queue did not respond; try again", |_, _| true),
 ];
 
 fn reads(operation: &Operation) -> bool {

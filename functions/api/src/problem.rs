@@ -1,4 +1,4 @@
-//! What is wrong, as a problem document (RFC 9457). Nothing of what a caller sent is repeated in one, but names of fields.
+//! Errors as problem documents (RFC 9457). They repeat no input of the caller except field names.
 
 use std::borrow::Cow;
 
@@ -10,18 +10,18 @@ use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
 
-/// The kinds of problem there are. `type` of the document is `urn:ghl-sync:` and the kind.
+/// The kinds of problem. `type` in the document is `urn:ghl-sync:` and the kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProblemKind {
-    /// The request cannot be read at all.
+    /// The request is malformed.
     BadRequest,
-    /// No key, or none that is accepted.
+    /// The key is missing or not accepted.
     Unauthorized,
-    /// The session of the browser is over.
+    /// The browser's session has ended.
     SignedOut,
     /// The caller may not do this, or not in this way.
     Forbidden,
-    /// There is no such path.
+    /// No route matches.
     NotFound,
     /// There is no such location.
     UnknownLocation,
@@ -37,24 +37,24 @@ pub(crate) enum ProblemKind {
     UnknownMigration,
     /// The path does not take this method.
     MethodNotAllowed,
-    /// As things stand, it makes no sense.
+    /// The request conflicts with the current state.
     NotNow,
-    /// What was to be changed has changed meanwhile.
+    /// The resource has changed since the caller read it.
     PreconditionFailed,
     /// The body is too large.
     TooLarge,
-    /// The body is of a type, charset or encoding that is not read here.
+    /// The API does not accept the body's type, charset or encoding.
     UnsupportedMediaType,
-    /// The request can be read, and says something that cannot be.
+    /// The request is well-formed, but a value is invalid.
     Invalid,
-    /// Many wrong keys came from the same address.
+    /// Too many wrong keys came from this address.
     TooManyWrongKeys {
-        /// When to try again, in seconds.
+        /// Seconds until the next try.
         retry_after_s: u64,
     },
     /// A bug of ours.
     Internal,
-    /// A store or a queue did not answer.
+    /// A store or a queue did not respond.
     Unavailable,
 }
 
@@ -112,7 +112,7 @@ impl ProblemKind {
         match self {
             ProblemKind::BadRequest => "The request cannot be read",
             ProblemKind::Unauthorized => "A valid API key is needed",
-            ProblemKind::SignedOut => "Nobody is signed in any more",
+            ProblemKind::SignedOut => "The session has ended",
             ProblemKind::Forbidden => "This is not allowed",
             ProblemKind::NotFound => "There is nothing at this path",
             ProblemKind::UnknownLocation => "The location is unknown",
@@ -121,11 +121,11 @@ impl ProblemKind {
             ProblemKind::UnknownList => "The list is unknown",
             ProblemKind::UnknownKey => "The key is unknown",
             ProblemKind::UnknownMigration => "The migration is unknown",
-            ProblemKind::NotNow => "This makes no sense as things stand",
+            ProblemKind::NotNow => "This conflicts with the current state",
             ProblemKind::MethodNotAllowed => "The path does not take this method",
             ProblemKind::PreconditionFailed => "It has changed meanwhile",
             ProblemKind::TooLarge => "The request is too large",
-            ProblemKind::UnsupportedMediaType => "The body is of a type that is not read here",
+            ProblemKind::UnsupportedMediaType => "The type of the body is not supported",
             ProblemKind::Invalid => "The request is not valid",
             ProblemKind::TooManyWrongKeys { .. } => "Too many wrong keys",
             ProblemKind::Internal => "Something went wrong here",
@@ -134,25 +134,25 @@ impl ProblemKind {
     }
 }
 
-/// What is wrong with one field.
+/// The error of one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct FieldProblem {
-    /// Which item of the body, counted from 0; absent where the body is no list.
+    /// Index of the item in the body, from 0; absent if the body is not a list.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = 41)]
     pub(crate) index: Option<usize>,
-    /// Which field, as a path; empty for the item as a whole.
+    /// Path of the field; empty for the item as a whole.
     #[schema(example = "contact.email")]
     pub(crate) field: String,
-    /// What is wrong with it.
+    /// What is wrong with the field.
     #[schema(example = "is not an e-mail address")]
     pub(crate) detail: String,
 }
 
-/// A request that was not done as asked.
+/// Why a request was not carried out.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{}: {detail}", .kind.title())]
-pub(crate) struct Problem {
+pub(crate) struct ApiProblem {
     pub(crate) kind: ProblemKind,
     pub(crate) detail: Cow<'static, str>,
     pub(crate) errors: Vec<FieldProblem>,
@@ -160,9 +160,9 @@ pub(crate) struct Problem {
 
 /// A problem as it is written (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Problem)]
+#[schema(as = ApiProblem)]
 pub(crate) struct ProblemDocument {
-    /// Which kind of problem: `urn:ghl-sync:` and a word.
+    /// Kind of problem: `urn:ghl-sync:` and a word.
     #[serde(rename = "type")]
     #[schema(format = "uri", example = "urn:ghl-sync:invalid")]
     kind: &'static str,
@@ -175,40 +175,41 @@ pub(crate) struct ProblemDocument {
     /// What is wrong, and what would be right.
     #[schema(example = "none of the 1 items was accepted")]
     detail: Cow<'static, str>,
-    /// This occurrence: `urn:ghl-sync:request:` and the request's id, as in the header `x-request-id` and the log.
+    /// Identifies this occurrence: `urn:ghl-sync:request:` and the request id, as in the header `x-request-id` and
+    /// the log.
     #[schema(format = "uri", example = "urn:ghl-sync:request:4c1f0d7e9a3b2c65")]
     instance: String,
-    /// The fields that are wrong.
+    /// The invalid fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldProblem>,
 }
 
-impl Problem {
-    pub(crate) fn new(kind: ProblemKind, detail: impl Into<Cow<'static, str>>) -> Problem {
-        Problem { kind, detail: detail.into(), errors: Vec::new() }
+impl ApiProblem {
+    pub(crate) fn new(kind: ProblemKind, detail: impl Into<Cow<'static, str>>) -> ApiProblem {
+        ApiProblem { kind, detail: detail.into(), errors: Vec::new() }
     }
 
-    /// A field whose value makes no sense.
-    pub(crate) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Problem {
-        Problem::field(ProblemKind::Invalid, field, detail)
+    /// A field with an invalid value.
+    pub(crate) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> ApiProblem {
+        ApiProblem::field(ProblemKind::Invalid, field, detail)
     }
 
-    /// One field is wrong.
-    pub(crate) fn field(kind: ProblemKind, field: impl Into<String>, detail: impl Into<String>) -> Problem {
+    /// A problem with one field.
+    pub(crate) fn field(kind: ProblemKind, field: impl Into<String>, detail: impl Into<String>) -> ApiProblem {
         let (field, detail) = (field.into(), detail.into());
         let text = if field.is_empty() { detail.clone() } else { format!("{field} {detail}") };
-        Problem { kind, detail: text.into(), errors: vec![FieldProblem { index: None, field, detail }] }
+        ApiProblem { kind, detail: text.into(), errors: vec![FieldProblem { index: None, field, detail }] }
     }
 
-    /// A parameter of the path is wrong.
-    pub(crate) fn in_path(name: &str, detail: &str) -> Problem {
-        Problem::field(ProblemKind::BadRequest, name, format!("in the path {detail}"))
+    /// A problem with a path parameter.
+    pub(crate) fn in_path(name: &str, detail: &str) -> ApiProblem {
+        ApiProblem::field(ProblemKind::BadRequest, name, format!("in the path {detail}"))
     }
 
-    /// Answers the request `request_id` with this problem.
+    /// Writes this problem as the response to the request `request_id`.
     pub(crate) fn render(self, request_id: &str) -> Response {
-        let Problem { kind, detail, errors } = self;
+        let ApiProblem { kind, detail, errors } = self;
         let document = ProblemDocument {
             kind: kind.urn(),
             title: kind.title(),
@@ -239,15 +240,16 @@ impl Problem {
     }
 }
 
-/// So that a browser asks for the key. Alone: browsers know one scheme a line, and API Gateway makes one line of several.
+/// Makes a browser ask for the key. It is the only scheme: browsers read one scheme per header line, and API Gateway
+/// joins several lines into one.
 const CHALLENGE: &str = r#"Basic realm="ghl-sync", charset="UTF-8""#;
-/// A page that was signed in shall not make the browser ask for a password.
+/// A page with an ended session must not make the browser ask for a password.
 const SIGN_IN: &str = r#"Session realm="ghl-sync""#;
-/// A store that does not answer is throttled, or gone for longer than it makes sense to wait for.
+/// An unavailable store is throttled, or down for longer than a client should wait.
 const RETRY_AFTER_S: &str = "5";
 
-/// The problem travels to the outermost layer, which knows the request's id and writes the document.
-impl IntoResponse for Problem {
+/// The problem travels to the outermost layer, which knows the request id and writes the document.
+impl IntoResponse for ApiProblem {
     fn into_response(self) -> Response {
         let mut response = self.kind.status().into_response();
         response.extensions_mut().insert(self);
@@ -255,35 +257,35 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<PortError> for Problem {
-    fn from(port_error: PortError) -> Problem {
+impl From<PortError> for ApiProblem {
+    fn from(port_error: PortError) -> ApiProblem {
         error!(event = "port_failed", action = port_error.action, error = ghl_sync_runtime::causes(&port_error));
-        Problem::new(ProblemKind::Unavailable, "try again; doing it twice does no harm")
+        ApiProblem::new(ProblemKind::Unavailable, "try again; doing it twice does no harm")
     }
 }
 
-impl From<RawPathParamsRejection> for Problem {
-    fn from(rejection: RawPathParamsRejection) -> Problem {
+impl From<RawPathParamsRejection> for ApiProblem {
+    fn from(rejection: RawPathParamsRejection) -> ApiProblem {
         match rejection {
-            // It tells the name in its text only: "Invalid UTF-8 in `location_id`".
+            // Only the message holds the name: "Invalid UTF-8 in `location_id`".
             RawPathParamsRejection::InvalidUtf8InPathParam(invalid) => {
                 let text = invalid.body_text();
-                Problem::in_path(text.split('`').nth(1).unwrap_or("a part"), "is not UTF-8")
+                ApiProblem::in_path(text.split('`').nth(1).unwrap_or("a part"), "is not UTF-8")
             }
-            _ => Problem::new(ProblemKind::Internal, "the path has no parameters"),
+            _ => ApiProblem::new(ProblemKind::Internal, "the path has no parameters"),
         }
     }
 }
 
-impl From<BytesRejection> for Problem {
-    fn from(rejection: BytesRejection) -> Problem {
+impl From<BytesRejection> for ApiProblem {
+    fn from(rejection: BytesRejection) -> ApiProblem {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             let megabytes = crate::MAX_BODY_BYTES >> 20;
-            return Problem::new(
+            return ApiProblem::new(
                 ProblemKind::TooLarge,
                 format!("the body is larger than {megabytes} MiB; send it in parts"),
             );
         }
-        Problem::new(ProblemKind::BadRequest, "the body ended early")
+        ApiProblem::new(ProblemKind::BadRequest, "the body ended early")
     }
 }

@@ -1,4 +1,4 @@
-//! What `/health` says without a key: read by one request of many, and repeated to all others.
+//! The status that `/health` returns without a key: one request reads it, and the others get the same result.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use ghl_sync_engine::usecase::Engine;
 use ghl_sync_operate::{Health, Operator, Pulse};
 use tracing::error;
 
-/// What was read is repeated for so long, good or bad.
+/// How long a reading is reused, good or bad.
 const FRESH: Duration = Duration::from_secs(2);
-/// A store that takes longer counts as one that does not answer.
+/// A store that takes longer counts as down.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The last pulse of this process. Whoever comes while it is read waits for it, and reads nothing.
+/// The last pulse of this process. A request that arrives during a reading waits for its result.
 #[derive(Debug, Default)]
 pub(crate) struct LastPulse(Mutex<Option<Pulse>>);
 
@@ -20,7 +20,7 @@ impl LastPulse {
     pub(crate) async fn of(&self, engine: &Engine) -> Pulse {
         let mut last = self.0.lock().await;
         let now = engine.ports().clock.now();
-        // A clock that was put back makes nothing fresh for long.
+        // After the clock was set back, a pulse from the future is not fresh.
         if let Some(pulse) = last.filter(|pulse| pulse.time <= now && now.since(pulse.time) < FRESH) {
             return pulse;
         }

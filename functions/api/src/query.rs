@@ -1,4 +1,4 @@
-//! The query: a fault names the field, and never repeats its value.
+//! Query parameters: an error names the field and never repeats its value.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -6,21 +6,21 @@ use ghl_sync_operate::items::{JsonFault, printable};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{ApiProblem, ProblemKind};
 
-/// What stands in the query; what cannot stand there is a problem.
+/// Query parameters; an invalid one is a problem.
 pub(crate) struct InQuery<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
-    type Rejection = Problem;
+    type Rejection = ApiProblem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiProblem> {
         from_query(parts.uri.query().unwrap_or_default()).map(InQuery)
     }
 }
 
-fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
-    let bad = |field: &str, detail: &str| Problem::field(ProblemKind::BadRequest, printable(field), detail);
+fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiProblem> {
+    let bad = |field: &str, detail: &str| ApiProblem::field(ProblemKind::BadRequest, printable(field), detail);
     let not_utf8 = |pair: &&str| percent_decode_str(pair).decode_utf8().is_err();
     if let Some(pair) = query.split('&').find(not_utf8) {
         let name = pair.split_once('=').map_or(pair, |(name, _)| name);
@@ -30,31 +30,31 @@ fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     serde_path_to_error::deserialize(pairs).map_err(|error| {
         let JsonFault { field, detail, .. } = JsonFault::of_field(error.path().to_string(), &error.inner().to_string());
         if field.is_empty() {
-            return Problem::new(ProblemKind::BadRequest, format!("the query {detail}"));
+            return ApiProblem::new(ProblemKind::BadRequest, format!("the query {detail}"));
         }
         bad(&field, &detail)
     })
 }
 
-/// A number within the bounds that the document names.
-pub(crate) fn within(field: &str, number: u32, from: u32, to: u32) -> Result<u32, Problem> {
+/// Checks a number against the bounds in the OpenAPI document.
+pub(crate) fn within(field: &str, number: u32, from: u32, to: u32) -> Result<u32, ApiProblem> {
     let is_within = (from..=to).contains(&number);
     let detail = || format!("must be a whole number from {from} to {to}");
-    is_within.then_some(number).ok_or_else(|| Problem::invalid(field, detail()))
+    is_within.then_some(number).ok_or_else(|| ApiProblem::invalid(field, detail()))
 }
 
-/// Text that is looked for; nothing is as good as absent.
-pub(crate) fn wanted_text(field: &str, text: Option<String>, most: usize) -> Result<Option<String>, Problem> {
+/// Validates a search text of at most `most` characters. Empty counts as absent.
+pub(crate) fn wanted_text(field: &str, text: Option<String>, most: usize) -> Result<Option<String>, ApiProblem> {
     if text.as_ref().is_some_and(|text| text.chars().count() > most || text.chars().any(char::is_control)) {
         let detail = format!("must have at most {most} characters, and no control characters");
-        return Err(Problem::invalid(field, detail));
+        return Err(ApiProblem::invalid(field, detail));
     }
     Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
 }
 
-/// What is wrong with a cursor that belongs to another list, or to none.
-pub(crate) fn foreign_cursor() -> Problem {
-    Problem::invalid("cursor", "is not one that a page before gave here")
+/// The problem of a cursor that belongs to another list, or to none.
+pub(crate) fn foreign_cursor() -> ApiProblem {
+    ApiProblem::invalid("cursor", "is not one that a page before gave here")
 }
 
 #[cfg(test)]
@@ -67,13 +67,13 @@ mod tests {
     #[serde(deny_unknown_fields)]
     struct Query {
         limit: Option<u32>,
-        of: Option<Of>,
+        of: Option<TestState>,
         text: Option<String>,
     }
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(rename_all = "snake_case")]
-    enum Of {
+    enum TestState {
         Failed,
         Due,
     }
@@ -105,6 +105,6 @@ mod tests {
             assert_eq!((error.field.as_str(), error.detail.as_str()), (field, detail), "{query}");
         }
         let read: Query = from_query("&text=a+b%2B%C3%BC&limit=7&&of=due").unwrap();
-        assert_eq!(read, Query { limit: Some(7), of: Some(Of::Due), text: Some("a b+ü".to_owned()) });
+        assert_eq!(read, Query { limit: Some(7), of: Some(TestState::Due), text: Some("a b+ü".to_owned()) });
     }
 }

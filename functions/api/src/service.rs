@@ -1,4 +1,4 @@
-//! What the handlers work with.
+//! The state that all handlers share.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,25 +10,25 @@ use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_operate::Operator;
 use ghl_sync_web::Callers;
 
-use crate::access::Rules;
+use crate::access::RoleRules;
 use crate::pulse::LastPulse;
-use crate::routes::page::Page;
+use crate::routes::page::StaticPage;
 
-/// What the handlers work with.
+/// The state that all handlers share.
 #[derive(Clone)]
-pub(crate) struct Api {
+pub(crate) struct ApiState {
     pub(crate) engine: Engine,
     pub(crate) migrator: Migrator,
     pub(crate) callers: Arc<Callers>,
-    pub(crate) rules: Arc<Rules>,
+    pub(crate) rules: Arc<RoleRules>,
     pub(crate) outcomes: Option<OutcomeFeed>,
     pub(crate) lists: Option<Lists>,
-    pub(crate) dashboard: Arc<Page>,
+    pub(crate) dashboard: Arc<StaticPage>,
     pub(crate) environment: Arc<BTreeMap<&'static str, bool>>,
     pub(crate) pulse: Arc<LastPulse>,
 }
 
-impl Api {
+impl ApiState {
     pub(crate) fn operator(&self) -> Operator {
         Operator::new(self.engine.clone())
     }

@@ -1,4 +1,4 @@
-//! The outermost layer: every request gets an id, one line in the log, and an answer, whatever happens.
+//! The outermost layer: every request gets an id, one log line and a response, whatever happens.
 
 use std::panic::AssertUnwindSafe;
 
@@ -11,11 +11,11 @@ use ghl_sync_web::{Caller, RequestId};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::service::Service;
-use crate::trouble::Trouble;
+use crate::trouble::ConnectError;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Answers, and logs: the route and never the address, which has GHL's code in it.
+/// Answers and logs the request. It logs the route, never the URL, which can contain GHL's code.
 pub(crate) async fn answer(State(service): State<Service>, mut request: Request, next: Next) -> Response {
     let started = service.now();
     let id = RequestId::of(&request);
@@ -27,7 +27,7 @@ pub(crate) async fn answer(State(service): State<Service>, mut request: Request,
     let _entered = span.enter();
     let mut response = answered.unwrap_or_else(|_| {
         error!(event = "panic");
-        Trouble::Panicked.into_response()
+        ConnectError::Panicked.into_response()
     });
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id.0) {
@@ -35,7 +35,7 @@ pub(crate) async fn answer(State(service): State<Service>, mut request: Request,
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // The address of the page that GHL leads to has a code in it.
+    // The URL of the callback page contains a code.
     headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
     let caller = response.extensions().get::<Caller>().map(|caller| caller.name.as_str());
     let (status, took) = (response.status().as_u16(), service.now().since(started));

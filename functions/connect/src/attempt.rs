@@ -1,8 +1,8 @@
-//! The way to GHL's consent page and back: what the browser is given, and what it must show when it returns.
+//! The trip to GHL's consent page and back: the secrets that the browser gets, and the check when it returns.
 //!
-//! The `state` goes through GHL and comes back in the address. The cookie stays in the browser. Both are random, kept as
-//! hashes, and good once and for ten minutes. The session's own cookie cannot do this: it is not sent where another site
-//! leads here (`SameSite=Strict`). So the attempt remembers the session, which must not be over.
+//! The `state` travels through GHL and returns in the URL. The cookie stays in the browser. Both are random, stored as
+//! hashes, and valid once and for ten minutes. The session cookie cannot do this: browsers do not send it when another
+//! site leads here (`SameSite=Strict`). So the attempt stores the session, which must still be active.
 
 use std::time::Duration;
 
@@ -14,31 +14,35 @@ use subtle::ConstantTimeEq;
 use tracing::error;
 
 use crate::service::Service;
-use crate::trouble::Trouble;
+use crate::trouble::ConnectError;
 
-/// How long somebody may take at GHL's page.
+/// Most time that a person may spend on GHL's page.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Who begins.
+/// The person who starts an attempt.
 pub(crate) struct Beginner {
     pub(crate) caller: Caller,
-    /// The key that stands behind the request.
+    /// The key behind the request.
     pub(crate) key: SessionKey,
     /// The session, if the browser has one.
     pub(crate) session: Option<KeyId>,
 }
 
-/// What the browser takes along.
-pub(crate) struct Begun {
-    /// Through GHL.
+/// The secrets of a new attempt, for the browser.
+pub(crate) struct AttemptSecrets {
+    /// Sent through GHL.
     pub(crate) state: String,
-    /// In its cookie.
+    /// Stored in a cookie.
     pub(crate) cookie: String,
 }
 
 /// Begins an attempt.
-pub(crate) async fn begin(service: &Service, beginner: Beginner, redirect_uri: &str) -> Result<Begun, Trouble> {
-    let id = KeyId::of_random(u64::from_ne_bytes(random()?)).map_err(|_| Trouble::NoRandomness)?;
+pub(crate) async fn begin(
+    service: &Service,
+    beginner: Beginner,
+    redirect_uri: &str,
+) -> Result<AttemptSecrets, ConnectError> {
+    let id = KeyId::of_random(u64::from_ne_bytes(random()?)).map_err(|_| ConnectError::NoRandomness)?;
     let (state, cookie) = (format!("{id}.{}", hex(&random::<32>()?)), hex(&random::<32>()?));
     let Beginner { caller, key, session } = beginner;
     let attempt = ConsentAttempt {
@@ -52,72 +56,73 @@ pub(crate) async fn begin(service: &Service, beginner: Beginner, redirect_uri: &
         used: false,
     };
     service.operator().begin_consent(&id, &attempt).await?;
-    Ok(Begun { state, cookie })
+    Ok(AttemptSecrets { state, cookie })
 }
 
-/// The attempt that a browser returns from, and who has begun it. It cannot be returned from again.
-pub(crate) async fn end(service: &Service, returned: &Returned<'_>) -> Result<(ConsentAttempt, Caller), Trouble> {
+/// Ends the attempt that a browser returns from. Returns it with the caller who began it. An attempt ends only once.
+pub(crate) async fn end(service: &Service, returned: &Returned<'_>) -> Result<(ConsentAttempt, Caller), ConnectError> {
     let operator = service.operator();
-    let id = returned.state.split_once('.').and_then(|(id, _)| id.parse::<KeyId>().ok()).ok_or(Trouble::Stranger)?;
-    let Entry { rev, value: attempt } = operator.consent(&id).await?.ok_or(Trouble::Stranger)?;
+    let id =
+        returned.state.split_once('.').and_then(|(id, _)| id.parse::<KeyId>().ok()).ok_or(ConnectError::Stranger)?;
+    let Entry { rev, value: attempt } = operator.consent(&id).await?.ok_or(ConnectError::Stranger)?;
     let now = service.now();
     check(&attempt, returned, now)?;
     if let Some(session) = &attempt.session {
         let session = operator.session(session).await?;
         if !session.is_some_and(|session| !session.ended && now < session.expires_at) {
-            return Err(Trouble::SignIn);
+            return Err(ConnectError::SignIn);
         }
     }
-    let caller = service.callers.holder(&operator, now, &attempt.key).await?.ok_or(Trouble::SignIn)?;
+    let caller = service.callers.holder(&operator, now, &attempt.key).await?.ok_or(ConnectError::SignIn)?;
     if caller.role != Role::Admin {
-        return Err(Trouble::NotAdmin);
+        return Err(ConnectError::NotAdmin);
     }
     if !operator.use_consent(&id, Entry { rev, value: attempt.clone() }).await? {
-        return Err(Trouble::Used);
+        return Err(ConnectError::Used);
     }
     Ok((attempt, caller))
 }
 
-/// What a browser shows that returns.
+/// The credentials of a returning browser.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Returned<'a> {
     pub(crate) state: &'a str,
     pub(crate) cookie: &'a str,
 }
 
-/// Whether it is the browser that has begun, and in time. Comparing takes as long whatever is shown.
-fn check(attempt: &ConsentAttempt, returned: &Returned<'_>, now: EpochMs) -> Result<(), Trouble> {
+/// Checks that the same browser returns, and in time. The comparison takes constant time.
+fn check(attempt: &ConsentAttempt, returned: &Returned<'_>, now: EpochMs) -> Result<(), ConnectError> {
     let is = |kept: &KeyHash, shown: &str| kept.as_bytes().ct_eq(KeyHash::of(shown.as_bytes()).as_bytes());
     let is_ours = is(&attempt.state, returned.state) & is(&attempt.cookie, returned.cookie);
     if !bool::from(is_ours) {
-        return Err(Trouble::Stranger);
+        return Err(ConnectError::Stranger);
     }
     if attempt.used {
-        return Err(Trouble::Used);
+        return Err(ConnectError::Used);
     }
     if now >= attempt.expires_at {
-        return Err(Trouble::TooLate);
+        return Err(ConnectError::TooLate);
     }
     Ok(())
 }
 
-/// The name of the cookie.
+/// Name of the attempt's cookie.
 pub(crate) fn cookie_name(is_secure: bool) -> &'static str {
     if is_secure { "__Host-ghl-sync-consent" } else { "ghl-sync-consent" }
 }
 
-/// The header that gives a browser the cookie, or with an empty one takes it away. It is sent where GHL leads the browser
-/// here (`Lax`), and to no script.
+/// The `Set-Cookie` header; an empty cookie is deleted. The browser sends the cookie when GHL leads here (`Lax`), and
+/// hides it from scripts.
 pub(crate) fn cookie_header(is_secure: bool, cookie: &str) -> Option<HeaderValue> {
     let length = if cookie.is_empty() { Duration::ZERO } else { PATIENCE };
     set_cookie(cookie_name(is_secure), cookie, length, SameSite::Lax, is_secure)
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Trouble> {
+fn random<const N: usize>() -> Result<[u8; N], ConnectError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|failed| {
         error!(event = "port_failed", action = "consents.random", error = %failed);
-        Trouble::NoRandomness
+        ConnectError::NoRandomness
     })?;
     Ok(bytes)
 }
@@ -151,14 +156,14 @@ mod tests {
             Returned { cookie: "", ..ours },
             Returned { state: "cookie", cookie: "a.state" },
         ] {
-            assert!(matches!(said(&attempt(), &foreign, 1), Err(Trouble::Stranger)), "{foreign:?}");
+            assert!(matches!(said(&attempt(), &foreign, 1), Err(ConnectError::Stranger)), "{foreign:?}");
         }
-        assert!(matches!(said(&attempt(), &ours, 1_000), Err(Trouble::TooLate)));
+        assert!(matches!(said(&attempt(), &ours, 1_000), Err(ConnectError::TooLate)));
         let used = ConsentAttempt { used: true, ..attempt() };
-        assert!(matches!(said(&used, &ours, 1), Err(Trouble::Used)));
-        // A stranger is not told that there was one.
+        assert!(matches!(said(&used, &ours, 1), Err(ConnectError::Used)));
+        // A stranger must not learn that the attempt existed.
         let stranger = Returned { cookie: "other", ..ours };
-        assert!(matches!(said(&used, &stranger, 2_000), Err(Trouble::Stranger)));
+        assert!(matches!(said(&used, &stranger, 2_000), Err(ConnectError::Stranger)));
     }
 
     #[test]

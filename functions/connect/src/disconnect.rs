@@ -1,4 +1,4 @@
-//! The end of a connection: its locations stand still, and its credentials are taken away.
+//! Disconnecting: disables the locations of a connection and deletes its credentials.
 
 use std::collections::BTreeSet;
 
@@ -6,15 +6,15 @@ use ghl_sync_model::{ConnectionId, GhlConnection};
 
 use crate::grant::all;
 use crate::service::Service;
-use crate::trouble::Trouble;
+use crate::trouble::ConnectError;
 
-/// Each takes a second, so that no call begins any more; they wait together.
+/// Locations disabled at a time. Each waits a second until no new call can start; they wait together.
 const AT_ONCE: usize = 100;
 
-/// Disables the locations that are reached by the connection, then discards its credentials. It may be done twice.
-pub(crate) async fn disconnect(service: &Service, id: &ConnectionId) -> Result<(), Trouble> {
+/// Disables the locations that use the connection, then deletes its credentials. Safe to repeat.
+pub(crate) async fn disconnect(service: &Service, id: &ConnectionId) -> Result<(), ConnectError> {
     let operator = service.operator();
-    let connection = operator.connection(id).await?.ok_or(Trouble::Unknown)?;
+    let connection = operator.connection(id).await?.ok_or(ConnectError::Unknown)?;
     let stopped = connection.locations.iter().map(|location| {
         let (operator, location, credentials) = (operator.clone(), location.clone(), connection.credentials.clone());
         async move { operator.disconnect_location(&location, &credentials).await }

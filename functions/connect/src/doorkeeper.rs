@@ -1,4 +1,4 @@
-//! Who may connect accounts: admins, by a session or a key. And what the audit trail says of them.
+//! Who may connect accounts: admins, by a session or a key. Also writes the audit trail.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
@@ -9,48 +9,48 @@ use ghl_sync_web::{Caller, Claim, RequestId};
 use tracing::error;
 
 use crate::service::Service;
-use crate::trouble::Trouble;
+use crate::trouble::ConnectError;
 
-/// What only leads on, but makes something all the same.
+/// A GET that creates an attempt, so it is checked like a change.
 const START: &str = "/connect/start";
 
-/// What a request was about, for the audit trail.
+/// The subject of a request, for the audit trail.
 #[derive(Debug, Clone)]
-pub(crate) struct About {
+pub(crate) struct RequestSubject {
     pub(crate) connection: ConnectionId,
     pub(crate) location: Option<LocationId>,
 }
 
-impl From<ConnectionId> for About {
-    fn from(connection: ConnectionId) -> About {
+impl From<ConnectionId> for RequestSubject {
+    fn from(connection: ConnectionId) -> RequestSubject {
         let location = match &connection {
             ConnectionId::Location(location) => Some(location.clone()),
             ConnectionId::Agency(_) => None,
         };
-        About { connection, location }
+        RequestSubject { connection, location }
     }
 }
 
-/// Lets admins pass, and nobody else.
+/// Lets only admins pass.
 pub(crate) async fn admins_only(State(service): State<Service>, mut request: Request, next: Next) -> Response {
     if service.callers.access().takes_no_keys().is_some() {
-        return Trouble::NoKeys.into_response();
+        return ConnectError::NoKeys.into_response();
     }
     let changes = request.method() != Method::GET && request.method() != Method::HEAD;
     let claim = Claim::of(&request, service.callers.access(), changes || request.uri().path() == START);
     let caller = match claim.check(&service.callers, &service.operator(), service.now()).await {
         Ok(Some(caller)) => caller,
-        Ok(None) => return Trouble::SignIn.into_response(),
-        Err(refused) => return Trouble::from(refused).into_response(),
+        Ok(None) => return ConnectError::SignIn.into_response(),
+        Err(refused) => return ConnectError::from(refused).into_response(),
     };
     let (path, id) = (request.extensions().get::<MatchedPath>().cloned(), request.extensions().get().cloned());
     request.extensions_mut().insert(caller.clone());
     let mut response = match caller.role {
         Role::Admin => next.run(request).await,
-        Role::Read | Role::Operate => Trouble::NotAdmin.into_response(),
+        Role::Read | Role::Operate => ConnectError::NotAdmin.into_response(),
     };
     if let (true, Some(path), Some(RequestId(id))) = (changes, path, id) {
-        audit(&service, &caller, operation(path.as_str()), &id, Outcome::of(&response)).await;
+        audit(&service, &caller, operation(path.as_str()), &id, ResponseAudit::of(&response)).await;
     }
     response.extensions_mut().insert(caller);
     response
@@ -64,23 +64,28 @@ fn operation(path: &str) -> &'static str {
     }
 }
 
-/// What the trail says of an answer.
-pub(crate) struct Outcome {
+/// Parts of a response for the audit trail.
+pub(crate) struct ResponseAudit {
     status: StatusCode,
-    about: Option<About>,
+    about: Option<RequestSubject>,
 }
 
-impl Outcome {
-    pub(crate) fn of(response: &Response) -> Outcome {
-        Outcome { status: response.status(), about: response.extensions().get().cloned() }
+impl ResponseAudit {
+    pub(crate) fn of(response: &Response) -> ResponseAudit {
+        ResponseAudit { status: response.status(), about: response.extensions().get().cloned() }
     }
 }
 
-/// Writes an entry of the trail. One that cannot be written is no reason to answer otherwise: what was asked for is done,
-/// and the log has the request.
-pub(crate) async fn audit(service: &Service, caller: &Caller, operation: &str, request_id: &str, outcome: Outcome) {
-    let Outcome { status, about } = outcome;
-    // What was refused as it was asked changed nothing.
+/// Writes an audit entry. A failed write does not change the response: the request is already done and is in the log.
+pub(crate) async fn audit(
+    service: &Service,
+    caller: &Caller,
+    operation: &str,
+    request_id: &str,
+    outcome: ResponseAudit,
+) {
+    let ResponseAudit { status, about } = outcome;
+    // Other client errors changed nothing.
     if status.is_client_error() && status != StatusCode::FORBIDDEN {
         return;
     }

@@ -1,5 +1,4 @@
-//! What becomes of a consent, or of a token: credentials in their place, a connection that is written down, and locations
-//! that are reached by it.
+//! Connecting by consent or by token: stores the credentials and the connection, and points its locations at them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,36 +6,36 @@ use std::time::Duration;
 use futures::future::join_all;
 use futures::{StreamExt, stream};
 use ghl_sync_access::TokenError;
-use ghl_sync_access::ports::{Granted, InstalledQuery};
+use ghl_sync_access::ports::{ConsentGrant, InstalledQuery};
 use ghl_sync_model::{
     ConnectedBy, ConnectionId, Credentials, CredentialsRef, GhlConnection, LocationFacts, LocationId, MarketplaceApp,
     OAuthGrant, OAuthUser, Secret, SubAccount,
 };
 use ghl_sync_operate::PutSettingsError;
 
-use crate::scopes::Wanted;
+use crate::scopes::AccountType;
 use crate::service::Service;
-use crate::trouble::Trouble;
+use crate::trouble::ConnectError;
 
-/// Sub-accounts of an agency that are told, at most; others are added by their ids.
+/// Most sub-accounts of an agency that are listed; others are added by their ids.
 const MOST_SUB_ACCOUNTS: usize = 1_000;
-/// Sub-accounts that GHL is asked for at a time.
+/// Sub-accounts per request to GHL.
 const PAGE: u32 = 100;
-/// Locations whose settings are changed at a time.
+/// Locations whose settings are changed concurrently.
 const AT_ONCE: usize = 8;
 
-/// Exchanges a code, keeps the grant, and has its locations reached by it.
+/// Exchanges a code, stores the grant, and makes its locations use it.
 pub(crate) async fn by_consent(
     service: &Service,
     code: &Secret,
     redirect_uri: &str,
     by: &str,
-) -> Result<ConnectionId, Trouble> {
+) -> Result<ConnectionId, ConnectError> {
     let app = service.app().await?;
     let asked_at = service.now();
     let granted = service.connecting.endpoint.exchange(&app, code, redirect_uri).await?;
     let (id, user) = for_whom(&granted)?;
-    let wanted = if user == OAuthUser::Location { Wanted::Location } else { Wanted::Agency };
+    let wanted = if user == OAuthUser::Location { AccountType::Location } else { AccountType::Agency };
     let missing_scopes = wanted.missing(&granted.scopes);
     let access = granted.tokens.access.clone();
     let grant = OAuthGrant {
@@ -51,50 +50,54 @@ pub(crate) async fn by_consent(
         OAuthUser::Location => (Vec::new(), None),
         OAuthUser::Company { company_id } => sub_accounts(service, &app, &access, company_id).await,
     };
-    let made = Made { way: ConnectedBy::Consent, missing_scopes, sub_accounts, untold };
+    let made = NewConnection { way: ConnectedBy::Consent, missing_scopes, sub_accounts, untold };
     finish(service, id, made, by).await
 }
 
-fn no_refresh_token() -> Trouble {
-    Trouble::Unreachable("the answer has no `refresh_token`".to_owned())
+fn no_refresh_token() -> ConnectError {
+    ConnectError::Unreachable("the answer has no `refresh_token`".to_owned())
 }
 
-/// Keeps a private integration token that GHL accepts for its location, and has the location reached by it. Any other one
-/// leaves all as it was.
+/// Stores a private integration token that GHL accepts for its location, and makes the location use it. A rejected
+/// token changes nothing.
 pub(crate) async fn by_token(
     service: &Service,
     location: LocationId,
     text: &str,
     by: &str,
-) -> Result<ConnectionId, Trouble> {
-    let invalid = |reason: &str| Trouble::Invalid { field: "The token", reason: reason.to_owned() };
+) -> Result<ConnectionId, ConnectError> {
+    let invalid = |reason: &str| ConnectError::Invalid { field: "The token", reason: reason.to_owned() };
     let token = match Credentials::parse(text) {
         Ok(Credentials::Token(token)) => token,
         Ok(Credentials::OAuth(_)) => return Err(invalid("is a grant; connect the app instead")),
         Err(error) => return Err(invalid(&error.to_string())),
     };
     let tried = service.connecting.endpoint.try_token(&token, &location).await;
-    let missing_scopes = tried.map_err(|error| Trouble::of_token(location.clone(), error))?;
+    let missing_scopes = tried.map_err(|error| ConnectError::of_token(location.clone(), error))?;
     let missing_scopes = missing_scopes.into_iter().map(str::to_owned).collect();
     let id = ConnectionId::Location(location);
     service.connecting.vault.keep(&service.secret_name(&id), &token).await?;
-    let made = Made { way: ConnectedBy::Token, missing_scopes, sub_accounts: Vec::new(), untold: None };
+    let made = NewConnection { way: ConnectedBy::Token, missing_scopes, sub_accounts: Vec::new(), untold: None };
     finish(service, id, made, by).await
 }
 
-/// Has these sub-accounts of an agency reached by its grant.
-pub(crate) async fn add(service: &Service, id: &ConnectionId, added: &BTreeSet<LocationId>) -> Result<(), Trouble> {
+/// Makes these sub-accounts of an agency use its grant.
+pub(crate) async fn add(
+    service: &Service,
+    id: &ConnectionId,
+    added: &BTreeSet<LocationId>,
+) -> Result<(), ConnectError> {
     let operator = service.operator();
-    let connection = operator.connection(id).await?.ok_or(Trouble::Unknown)?;
+    let connection = operator.connection(id).await?.ok_or(ConnectError::Unknown)?;
     if connection.disconnected_at.is_some() {
-        return Err(Trouble::Over);
+        return Err(ConnectError::Over);
     }
     let is_one = |location: &LocationId| connection.sub_accounts.iter().any(|account| account.id == *location);
     if let Some(other) = added.iter().find(|location| !is_one(location)) {
         let reason = format!("names {other}, in which the app is not installed");
-        return Err(Trouble::Invalid { field: "The choice", reason });
+        return Err(ConnectError::Invalid { field: "The choice", reason });
     }
-    // Written down first: what is disconnected later is what stands here.
+    // Stored first, because disconnecting disables exactly the locations stored here.
     let with_added = |standing: Option<GhlConnection>| {
         let mut changed = standing.unwrap_or_else(|| connection.clone());
         changed.locations.extend(added.iter().cloned());
@@ -104,23 +107,24 @@ pub(crate) async fn add(service: &Service, id: &ConnectionId, added: &BTreeSet<L
     Ok(reach(service, added, &connection.credentials).await?)
 }
 
-/// For whom a grant is.
-fn for_whom(granted: &Granted) -> Result<(ConnectionId, OAuthUser), Trouble> {
+/// The connection and user type of a grant.
+fn for_whom(granted: &ConsentGrant) -> Result<(ConnectionId, OAuthUser), ConnectError> {
     let id = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<LocationId>().ok());
     let is_location = match granted.tokens.user_type.as_deref() {
         Some(user_type) => user_type == "Location",
         None => granted.location_id.is_some(),
     };
     if is_location {
-        let location = id(&granted.location_id).ok_or(Trouble::ForNobody)?;
+        let location = id(&granted.location_id).ok_or(ConnectError::ForNobody)?;
         return Ok((ConnectionId::Location(location), OAuthUser::Location));
     }
-    let agency = id(&granted.company_id).ok_or(Trouble::ForNobody)?;
+    let agency = id(&granted.company_id).ok_or(ConnectError::ForNobody)?;
     let company_id = agency.to_string();
     Ok((ConnectionId::Agency(agency), OAuthUser::Company { company_id }))
 }
 
-/// The sub-accounts in which an agency has installed the app; and why they are not all, if so.
+/// Lists the sub-accounts in which an agency has installed the app; the second value tells why the list is
+/// incomplete.
 async fn sub_accounts(
     service: &Service,
     app: &MarketplaceApp,
@@ -151,25 +155,30 @@ async fn sub_accounts(
 }
 
 fn words(error: TokenError) -> String {
-    match Trouble::from(error) {
-        Trouble::Refused(why) => format!("GoHighLevel refuses to tell them: {why}"),
+    match ConnectError::from(error) {
+        ConnectError::Refused(why) => format!("GoHighLevel refuses to tell them: {why}"),
         other => other.to_string(),
     }
 }
 
-/// What was made.
-struct Made {
+/// Details of a new connection.
+struct NewConnection {
     way: ConnectedBy,
     missing_scopes: Vec<String>,
     sub_accounts: Vec<SubAccount>,
     untold: Option<String>,
 }
 
-/// Writes the connection down, and has its locations reached by it: that of a location, and those of an agency that were
-/// added before.
-async fn finish(service: &Service, id: ConnectionId, made: Made, by: &str) -> Result<ConnectionId, Trouble> {
+/// Stores the connection and makes its locations use it: the location itself, or those of the agency that were added
+/// before.
+async fn finish(
+    service: &Service,
+    id: ConnectionId,
+    made: NewConnection,
+    by: &str,
+) -> Result<ConnectionId, ConnectError> {
     let (credentials, now) = (service.reference(&id), service.now());
-    let Made { way, missing_scopes, sub_accounts, untold } = made;
+    let NewConnection { way, missing_scopes, sub_accounts, untold } = made;
     let anew = |standing: Option<GhlConnection>| {
         let mut locations = standing.map(|standing| standing.locations).unwrap_or_default();
         if let ConnectionId::Location(location) = &id {
@@ -204,7 +213,7 @@ async fn reach(
     all(connected.collect(), AT_ONCE).await
 }
 
-/// Does all of it, so many at a time: a location that fails spoils no other. The first failure is told.
+/// Runs all futures, [`AT_ONCE`] at a time. One failure does not stop the others; the first is returned.
 pub(crate) async fn all<F: Future<Output = Result<(), PutSettingsError>>>(
     work: Vec<F>,
     at_once: usize,
@@ -213,13 +222,13 @@ pub(crate) async fn all<F: Future<Output = Result<(), PutSettingsError>>>(
     done.into_iter().collect()
 }
 
-/// GHL is asked for a location's name as soon as it is connected; whoever looks waits for so long.
+/// Longest wait for the location names, which GHL is asked for right after connecting.
 const NAME_WITHIN: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// A connection is new for so long.
+/// Age below which a connection counts as new.
 const NEW: Duration = Duration::from_secs(60);
 
-/// Waits a moment for GHL's answer about these locations, if it was never asked, or they were connected just now.
+/// Waits a moment for GHL's facts about these locations if they were never read, or if the connection is new.
 pub(crate) async fn names_told(service: &Service, connection: &GhlConnection) {
     if connection.locations.len() > AT_ONCE {
         return;
@@ -232,7 +241,7 @@ pub(crate) async fn names_told(service: &Service, connection: &GhlConnection) {
         let is_told = |facts: &Result<Option<LocationFacts>, _>| match facts {
             Ok(Some(facts)) => !is_new || facts.asked_at >= connection.connected_at,
             Ok(None) => false,
-            // Who cannot read need not wait.
+            // A store that fails is not worth waiting for.
             Err(_) => true,
         };
         if join_all(asked).await.iter().all(is_told) {
@@ -248,7 +257,7 @@ mod tests {
 
     use super::*;
 
-    fn granted(user_type: Option<&str>, location: Option<&str>, company: Option<&str>) -> Granted {
+    fn granted(user_type: Option<&str>, location: Option<&str>, company: Option<&str>) -> ConsentGrant {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let tokens = IssuedTokens {
             access: Secret::new("a"),
@@ -256,7 +265,7 @@ mod tests {
             expires_in: Duration::from_secs(60),
             user_type: text(user_type),
         };
-        Granted { tokens, scopes: Vec::new(), location_id: text(location), company_id: text(company) }
+        ConsentGrant { tokens, scopes: Vec::new(), location_id: text(location), company_id: text(company) }
     }
 
     #[test]
@@ -274,7 +283,7 @@ mod tests {
         for (user_type, location, company) in
             [(Some("Location"), None, Some("c")), (None, None, None), (Some("Location"), Some("../app"), None)]
         {
-            assert!(matches!(of(user_type, location, company), Err(Trouble::ForNobody)));
+            assert!(matches!(of(user_type, location, company), Err(ConnectError::ForNobody)));
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The function that connects locations and agencies in a browser.
 //!
-//! An admin opens `/connect` and goes to GHL's consent page. GHL sends the browser back with a code; this function, and no
-//! other, exchanges it, puts the grant where credentials are kept, and has the location reached with it. Then the consumer
-//! makes the first call. Private integration tokens come by a form, and are tried before they are kept.
+//! An admin opens `/connect` and goes to GHL's consent page. GHL sends the browser back with a code. Only this function
+//! exchanges the code, stores the grant as credentials, and makes the location use it. Then the consumer makes the
+//! first call. Private integration tokens arrive by a form, and are tested before they are stored.
 //!
-//! [`router`] is all of it. In AWS it stands behind the stack's HTTP API ([`handle`]), locally beside the API.
+//! [`router`] is the whole function. In AWS it runs behind the stack's HTTP API ([`handle`]), locally beside the API.
 
 mod answer;
 mod attempt;
@@ -27,10 +27,10 @@ use ghl_sync_runtime::Connecting;
 
 use crate::service::Service;
 
-/// Largest body: a page of locations that are to be added.
+/// Largest body: a page of locations to add.
 const MAX_BODY_BYTES: usize = 64 << 10;
 
-/// The pages over `connecting`. Other paths than its own are left to others.
+/// Builds the pages for `connecting`. The caller handles all other paths.
 pub fn router(connecting: Connecting) -> Router {
     let service = Service::new(connecting);
     let for_admins = Router::new()
@@ -41,7 +41,7 @@ pub fn router(connecting: Connecting) -> Router {
         .route("/connect/{id}/locations", post(routes::add_locations))
         .route("/connect/{id}/disconnect", post(routes::disconnect))
         .layer(from_fn_with_state(service.clone(), doorkeeper::admins_only));
-    // Whoever comes from GHL shows what they were given here, and nothing else.
+    // A browser that returns from GHL authenticates only by its `state` and cookie.
     Router::new()
         .route("/connect/callback", get(routes::callback))
         .merge(for_admins)

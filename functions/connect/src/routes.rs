@@ -7,44 +7,44 @@ use axum::extract::{Extension, Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ghl_sync_model::{ConnectionId, KeyHash, LocationId, Secret, SessionKey};
-use ghl_sync_web::{Caller, Cookie, RequestId, Shown, cookie_value, is_secure, origin};
+use ghl_sync_web::{Caller, Cookie, PresentedKey, RequestId, cookie_value, is_secure, origin};
 
-use crate::attempt::{self, Beginner, Begun, Returned};
-use crate::doorkeeper::{About, Outcome, audit};
-use crate::scopes::Wanted;
+use crate::attempt::{self, AttemptSecrets, Beginner, Returned};
+use crate::doorkeeper::{RequestSubject, ResponseAudit, audit};
+use crate::scopes::AccountType;
 use crate::service::Service;
-use crate::trouble::Trouble;
+use crate::trouble::ConnectError;
 use crate::{disconnect as ending, grant, pages};
 
-/// Where GHL sends the browser back to, below the name of the stack.
+/// Path that GHL returns the browser to, on the stack's host.
 const CALLBACK: &str = "/connect/callback";
-/// Where GHL asks people for their consent, below the marketplace.
+/// Path of GHL's consent page, on the marketplace's host.
 const CHOOSE: &str = "/v2/oauth/chooselocation";
-/// Sub-accounts on a page.
+/// Sub-accounts per page.
 const PAGE: usize = 100;
 
 type Pairs = Query<Vec<(String, String)>>;
 
-/// Shows what is connected, and how to connect more.
-pub(crate) async fn overview(State(service): State<Service>, request: Request) -> Result<Response, Trouble> {
+/// Shows the connections, and the ways to make more.
+pub(crate) async fn overview(State(service): State<Service>, request: Request) -> Result<Response, ConnectError> {
     let connections = service.operator().connections().await?;
     let callback = origin(&request).map(|origin| format!("{origin}{CALLBACK}"));
     Ok(pages::overview(&connections, service.connecting.app.is_some(), callback.as_deref()))
 }
 
-/// Leads to GHL's consent page.
+/// Redirects to GHL's consent page.
 pub(crate) async fn start(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     Query(query): Pairs,
     request: Request,
-) -> Result<Response, Trouble> {
-    let wanted = if value(&query, "for") == Some("agency") { Wanted::Agency } else { Wanted::Location };
-    let redirect_uri = format!("{}{CALLBACK}", origin(&request).ok_or(Trouble::NoName)?);
-    let (is_secure, shown, cookie) = (is_secure(&request), Shown::of(&request), Cookie::of(&request));
+) -> Result<Response, ConnectError> {
+    let wanted = if value(&query, "for") == Some("agency") { AccountType::Agency } else { AccountType::Location };
+    let redirect_uri = format!("{}{CALLBACK}", origin(&request).ok_or(ConnectError::NoName)?);
+    let (is_secure, shown, cookie) = (is_secure(&request), PresentedKey::of(&request), Cookie::of(&request));
     let app = service.app().await?;
     let beginner = beginner(&service, caller, shown, cookie).await?;
-    let Begun { state, cookie } = attempt::begin(&service, beginner, &redirect_uri).await?;
+    let AttemptSecrets { state, cookie } = attempt::begin(&service, beginner, &redirect_uri).await?;
     let scopes = wanted.scopes().collect::<Vec<_>>().join(" ");
     let query = form_urlencoded::Serializer::new(String::new())
         .append_pair("response_type", "code")
@@ -58,24 +58,24 @@ pub(crate) async fn start(
     Ok(response)
 }
 
-/// Who begins, and by which key or session.
+/// Finds the key or session of the person who begins.
 async fn beginner(
     service: &Service,
     caller: Caller,
-    shown: Option<Shown>,
+    shown: Option<PresentedKey>,
     cookie: Option<Cookie>,
-) -> Result<Beginner, Trouble> {
+) -> Result<Beginner, ConnectError> {
     if let Some(shown) = shown {
         let of_environment = || SessionKey::Environment(KeyHash::of(shown.key.as_bytes()));
         let key = caller.key.clone().map_or_else(of_environment, SessionKey::Record);
         return Ok(Beginner { caller, key, session: None });
     }
-    let cookie = cookie.ok_or(Trouble::SignIn)?;
-    let session = service.operator().session(&cookie.id).await?.ok_or(Trouble::SignIn)?;
+    let cookie = cookie.ok_or(ConnectError::SignIn)?;
+    let session = service.operator().session(&cookie.id).await?.ok_or(ConnectError::SignIn)?;
     Ok(Beginner { caller, key: session.key, session: Some(cookie.id) })
 }
 
-/// Takes in whom GHL sends back, with a code or without.
+/// Handles the return from GHL, with or without a code.
 pub(crate) async fn callback(State(service): State<Service>, Query(query): Pairs, request: Request) -> Response {
     let is_secure = is_secure(&request);
     let cookie = cookie_value(request.headers(), attempt::cookie_name(is_secure)).unwrap_or_default();
@@ -85,9 +85,9 @@ pub(crate) async fn callback(State(service): State<Service>, Query(query): Pairs
         Err(trouble) => return trouble.into_response(),
     };
     let code = match (value(&query, "code"), value(&query, "error")) {
-        (_, Some(_)) => Err(Trouble::Denied),
+        (_, Some(_)) => Err(ConnectError::Denied),
         (Some(code), None) if !code.is_empty() => Ok(Secret::new(code)),
-        (Some(_) | None, None) => Err(Trouble::NoCode),
+        (Some(_) | None, None) => Err(ConnectError::NoCode),
     };
     let connected = match code {
         Ok(code) => grant::by_consent(&service, &code, &attempt.redirect_uri, &caller.name).await,
@@ -96,43 +96,43 @@ pub(crate) async fn callback(State(service): State<Service>, Query(query): Pairs
     let mut response = match connected {
         Ok(id) => {
             let mut response = pages::on_the_way(&id);
-            response.extensions_mut().insert(About::from(id));
+            response.extensions_mut().insert(RequestSubject::from(id));
             response
         }
         Err(trouble) => trouble.into_response(),
     };
     with_cookie(&mut response, attempt::cookie_header(is_secure, ""));
     let id = request.extensions().get().map(|RequestId(id)| id.clone()).unwrap_or_default();
-    audit(&service, &caller, "connect", &id, Outcome::of(&response)).await;
+    audit(&service, &caller, "connect", &id, ResponseAudit::of(&response)).await;
     response.extensions_mut().insert(caller);
     response
 }
 
-/// Takes a private integration token.
+/// Stores a private integration token.
 pub(crate) async fn token(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     body: Bytes,
-) -> Result<Response, Trouble> {
+) -> Result<Response, ConnectError> {
     let form = form(&body);
     let location = value(&form, "location_id").unwrap_or_default().trim().parse::<LocationId>();
-    let invalid = |reason: &str| Trouble::Invalid { field: "The location's id", reason: reason.to_owned() };
+    let invalid = |reason: &str| ConnectError::Invalid { field: "The location's id", reason: reason.to_owned() };
     let location = location.map_err(|error| invalid(error.reason()))?;
     let token = value(&form, "token").unwrap_or_default().trim();
     done(grant::by_token(&service, location, token, &caller.name).await?)
 }
 
-/// Shows a connection: what it may not do, and of an agency which locations it may serve.
+/// Shows a connection: its missing scopes, and for an agency the locations that it can serve.
 pub(crate) async fn connection(
     State(service): State<Service>,
     Path(id): Path<String>,
     Query(query): Pairs,
-) -> Result<Response, Trouble> {
-    let id: ConnectionId = id.parse().map_err(|_| Trouble::Unknown)?;
-    let connection = service.operator().connection(&id).await?.ok_or(Trouble::Unknown)?;
+) -> Result<Response, ConnectError> {
+    let id: ConnectionId = id.parse().map_err(|_| ConnectError::Unknown)?;
+    let connection = service.operator().connection(&id).await?.ok_or(ConnectError::Unknown)?;
     grant::names_told(&service, &connection).await;
     let page = value(&query, "page").and_then(|page| page.parse::<usize>().ok()).unwrap_or(1).max(1);
-    let shown = pages::Shown::read(&service, id, connection, page, PAGE).await?;
+    let shown = pages::ConnectionPage::read(&service, id, connection, page, PAGE).await?;
     Ok(pages::connection(&shown))
 }
 
@@ -141,11 +141,11 @@ pub(crate) async fn add_locations(
     State(service): State<Service>,
     Path(id): Path<String>,
     body: Bytes,
-) -> Result<Response, Trouble> {
-    let id: ConnectionId = id.parse().map_err(|_| Trouble::Unknown)?;
+) -> Result<Response, ConnectError> {
+    let id: ConnectionId = id.parse().map_err(|_| ConnectError::Unknown)?;
     let form = form(&body);
     let chosen = form.iter().filter(|(name, _)| name == "location").map(|(_, id)| id.parse::<LocationId>());
-    let invalid = |reason: &str| Trouble::Invalid { field: "The choice", reason: reason.to_owned() };
+    let invalid = |reason: &str| ConnectError::Invalid { field: "The choice", reason: reason.to_owned() };
     let chosen: BTreeSet<LocationId> =
         chosen.collect::<Result<_, _>>().map_err(|error| invalid(&format!("has an id that {}", error.reason())))?;
     if !(1..=PAGE).contains(&chosen.len()) {
@@ -156,23 +156,26 @@ pub(crate) async fn add_locations(
 }
 
 /// Ends a connection.
-pub(crate) async fn disconnect(State(service): State<Service>, Path(id): Path<String>) -> Result<Response, Trouble> {
-    let id: ConnectionId = id.parse().map_err(|_| Trouble::Unknown)?;
+pub(crate) async fn disconnect(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+) -> Result<Response, ConnectError> {
+    let id: ConnectionId = id.parse().map_err(|_| ConnectError::Unknown)?;
     ending::disconnect(&service, &id).await?;
     let mut response = see_other("/connect")?;
-    response.extensions_mut().insert(About::from(id));
+    response.extensions_mut().insert(RequestSubject::from(id));
     Ok(response)
 }
 
-/// On to the page of what was done.
-fn done(id: ConnectionId) -> Result<Response, Trouble> {
+/// Redirects to the page of the connection.
+fn done(id: ConnectionId) -> Result<Response, ConnectError> {
     let mut response = see_other(&format!("/connect/{id}"))?;
-    response.extensions_mut().insert(About::from(id));
+    response.extensions_mut().insert(RequestSubject::from(id));
     Ok(response)
 }
 
-fn see_other(to: &str) -> Result<Response, Trouble> {
-    let to = HeaderValue::from_str(to).map_err(|_| Trouble::NoName)?;
+fn see_other(to: &str) -> Result<Response, ConnectError> {
+    let to = HeaderValue::from_str(to).map_err(|_| ConnectError::NoName)?;
     Ok((StatusCode::SEE_OTHER, HeaderMap::from_iter([(header::LOCATION, to)])).into_response())
 }
 

@@ -1,4 +1,4 @@
-//! What the routes work with.
+//! The state that all routes share.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use ghl_sync_operate::Operator;
 use ghl_sync_runtime::Connecting;
 use ghl_sync_web::Callers;
 
-use crate::trouble::Trouble;
+use crate::trouble::ConnectError;
 
-/// What the routes work with.
+/// The state that all routes share.
 #[derive(Clone)]
 pub(crate) struct Service {
     pub(crate) connecting: Connecting,
@@ -30,20 +30,20 @@ impl Service {
         self.connecting.engine.ports().clock.now()
     }
 
-    /// The app, with its key. It is read each time: an app's key that was changed works at once.
-    pub(crate) async fn app(&self) -> Result<MarketplaceApp, Trouble> {
-        let reference = self.connecting.app.as_ref().ok_or(Trouble::NoApp)?;
+    /// Reads the app with its key. It is read each time, so a new key works at once.
+    pub(crate) async fn app(&self) -> Result<MarketplaceApp, ConnectError> {
+        let reference = self.connecting.app.as_ref().ok_or(ConnectError::NoApp)?;
         let secret = self.connecting.store.read(reference).await?;
         MarketplaceApp::parse(secret.expose())
-            .map_err(|error| Trouble::BadApp(format!("what {reference} holds {error}")))
+            .map_err(|error| ConnectError::BadApp(format!("what {reference} holds {error}")))
     }
 
-    /// The name of the secret that a connection's credentials are kept in.
+    /// Name of the secret that stores a connection's credentials.
     pub(crate) fn secret_name(&self, id: &ConnectionId) -> String {
         format!("{}/{id}", self.connecting.secrets)
     }
 
-    /// How settings refer to it.
+    /// Reference to the credentials in settings.
     pub(crate) fn reference(&self, id: &ConnectionId) -> CredentialsRef {
         CredentialsRef::SecretsManager(self.secret_name(id))
     }

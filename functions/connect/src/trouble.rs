@@ -1,4 +1,4 @@
-//! What goes wrong, in words for whoever sits before the browser.
+//! Errors, in words for the person in front of the browser.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,10 +12,10 @@ use tracing::error;
 
 use crate::pages;
 
-/// What goes wrong.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Trouble {
-    #[error("Nobody is signed in, or no more. Sign in with the key of an admin, then begin again.")]
+pub(crate) enum ConnectError {
+    #[error("You are not signed in, or your session has ended. Sign in with the key of an admin, then begin again.")]
     SignIn,
     #[error("Only an admin may connect an account. Sign in with another key.")]
     NotAdmin,
@@ -32,11 +32,11 @@ pub(crate) enum Trouble {
     NoApp,
     #[error("The app's key cannot be used: {0}.")]
     BadApp(String),
-    #[error("The name by which this stack was called cannot be told.")]
+    #[error("The host name of this request is unknown.")]
     NoName,
     #[error("The system has no random bytes. Try again.")]
     NoRandomness,
-    #[error("This browser did not begin this, or too long ago. Begin again on the page Connect.")]
+    #[error("This browser did not begin this connection, or began it too long ago. Begin again on the page Connect.")]
     Stranger,
     #[error("It took more than ten minutes. Begin again on the page Connect.")]
     TooLate,
@@ -71,7 +71,7 @@ pub(crate) enum Trouble {
     Unknown,
     #[error("It is not connected any more.")]
     Over,
-    #[error("Where credentials are kept says no: {0}.")]
+    #[error("The credentials store failed: {0}.")]
     Secrets(String),
     #[error("A store did not answer. Try again; doing it twice does no harm.")]
     Store,
@@ -79,111 +79,120 @@ pub(crate) enum Trouble {
     Panicked,
 }
 
-impl Trouble {
-    /// Why a token that somebody brings for `location` is not taken.
-    pub(crate) fn of_token(location: LocationId, error: TokenError) -> Trouble {
+impl ConnectError {
+    /// Why a token for `location` is rejected.
+    pub(crate) fn of_token(location: LocationId, error: TokenError) -> ConnectError {
         match error {
             TokenError::Refused(why) | TokenError::AgencyToken(why) | TokenError::Inactive(why) => {
-                Trouble::TokenRefused { location, why: without_end(why) }
+                ConnectError::TokenRefused { location, why: without_end(why) }
             }
             TokenError::Unanswered(why) | TokenError::NotDone(why) => {
-                Trouble::TokenUntried { location, why: without_end(why) }
+                ConnectError::TokenUntried { location, why: without_end(why) }
             }
         }
     }
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Trouble::SignIn => StatusCode::UNAUTHORIZED,
-            Trouble::NotAdmin | Trouble::Forged | Trouble::Stranger => StatusCode::FORBIDDEN,
-            Trouble::Wait { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Trouble::NoKeys | Trouble::NoApp | Trouble::BadApp(_) | Trouble::Used | Trouble::Over => {
-                StatusCode::CONFLICT
+            ConnectError::SignIn => StatusCode::UNAUTHORIZED,
+            ConnectError::NotAdmin | ConnectError::Forged | ConnectError::Stranger => StatusCode::FORBIDDEN,
+            ConnectError::Wait { .. } => StatusCode::TOO_MANY_REQUESTS,
+            ConnectError::NoKeys
+            | ConnectError::NoApp
+            | ConnectError::BadApp(_)
+            | ConnectError::Used
+            | ConnectError::Over => StatusCode::CONFLICT,
+            ConnectError::TooLate => StatusCode::GONE,
+            ConnectError::Denied | ConnectError::NoCode | ConnectError::Refused(_) | ConnectError::NoName => {
+                StatusCode::BAD_REQUEST
             }
-            Trouble::TooLate => StatusCode::GONE,
-            Trouble::Denied | Trouble::NoCode | Trouble::Refused(_) | Trouble::NoName => StatusCode::BAD_REQUEST,
-            Trouble::Unreachable(_) | Trouble::TokenUntried { .. } | Trouble::ForNobody => StatusCode::BAD_GATEWAY,
-            Trouble::Invalid { .. } | Trouble::TokenRefused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Trouble::Unknown => StatusCode::NOT_FOUND,
-            Trouble::NoRandomness | Trouble::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
-            Trouble::Secrets(_) | Trouble::Store => StatusCode::SERVICE_UNAVAILABLE,
+            ConnectError::Unreachable(_) | ConnectError::TokenUntried { .. } | ConnectError::ForNobody => {
+                StatusCode::BAD_GATEWAY
+            }
+            ConnectError::Invalid { .. } | ConnectError::TokenRefused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            ConnectError::Unknown => StatusCode::NOT_FOUND,
+            ConnectError::NoRandomness | ConnectError::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            ConnectError::Secrets(_) | ConnectError::Store => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    /// What may help.
+    /// The path and title of a page that may help.
     pub(crate) fn way_out(&self) -> (&'static str, &'static str) {
         match self {
-            Trouble::SignIn | Trouble::NotAdmin | Trouble::Wait { .. } => ("/sign-in?to=connect", "Sign in"),
+            ConnectError::SignIn | ConnectError::NotAdmin | ConnectError::Wait { .. } => {
+                ("/sign-in?to=connect", "Sign in")
+            }
             _ => ("/connect", "Connect"),
         }
     }
 }
 
-/// GHL's words as a part of a sentence of ours.
+/// Drops the final full stop of GHL's message, so that it fits into a sentence.
 fn without_end(words: String) -> String {
     words.trim_end_matches('.').to_owned()
 }
 
-impl IntoResponse for Trouble {
+impl IntoResponse for ConnectError {
     fn into_response(self) -> Response {
         let mut response = (self.status(), pages::trouble(&self)).into_response();
-        if let Trouble::Wait { retry_after_s } = self {
+        if let ConnectError::Wait { retry_after_s } = self {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
         }
         response
     }
 }
 
-impl From<NotLetIn> for Trouble {
-    fn from(refused: NotLetIn) -> Trouble {
+impl From<NotLetIn> for ConnectError {
+    fn from(refused: NotLetIn) -> ConnectError {
         match refused {
-            NotLetIn::Nobody | NotLetIn::SignedOut => Trouble::SignIn,
-            NotLetIn::NoRole { .. } | NotLetIn::NoSubject => Trouble::NotAdmin,
-            NotLetIn::Forged => Trouble::Forged,
-            NotLetIn::Wait { retry_after_s } => Trouble::Wait { retry_after_s },
+            NotLetIn::Nobody | NotLetIn::SignedOut => ConnectError::SignIn,
+            NotLetIn::NoRole { .. } | NotLetIn::NoSubject => ConnectError::NotAdmin,
+            NotLetIn::Forged => ConnectError::Forged,
+            NotLetIn::Wait { retry_after_s } => ConnectError::Wait { retry_after_s },
             NotLetIn::Port(failed) => failed.into(),
         }
     }
 }
 
-impl From<PortError> for Trouble {
-    fn from(failed: PortError) -> Trouble {
+impl From<PortError> for ConnectError {
+    fn from(failed: PortError) -> ConnectError {
         error!(event = "port_failed", action = failed.action, error = ghl_sync_runtime::causes(&failed));
-        Trouble::Store
+        ConnectError::Store
     }
 }
 
-impl From<SecretError> for Trouble {
-    fn from(error: SecretError) -> Trouble {
+impl From<SecretError> for ConnectError {
+    fn from(error: SecretError) -> ConnectError {
         match error {
             SecretError::Missing(why) => {
                 error!(event = "port_failed", action = "secrets", error = why);
-                Trouble::Secrets(why)
+                ConnectError::Secrets(why)
             }
             SecretError::Port(failed) => failed.into(),
         }
     }
 }
 
-impl From<PutSettingsError> for Trouble {
-    fn from(error: PutSettingsError) -> Trouble {
+impl From<PutSettingsError> for ConnectError {
+    fn from(error: PutSettingsError) -> ConnectError {
         match error {
-            PutSettingsError::Settings(wrong) => Trouble::Invalid { field: wrong.field, reason: wrong.reason },
-            PutSettingsError::Unknown(_) => Trouble::Unknown,
-            // Others were faster each time. (Settings that a patch makes unreadable are none of ours: no patch is made.)
-            PutSettingsError::Changed { .. } | PutSettingsError::Fault(_) => Trouble::Store,
+            PutSettingsError::Settings(wrong) => ConnectError::Invalid { field: wrong.field, reason: wrong.reason },
+            PutSettingsError::Unknown(_) => ConnectError::Unknown,
+            // Others were faster each time. (`Fault` cannot happen: it comes from patches only, and this code makes
+            // none.)
+            PutSettingsError::Changed { .. } | PutSettingsError::Fault(_) => ConnectError::Store,
             PutSettingsError::Port(failed) => failed.into(),
         }
     }
 }
 
-impl From<TokenError> for Trouble {
-    fn from(error: TokenError) -> Trouble {
+impl From<TokenError> for ConnectError {
+    fn from(error: TokenError) -> ConnectError {
         match error {
             TokenError::Refused(why) | TokenError::AgencyToken(why) | TokenError::Inactive(why) => {
-                Trouble::Refused(why)
+                ConnectError::Refused(why)
             }
-            TokenError::Unanswered(why) | TokenError::NotDone(why) => Trouble::Unreachable(why),
+            TokenError::Unanswered(why) | TokenError::NotDone(why) => ConnectError::Unreachable(why),
         }
     }
 }

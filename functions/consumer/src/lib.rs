@@ -1,8 +1,8 @@
 //! The queue's function: sends batches of records to GoHighLevel.
 //!
-//! Some messages ask for a location to be reconciled instead, or for what it is to be read. A message that is a batch is
-//! always done with, whatever became of its records: those that were not sent are still due. Only a message that is no
-//! batch is reported as failed, so that SQS puts it aside in the dead-letter queue.
+//! Some messages ask to reconcile a location instead, or to read its facts. A batch message always succeeds, whatever
+//! happens to its records: unsent records are still due. Only a message that is not a batch is reported as failed, so
+//! that SQS moves it to the dead-letter queue.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
 use ghl_sync_engine::usecase::{Engine, Event, Invocation};
@@ -13,7 +13,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use tracing::{Instrument, info_span};
 
-/// Why an event could not be handled at all. SQS brings its messages again.
+/// Why an event could not be handled at all. SQS redelivers its messages.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumerError {
     /// The event is not from SQS.
@@ -27,7 +27,7 @@ pub enum ConsumerError {
 /// Sends the batches in an SQS event.
 ///
 /// # Errors
-/// When the event is not an SQS event.
+/// If the event is not an SQS event.
 pub async fn handle(engine: &Engine, event: LambdaEvent<Value>) -> Result<SqsBatchResponse, ConsumerError> {
     let LambdaEvent { payload, context } = event;
     let messages = sqs_messages(payload)?;

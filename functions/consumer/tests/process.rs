@@ -1,4 +1,4 @@
-//! The function as a process of its own, under a Runtime API like Lambda's.
+//! Runs the function as its own process, under a Runtime API like Lambda's.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-/// What Lambda and the template give a function at least.
+/// Minimal environment that Lambda and the template give a function.
 const ENVIRONMENT: [(&str, &str); 6] = [
     ("AWS_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "AKID"),
@@ -21,15 +21,15 @@ const ENVIRONMENT: [(&str, &str); 6] = [
     ("BATCH_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/1/batches"),
 ];
 
-/// What a function tells Lambda.
-struct Told {
+/// A request of the function to the Runtime API.
+struct RuntimeRequest {
     path: String,
     kind: String,
     body: Value,
 }
 
-/// Starts the function, gives it `event`, and waits for the first thing that it tells.
-async fn invoke(environment: &[(&str, &str)], event: Value) -> (Told, Child) {
+/// Starts the function, gives it `event`, and waits for its first request.
+async fn invoke(environment: &[(&str, &str)], event: Value) -> (RuntimeRequest, Child) {
     let (tell, mut told) = mpsc::unbounded_channel();
     let next = move || {
         let headers = [
@@ -42,8 +42,8 @@ async fn invoke(environment: &[(&str, &str)], event: Value) -> (Told, Child) {
     let hear = move |uri: Uri, headers: HeaderMap, body: String| {
         let kind = headers.get("Lambda-Runtime-Function-Error-Type").map(|kind| kind.to_str().unwrap().to_owned());
         let body = serde_json::from_str(&body).unwrap();
-        // Nobody listens after the first.
-        let _ = tell.send(Told { path: uri.path().to_owned(), kind: kind.unwrap_or_default(), body });
+        // Only the first request has a receiver.
+        let _ = tell.send(RuntimeRequest { path: uri.path().to_owned(), kind: kind.unwrap_or_default(), body });
         std::future::ready(StatusCode::ACCEPTED)
     };
     let api = Router::new().route("/2018-06-01/runtime/invocation/next", get(next)).fallback(post(hear));
@@ -51,7 +51,7 @@ async fn invoke(environment: &[(&str, &str)], event: Value) -> (Told, Child) {
     let mut function = Command::new(env!("CARGO_BIN_EXE_consumer"));
     function.env_clear().envs(environment.iter().copied()).stdout(Stdio::null());
     function.env("AWS_LAMBDA_RUNTIME_API", listener.local_addr().unwrap().to_string());
-    // The runtime wants to know these as well.
+    // The runtime also requires these.
     function.env("AWS_LAMBDA_FUNCTION_NAME", "consumer").env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256");
     function
         .env("AWS_LAMBDA_FUNCTION_VERSION", "1")

@@ -1,7 +1,7 @@
-//! The importer: a message of its queue says that a file was put into the bucket, or is one step of an import.
+//! The importer: a queue message announces a file in the bucket, or is one step of an import.
 //!
-//! A step that was made, or that is out of date, is done with: how far the import is stands in its checkpoint. A message
-//! that must come again is reported as failed, so that SQS brings it again and nothing but it.
+//! A finished or outdated step succeeds: the checkpoint stores the progress of the import. A message to retry is
+//! reported as failed, so that SQS redelivers only that message.
 
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use ghl_sync_drop::{Handled, Importer};
@@ -11,7 +11,7 @@ use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use tracing::{Instrument, error, info_span};
 
-/// Why an event could not be handled at all. SQS brings its messages again.
+/// Why an event could not be handled at all. SQS redelivers its messages.
 #[derive(Debug, thiserror::Error)]
 pub enum ImporterError {
     /// The event is not from SQS.
@@ -22,10 +22,10 @@ pub enum ImporterError {
     NoMessageId,
 }
 
-/// Makes the steps of an SQS event. Those that must come again are in the answer.
+/// Runs the steps in an SQS event. Returns the messages to retry.
 ///
 /// # Errors
-/// When the event is not an SQS event.
+/// If the event is not an SQS event.
 pub async fn handle(importer: &Importer, event: LambdaEvent<Value>) -> Result<SqsBatchResponse, ImporterError> {
     let LambdaEvent { payload, context } = event;
     let messages = sqs_messages(payload)?;
@@ -41,7 +41,7 @@ pub async fn handle(importer: &Importer, event: LambdaEvent<Value>) -> Result<Sq
         if matches!(handled, Ok(Handled::Done)) {
             continue;
         }
-        // An empty identifier would fail the whole event without a word.
+        // An empty identifier would silently fail the whole event.
         if id.is_empty() {
             return Err(ImporterError::NoMessageId);
         }

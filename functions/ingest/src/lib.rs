@@ -1,7 +1,7 @@
-//! The ingest queue's function: puts in what its messages hold.
+//! The ingest queue's function: puts the records in its messages.
 //!
-//! A message is one item or a list of them, as the HTTP API takes them. Refused items are put aside, with the reason; a
-//! message that could not be stored is reported as failed, so that SQS brings it again and nothing but it.
+//! A message is one item or a list of items, in the format of the HTTP API. Refused items are set aside with the
+//! reason. A message that could not be stored is reported as failed, so that SQS redelivers only that message.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
 use ghl_sync_model::EpochMs;
@@ -11,7 +11,7 @@ use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use tracing::{Instrument, info_span};
 
-/// Why an event could not be handled at all. SQS brings its messages again.
+/// Why an event could not be handled at all. SQS redelivers its messages.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// The event is not from SQS.
@@ -22,10 +22,10 @@ pub enum IngestError {
     NoMessageId,
 }
 
-/// Takes in the messages of an SQS event. Those that must come again are in the answer.
+/// Puts the messages of an SQS event. Returns the messages to retry.
 ///
 /// # Errors
-/// When the event is not an SQS event.
+/// If the event is not an SQS event.
 pub async fn handle(intake: &Intake, event: LambdaEvent<Value>) -> Result<SqsBatchResponse, IngestError> {
     let LambdaEvent { payload, context } = event;
     let messages: Vec<IngestMessage> = sqs_messages(payload)?.into_iter().map(message).collect();
@@ -33,7 +33,7 @@ pub async fn handle(intake: &Intake, event: LambdaEvent<Value>) -> Result<SqsBat
     let done = intake.take(&messages, EpochMs(context.deadline)).instrument(span).await;
     let mut response = SqsBatchResponse::default();
     for (message, _) in messages.iter().zip(done).filter(|(_, done)| !done) {
-        // An empty identifier would fail the whole event without a word.
+        // An empty identifier would silently fail the whole event.
         if message.id.is_empty() {
             return Err(IngestError::NoMessageId);
         }

@@ -1,8 +1,8 @@
-//! The migrations' function: a message of its queue is one step of a migration, or asks for a test of both accounts.
+//! The migrations' function: a queue message is one step of a migration, or asks for a test of both accounts.
 //!
-//! A step that was made, or that is somebody else's, is done with: what is left to do stands in the migration's state.
-//! Only a message that is none of a migration, or a state that cannot be read or written, is reported as failed. On its
-//! schedule it goes on with migrations that stand still, because their message was lost or their invocation died.
+//! A step that is done, or that another invocation owns, succeeds: the migration's state holds the remaining work. A
+//! message is reported as failed only if it is not about a migration, or if a state cannot be read or written. On its
+//! schedule the function revives migrations that stopped because their message was lost or their invocation died.
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsMessage};
 use ghl_sync_engine::ports::PortError;
@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tracing::{Instrument, error, info_span};
 
-/// Why an event could not be handled at all. SQS brings its messages again.
+/// Why an event could not be handled at all. SQS redelivers its messages.
 #[derive(Debug, thiserror::Error)]
 pub enum MigratorError {
     /// The event is neither from SQS nor from the schedule.
@@ -24,15 +24,15 @@ pub enum MigratorError {
     /// A message cannot be reported as failed.
     #[error("a message that is no step of a migration has no messageId")]
     NoMessageId(#[source] StepError),
-    /// The migrations that stand still cannot be told.
+    /// The stopped migrations cannot be listed.
     #[error(transparent)]
     Port(#[from] PortError),
 }
 
-/// Why a message comes again.
+/// Why a message is retried.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
-    /// It is no step of a migration.
+    /// It is not a step of a migration.
     #[error(transparent)]
     Message(#[from] MigrationMessageError),
     /// A store or a queue failed.
@@ -40,32 +40,32 @@ pub enum StepError {
     Port(#[from] PortError),
 }
 
-/// What whoever invoked it is told.
+/// Response to the invoker.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
-    /// To the queue: which messages must come again.
+pub enum MigratorAnswer {
+    /// To the queue: the messages to retry.
     Messages(SqsBatchResponse),
-    /// To the schedule: how many migrations were sent a message.
+    /// To the schedule: the migrations that were revived.
     Revived {
-        /// So many.
+        /// Number of migrations that were sent a message.
         revived: u32,
     },
 }
 
-/// Makes the steps of an SQS event, or goes on with migrations that stand still.
+/// Runs the steps in an SQS event, or revives stopped migrations.
 ///
 /// # Errors
-/// When the event is neither.
-pub async fn handle(migrator: &Migrator, event: LambdaEvent<Value>) -> Result<Answer, MigratorError> {
+/// If the event is neither.
+pub async fn handle(migrator: &Migrator, event: LambdaEvent<Value>) -> Result<MigratorAnswer, MigratorError> {
     let LambdaEvent { payload, context } = event;
     let span = info_span!("migrator", request_id = context.request_id, xray_trace_id = context.xray_trace_id);
     let handled = async {
         if payload.get("migrations").and_then(Value::as_str) == Some("revive") {
-            return Ok(Answer::Revived { revived: migrator.revive().await? });
+            return Ok(MigratorAnswer::Revived { revived: migrator.revive().await? });
         }
         let messages = sqs_messages(payload).map_err(MigratorError::Event)?;
-        steps(migrator, messages, &context).await.map(Answer::Messages)
+        steps(migrator, messages, &context).await.map(MigratorAnswer::Messages)
     };
     handled.instrument(span).await
 }

@@ -1,7 +1,8 @@
-//! The function that tells what became of records.
+//! The function that publishes outcomes of records.
 //!
-//! It has two triggers: the stream of the records table, whose changes become events on a bus and deliveries in a queue; and
-//! that queue, whose deliveries are posted to webhooks. Both are answered in part: only what must come again does.
+//! It has two triggers: the stream of the records table, whose changes become events on a bus and deliveries in a
+//! queue; and that queue, whose deliveries are posted to webhooks. Both get a partial batch response: only failed items
+//! are retried.
 
 use aws_lambda_events::event::sqs::SqsMessage;
 use ghl_sync_aws::{NotFromStream, record_changes};
@@ -13,26 +14,26 @@ use serde::Serialize;
 use serde_json::Value;
 use tracing::{Instrument, info_span};
 
-/// What must come again: of a stream the first change that must, of a queue each message.
+/// Items to retry: the first failed change of a stream, or each failed message of a queue.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
-    /// Sequence numbers, or ids of messages.
+pub struct NotifierAnswer {
+    /// Sequence numbers, or message ids.
     pub batch_item_failures: Vec<Failed>,
 }
 
-/// Something that must come again.
+/// An item to retry.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failed {
-    /// The message's id, or the sequence number of the stream's record.
+    /// Message id, or sequence number of the stream record.
     pub item_identifier: String,
 }
 
 /// Why an event could not be handled at all.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifierError {
-    /// It is neither from a stream nor from a queue.
+    /// It comes neither from a stream nor from a queue.
     #[error(transparent)]
     Stream(#[from] NotFromStream),
     /// It is malformed.
@@ -43,11 +44,11 @@ pub enum NotifierError {
     NoMessageId,
 }
 
-/// Tells the changes of a stream's event, or delivers the messages of a queue's.
+/// Publishes the changes in a stream event, or delivers the messages of a queue event.
 ///
 /// # Errors
-/// When the event is neither.
-pub async fn handle(notifier: &Notifier, event: LambdaEvent<Value>) -> Result<Answer, NotifierError> {
+/// If the event is neither.
+pub async fn handle(notifier: &Notifier, event: LambdaEvent<Value>) -> Result<NotifierAnswer, NotifierError> {
     let LambdaEvent { payload, context } = event;
     let span = info_span!("notify", request_id = context.request_id, xray_trace_id = context.xray_trace_id);
     if payload["Records"][0]["eventSource"] == "aws:sqs" {
@@ -55,15 +56,15 @@ pub async fn handle(notifier: &Notifier, event: LambdaEvent<Value>) -> Result<An
     }
     let changes = record_changes(&payload)?;
     let again = notifier.tell(&changes, EpochMs(context.deadline)).instrument(span).await;
-    Ok(Answer::of(again.map(|first| changes[first].sequence.clone())))
+    Ok(NotifierAnswer::of(again.map(|first| changes[first].sequence.clone())))
 }
 
-async fn deliver(notifier: &Notifier, messages: Vec<SqsMessage>) -> Result<Answer, NotifierError> {
+async fn deliver(notifier: &Notifier, messages: Vec<SqsMessage>) -> Result<NotifierAnswer, NotifierError> {
     let (ids, messages): (Vec<String>, Vec<DeliveryMessage>) = messages.into_iter().map(message).unzip();
     let delivered = notifier.deliver(&messages).await;
     let again = ids.into_iter().zip(delivered).filter(|(_, end)| *end == Delivered::Again).map(|(id, _)| id);
-    let answer = Answer::of(again);
-    // An empty identifier would fail the whole event without a word.
+    let answer = NotifierAnswer::of(again);
+    // An empty identifier would silently fail the whole event.
     if answer.batch_item_failures.iter().any(|failed| failed.item_identifier.is_empty()) {
         return Err(NotifierError::NoMessageId);
     }
@@ -77,9 +78,9 @@ fn message(message: SqsMessage) -> (String, DeliveryMessage) {
     (message_id.unwrap_or_default(), DeliveryMessage { receipt, body: body.unwrap_or_default(), tries })
 }
 
-impl Answer {
-    fn of(failed: impl IntoIterator<Item = String>) -> Answer {
+impl NotifierAnswer {
+    fn of(failed: impl IntoIterator<Item = String>) -> NotifierAnswer {
         let failed = failed.into_iter().map(|item_identifier| Failed { item_identifier });
-        Answer { batch_item_failures: failed.collect() }
+        NotifierAnswer { batch_item_failures: failed.collect() }
     }
 }

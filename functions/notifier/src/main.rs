@@ -1,4 +1,4 @@
-//! Wiring of the function that tells outcomes.
+//! Wiring of the function that publishes outcomes.
 
 use std::process::ExitCode;
 

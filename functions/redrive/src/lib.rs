@@ -1,8 +1,8 @@
 //! The dead-letter queue's function.
 //!
-//! It takes SQS events of that queue: tells of each message, wakes the location of each that is ours, and parks what
-//! is not. And by hand `{"redrive": {…}}`, which goes through whatever lies in both queues, as a dry run unless it says
-//! otherwise.
+//! For SQS events of that queue it logs each message, wakes the location of each message that is ours, and parks the
+//! others. A person can also send `{"redrive": {…}}`, which goes through the messages in both queues, as a dry run
+//! unless the order says otherwise.
 
 mod order;
 
@@ -19,16 +19,16 @@ use tracing::{Instrument, info_span};
 
 pub use order::OrderError;
 
-/// Why an event could not be handled at all. SQS brings its messages again.
+/// Why an event could not be handled at all. SQS redelivers its messages.
 #[derive(Debug, thiserror::Error)]
 pub enum RedriveError {
-    /// The event is neither from SQS nor an order.
+    /// The event is neither from SQS nor a redrive order.
     #[error("{0}; by hand {{\"redrive\": {{\"dry_run\": true}}}}")]
     Event(NotFromSqs),
-    /// A message cannot be reported as failed, should it have to.
+    /// A message has no id, so it could not be reported as failed.
     #[error("a message has no messageId")]
     NoMessageId,
-    /// The order by hand has a fault.
+    /// The redrive order is invalid.
     #[error(transparent)]
     Order(#[from] OrderError),
     /// The queues cannot be read.
@@ -36,29 +36,29 @@ pub enum RedriveError {
     Port(#[from] PortError),
 }
 
-/// What whoever invoked it is told.
+/// Response to the invoker.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
-    /// To the queue: which messages must come again.
+pub enum RedriveAnswer {
+    /// To the queue: the messages to retry.
     Messages(SqsBatchResponse),
     /// To a person: what was found and done.
     Report(RedriveReport),
 }
 
-/// Handles the messages of an SQS event, or the order of a person.
+/// Handles the messages of an SQS event, or the redrive order of a person.
 ///
 /// # Errors
-/// When the event is neither, or the queues do not answer a person.
-pub async fn handle(engine: &Engine, event: LambdaEvent<Value>) -> Result<Answer, RedriveError> {
+/// If the event is neither, or the queues fail during an order.
+pub async fn handle(engine: &Engine, event: LambdaEvent<Value>) -> Result<RedriveAnswer, RedriveError> {
     let LambdaEvent { payload, context } = event;
     let span = info_span!("redrive", request_id = context.request_id, xray_trace_id = context.xray_trace_id);
     let handled = async {
         match order::read(&payload)? {
-            Some(order) => Ok(Answer::Report(
+            Some(order) => Ok(RedriveAnswer::Report(
                 Operator::new(engine.clone()).redrive_by_hand(&order, EpochMs(context.deadline)).await?,
             )),
-            None => Ok(Answer::Messages(letters(engine, payload).await?)),
+            None => Ok(RedriveAnswer::Messages(letters(engine, payload).await?)),
         }
     };
     handled.instrument(span).await

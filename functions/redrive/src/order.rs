@@ -1,4 +1,4 @@
-//! `{"redrive": {"dry_run": true, "max_per_second": 5, "limit": 500, "location_id": null}}`: what a person asks for.
+//! The order of a person: `{"redrive": {"dry_run": true, "max_per_second": 5, "limit": 500, "location_id": null}}`.
 
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
@@ -9,21 +9,21 @@ use ghl_sync_operate::RedriveOrder;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Locations that may be woken in a second.
+/// Allowed rates, in woken locations per second.
 const RATES: RangeInclusive<u32> = 1..=100;
-/// Letters that may be looked at by one invocation.
+/// Allowed limits of dead-letter messages per invocation.
 const LIMITS: RangeInclusive<u32> = 1..=10_000;
 
-/// What is wrong with an order.
+/// Why an order is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum OrderError {
-    /// Beside the order stands something else.
+    /// There is another field beside the order.
     #[error("unknown field `{0}` beside `redrive`")]
     Beside(String),
     /// A field is unknown or of another type.
     #[error("field `redrive.{field}` is not as it should be")]
     Field {
-        /// Which; `.` is the order itself.
+        /// Path of the field; `.` is the order itself.
         field: String,
         /// What is wrong with it.
         source: serde_json::Error,
@@ -33,33 +33,33 @@ pub enum OrderError {
     OutOfRange {
         /// The field of the order that is out of range.
         field: &'static str,
-        /// The number.
+        /// The given number.
         found: u32,
-        /// What it may be.
+        /// The allowed range.
         range: RangeInclusive<u32>,
     },
 }
 
-/// The fields of an order, each with its default.
+/// The fields of an order, with their defaults.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Fields {
+struct OrderFields {
     dry_run: bool,
     max_per_second: u32,
     limit: u32,
     location_id: Option<LocationId>,
 }
 
-impl Default for Fields {
+impl Default for OrderFields {
     fn default() -> Self {
-        Fields { dry_run: true, max_per_second: 5, limit: 500, location_id: None }
+        OrderFields { dry_run: true, max_per_second: 5, limit: 500, location_id: None }
     }
 }
 
-/// The order in an event; `None` if it has none.
+/// Reads the order in an event; `None` if it has none.
 ///
 /// # Errors
-/// [`OrderError`] names the field that is at fault.
+/// [`OrderError`] names the invalid field.
 pub(crate) fn read(event: &Value) -> Result<Option<RedriveOrder>, OrderError> {
     let Some(order) = event.get("redrive") else {
         return Ok(None);
@@ -68,9 +68,9 @@ pub(crate) fn read(event: &Value) -> Result<Option<RedriveOrder>, OrderError> {
     if let Some(name) = beside {
         return Err(OrderError::Beside(name.clone()));
     }
-    let fields: Fields = serde_path_to_error::deserialize(Objects(order))
+    let fields: OrderFields = serde_path_to_error::deserialize(Objects(order))
         .map_err(|error| OrderError::Field { field: error.path().to_string(), source: error.into_inner() })?;
-    let Fields { dry_run, max_per_second, limit, location_id } = fields;
+    let OrderFields { dry_run, max_per_second, limit, location_id } = fields;
     in_range("limit", limit, LIMITS)?;
     in_range("max_per_second", max_per_second, RATES)?;
     let max_per_second = NonZeroU32::new(max_per_second).unwrap_or(NonZeroU32::MIN);

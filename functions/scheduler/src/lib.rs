@@ -1,18 +1,18 @@
-//! The scheduled function: starts every location that has work and no batch under way.
+//! The scheduled function: starts every location that has work and no batch in progress.
 //!
-//! It takes the event of an EventBridge schedule; `{"sweep": true}`, which a slower schedule sends, to look at every
-//! enabled location; and by hand `{}` (the same) or `{"location_id": "…"}` (that location only).
+//! It takes the event of an EventBridge schedule; `{"sweep": true}`, from a slower schedule, to check every enabled
+//! location; and by hand `{}` (the same) or `{"location_id": "…"}` (that location only).
 //!
-//! With `{"source": "ghl-sync.alerts"}` it looks at how all locations stand, and tells people who is in trouble; with
-//! `{"source": "ghl-sync.digest"}` it tells them how the day went.
+//! With `{"source": "ghl-sync.alerts"}` it checks the status of all locations, and alerts people about those in
+//! trouble; with `{"source": "ghl-sync.digest"}` it sends the summary of the day.
 //!
-//! With `{"source": "ghl-sync.reconcile"}`, which a third schedule sends, it asks the consumer to reconcile all enabled
-//! locations; with `{"source": "ghl-sync.facts"}`, which a fourth one sends, to read what they are. With a `location_id`
-//! beside it, by hand, it asks for that one.
+//! With `{"source": "ghl-sync.reconcile"}`, from a third schedule, it asks the consumer to reconcile all enabled
+//! locations; with `{"source": "ghl-sync.facts"}`, from a fourth one, to read their facts. A `location_id` beside the
+//! source, by hand, limits this to one location.
 
 use std::time::Duration;
 
-use ghl_sync_alerts::{Alerts, Digested, Looked};
+use ghl_sync_alerts::{AlertCheckResult, Alerts, DigestResult};
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Engine, Event, FannedOut, TickReport};
 use ghl_sync_inbound::{FactsReader, Reconciler};
@@ -22,16 +22,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::{Instrument, info_span};
 
-/// What the function works with. Cheap to clone.
+/// The services that the function uses. Cheap to clone.
 #[derive(Clone)]
 pub struct Scheduler {
     /// Starts locations.
     pub engine: Engine,
-    /// Tells people who is in trouble.
+    /// Alerts people about locations in trouble.
     pub alerts: Alerts,
 }
 
-/// Why a tick could not be done.
+/// Why a tick failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SchedulerError {
     /// The event is not one of ours.
@@ -39,21 +39,21 @@ pub enum SchedulerError {
         "this function expects an EventBridge scheduled event, {{}}, {{\"sweep\": true}}, {{\"location_id\": \"…\"}} or {{\"source\": \"ghl-sync.reconcile\"}} (or facts, alerts, digest); it got {found}"
     )]
     Event {
-        /// What it got, by its shape.
+        /// Shape of the event.
         found: String,
     },
-    /// A field of it is not valid.
+    /// A field of the event is invalid.
     #[error("the event is malformed")]
     Field(#[source] serde_json::Error),
     /// The location is unknown or not enabled.
     #[error("location {0} is unknown or not enabled")]
     NotEnabled(LocationId),
-    /// Parts of the check index did not answer. The locations in them are looked at by a later tick, or the sweep.
+    /// Parts of the check index did not respond. A later tick or the sweep checks the locations in them.
     #[error("{shards} of the check index's shards did not answer; all others were looked at: {report}")]
     Shards {
-        /// How many parts of the check index did not answer.
+        /// Number of parts that did not respond.
         shards: u32,
-        /// What the tick did all the same, as JSON.
+        /// Report of what the tick still did, as JSON.
         report: String,
     },
     /// A store or the queue failed; the next tick tries again.
@@ -61,32 +61,32 @@ pub enum SchedulerError {
     Port(#[from] PortError),
 }
 
-/// What an event brought about.
+/// The result of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Done {
-    /// A tick.
+    /// The report of a tick.
     Ticked(TickReport),
     /// Locations were asked to reconcile.
     Asked {
         /// How many locations were asked to reconcile.
         asked_to_reconcile: u32,
     },
-    /// What locations are is read anew.
+    /// Locations were asked to read their facts.
     AskedForFacts {
-        /// Of how many.
+        /// How many locations were asked to read their facts.
         asked_for_facts: u32,
     },
-    /// All locations were looked at for alerts.
-    Looked(Looked),
-    /// How the day went was told.
-    Digested(Digested),
+    /// All locations were checked for alerts.
+    Looked(AlertCheckResult),
+    /// The summary of the day was sent.
+    Digested(DigestResult),
 }
 
-/// Does what the event asks for: a tick, mostly.
+/// Runs the job that the event asks for, usually a tick.
 ///
 /// # Errors
-/// When the event is not understood, or not even the list of scopes can be read.
+/// If the event is invalid, or the list of scopes cannot be read.
 pub async fn handle(scheduler: &Scheduler, event: LambdaEvent<Value>) -> Result<Done, SchedulerError> {
     let context = &event.context;
     let span = info_span!("tick", request_id = context.request_id, xray_trace_id = context.xray_trace_id);
@@ -95,11 +95,11 @@ pub async fn handle(scheduler: &Scheduler, event: LambdaEvent<Value>) -> Result<
 
 async fn tick(Scheduler { engine, alerts }: &Scheduler, event: Value) -> Result<Done, SchedulerError> {
     match what(event)? {
-        What::Alerts => Ok(Done::Looked(alerts.look().await?)),
-        What::Digest => Ok(Done::Digested(alerts.digest().await?)),
-        What::Tick { sweep } => {
+        ScheduledJob::Alerts => Ok(Done::Looked(alerts.look().await?)),
+        ScheduledJob::Digest => Ok(Done::Digested(alerts.digest().await?)),
+        ScheduledJob::Tick { sweep } => {
             let report = engine.tick(sweep).await?;
-            // All that could be done was done; that some could not sets off the alarm on this function's errors.
+            // The rest of the tick is done; this error triggers the alarm on the function's errors.
             match report.failed_shards {
                 0 => Ok(Done::Ticked(report)),
                 shards => {
@@ -107,15 +107,15 @@ async fn tick(Scheduler { engine, alerts }: &Scheduler, event: Value) -> Result<
                 }
             }
         }
-        What::Location(location) => start(engine, location).await.map(Done::Ticked),
-        What::Ask(ask, Some(location)) => {
+        ScheduledJob::Location(location) => start(engine, location).await.map(Done::Ticked),
+        ScheduledJob::Ask(ask, Some(location)) => {
             engine.ports().queue.ask(ask, &location, Duration::ZERO).await?;
             Ok(asked(ask, 1))
         }
-        What::Ask(Ask::Reconcile, None) => {
+        ScheduledJob::Ask(Ask::Reconcile, None) => {
             Ok(asked(Ask::Reconcile, Reconciler::new(engine.clone()).ask_to_reconcile_all().await?))
         }
-        What::Ask(Ask::Facts, None) => Ok(asked(Ask::Facts, FactsReader::new(engine.clone()).ask_all().await?)),
+        ScheduledJob::Ask(Ask::Facts, None) => Ok(asked(Ask::Facts, FactsReader::new(engine.clone()).ask_all().await?)),
     }
 }
 
@@ -126,24 +126,24 @@ fn asked(ask: Ask, locations: u32) -> Done {
     }
 }
 
-/// How the schedules that ask for something call themselves.
+/// Jobs of the schedules that ask the consumer, by `source`.
 const ASKS: [(&str, Ask); 2] = [("ghl-sync.reconcile", Ask::Reconcile), ("ghl-sync.facts", Ask::Facts)];
 
 fn ask_of(source: &str) -> Option<Ask> {
     ASKS.into_iter().find(|(name, _)| *name == source).map(|(_, ask)| ask)
 }
 
-/// What the schedules want that tell people something, by how they call themselves.
-fn told_by(source: &str) -> Option<What> {
+/// The job of a schedule that reports to people, by `source`.
+fn told_by(source: &str) -> Option<ScheduledJob> {
     match source {
-        "ghl-sync.alerts" => Some(What::Alerts),
-        "ghl-sync.digest" => Some(What::Digest),
+        "ghl-sync.alerts" => Some(ScheduledJob::Alerts),
+        "ghl-sync.digest" => Some(ScheduledJob::Digest),
         _ => None,
     }
 }
 
-/// What an event asks for.
-enum What {
+/// The job that an event asks for.
+enum ScheduledJob {
     Tick { sweep: bool },
     Location(LocationId),
     Ask(Ask, Option<LocationId>),
@@ -151,22 +151,22 @@ enum What {
     Digest,
 }
 
-fn what(event: Value) -> Result<What, SchedulerError> {
+fn what(event: Value) -> Result<ScheduledJob, SchedulerError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct ByHand {
         location_id: Option<LocationId>,
         sweep: Option<bool>,
-        /// One of [`ASKS`], if it is there.
+        /// One of [`ASKS`], if present.
         source: Option<String>,
     }
     let fields = match &event {
-        Value::Null => return Ok(What::Tick { sweep: true }),
+        Value::Null => return Ok(ScheduledJob::Tick { sweep: true }),
         Value::Object(fields) => fields,
         other => return Err(SchedulerError::Event { found: shape(other) }),
     };
     if fields.get("detail-type").and_then(Value::as_str) == Some("Scheduled Event") {
-        return Ok(What::Tick { sweep: false });
+        return Ok(ScheduledJob::Tick { sweep: false });
     }
     let source = fields.get("source").and_then(Value::as_str);
     if let Some(told) = source.and_then(told_by) {
@@ -181,9 +181,9 @@ fn what(event: Value) -> Result<What, SchedulerError> {
     let ByHand { location_id, sweep, source } =
         ghl_sync_model::json::from_value(event).map_err(SchedulerError::Field)?;
     if let Some(ask) = source.as_deref().and_then(ask_of) {
-        return Ok(What::Ask(ask, location_id));
+        return Ok(ScheduledJob::Ask(ask, location_id));
     }
-    Ok(location_id.map_or(What::Tick { sweep: sweep.unwrap_or(true) }, What::Location))
+    Ok(location_id.map_or(ScheduledJob::Tick { sweep: sweep.unwrap_or(true) }, ScheduledJob::Location))
 }
 
 async fn start(engine: &Engine, location: LocationId) -> Result<TickReport, SchedulerError> {
@@ -200,7 +200,7 @@ async fn start(engine: &Engine, location: LocationId) -> Result<TickReport, Sche
     Ok(report)
 }
 
-/// The shape of an event that is not ours: its kind or its fields, never its content.
+/// Describes an unknown event by its type or its fields, never its content.
 fn shape(event: &Value) -> String {
     match event {
         Value::Object(fields) => {

@@ -1,8 +1,8 @@
-//! The way of a webhook, from its headers and its bytes to the answer that GHL gets.
+//! Handles a webhook, from its headers and body to the response for GHL.
 //!
-//! GHL takes 200 as "done, do not send it again". So 200 is only said of what is stored, or of what there is nothing to
-//! store of. Whatever else GHL gets, it repeats: with a backoff for up to three days, but what got a 429 for 70 minutes
-//! only. So a store that does not do its part is a 503, and no answer of ours is a 429.
+//! GHL takes 200 as "done, do not send it again". So we return 200 only if the event is stored, or if it has nothing to
+//! store. GHL repeats everything else: with a backoff for up to three days, but after a 429 for 70 minutes only. So a
+//! store failure returns 503, and we never return 429.
 
 use std::time::Duration;
 
@@ -14,52 +14,52 @@ use ghl_sync_runtime::Webhooks;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
-/// The largest body that is read, in bytes: many times what GHL's contacts have.
+/// Largest accepted body, in bytes: many times the size of GHL's contacts.
 pub const LARGEST_BODY: usize = 256 * 1024;
-/// A store that takes longer counts as failed. How long GHL waits for an answer is not documented.
+/// A store that takes longer counts as failed. GHL does not document how long it waits for a response.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What GHL is told.
+/// The response to GHL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct WebhookAnswer {
     /// The HTTP status.
     pub status: StatusCode,
-    /// More of it, for people who read GHL's delivery log.
-    pub said: Said,
+    /// The body, for people who read GHL's delivery log.
+    pub said: WebhookAnswerBody,
 }
 
-/// The body of an answer.
+/// The body of a response.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Said {
-    /// What became of the event.
+pub struct WebhookAnswerBody {
+    /// What happened to the event.
     pub result: &'static str,
-    /// Why nothing was stored of it.
+    /// Why nothing was stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
-    /// What is wrong, in words.
+    /// The error in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The field of the body that is at fault.
+    /// The invalid field of the body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
 }
 
-/// Why a webhook was not taken in.
+/// Why a webhook was rejected.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// More bytes than a webhook has.
+pub enum WebhookRefusal {
+    /// The body is larger than any webhook.
     #[error("the body has {found} bytes; at most {LARGEST_BODY} are read")]
     TooLarge {
-        /// How many it has.
+        /// Size of the body, in bytes.
         found: usize,
     },
-    /// It is not GHL's, as far as one can tell.
+    /// The signature does not prove that GHL sent it.
     #[error(transparent)]
     NotGenuine(#[from] SignatureError),
     /// It cannot be read.
     #[error(transparent)]
     Malformed(#[from] WebhookError),
-    /// It was not taken in.
+    /// It could not be stored.
     #[error(transparent)]
     NotReceived(#[from] ReceiveError),
     /// The stores took too long.
@@ -67,51 +67,53 @@ pub enum Refusal {
     TooSlow,
 }
 
-/// Takes in the webhook with these headers and this body, the bytes as they came.
-pub async fn answer(webhooks: &Webhooks, headers: &HeaderMap, body: &[u8]) -> Answer {
+/// Handles the webhook with these headers and this raw body.
+pub async fn answer(webhooks: &Webhooks, headers: &HeaderMap, body: &[u8]) -> WebhookAnswer {
     match take_in(webhooks, headers, body).await {
         Ok(received) => accepted(received),
         Err(refusal) => refused(webhooks, &refusal),
     }
 }
 
-async fn take_in(webhooks: &Webhooks, headers: &HeaderMap, body: &[u8]) -> Result<Received, Refusal> {
+async fn take_in(webhooks: &Webhooks, headers: &HeaderMap, body: &[u8]) -> Result<Received, WebhookRefusal> {
     if body.len() > LARGEST_BODY {
-        return Err(Refusal::TooLarge { found: body.len() });
+        return Err(WebhookRefusal::TooLarge { found: body.len() });
     }
     let signatures = Signatures::from_headers(|name| headers.get(name)?.to_str().ok());
     webhooks.keys.verify(signatures, body)?;
     let webhook: Webhook = read(body)?;
     match tokio::time::timeout(PATIENCE, webhooks.receiver.receive(&webhook)).await {
         Ok(received) => Ok(received?),
-        Err(_) => Err(Refusal::TooSlow),
+        Err(_) => Err(WebhookRefusal::TooSlow),
     }
 }
 
-fn accepted(received: Received) -> Answer {
+fn accepted(received: Received) -> WebhookAnswer {
     let reason = match received {
         Received::Ignored(reason) => Some(reason.as_str()),
         _ => None,
     };
-    Answer { status: StatusCode::OK, said: Said { result: received.as_str(), reason, ..Said::default() } }
+    let said = WebhookAnswerBody { result: received.as_str(), reason, ..WebhookAnswerBody::default() };
+    WebhookAnswer { status: StatusCode::OK, said }
 }
 
-fn refused(webhooks: &Webhooks, refusal: &Refusal) -> Answer {
+fn refused(webhooks: &Webhooks, refusal: &WebhookRefusal) -> WebhookAnswer {
     let (status, result) = refusal.status();
     webhooks.sink.emit(&Event::WebhookRefused { status: status.as_u16(), reason: result, error: refusal });
-    Answer { status, said: Said { result, detail: Some(refusal.to_string()), field: refusal.field(), reason: None } }
+    let detail = Some(refusal.to_string());
+    WebhookAnswer { status, said: WebhookAnswerBody { result, detail, field: refusal.field(), reason: None } }
 }
 
-impl Refusal {
+impl WebhookRefusal {
     fn status(&self) -> (StatusCode, &'static str) {
         match self {
-            Refusal::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-            Refusal::NotGenuine(_) => (StatusCode::UNAUTHORIZED, "not_genuine"),
-            Refusal::NotReceived(ReceiveError::TooOld { .. } | ReceiveError::TooEarly { .. }) => {
+            WebhookRefusal::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            WebhookRefusal::NotGenuine(_) => (StatusCode::UNAUTHORIZED, "not_genuine"),
+            WebhookRefusal::NotReceived(ReceiveError::TooOld { .. } | ReceiveError::TooEarly { .. }) => {
                 (StatusCode::UNAUTHORIZED, "outside_window")
             }
-            Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
-            Refusal::NotReceived(ReceiveError::Port(_)) | Refusal::TooSlow => {
+            WebhookRefusal::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
+            WebhookRefusal::NotReceived(ReceiveError::Port(_)) | WebhookRefusal::TooSlow => {
                 (StatusCode::SERVICE_UNAVAILABLE, "not_stored")
             }
         }
@@ -119,8 +121,8 @@ impl Refusal {
 
     fn field(&self) -> Option<String> {
         match self {
-            Refusal::Malformed(error) => error.at().map(str::to_owned),
-            Refusal::NotReceived(ReceiveError::TooOld { .. } | ReceiveError::TooEarly { .. }) => {
+            WebhookRefusal::Malformed(error) => error.at().map(str::to_owned),
+            WebhookRefusal::NotReceived(ReceiveError::TooOld { .. } | ReceiveError::TooEarly { .. }) => {
                 Some("timestamp".to_owned())
             }
             _ => None,

@@ -1,7 +1,7 @@
-//! Access tokens of GHL: where a location's credentials come from, who renews a token, and when one is refused.
+//! GHL access tokens: where a location's credentials come from, who renews a token, and when one is refused.
 //!
-//! [`AccessTokens`] answers with a token for a call. Whatever it decides is decided by the pure parts in `token`; what it
-//! needs of the world stands in [`ports`].
+//! [`AccessTokens`] provides the token for a call. The pure parts in `token` make all decisions; [`ports`] lists the
+//! outside services.
 
 mod access_tokens;
 pub mod ports;
@@ -9,4 +9,6 @@ mod token;
 mod token_source;
 
 pub use access_tokens::{AccessTokens, NoToken, TokenPorts};
-pub use token::{AccessToken, Asking, REPEAT_WINDOW, TokenEntry, TokenError, TokenLease, TokenStep, Trouble};
+pub use token::{
+    AccessToken, REPEAT_WINDOW, RenewalFailure, TokenEntry, TokenError, TokenLease, TokenQuery, TokenStep,
+};

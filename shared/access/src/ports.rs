@@ -1,4 +1,4 @@
-//! Credentials: where they are kept, and where they are issued.
+//! Ports for credentials: where they are stored, and where they are issued.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use crate::TokenError;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{CredentialsRef, LocationId, MarketplaceApp, OAuthGrant, Secret, SubAccount};
 
-/// Where credentials are kept.
+/// Stores credentials, for reading.
 #[async_trait]
 pub trait SecretStore: Send + Sync {
-    /// The content of what `reference` names, as it is now.
+    /// The present content of the secret that `reference` names.
     async fn read(&self, reference: &CredentialsRef) -> Result<Secret, SecretError>;
 }
 
-/// Why there is no secret.
+/// Why a secret cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// It is not there, or may not be read. A person must mend that.
+    /// It does not exist, or may not be read. A person must fix that.
     #[error("{0}")]
     Missing(String),
     /// The store did not answer.
@@ -26,13 +26,13 @@ pub enum SecretError {
     Port(#[from] PortError),
 }
 
-/// Where GHL issues tokens, one request at a time. These requests do not count toward a location's quota.
+/// Issues tokens, one request at a time. These requests do not count toward a location's quota.
 #[async_trait]
 pub trait TokenEndpoint: Send + Sync {
-    /// New tokens for `refresh_token`, which is used up by it.
+    /// Issues new tokens for `refresh_token` and thereby uses it up.
     async fn refresh(&self, grant: &OAuthGrant, refresh_token: &Secret) -> Result<IssuedTokens, TokenError>;
 
-    /// A token for one location of the agency that `company_token` speaks for.
+    /// Issues a token for one location of the agency that `company_token` belongs to.
     async fn location_token(
         &self,
         company_token: &Secret,
@@ -41,78 +41,83 @@ pub trait TokenEndpoint: Send + Sync {
     ) -> Result<IssuedTokens, TokenError>;
 }
 
-/// What GHL issued.
+/// Tokens as issued by GHL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuedTokens {
-    /// The token for calls.
+    /// The access token.
     pub access: Secret,
-    /// The token for the next refresh, unless there is none.
+    /// The next refresh token, if there is one.
     pub refresh: Option<Secret>,
-    /// How long the token for calls is good.
+    /// Lifetime of the access token.
     pub expires_in: Duration,
-    /// For whom it speaks, if GHL says so: `Location` or `Company`.
+    /// Whom the tokens act for, if GHL says so: `Location` or `Company`.
     pub user_type: Option<String>,
 }
 
-/// Where credentials are put, by whoever may put them there. It reads none.
+/// Stores credentials, for writing. It cannot read them.
 #[async_trait]
 pub trait SecretVault: Send + Sync {
-    /// Keeps `secret` under `name`, in place of what is there. One that was discarded is there again.
+    /// Stores `secret` under `name`, replacing the old value. This also restores a discarded secret.
     async fn keep(&self, name: &str, secret: &Secret) -> Result<(), SecretError>;
 
-    /// Takes away what is kept under `name`, so that nobody reads it any more. A person can bring it back for some days.
-    /// Where there is nothing, nothing is done.
+    /// Removes the secret under `name`, so that nobody can read it any more. A person can restore it for some days.
+    /// Does nothing if there is none.
     async fn discard(&self, name: &str) -> Result<(), SecretError>;
 }
 
-/// Where GHL turns somebody's consent into a grant, and says whether it accepts a token that somebody brings. These requests
-/// pass no gate: a person waits for each.
+/// Exchanges a person's consent for a grant, and checks tokens that a person enters. These requests pass no gate: a
+/// person waits for each.
 #[async_trait]
 pub trait ConsentEndpoint: Send + Sync {
-    /// The grant for `code`, which is used up by it. GHL sent the code to `redirect_uri`.
-    async fn exchange(&self, app: &MarketplaceApp, code: &Secret, redirect_uri: &str) -> Result<Granted, TokenError>;
+    /// The grant for `code`, which is used up. GHL sent the code to `redirect_uri`.
+    async fn exchange(
+        &self,
+        app: &MarketplaceApp,
+        code: &Secret,
+        redirect_uri: &str,
+    ) -> Result<ConsentGrant, TokenError>;
 
-    /// A page of the locations in which an agency has installed the app, after the first `skip`.
+    /// One page of an agency's locations with the app installed, after the first `skip`.
     async fn installed_locations(&self, asked: InstalledQuery<'_>) -> Result<InstalledPage, TokenError>;
 
-    /// Reads of `location` with `token`, which nobody uses yet, whether GHL accepts it there. Returns the scopes that the
-    /// reading needs and the token lacks.
+    /// Checks with a read of `location` whether GHL accepts `token`, which is not in use yet. Returns the scopes that
+    /// the read needs and the token lacks.
     async fn try_token(&self, token: &Secret, location: &LocationId) -> Result<Vec<&'static str>, TokenError>;
 }
 
-/// Which installed locations are asked for.
+/// The query for an agency's locations with the app installed.
 #[derive(Debug, Clone, Copy)]
 pub struct InstalledQuery<'a> {
-    /// The token of the agency.
+    /// The agency's token.
     pub company_token: &'a Secret,
-    /// The agency.
+    /// The agency's GHL id.
     pub company_id: &'a str,
-    /// The app.
+    /// The app's id.
     pub app_id: &'a str,
-    /// How many were read already.
+    /// Number of entries already read.
     pub skip: u32,
-    /// How many are wanted at most.
+    /// Most entries to return.
     pub limit: u32,
 }
 
-/// What GHL granted.
+/// A grant as issued by GHL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Granted {
+pub struct ConsentGrant {
     /// The first tokens.
     pub tokens: IssuedTokens,
-    /// What they are good for, scope by scope.
+    /// The granted scopes.
     pub scopes: Vec<String>,
-    /// The location that they speak for, if it is one.
+    /// The location that the tokens act for, if they act for one.
     pub location_id: Option<String>,
-    /// The agency: the one that they speak for, or that of the location.
+    /// The agency that the tokens act for, or the agency of the location.
     pub company_id: Option<String>,
 }
 
-/// A page of installed locations.
+/// A page of locations with the app installed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct InstalledPage {
-    /// Those of the page in which the app is installed.
+    /// The locations of the page that have the app installed.
     pub locations: Vec<SubAccount>,
-    /// How many entries the page had, these and others: the next page begins after so many.
+    /// Number of entries on the page, including others: the next page begins after them.
     pub read: u32,
 }

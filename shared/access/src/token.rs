@@ -1,57 +1,59 @@
-//! Access tokens that expire: when to renew one, who may, and what a failure means.
+//! Expiring access tokens: when to renew one, who may do it, and how to react to a failure.
 //!
-//! A refresh token is good for one refresh. Two invocations that renew at once would lock the customer out, so there is
-//! a lease: whoever writes it first renews, and all others use the old token as long as it is good, or wait. Every write
-//! compares the entry's revision and advances it: a holder that slept through its lease finds that somebody else went on,
-//! and its own result is dropped.
+//! A refresh token is valid for one refresh. Two simultaneous refreshes would lock the customer out, so there is a
+//! lease: the first process that stores it renews the token, and all others keep using the old token while it is
+//! valid, or wait. Every write compares the entry's revision and advances it: a holder that overslept its lease finds
+//! a newer entry, and its own result is dropped.
 //!
-//! GHL repeats its answer to a refresh for [`REPEAT_WINDOW`]. The lease is shorter than that by enough, so that whoever
-//! takes over from a holder that died between the answer and its writing down gets the same answer again.
+//! GHL repeats its answer to a refresh for [`REPEAT_WINDOW`]. The lease is sufficiently shorter: if a holder dies
+//! after the answer and before storing it, its successor gets the same answer again.
 
 use std::time::Duration;
 
 use ghl_sync_model::{EpochMs, Holder, Item, ItemKind, Secret};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// For so long after the first refresh with a token, the same refresh gets the same answer.
+/// For this long after the first refresh with a token, repeating the refresh returns the same answer.
 pub const REPEAT_WINDOW: Duration = Duration::from_secs(30);
-/// How long one holder may take. Longer than a call, which a refresh is part of, and its late arrival; and what remains
-/// of the window is enough for somebody else to take over.
+/// How long one holder may take. This is longer than a call with a late arrival, and leaves enough of the window for
+/// another holder to take over.
 const LEASE: Duration = Duration::from_secs(15);
-/// A token whose life is not known is renewed so long before its end. Otherwise a tenth of its life is left: of GHL's 24
-/// hours that is 2 h 24 min, in which a person can mend what cannot be renewed, before anything stops.
+/// A token with an unknown lifetime is renewed this long before its expiry. Other tokens are renewed when a tenth of
+/// their lifetime is left: of GHL's 24 hours that is 2 h 24 min, in which a person can fix a failing renewal before
+/// anything stops.
 const AHEAD: Duration = Duration::from_secs(600);
-/// A token is not used any more so short before its end.
+/// A token is no longer used this shortly before its expiry.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
-/// What GHL refused is tried again after this long, then after twice as long each time.
+/// After a refusal by GHL, the first retry waits this long, and each further one twice as long.
 const REFUSED_REST: Duration = Duration::from_secs(300);
 const REFUSED_REST_MAX: Duration = Duration::from_secs(3600);
-/// A location that is not active comes back when its agency or its subscription does, which nobody tells us.
+/// The same for a location that is not active. It returns together with its agency or its subscription, and nobody
+/// notifies us of that.
 const INACTIVE_REST: Duration = Duration::from_secs(300);
 const INACTIVE_REST_MAX: Duration = Duration::from_secs(900);
-/// Likewise of what failed in passing.
+/// The same for a temporary failure.
 const FAILED_REST: Duration = Duration::from_secs(1);
 const FAILED_REST_MAX: Duration = Duration::from_secs(60);
-/// A token that is refused so soon after it was issued is not renewed once more: its age is not what is wrong with it.
+/// A token that is refused this soon after it was issued is not renewed again: the cause is not its age.
 const YOUNG: Duration = Duration::from_secs(60);
-/// A refresh token that nobody has used for a year is good no more; its item may go some time later.
+/// A refresh token expires after a year without use; its item may be deleted some time later.
 const KEPT: Duration = Duration::from_secs(400 * 86_400);
 
-/// A token for calls, and until when it is good.
+/// An access token with its expiry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessToken {
     /// The token.
     #[serde(serialize_with = "in_the_clear")]
     pub token: Secret,
-    /// When it was issued, if that is known.
+    /// When it was issued, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued_at: Option<EpochMs>,
-    /// From when on GHL refuses it.
+    /// When GHL starts to refuse it.
     pub expires_at: EpochMs,
 }
 
 impl AccessToken {
-    /// Whether GHL accepts it still, as far as its age goes.
+    /// Whether GHL still accepts it, judging by its age.
     #[must_use]
     pub fn is_good(&self, now: EpochMs) -> bool {
         now + LAST_MOMENT < self.expires_at
@@ -64,57 +66,59 @@ impl AccessToken {
         self.expires_at - ahead
     }
 
-    /// Whether it is so new that a refusal has another reason than its age.
+    /// Whether it is so new that a refusal must have another cause than its age.
     #[must_use]
     pub fn is_young(&self, now: EpochMs) -> bool {
         self.issued_at.is_some_and(|issued_at| now.since(issued_at) < YOUNG.min(issued_at.until(self.expires_at) / 2))
     }
 }
 
-/// What is stored of one token. It begins as nothing at all. As JSON it shows its secrets: it goes to the store only.
+/// The stored state of one token, initially empty. Its JSON contains the secrets and is only for the store.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TokenEntry {
     /// The newest access token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<AccessToken>,
-    /// The newest refresh token; `None` as long as it is that of the credentials.
+    /// The newest refresh token; `None` while that is the one in the credentials.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "all_in_the_clear")]
     pub refresh: Option<Secret>,
-    /// Who renews it at the moment.
+    /// The lease of a renewal under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lease: Option<TokenLease>,
-    /// Since when the refresh token may be used up, with its answer lost.
+    /// Time from which the refresh token may be used up although its answer was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spent_since: Option<EpochMs>,
-    /// Why it could not be renewed last.
+    /// Why the last renewal failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<RenewalFailure>,
 }
 
-/// Leave to renew a token.
+/// Permission to renew a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenLease {
     /// The process that is renewing the token.
     pub holder: Holder,
-    /// When somebody else may.
+    /// When another process may take over.
     pub until: EpochMs,
 }
 
 /// Why a token could not be renewed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
-    /// How often in a row.
+pub struct RenewalFailure {
+    /// Number of consecutive failures.
     pub count: u32,
     /// When to try again.
     pub retry_at: EpochMs,
-    /// The hash of what GHL refused; none if it failed in passing. Other credentials are tried at once.
+    /// Hash of the credentials that GHL refused; `None` if the failure was temporary. Other credentials are tried at
+    /// once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-    /// GHL says that the location is not active. The grant is good, and works again once the location is.
+    /// Whether GHL reports the location as not active. The grant is valid, and works again once the location is
+    /// active.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inactive: bool,
-    /// In GHL's words, or the transport's; without tokens.
+    /// The message from GHL or from the transport; without tokens.
     pub reason: String,
 }
 
@@ -128,7 +132,7 @@ impl Item for TokenEntry {
         checked: false,
         may_be_stale: false,
     };
-    /// A grant, or a location of a grant.
+    /// Id of a grant, or of a location within a grant.
     type Key = str;
 
     fn item_key(grant: &str) -> String {
@@ -153,63 +157,63 @@ fn all_in_the_clear<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S::
     secret.as_ref().map(Secret::expose).serialize(to)
 }
 
-/// Why there are no new tokens.
+/// Why no new tokens were issued.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// GHL does not accept what it was shown, and will not.
+    /// GHL permanently refuses the credentials shown.
     #[error("GHL refuses it: {0}")]
     Refused(String),
-    /// The location, or its agency, is not active for now. The same refresh token works again once it is.
+    /// The location, or its agency, is not active for now. The same refresh token will work again.
     #[error("GHL does not issue tokens for now: {0}")]
     Inactive(String),
-    /// There was no answer, or one that says nothing: the refresh token may be used up.
+    /// There was no answer, or no clear one: the refresh token may be used up.
     #[error("no answer from GHL: {0}")]
     Unanswered(String),
-    /// Nothing was done.
+    /// Nothing was changed.
     #[error("GHL did not do it: {0}")]
     NotDone(String),
-    /// GHL does not accept the agency's token, with which a location's was asked for.
+    /// GHL refuses the agency's token, which is needed to request a location's token.
     #[error("GHL refuses the agency's token: {0}")]
     AgencyToken(String),
 }
 
-/// Who asks for a token.
+/// A process's request for a token.
 #[derive(Debug, Clone, Copy)]
-pub struct Asking<'a> {
-    /// The asking process.
+pub struct TokenQuery<'a> {
+    /// The requesting process.
     pub holder: &'a Holder,
     /// ε: the most by which the clocks of two hosts may differ.
     pub clock_skew: Duration,
-    /// An access token that GHL did not accept.
+    /// An access token that GHL refused.
     pub not: Option<&'a Secret>,
-    /// A hash of what the next refresh would show to GHL.
+    /// Hash of the credentials that the next refresh would show to GHL.
     pub shows: &'a str,
 }
 
-/// What to do for a token.
+/// The next step toward a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenStep {
-    /// It is there.
+    /// The token is available.
     Use(AccessToken),
-    /// Renew it, once this entry (with the lease in it) is stored over the one before.
+    /// Renew it, after storing this entry (with the lease) over the previous one.
     Renew(TokenEntry),
-    /// Look again then.
+    /// Check again at this time.
     WaitUntil(EpochMs),
-    /// There is none, until somebody mends the credentials; and why.
+    /// No token until somebody fixes the credentials; holds the reason.
     Refused(String),
-    /// There is none, until the location is active again; and what GHL says.
+    /// No token until the location is active again; holds GHL's message.
     Inactive(String),
 }
 
 impl TokenEntry {
-    /// What to do at `now`.
+    /// Decides the next step at `now`.
     #[must_use]
-    pub fn step(&self, now: EpochMs, asking: &Asking<'_>) -> TokenStep {
+    pub fn step(&self, now: EpochMs, asking: &TokenQuery<'_>) -> TokenStep {
         let good = self.access.as_ref().filter(|access| access.is_good(now) && Some(&access.token) != asking.not);
         if let Some(access) = good.filter(|access| now < access.renew_at()) {
             return TokenStep::Use(access.clone());
         }
-        // It is time to renew it. As long as it is good, nobody waits for that.
+        // The token is due for renewal. While it is valid, nobody waits for that.
         let or_use = |otherwise: TokenStep| good.map_or(otherwise, |access| TokenStep::Use(access.clone()));
         match (self.trouble_in_force(now, asking), self.lease_of_others(now, asking)) {
             (Some(trouble), _) if trouble.refused.is_some() => or_use(TokenStep::Refused(trouble.reason.clone())),
@@ -220,13 +224,13 @@ impl TokenEntry {
         }
     }
 
-    fn trouble_in_force(&self, now: EpochMs, asking: &Asking<'_>) -> Option<&Trouble> {
+    fn trouble_in_force(&self, now: EpochMs, asking: &TokenQuery<'_>) -> Option<&RenewalFailure> {
         let shown = |refused: &String| refused == asking.shows;
         self.trouble.as_ref().filter(|trouble| now < trouble.retry_at && trouble.refused.as_ref().is_none_or(shown))
     }
 
-    /// Until when somebody else renews it. One's own lease is none to wait for: its refresh was cut short.
-    fn lease_of_others(&self, now: EpochMs, asking: &Asking<'_>) -> Option<EpochMs> {
+    /// When another process's lease ends. A process does not wait for its own lease: its refresh was interrupted.
+    fn lease_of_others(&self, now: EpochMs, asking: &TokenQuery<'_>) -> Option<EpochMs> {
         let lease = self.lease.as_ref().filter(|lease| lease.holder != *asking.holder)?;
         Some(lease.until + asking.clock_skew).filter(|until| now < *until)
     }
@@ -239,23 +243,23 @@ impl TokenEntry {
         }
     }
 
-    /// The entry with new tokens in it.
+    /// The entry with new tokens.
     #[must_use]
     pub fn renewed(&self, access: AccessToken, refresh: Option<Secret>) -> TokenEntry {
         let refresh = refresh.or_else(|| self.refresh.clone());
         TokenEntry { access: Some(access), refresh, ..TokenEntry::default() }
     }
 
-    /// The entry after a refresh that showed `shows` has failed.
+    /// The entry after the failure of a refresh that showed `shows`.
     #[must_use]
     pub fn failed(&self, now: EpochMs, error: &TokenError, shows: &str) -> TokenEntry {
         let refused = matches!(error, TokenError::Refused(_)).then(|| shows.to_owned());
         let inactive = matches!(error, TokenError::Inactive(_));
-        let of_its_kind = |trouble: &&Trouble| trouble.refused == refused && trouble.inactive == inactive;
+        let of_its_kind = |trouble: &&RenewalFailure| trouble.refused == refused && trouble.inactive == inactive;
         let count = 1 + self.trouble.as_ref().filter(of_its_kind).map_or(0, |trouble| trouble.count);
-        // A clear "no" leaves the refresh token as it was.
+        // A definite refusal leaves the refresh token unused.
         let spent_since = self.spent_since.filter(|_| refused.is_none() && !inactive);
-        // While GHL repeats its answer, nothing is gained by resting.
+        // While GHL repeats its answer, waiting longer gains nothing.
         let is_repeatable = spent_since.is_some_and(|since| now < since + REPEAT_WINDOW);
         let rest = match &refused {
             Some(_) => growing(REFUSED_REST, count, REFUSED_REST_MAX),
@@ -267,7 +271,7 @@ impl TokenEntry {
             Some(_) => format!("{error} (the answer to an earlier refresh may have been lost)"),
             None => error.to_string(),
         };
-        let trouble = Some(Trouble { count, retry_at: now + rest, refused, inactive, reason });
+        let trouble = Some(RenewalFailure { count, retry_at: now + rest, refused, inactive, reason });
         TokenEntry { lease: None, spent_since, trouble, ..self.clone() }
     }
 }
@@ -290,11 +294,11 @@ mod tests {
         Holder::new("me").unwrap()
     }
 
-    fn asking(holder: &Holder) -> Asking<'_> {
-        Asking { holder, clock_skew: S, not: None, shows: "r0" }
+    fn asking(holder: &Holder) -> TokenQuery<'_> {
+        TokenQuery { holder, clock_skew: S, not: None, shows: "r0" }
     }
 
-    /// A token of a day's life, so old.
+    /// A token of this age with a lifetime of one day.
     fn token_of_age(age: Duration) -> AccessToken {
         AccessToken { token: Secret::new("a"), issued_at: Some(NOW - age), expires_at: NOW - age + DAY }
     }
@@ -307,7 +311,7 @@ mod tests {
         TokenEntry { lease: Some(TokenLease { holder: Holder::new(other).unwrap(), until }), ..entry }
     }
 
-    /// The step as one word.
+    /// The step's name.
     fn step(entry: &TokenEntry) -> &'static str {
         match entry.step(NOW, &asking(&me())) {
             TokenStep::Use(_) => "use",
@@ -332,10 +336,10 @@ mod tests {
             (others(hours(1)), "use"),
             (others(hours(22)), "use"),
             (others(hours(24)), "wait"),
-            // The other one's time is up, but for what clocks may differ.
+            // The other lease has expired, apart from the clock skew.
             (leased_by("other", NOW - S / 2, entry(None)), "wait"),
             (leased_by("other", NOW - S, entry(None)), "renew"),
-            // A refresh of one's own that was cut short.
+            // Its own refresh, which was interrupted.
             (leased_by("me", NOW + S, entry(None)), "renew"),
         ];
         for (entry, expected) in table {
@@ -359,7 +363,7 @@ mod tests {
         let holder = me();
         let entry = entry(Some(token_of_age(S)));
         let refused = Secret::new("a");
-        let asking = Asking { not: Some(&refused), ..asking(&holder) };
+        let asking = TokenQuery { not: Some(&refused), ..asking(&holder) };
         assert!(matches!(entry.step(NOW, &asking), TokenStep::Renew(_)));
         let others = leased_by("other", NOW + S, entry);
         assert!(matches!(others.step(NOW, &asking), TokenStep::WaitUntil(_)));
@@ -370,7 +374,7 @@ mod tests {
         let holder = me();
         let dead = entry(None).failed(NOW, &TokenError::Refused("invalid_grant".to_owned()), "r0");
         assert_eq!(step(&dead), "refused");
-        let mended = Asking { shows: "r1", ..asking(&holder) };
+        let mended = TokenQuery { shows: "r1", ..asking(&holder) };
         assert!(matches!(dead.step(NOW, &mended), TokenStep::Renew(_)));
         let rests: Vec<u64> = (0..6)
             .scan(dead, |dead, _| {
@@ -438,7 +442,7 @@ mod tests {
 
     #[test]
     fn a_take_over_comes_while_ghl_still_repeats_its_answer() {
-        // The lease, what clocks differ by, and the next call's own time.
+        // The lease, the clock skew, and the duration of the next call.
         assert!(LEASE + S + Duration::from_secs(10) < REPEAT_WINDOW);
     }
 

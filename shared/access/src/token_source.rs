@@ -1,57 +1,57 @@
-//! Where a token comes from: what it is stored under, what a refresh of it shows, and what its answer means.
+//! Sources of tokens: their storage key, the hash of a refresh request, and the meaning of its answer.
 
 use crate::ports::IssuedTokens;
 use crate::{AccessToken, TokenEntry, TokenError};
 use ghl_sync_engine::ports::Entry;
 use ghl_sync_model::{CredentialsRef, EpochMs, LocationId, OAuthGrant, OAuthUser, fingerprint};
 
-/// Where a token comes from.
-pub(super) enum Source<'a> {
-    /// The grant's own token: of its location, or of the agency.
+/// The source of a token.
+pub(super) enum TokenSource<'a> {
+    /// The grant's own token, for its location or for the agency.
     Grant(&'a OAuthGrant),
-    /// The token of one location of the agency.
+    /// The token of one location of an agency.
     OfAgency { grant: &'a OAuthGrant, company_id: &'a str },
 }
 
-/// Whose token is wanted, for what is noted.
+/// The location and credentials that a token is for, in reports.
 #[derive(Clone, Copy)]
-pub(super) struct Subject<'a> {
+pub(super) struct TokenSubject<'a> {
     pub(super) location: &'a LocationId,
     pub(super) credentials: &'a CredentialsRef,
 }
 
-impl<'a> Source<'a> {
-    /// Where the token for a location's calls comes from.
-    pub(super) fn for_calls(grant: &'a OAuthGrant) -> Source<'a> {
+impl<'a> TokenSource<'a> {
+    /// The source of the token for a location's calls.
+    pub(super) fn for_calls(grant: &'a OAuthGrant) -> TokenSource<'a> {
         match &grant.user {
-            OAuthUser::Location => Source::Grant(grant),
-            OAuthUser::Company { company_id } => Source::OfAgency { grant, company_id },
+            OAuthUser::Location => TokenSource::Grant(grant),
+            OAuthUser::Company { company_id } => TokenSource::OfAgency { grant, company_id },
         }
     }
 
-    /// What the token is stored under.
+    /// Storage key of the token.
     pub(super) fn key(&self, location: &LocationId) -> String {
         match self {
-            Source::Grant(grant) => grant.id(),
-            Source::OfAgency { grant, .. } => format!("{}#{location}", grant.id()),
+            TokenSource::Grant(grant) => grant.id(),
+            TokenSource::OfAgency { grant, .. } => format!("{}#{location}", grant.id()),
         }
     }
 
-    /// A hash of what a refresh shows to GHL.
+    /// Hash of the credentials that a refresh shows to GHL.
     pub(super) fn shows(&self, entry: &TokenEntry) -> String {
         match self {
-            Source::Grant(grant) => {
+            TokenSource::Grant(grant) => {
                 let refresh_token = entry.refresh.as_ref().unwrap_or(&grant.refresh_token);
                 fingerprint([grant.client_secret.expose(), refresh_token.expose(), grant.user.as_str()])
             }
-            Source::OfAgency { company_id, .. } => fingerprint([company_id]),
+            TokenSource::OfAgency { company_id, .. } => fingerprint([company_id]),
         }
     }
 
-    /// What an entry that does not exist yet begins with: the access token that the credentials have.
+    /// The initial entry, with the access token from the credentials.
     pub(super) fn seed(&self) -> Entry<TokenEntry> {
         let access = match self {
-            Source::Grant(OAuthGrant { access_token: Some((token, expires_at)), .. }) => {
+            TokenSource::Grant(OAuthGrant { access_token: Some((token, expires_at)), .. }) => {
                 Some(AccessToken { token: token.clone(), issued_at: None, expires_at: *expires_at })
             }
             _ => None,
@@ -59,7 +59,7 @@ impl<'a> Source<'a> {
         Entry { rev: 0, value: TokenEntry { access, ..TokenEntry::default() } }
     }
 
-    /// `leased` with what was issued. The refresh token is kept even if the access token is for somebody else.
+    /// `leased` with the issued tokens. The refresh token is kept even if the access token acts for somebody else.
     pub(super) fn renewed(
         &self,
         leased: &TokenEntry,
@@ -76,22 +76,22 @@ impl<'a> Source<'a> {
     }
 
     fn wrong_user(&self, told: Option<&str>) -> Option<String> {
-        let Source::Grant(grant) = self else { return None };
+        let TokenSource::Grant(grant) = self else { return None };
         let expected = grant.user.as_str();
         let told = told.filter(|told| *told != expected)?;
         let told = if told == "Company" { "Company" } else { "Location" };
         Some(format!("`user_type` is {expected}, but the tokens are those of a {told}"))
     }
 
-    /// What a person must do.
-    pub(super) fn mend(&self, subject: Subject<'_>, reason: &str) -> String {
-        let Subject { location, credentials } = subject;
+    /// Tells a person how to fix it.
+    pub(super) fn mend(&self, subject: TokenSubject<'_>, reason: &str) -> String {
+        let TokenSubject { location, credentials } = subject;
         match self {
-            Source::Grant(_) => format!(
+            TokenSource::Grant(_) => format!(
                 "{reason}; connect the app anew (install it again for {location} or its agency) and store the new \
                  `refresh_token` at {credentials}"
             ),
-            Source::OfAgency { .. } => {
+            TokenSource::OfAgency { .. } => {
                 format!("{reason}; the agency's app at {credentials} must be installed in {location}")
             }
         }

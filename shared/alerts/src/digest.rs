@@ -1,4 +1,4 @@
-//! How the day went: what was sent since the last digest.
+//! The daily digest: counts of records sent since the last one.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,34 +13,34 @@ use ghl_sync_model::{EpochMs, Item, ItemKind, LocationId};
 use serde::{Deserialize, Serialize};
 
 use crate::Alerts;
-use crate::digest_text::{Line, digest};
-use crate::message::{Audience, Message};
+use crate::digest_text::{DigestLine, digest};
+use crate::message::{Announcement, Audience};
 
-/// Requests at once.
+/// Concurrent requests.
 const AT_ONCE: usize = 8;
 
-/// What a digest did.
+/// Result of one digest run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Digested {
-    /// Messages that people were sent.
+pub struct DigestResult {
+    /// Messages that were sent.
     pub digests: usize,
 }
 
-/// What had been counted of a location when its last digest was told.
+/// Counts of a location at its last digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Reckoned {
+pub struct DigestCounts {
     /// When the counts were read.
     pub at: EpochMs,
-    /// Records that GHL had accepted.
+    /// Records accepted by GHL.
     pub accepted: u64,
-    /// Records that had failed for good.
+    /// Records that failed for good.
     pub failed: u64,
-    /// Records that had been put, and that GHL had already.
+    /// Records put whose content GHL already had.
     pub unchanged: u64,
 }
 
-impl Item for Reckoned {
+impl Item for DigestCounts {
     const KIND: ItemKind = ItemKind {
         name: "digest",
         load: "digest.load",
@@ -50,7 +50,7 @@ impl Item for Reckoned {
         checked: false,
         may_be_stale: false,
     };
-    /// `None` for the whole of them.
+    /// `None` for the entry of the whole stack.
     type Key = Option<LocationId>;
 
     fn item_key(location: &Option<LocationId>) -> String {
@@ -61,9 +61,9 @@ impl Item for Reckoned {
     }
 }
 
-impl Reckoned {
-    fn of(counts: &Counts, at: EpochMs) -> Reckoned {
-        Reckoned {
+impl DigestCounts {
+    fn of(counts: &Counts, at: EpochMs) -> DigestCounts {
+        DigestCounts {
             at,
             accepted: counts.records(RecordCount::Succeeded),
             failed: counts.records(RecordCount::Failed),
@@ -71,11 +71,11 @@ impl Reckoned {
         }
     }
 
-    /// What was counted since `before`. Of a location that began anew, all of it.
-    fn since(self, before: &Reckoned) -> Reckoned {
+    /// Counts added since `before`; all of them if the location's counters were reset.
+    fn since(self, before: &DigestCounts) -> DigestCounts {
         let has_fallen = self.accepted < before.accepted || self.failed < before.failed;
-        let before = if has_fallen { &Reckoned::default() } else { before };
-        Reckoned {
+        let before = if has_fallen { &DigestCounts::default() } else { before };
+        DigestCounts {
             at: self.at,
             accepted: self.accepted - before.accepted,
             failed: self.failed - before.failed,
@@ -89,12 +89,13 @@ impl Reckoned {
 }
 
 impl Alerts {
-    /// Tells what was sent since the last digest: one message for the whole stack, one for each tag, and one for each
-    /// location where anything happened or somebody should look. Does nothing where nobody is told.
+    /// Sends the counts since the last digest: one message for the whole stack, one for each tag, and one for each
+    /// location with activity or an open problem. Does nothing if no digest recipient is configured.
     ///
     /// # Errors
-    /// When a store fails, or a message is not taken. The next digest then tells of all that time, to everybody.
-    pub async fn digest(&self) -> Result<Digested, PortError> {
+    /// When a store fails or a message is not accepted. The next digest then covers the whole period again, for
+    /// everybody.
+    pub async fn digest(&self) -> Result<DigestResult, PortError> {
         let told = self.tell_digest().await;
         if let Err(error) = &told {
             self.emit(AlertNews::Untold { error });
@@ -102,24 +103,27 @@ impl Alerts {
         told
     }
 
-    async fn tell_digest(&self) -> Result<Digested, PortError> {
-        let Some(announcer) = self.ports.digests_to.clone() else { return Ok(Digested::default()) };
+    async fn tell_digest(&self) -> Result<DigestResult, PortError> {
+        let Some(announcer) = self.ports.digests_to.clone() else { return Ok(DigestResult::default()) };
         let standings = self.ports.counters.standings().await?;
         let now = self.ports.clock.now();
         let last = self.ports.reckoned.load(&None).await?;
         let since = last.as_ref().map(|last| last.value.at);
         let keys: Vec<Option<LocationId>> = standings.iter().map(|(id, _)| Some(id.clone())).collect();
         let before = self.ports.reckoned.load_each(&keys).await?;
-        let days: Vec<Day> =
-            standings.iter().zip(before).map(|((id, standing), before)| Day::of(id, standing, before, now)).collect();
+        let days: Vec<LocationActivity> = standings
+            .iter()
+            .zip(before)
+            .map(|((id, standing), before)| LocationActivity::of(id, standing, before, now))
+            .collect();
 
-        let telling: Vec<&Day> = days.iter().filter(|day| day.has_news(now)).collect();
+        let telling: Vec<&LocationActivity> = days.iter().filter(|day| day.has_news(now)).collect();
         let named = telling.iter().map(|day| day.location.clone()).collect();
         let names = self.names(named, &standings).await?;
         let lines = telling.iter().map(|day| {
             (
                 day.location,
-                Line {
+                DigestLine {
                     name: names.of(day.location),
                     page: self.place.page_of(day.location),
                     counted: day.counted,
@@ -127,55 +131,61 @@ impl Alerts {
                 },
             )
         });
-        let lines: BTreeMap<&LocationId, Line<'_>> = lines.collect();
-        let write = |audience, of: Vec<&Line<'_>>, locations| digest(audience, &of, locations, since, &self.place, now);
+        let lines: BTreeMap<&LocationId, DigestLine<'_>> = lines.collect();
+        let write =
+            |audience, of: Vec<&DigestLine<'_>>, locations| digest(audience, &of, locations, since, &self.place, now);
         let mut messages = vec![write(Audience::Stack, sorted(lines.values().collect()), days.len())];
         let tags: BTreeSet<&String> = standings.iter().flat_map(|(_, standing)| &standing.tags).collect();
         for tag in tags {
-            let tagged: Vec<&Day> = days.iter().filter(|day| day.standing.tags.contains(tag)).collect();
+            let tagged: Vec<&LocationActivity> = days.iter().filter(|day| day.standing.tags.contains(tag)).collect();
             let of = tagged.iter().filter_map(|day| lines.get(day.location)).collect();
             messages.push(write(Audience::Tag(tag.clone()), sorted(of), tagged.len()));
         }
         messages.extend(lines.iter().map(|(id, line)| write(Audience::Location((*id).clone()), vec![line], 1)));
 
-        let sending: Vec<_> = messages.iter().map(|message: &Message| announcer.announce(message)).collect();
+        let sending: Vec<_> = messages.iter().map(|message: &Announcement| announcer.announce(message)).collect();
         futures::stream::iter(sending).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         self.reckon(&days, last.map_or(0, |last| last.rev), now).await?;
-        let digested = Digested { digests: messages.len() };
+        let digested = DigestResult { digests: messages.len() };
         self.emit(AlertNews::Digested { messages: digested.digests });
         Ok(digested)
     }
 
-    /// Writes down what was told.
-    async fn reckon(&self, days: &[Day<'_>], rev: u64, now: EpochMs) -> Result<(), PortError> {
+    /// Stores the counts that this digest reported.
+    async fn reckon(&self, days: &[LocationActivity<'_>], rev: u64, now: EpochMs) -> Result<(), PortError> {
         let changed = days.iter().filter(|day| !day.counted.is_empty());
         let writes: Vec<BoxFuture<'_, Result<(), PortError>>> =
             changed.map(|day| self.reckon_one(day).boxed()).collect();
         futures::stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-        self.ports.reckoned.replace(&None, rev, &Reckoned { at: now, ..Reckoned::default() }).await.map(drop)
+        self.ports.reckoned.replace(&None, rev, &DigestCounts { at: now, ..DigestCounts::default() }).await.map(drop)
     }
 
-    async fn reckon_one(&self, day: &Day<'_>) -> Result<(), PortError> {
+    async fn reckon_one(&self, day: &LocationActivity<'_>) -> Result<(), PortError> {
         self.ports.reckoned.replace(&Some(day.location.clone()), day.rev, &day.reckoned).await.map(drop)
     }
 }
 
-/// A location since the last digest.
-struct Day<'a> {
+/// A location's activity since the last digest.
+struct LocationActivity<'a> {
     location: &'a LocationId,
     standing: &'a Standing,
-    /// What was counted meanwhile.
-    counted: Reckoned,
-    /// What was counted in all.
-    reckoned: Reckoned,
+    /// Counts since the last digest.
+    counted: DigestCounts,
+    /// Counts since the beginning.
+    reckoned: DigestCounts,
     rev: u64,
 }
 
-impl<'a> Day<'a> {
-    fn of(location: &'a LocationId, standing: &'a Standing, before: Option<Entry<Reckoned>>, now: EpochMs) -> Day<'a> {
+impl<'a> LocationActivity<'a> {
+    fn of(
+        location: &'a LocationId,
+        standing: &'a Standing,
+        before: Option<Entry<DigestCounts>>,
+        now: EpochMs,
+    ) -> LocationActivity<'a> {
         let Entry { rev, value: before } = before.unwrap_or_default();
-        let reckoned = Reckoned::of(&standing.sums, now);
-        Day { location, standing, counted: reckoned.since(&before), reckoned, rev }
+        let reckoned = DigestCounts::of(&standing.sums, now);
+        LocationActivity { location, standing, counted: reckoned.since(&before), reckoned, rev }
     }
 
     fn has_news(&self, now: EpochMs) -> bool {
@@ -183,8 +193,8 @@ impl<'a> Day<'a> {
     }
 }
 
-/// Where most failed first, then where most was sent.
-fn sorted<'a>(mut lines: Vec<&'a Line<'a>>) -> Vec<&'a Line<'a>> {
+/// Sorted by most failed, then by most accepted.
+fn sorted<'a>(mut lines: Vec<&'a DigestLine<'a>>) -> Vec<&'a DigestLine<'a>> {
     lines.sort_by_key(|line| (Reverse(line.counted.failed), Reverse(line.counted.accepted), line.name.clone()));
     lines
 }

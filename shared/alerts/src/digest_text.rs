@@ -1,4 +1,4 @@
-//! A digest as people read it.
+//! The text of a digest.
 
 use std::fmt::Write;
 
@@ -6,33 +6,34 @@ use ghl_sync_engine::ports::Tallied;
 use ghl_sync_engine::standing::{LocationState, Standing, Trouble};
 use ghl_sync_model::EpochMs;
 
-use crate::Place;
-use crate::digest::Reckoned;
-use crate::message::{Audience, Message, count, footer, grouped, minute, subject_of};
+use crate::AlertOrigin;
+use crate::digest::DigestCounts;
+use crate::message::{Announcement, Audience, count, footer, grouped, minute, subject_of};
 
-/// Locations of one digest that are named; of more it is told how many there are.
+/// Most locations that one digest names; the rest is only counted.
 const MOST_NAMED: usize = 100;
 
-/// A location of a digest.
-pub(crate) struct Line<'a> {
+/// A location's section in a digest.
+pub(crate) struct DigestLine<'a> {
     pub(crate) name: String,
     pub(crate) page: Option<String>,
-    /// What was counted since the last digest.
-    pub(crate) counted: Reckoned,
-    /// How it stands.
+    /// Counts since the last digest.
+    pub(crate) counted: DigestCounts,
+    /// The location's current state.
     pub(crate) standing: &'a Standing,
 }
 
-/// The digest of `lines`, the most important first, which are those of `locations` where anything happened.
+/// Writes the digest. `lines` are the locations with activity, the most important first; `locations` is the number of
+/// all locations in the audience.
 pub(crate) fn digest(
     audience: Audience,
-    lines: &[&Line<'_>],
+    lines: &[&DigestLine<'_>],
     locations: usize,
     since: Option<EpochMs>,
-    place: &Place,
+    place: &AlertOrigin,
     now: EpochMs,
-) -> Message {
-    let sum = |of: fn(&Line<'_>) -> u64| lines.iter().map(|line| of(line)).sum::<u64>();
+) -> Announcement {
+    let sum = |of: fn(&DigestLine<'_>) -> u64| lines.iter().map(|line| of(line)).sum::<u64>();
     let (accepted, failed) = (sum(|line| line.counted.accepted), sum(|line| line.counted.failed));
     let unchanged = sum(|line| line.counted.unchanged);
     let due = tallied(lines.iter().map(|line| line.standing.due.tallied));
@@ -57,7 +58,7 @@ pub(crate) fn digest(
     let is_of_one = matches!(audience, Audience::Location(_));
     for line in lines.iter().take(MOST_NAMED) {
         if !is_of_one {
-            let Reckoned { accepted, failed, .. } = line.counted;
+            let DigestCounts { accepted, failed, .. } = line.counted;
             let _ = writeln!(text, "{}: {} accepted, {} failed", line.name, grouped(accepted), grouped(failed));
         }
         for trouble in troubles(line.standing, now) {
@@ -74,10 +75,10 @@ pub(crate) fn digest(
         let _ = writeln!(text, "Nothing happened in {}.", count(locations - lines.len(), "location"));
     }
     let _ = write!(text, "\n{}", footer(place, now));
-    Message { subject: subject_of(place, &subject), text, audience }
+    Announcement { subject: subject_of(place, &subject), text, audience }
 }
 
-/// What somebody should look at.
+/// The open problems of a location, one text each.
 fn troubles(standing: &Standing, now: EpochMs) -> Vec<String> {
     if standing.state(now) == LocationState::Stopped && !standing.enabled {
         return vec!["switched off".to_owned()];
@@ -93,7 +94,7 @@ fn troubles(standing: &Standing, now: EpochMs) -> Vec<String> {
     told.collect()
 }
 
-/// How many there are together; at least so many where they were not counted to the end.
+/// The sum of the counts; "at least" so many if one of them was capped.
 fn tallied(counts: impl IntoIterator<Item = Tallied>) -> String {
     let (mut sum, mut is_capped) = (0, false);
     for Tallied { count, capped } in counts {

@@ -1,9 +1,9 @@
-//! Who needs somebody, and how the day went, told to people.
+//! Alerts and daily digests for the people who run the stack.
 //!
-//! Every few minutes [`Alerts::look`] reads how all locations stand, and announces what has begun and what is over: one
-//! message for all of them, which names the locations and links to their pages. Once a day [`Alerts::digest`] says what was
-//! sent since the last one: of the whole stack, of each tag and of each location, so that everybody subscribes to what is
-//! theirs. A message holds names of locations and numbers, never what a record says.
+//! Every few minutes [`Alerts::look`] checks all locations and announces which alerts have begun and which are over,
+//! in one message that names the locations and links to their pages. Once a day [`Alerts::digest`] reports the records
+//! sent since the last digest: for the whole stack, for each tag and for each location, so that people can subscribe
+//! to their part. Messages hold location names and numbers, never record content.
 
 mod digest;
 mod digest_text;
@@ -15,49 +15,49 @@ mod watch;
 
 use std::sync::Arc;
 
-pub use digest::{Digested, Reckoned};
-pub use look::Looked;
-pub use message::{Audience, Message};
-pub use policy::{AlertRules, Change, Found, Share, judge};
+pub use digest::{DigestCounts, DigestResult};
+pub use look::AlertCheckResult;
+pub use message::{Announcement, Audience};
+pub use policy::{AlertChange, AlertFindings, AlertRules, Share, judge};
 pub use ports::Announcer;
-pub use watch::{Alert, AlertKind, Watch};
+pub use watch::{Alert, AlertKind, AlertState};
 
 use ghl_sync_engine::ports::{Clock, Counters, EventSink, Versioned};
 use ghl_sync_engine::usecase::Ports;
 use ghl_sync_model::LocationProfile;
 
-/// Looks after all locations, and tells people. Cheap to clone.
+/// Checks all locations and notifies people. Cheap to clone.
 #[derive(Clone)]
 pub struct Alerts {
     ports: AlertPorts,
     rules: AlertRules,
-    /// Of which installation messages speak.
-    place: Place,
+    /// The installation that messages name.
+    place: AlertOrigin,
 }
 
-/// What alerts work with.
+/// The ports that alerts work with.
 #[derive(Clone)]
 pub struct AlertPorts {
-    /// The time.
+    /// Current time.
     pub clock: Arc<dyn Clock>,
-    /// How locations stand, and what was counted.
+    /// Standings and counts of the locations.
     pub counters: Arc<dyn Counters>,
-    /// Hears what happens.
+    /// Receives log and metric events.
     pub sink: Arc<dyn EventSink>,
-    /// Which alerts are on.
-    pub watch: Versioned<Watch>,
-    /// What had been counted when the last digest was told.
-    pub reckoned: Versioned<Reckoned>,
-    /// What GHL calls locations.
+    /// The alerts that are on.
+    pub watch: Versioned<AlertState>,
+    /// The counts at the last digest.
+    pub reckoned: Versioned<DigestCounts>,
+    /// GHL's names of locations.
     pub profiles: Versioned<LocationProfile>,
-    /// Who is told of alerts; `None` if nobody is but the log.
+    /// Receives alerts; `None` to write them to the log only.
     pub alerts_to: Option<Arc<dyn Announcer>>,
-    /// Who is told digests; `None` if nobody is.
+    /// Receives digests; `None` to send none.
     pub digests_to: Option<Arc<dyn Announcer>>,
 }
 
 impl AlertPorts {
-    /// The ports of an engine, and nobody who is told yet.
+    /// The engine's ports, without recipients yet.
     #[must_use]
     pub fn of(Ports { clock, counters, sink, items, .. }: &Ports) -> AlertPorts {
         AlertPorts {
@@ -73,19 +73,19 @@ impl AlertPorts {
     }
 }
 
-/// Which installation it is.
+/// The installation that messages come from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Place {
-    /// The stack's name, which every message begins with.
+pub struct AlertOrigin {
+    /// The stack's name. Every message begins with it.
     pub stack: String,
-    /// The address of its dashboard, which messages link to; `None` if it has none.
+    /// URL of the dashboard that messages link to, if there is one.
     pub dashboard: Option<String>,
 }
 
 impl Alerts {
-    /// Alerts of the installation `place`, by these rules.
+    /// Alerts of the installation `place`, with these rules.
     #[must_use]
-    pub fn new(ports: AlertPorts, rules: AlertRules, place: Place) -> Alerts {
+    pub fn new(ports: AlertPorts, rules: AlertRules, place: AlertOrigin) -> Alerts {
         Alerts { ports, rules, place }
     }
 }

@@ -1,4 +1,4 @@
-//! A look at all locations.
+//! The periodic check of all locations.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,31 +11,31 @@ use ghl_sync_model::{EpochMs, LocationId};
 use serde::Serialize;
 
 use crate::Alerts;
-use crate::message::{Names, alerts};
-use crate::policy::{Change, Found, Share, WINDOW, judge};
+use crate::message::{LocationNames, alerts};
+use crate::policy::{AlertChange, AlertFindings, Share, WINDOW, judge};
 use crate::watch::{Alert, AlertKind};
 
-/// Locations whose failures of the last hour are read, at most: those with the most failures.
+/// Most locations per check to read the last hour's failures of: those with the most failures.
 const MOST_READ: usize = 1000;
 
-/// What a look did.
+/// Result of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Looked {
-    /// Alerts that have begun.
+pub struct AlertCheckResult {
+    /// Alerts that began with this check.
     pub alerts_begun: usize,
-    /// Alerts that are over.
+    /// Alerts that ended with this check.
     pub alerts_over: usize,
-    /// Alerts that are on.
+    /// Alerts that are on now.
     pub alerts_on: usize,
 }
 
 impl Alerts {
-    /// Looks at how all locations stand, and tells what has begun and what is over, once: people are told before it is
-    /// written down that they were, so a failure tells it again rather than never.
+    /// Checks all locations and announces each alert once when it begins and once when it ends. People are notified
+    /// before the state is stored, so a failure repeats a message rather than losing it.
     ///
     /// # Errors
-    /// When a store fails, or nobody takes the message.
-    pub async fn look(&self) -> Result<Looked, PortError> {
+    /// When a store fails or the message is not accepted.
+    pub async fn look(&self) -> Result<AlertCheckResult, PortError> {
         let looked = self.look_and_tell().await;
         if let Err(error) = &looked {
             self.emit(AlertNews::Untold { error });
@@ -43,7 +43,7 @@ impl Alerts {
         looked
     }
 
-    async fn look_and_tell(&self) -> Result<Looked, PortError> {
+    async fn look_and_tell(&self) -> Result<AlertCheckResult, PortError> {
         let Entry { rev, value: watch } = self.ports.watch.load(&()).await?.unwrap_or_default();
         let standings = self.ports.counters.standings().await?;
         let now = self.ports.clock.now();
@@ -51,15 +51,15 @@ impl Alerts {
         let change = judge(&watch, &found, &self.rules, now);
         self.tell(&change, &found, &standings, now).await?;
         if change.watch != watch {
-            // If somebody else has looked meanwhile, he told the same.
+            // On a conflict, another check has announced the same changes.
             self.ports.watch.replace(&(), rev, &change.watch).await?;
         }
-        let Change { watch, begun, over, .. } = change;
+        let AlertChange { watch, begun, over, .. } = change;
         let alerts_on = watch.alerts.iter().filter(|alert| alert.told).count();
-        Ok(Looked { alerts_begun: begun.len(), alerts_over: over.len(), alerts_on })
+        Ok(AlertCheckResult { alerts_begun: begun.len(), alerts_over: over.len(), alerts_on })
     }
 
-    async fn found(&self, standings: &[(LocationId, Standing)], now: EpochMs) -> Result<Found, PortError> {
+    async fn found(&self, standings: &[(LocationId, Standing)], now: EpochMs) -> Result<AlertFindings, PortError> {
         let mut total = Counts::default();
         standings.iter().for_each(|(_, standing)| total.merge(&standing.sums));
         let troubles = standings.iter().flat_map(|(id, standing)| {
@@ -71,7 +71,7 @@ impl Alerts {
         let ends = standings.iter().filter_map(|(id, standing)| {
             Some((id.clone(), AlertKind::CredentialsEnd, Some(standing.credentials_end(now)?)))
         });
-        // Who has sent nothing for an hour had no failure in it.
+        // A location that sent nothing for an hour had no failure in that hour.
         let may_have_failed = |(_, standing): &&(LocationId, Standing)| {
             standing.enabled && standing.failed.count > 0 && now.since(standing.at) < WINDOW
         };
@@ -84,13 +84,17 @@ impl Alerts {
             counted.minutes.iter().map(of).fold(Share::default(), Share::and)
         });
         let failures = failing.into_iter().zip(shares).filter(|(_, share)| share.failed > 0);
-        Ok(Found { troubles: troubles.chain(ends).collect(), failures: failures.collect(), total: Share::of(&total) })
+        Ok(AlertFindings {
+            troubles: troubles.chain(ends).collect(),
+            failures: failures.collect(),
+            total: Share::of(&total),
+        })
     }
 
     async fn tell(
         &self,
-        change: &Change,
-        found: &Found,
+        change: &AlertChange,
+        found: &AlertFindings,
         standings: &[(LocationId, Standing)],
         now: EpochMs,
     ) -> Result<(), PortError> {
@@ -100,7 +104,7 @@ impl Alerts {
         let mut failing = found.failures.clone();
         failing.sort_by(|(a, x), (b, y)| (Reverse(x.failed), a).cmp(&(Reverse(y.failed), b)));
         let of_alerts = change.begun.iter().chain(&change.over).filter_map(|alert| alert.location.clone());
-        let named = of_alerts.chain(failing.iter().take(Names::OF_ALL).map(|(id, _)| id.clone())).collect();
+        let named = of_alerts.chain(failing.iter().take(LocationNames::OF_ALL).map(|(id, _)| id.clone())).collect();
         let names = self.names(named, standings).await?;
         let message = alerts(change, &failing, &names, &self.place, now);
         if let Some(announcer) = &self.ports.alerts_to {
@@ -112,12 +116,12 @@ impl Alerts {
         Ok(())
     }
 
-    /// What people call these locations.
+    /// Display names of these locations: our own name first, else GHL's.
     pub(crate) async fn names(
         &self,
         mut of: Vec<LocationId>,
         standings: &[(LocationId, Standing)],
-    ) -> Result<Names, PortError> {
+    ) -> Result<LocationNames, PortError> {
         of.sort();
         of.dedup();
         let own: BTreeMap<&LocationId, &Option<String>> =
@@ -127,7 +131,7 @@ impl Alerts {
             let own = own.get(&id).and_then(|name| (*name).clone());
             Some((id, own.or_else(|| profile?.value.name)?))
         });
-        Ok(Names(named.collect()))
+        Ok(LocationNames(named.collect()))
     }
 
     fn log(&self, alert: &Alert, has_begun: bool) {
@@ -151,8 +155,8 @@ impl Share {
     }
 }
 
-/// What of a trouble people are told. That an operator paused a location, an operator knows; that records failed is told by
-/// how many did.
+/// The alert that a trouble raises, and its expected end if known. A pause raises none: an operator ordered it.
+/// Failed records have an alert of their own, judged by their share.
 fn kind_of(trouble: &Trouble) -> Option<(AlertKind, Option<EpochMs>)> {
     match trouble {
         Trouble::Breaker(_) => Some((AlertKind::Breaker, None)),

@@ -1,43 +1,43 @@
-//! What people read.
+//! The text of alert messages.
 
 use std::collections::BTreeMap;
 
 use ghl_sync_model::{EpochMs, LocationId};
 use std::fmt::Write;
 
-use crate::Place;
-use crate::policy::{Change, Share};
+use crate::AlertOrigin;
+use crate::policy::{AlertChange, Share};
 use crate::watch::{Alert, AlertKind};
 
-/// Longest subject, in characters: SNS takes no more.
+/// Longest subject that SNS accepts, in characters.
 const MAX_SUBJECT: usize = 99;
-/// Alerts of one message that are named; of more it is told how many there are.
+/// Most alerts that one message names; the rest is only counted.
 const MOST_NAMED: usize = 40;
 
 /// A message to people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// What it is about, in one line of ASCII, of 99 characters at most.
+pub struct Announcement {
+    /// Subject: one line of ASCII, at most 99 characters.
     pub subject: String,
-    /// All of it, as lines of text.
+    /// Full text, with line breaks.
     pub text: String,
-    /// Whom it is for.
+    /// Subscribers it is meant for.
     pub audience: Audience,
 }
 
-/// Whom a message is for: people subscribe to some of them.
+/// The subscribers that a message is meant for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Audience {
-    /// Whoever looks after everything.
+    /// People responsible for the whole stack.
     Stack,
-    /// Whoever looks after the locations with this tag.
+    /// People responsible for the locations with this tag.
     Tag(String),
-    /// Whoever looks after this location.
+    /// People responsible for this location.
     Location(LocationId),
 }
 
 impl Audience {
-    /// The names and values by which people subscribe: `scope`, and which tag or location.
+    /// Message attributes to filter subscriptions by: `scope`, and the tag or location.
     #[must_use]
     pub fn attributes(&self) -> Vec<(&'static str, &str)> {
         match self {
@@ -48,12 +48,12 @@ impl Audience {
     }
 }
 
-/// What people call locations.
+/// Display names of locations.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Names(pub(crate) BTreeMap<LocationId, String>);
+pub(crate) struct LocationNames(pub(crate) BTreeMap<LocationId, String>);
 
-impl Names {
-    /// Locations that are named where many fail a little.
+impl LocationNames {
+    /// Locations to name when failures are spread thinly over many.
     pub(crate) const OF_ALL: usize = 5;
 
     pub(crate) fn of(&self, location: &LocationId) -> String {
@@ -64,23 +64,24 @@ impl Names {
     }
 }
 
-impl Place {
-    /// The page of a location.
+impl AlertOrigin {
+    /// Dashboard URL of a location.
     pub(crate) fn page_of(&self, location: &LocationId) -> Option<String> {
-        // An id has no character that a fragment may not have.
+        // All characters of an id are valid in a URL fragment.
         Some(format!("{}#/{location}", self.dashboard.as_ref()?))
     }
 }
 
-/// What has begun and what is over. `failing` are the locations where anything failed within the hour, the most first.
+/// The message about alerts that have begun or ended. `failing` are the locations with failures in the last hour, the
+/// most failures first.
 pub(crate) fn alerts(
-    change: &Change,
+    change: &AlertChange,
     failing: &[(LocationId, Share)],
-    names: &Names,
-    place: &Place,
+    names: &LocationNames,
+    place: &AlertOrigin,
     now: EpochMs,
-) -> Message {
-    let Change { begun, over, more, .. } = change;
+) -> Announcement {
+    let AlertChange { begun, over, more, .. } = change;
     let subject = match begun.as_slice() {
         [] => format!("over: {}", count(over.len(), "alert")),
         [alert] if *more == 0 => short(alert),
@@ -111,10 +112,10 @@ pub(crate) fn alerts(
         text += "\n";
     }
     text += &footer(place, now);
-    Message { subject: subject_of(place, &subject), text, audience: Audience::Stack }
+    Announcement { subject: subject_of(place, &subject), text, audience: Audience::Stack }
 }
 
-fn title(alert: &Alert, names: &Names) -> String {
+fn title(alert: &Alert, names: &LocationNames) -> String {
     let who = alert.location.as_ref().map_or_else(|| "all other locations together".to_owned(), |id| names.of(id));
     let what = match alert.kind {
         AlertKind::OtherLocation => "GoHighLevel answered for another location",
@@ -127,8 +128,8 @@ fn title(alert: &Alert, names: &Names) -> String {
     format!("{who}: {what}")
 }
 
-/// What is wrong, and what to do about it.
-fn sentence(alert: &Alert, failing: &[(LocationId, Share)], names: &Names, now: EpochMs) -> String {
+/// The problem and its remedy.
+fn sentence(alert: &Alert, failing: &[(LocationId, Share)], names: &LocationNames, now: EpochMs) -> String {
     let who = alert.location.as_ref().map_or_else(|| "All other locations together".to_owned(), |id| names.of(id));
     let since = minute(alert.since);
     match alert.kind {
@@ -167,9 +168,11 @@ fn sentence(alert: &Alert, failing: &[(LocationId, Share)], names: &Names, now: 
     }
 }
 
-fn most_of_them(failing: &[(LocationId, Share)], names: &Names) -> String {
-    let named =
-        failing.iter().take(Names::OF_ALL).map(|(id, share)| format!("{} {}", grouped(share.failed), names.of(id)));
+fn most_of_them(failing: &[(LocationId, Share)], names: &LocationNames) -> String {
+    let named = failing
+        .iter()
+        .take(LocationNames::OF_ALL)
+        .map(|(id, share)| format!("{} {}", grouped(share.failed), names.of(id)));
     let named: Vec<String> = named.collect();
     if named.is_empty() { String::new() } else { format!(" Most failed in: {}.", named.join(", ")) }
 }
@@ -187,18 +190,18 @@ fn short(alert: &Alert) -> String {
     format!("{what}: {who}")
 }
 
-fn link(place: &Place, location: Option<&LocationId>) -> String {
+fn link(place: &AlertOrigin, location: Option<&LocationId>) -> String {
     let page = location.map_or_else(|| place.dashboard.clone(), |id| place.page_of(id));
     page.map(|page| format!("\n  {page}")).unwrap_or_default()
 }
 
-pub(crate) fn footer(place: &Place, now: EpochMs) -> String {
+pub(crate) fn footer(place: &AlertOrigin, now: EpochMs) -> String {
     let everything = place.dashboard.as_ref().map(|page| format!("Everything: {page}\n")).unwrap_or_default();
     format!("{everything}Stack {}, {}.\n", place.stack, minute(now))
 }
 
-/// A subject that SNS takes: ASCII, in one line, not too long.
-pub(crate) fn subject_of(place: &Place, what: &str) -> String {
+/// A subject within SNS's limits: one line of ASCII, not too long.
+pub(crate) fn subject_of(place: &AlertOrigin, what: &str) -> String {
     let line: String = format!("{}: {what}", place.stack)
         .chars()
         .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
@@ -206,7 +209,7 @@ pub(crate) fn subject_of(place: &Place, what: &str) -> String {
     line.chars().take(MAX_SUBJECT).collect()
 }
 
-/// To the minute: `2026-11-30 15:20 UTC`.
+/// A time to the minute: `2026-11-30 15:20 UTC`.
 pub(crate) fn minute(at: EpochMs) -> String {
     let text = at.to_rfc3339();
     match (text.get(..10), text.get(11..16)) {
@@ -220,7 +223,7 @@ pub(crate) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// With a comma between thousands.
+/// A number with commas between thousands.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);

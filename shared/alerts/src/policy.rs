@@ -1,25 +1,25 @@
-//! Which alerts are on: pure decisions.
+//! Decides which alerts are on. Pure functions.
 
 use std::time::Duration;
 
 use ghl_sync_model::{EpochMs, LocationId};
 use serde::{Deserialize, Serialize};
 
-use crate::watch::{Alert, AlertKind, Sum, Watch};
+use crate::watch::{Alert, AlertKind, AlertState, Sum};
 
-/// The failures of so long are looked at together.
+/// The period over which failures are judged.
 pub(crate) const WINDOW: Duration = Duration::from_secs(3600);
-/// Between two sums that are kept: a look that comes sooner adds none.
+/// Least time between two sums that are kept; a check that comes sooner adds none.
 const APART: Duration = Duration::from_secs(240);
-/// Alerts that are kept at most, each some 100 bytes of an item of 400 KB. Of more only their number is told.
+/// Most alerts kept, at some 100 bytes each in an item of 400 KB. The rest is only counted.
 const MOST: usize = 1500;
 
-/// When failures are too many.
+/// Thresholds for an alert about failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AlertRules {
-    /// So many of a hundred records that came to an end.
+    /// Failed records per hundred that ended.
     pub percent: u64,
-    /// If at least so many came to an end.
+    /// Least number of ended records before the share counts.
     pub minimum: u64,
 }
 
@@ -29,7 +29,7 @@ impl Default for AlertRules {
     }
 }
 
-/// What failed of what came to an end.
+/// Failed records out of those that ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Share {
     /// Records that failed for good.
@@ -38,32 +38,32 @@ pub struct Share {
     pub ended: u64,
 }
 
-/// What a look at all locations found.
+/// Findings of one check of all locations.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Found {
-    /// What is wrong with locations, but for their failures: until when it lasts, if that is known.
+pub struct AlertFindings {
+    /// Problems other than failed records, with their expected end if known.
     pub troubles: Vec<(LocationId, AlertKind, Option<EpochMs>)>,
-    /// What failed within the last hour in locations where anything did.
+    /// Failures within the last hour, of the locations that had any.
     pub failures: Vec<(LocationId, Share)>,
-    /// What has come to an end in all locations since the beginning.
+    /// Records ended in all locations since the beginning.
     pub total: Share,
 }
 
-/// What a look changes.
+/// Result of judging one check.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Change {
-    /// What is known from now on.
-    pub watch: Watch,
-    /// What people must be told, the most urgent first.
+pub struct AlertChange {
+    /// State to store for the next check.
+    pub watch: AlertState,
+    /// Alerts to announce as begun, the most urgent first.
     pub begun: Vec<Alert>,
-    /// What they were told, and is over.
+    /// Alerts that were announced and are over.
     pub over: Vec<Alert>,
-    /// Alerts that there was no room for.
+    /// Alerts dropped for lack of space.
     pub more: usize,
 }
 
 impl AlertRules {
-    /// Whether somebody should look.
+    /// Whether a share of failures raises an alert.
     #[must_use]
     pub fn are_too_many(&self, share: Share) -> bool {
         share.ended >= self.minimum
@@ -71,7 +71,7 @@ impl AlertRules {
             && u128::from(share.failed) * 100 >= u128::from(share.ended) * u128::from(self.percent)
     }
 
-    /// Whether it goes on where they were too many: half of it is enough, so that an alert does not come and go.
+    /// Whether an alert stays on: half the threshold is enough, so that it does not flap.
     fn are_still_too_many(&self, share: Share) -> bool {
         share.failed > 0 && u128::from(share.failed) * 200 >= u128::from(share.ended) * u128::from(self.percent)
     }
@@ -87,12 +87,12 @@ impl Share {
     }
 }
 
-/// Decides what has begun and what is over, by what was known and what was found at `now`.
+/// Decides which alerts begin and end, from the stored state and the findings at `now`.
 ///
-/// What everywhere else failed is judged without the locations that have an alert of their own: so one location is told
-/// once, and a fault that is spread thin over many is told, too.
+/// The stack-wide share of failures leaves out locations with an alert of their own. So no location is reported twice,
+/// and a fault spread thinly over many locations still raises an alert.
 #[must_use]
-pub fn judge(watch: &Watch, found: &Found, rules: &AlertRules, now: EpochMs) -> Change {
+pub fn judge(watch: &AlertState, found: &AlertFindings, rules: &AlertRules, now: EpochMs) -> AlertChange {
     let was_on = |location: Option<&LocationId>| {
         let of = |alert: &&Alert| alert.kind == AlertKind::Failures && alert.location.as_ref() == location;
         watch.alerts.iter().find(of).is_some_and(|alert| alert.told)
@@ -119,7 +119,7 @@ pub fn judge(watch: &Watch, found: &Found, rules: &AlertRules, now: EpochMs) -> 
             (alert.since, alert.told) = (known.since, known.told);
         }
     }
-    // What was told stays known, or its end could not be told.
+    // Alerts that were announced are kept first: otherwise their end could not be announced.
     seen.sort_by(|a, b| (!a.told, a.kind, &a.location).cmp(&(!b.told, b.kind, &b.location)));
     let more = seen.len().saturating_sub(MOST);
     seen.truncate(MOST);
@@ -132,24 +132,24 @@ pub fn judge(watch: &Watch, found: &Found, rules: &AlertRules, now: EpochMs) -> 
             begun.push(alert.clone());
         }
     }
-    Change { watch: Watch { alerts: seen, sums }, begun, over, more }
+    AlertChange { watch: AlertState { alerts: seen, sums }, begun, over, more }
 }
 
 impl Alert {
-    /// Whether both are about the same.
+    /// Whether both are about the same problem of the same location.
     fn is_of(&self, other: &Alert) -> bool {
         self.kind == other.kind && self.location == other.location
     }
 }
 
-/// What had come to an end at times of the last hour, and at one before it. A total that fell (a location was removed) begins
-/// anew: nobody knows what of it was of this hour.
+/// The running totals of the last hour, with one before it as the base. A total that fell (a location was removed)
+/// starts over: the part that belongs to this hour is unknown.
 fn sums(before: &[Sum], total: Share, now: EpochMs) -> Vec<Sum> {
     let is_known = |sum: &&Sum| sum.at <= now && sum.share.failed <= total.failed && sum.share.ended <= total.ended;
     let mut sums: Vec<Sum> = before.iter().filter(is_known).copied().collect();
     let first = sums.iter().rposition(|sum| now.since(sum.at) >= WINDOW).unwrap_or(0);
     sums.drain(..first);
-    // While nothing ends, the last one says it all.
+    // An unchanged total needs no new entry.
     if sums.last().is_none_or(|last| last.share != total && now.since(last.at) >= APART) {
         sums.push(Sum { at: now, share: total });
     }

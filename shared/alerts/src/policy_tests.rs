@@ -19,15 +19,19 @@ fn share(failed: u64, ended: u64) -> Share {
     Share { failed, ended }
 }
 
-fn trouble(name: &str, kind: AlertKind) -> Found {
-    Found { troubles: vec![(id(name), kind, None)], ..Found::default() }
+fn trouble(name: &str, kind: AlertKind) -> AlertFindings {
+    AlertFindings { troubles: vec![(id(name), kind, None)], ..AlertFindings::default() }
 }
 
-fn failures(of: &[(&str, Share)], total: Share) -> Found {
-    Found { failures: of.iter().map(|(name, share)| (id(name), *share)).collect(), total, ..Found::default() }
+fn failures(of: &[(&str, Share)], total: Share) -> AlertFindings {
+    AlertFindings {
+        failures: of.iter().map(|(name, share)| (id(name), *share)).collect(),
+        total,
+        ..AlertFindings::default()
+    }
 }
 
-/// Who an alert is about, and what it says.
+/// Location and kind of each alert.
 fn about(alerts: &[Alert]) -> Vec<(Option<&str>, AlertKind)> {
     alerts.iter().map(|alert| (alert.location.as_ref().map(LocationId::as_str), alert.kind)).collect()
 }
@@ -54,7 +58,7 @@ fn one_bad_record_among_three_hundred_locations_tells_nobody_and_many_in_one_loc
     let quiet: Vec<(String, Share)> = (0..300).map(|n| (format!("loc{n}"), share(u64::from(n == 7), 10))).collect();
     let quiet: Vec<(&str, Share)> =
         quiet.iter().filter(|(_, it)| it.failed > 0).map(|(name, it)| (name.as_str(), *it)).collect();
-    let base = judge(&Watch::default(), &failures(&[], share(0, 0)), &RULES, START);
+    let base = judge(&AlertState::default(), &failures(&[], share(0, 0)), &RULES, START);
     let change = judge(&base.watch, &failures(&quiet, share(1, 3000)), &RULES, START + 5 * MINUTE);
     assert_eq!((about(&change.begun), about(&change.over)), (vec![], vec![]));
 
@@ -68,7 +72,7 @@ fn one_bad_record_among_three_hundred_locations_tells_nobody_and_many_in_one_loc
 fn failures_that_are_spread_thin_are_told_of_all_locations_together() {
     let many: Vec<(String, Share)> = (0..30).map(|n| (format!("loc{n}"), share(1, 10))).collect();
     let many: Vec<(&str, Share)> = many.iter().map(|(name, it)| (name.as_str(), *it)).collect();
-    let base = judge(&Watch::default(), &failures(&[], share(10, 100_000)), &RULES, START);
+    let base = judge(&AlertState::default(), &failures(&[], share(10, 100_000)), &RULES, START);
     let change = judge(&base.watch, &failures(&many, share(40, 100_300)), &RULES, START + 5 * MINUTE);
     assert_eq!(about(&change.begun), [(None, AlertKind::Failures)]);
     assert_eq!(change.begun[0].share, Some(share(30, 300)), "what was before the hour does not count");
@@ -79,23 +83,23 @@ fn failures_that_are_spread_thin_are_told_of_all_locations_together() {
 #[test]
 fn a_breaker_is_told_of_once_it_has_lasted_and_a_refused_token_at_once() {
     let seen = trouble("a", AlertKind::Breaker);
-    let mut watch = Watch::default();
+    let mut watch = AlertState::default();
     for (minute, told) in [(0, 0), (5, 0), (10, 1), (15, 0)] {
         let change = judge(&watch, &seen, &RULES, START + minute * MINUTE);
         assert_eq!(change.begun.len(), told, "after {minute} min");
         watch = change.watch;
     }
-    let over = judge(&watch, &Found::default(), &RULES, START + 20 * MINUTE);
+    let over = judge(&watch, &AlertFindings::default(), &RULES, START + 20 * MINUTE);
     assert_eq!((about(&over.over), over.over[0].since), (vec![(Some("a"), AlertKind::Breaker)], START));
-    let short = judge(&Watch::default(), &seen, &RULES, START);
-    let closed = judge(&short.watch, &Found::default(), &RULES, START + 5 * MINUTE);
+    let short = judge(&AlertState::default(), &seen, &RULES, START);
+    let closed = judge(&short.watch, &AlertFindings::default(), &RULES, START + 5 * MINUTE);
     assert_eq!((closed.over, closed.watch.alerts), (vec![], vec![]), "what was not told does not end");
-    assert_eq!(judge(&Watch::default(), &trouble("a", AlertKind::Credentials), &RULES, START).begun.len(), 1);
+    assert_eq!(judge(&AlertState::default(), &trouble("a", AlertKind::Credentials), &RULES, START).begun.len(), 1);
 }
 
 #[test]
 fn an_alert_of_failures_goes_on_until_the_share_is_half_of_what_began_it() {
-    let mut watch = Watch::default();
+    let mut watch = AlertState::default();
     let of = |failed, ended| failures(&[("a", share(failed, ended))], share(0, 0));
     for (number, (found, begun, over)) in
         [(of(5, 100), 1, 0), (of(4, 100), 0, 0), (of(3, 100), 0, 0), (of(2, 100), 0, 1), (of(4, 100), 0, 0)]
@@ -110,11 +114,11 @@ fn an_alert_of_failures_goes_on_until_the_share_is_half_of_what_began_it() {
 
 #[test]
 fn more_alerts_than_there_is_room_for_are_counted_and_those_that_were_told_stay() {
-    let troubles = |from: usize, to: usize| Found {
+    let troubles = |from: usize, to: usize| AlertFindings {
         troubles: (from..to).map(|n| (id(&format!("loc{n:05}")), AlertKind::Credentials, None)).collect(),
-        ..Found::default()
+        ..AlertFindings::default()
     };
-    let first = judge(&Watch::default(), &troubles(1000, 1100), &RULES, START);
+    let first = judge(&AlertState::default(), &troubles(1000, 1100), &RULES, START);
     assert_eq!((first.begun.len(), first.more), (100, 0));
     let all = judge(&first.watch, &troubles(0, 5000), &RULES, START + MINUTE);
     assert_eq!((all.begun.len(), all.more, all.over.len()), (MOST - 100, 5000 - MOST, 0));
@@ -122,11 +126,11 @@ fn more_alerts_than_there_is_room_for_are_counted_and_those_that_were_told_stay(
     assert!(size < 200_000, "an item holds 400 KB: {size}");
 }
 
-/// A look at some time after the one before.
+/// A check, some time after the previous one.
 #[derive(Debug, Clone)]
 struct Look {
     after: Duration,
-    found: Found,
+    found: AlertFindings,
 }
 
 fn looks() -> impl Strategy<Value = Vec<Look>> {
@@ -138,8 +142,9 @@ fn looks() -> impl Strategy<Value = Vec<Look>> {
         of.into_iter().map(|(n, (failed, more))| (name(n), share(failed, failed + more))).collect::<Vec<_>>()
     });
     let more = (0..50u64, 0..500u64).prop_map(|(failed, accepted)| share(failed, failed + accepted));
-    // What came to an end is told by its sum.
-    let found = (troubles, failures, more).prop_map(|(troubles, failures, total)| Found { troubles, failures, total });
+    // Random totals stand in for the counts of ended records.
+    let found =
+        (troubles, failures, more).prop_map(|(troubles, failures, total)| AlertFindings { troubles, failures, total });
     let look = (0..40u32, found).prop_map(|(minutes, found)| Look { after: minutes * MINUTE, found });
     vec(look, 1..30).prop_map(|mut looks| {
         let mut total = Share::default();
@@ -152,11 +157,11 @@ fn looks() -> impl Strategy<Value = Vec<Look>> {
 }
 
 proptest! {
-    /// People hear of each alert once when it begins and once when it is over, in turn; and nothing they were told of is
-    /// forgotten before they hear that it is over.
+    /// Each alert is announced in turn once when it begins and once when it ends, and no announced alert is forgotten
+    /// before its end is announced.
     #[test]
     fn what_has_begun_is_over_before_it_begins_again(looks in looks()) {
-        let (mut watch, mut now) = (Watch::default(), START);
+        let (mut watch, mut now) = (AlertState::default(), START);
         let mut on: BTreeSet<(Option<LocationId>, AlertKind)> = BTreeSet::new();
         for Look { after, found } in looks {
             now = now + after;

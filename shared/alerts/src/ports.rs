@@ -1,13 +1,13 @@
-//! What alerts need of the world beside the engine's ports.
+//! Ports that alerts need beside the engine's.
 
 use async_trait::async_trait;
 use ghl_sync_engine::ports::PortError;
 
-use crate::Message;
+use crate::Announcement;
 
-/// Somebody who passes messages on to people.
+/// Passes messages on to people.
 #[async_trait]
 pub trait Announcer: Send + Sync {
-    /// Takes a message, to be passed on at least once.
-    async fn announce(&self, message: &Message) -> Result<(), PortError>;
+    /// Accepts a message for delivery at least once.
+    async fn announce(&self, message: &Announcement) -> Result<(), PortError>;
 }

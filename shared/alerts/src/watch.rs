@@ -1,4 +1,4 @@
-//! What is known from one look to the next.
+//! The state kept from one check to the next.
 
 use std::time::Duration;
 
@@ -8,42 +8,42 @@ use strum::{EnumIter, IntoStaticStr};
 
 use crate::policy::Share;
 
-/// What is known from one look at all locations to the next: which alerts are on, and what had been counted when.
+/// The state kept from one check of all locations to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Watch {
-    /// The alerts that are on, or will be if what they are about lasts.
+pub struct AlertState {
+    /// Alerts that are on, or will be if their problem lasts.
     pub alerts: Vec<Alert>,
-    /// What had come to an end in all locations together at some times of the last hour, the oldest first.
+    /// Totals of ended records in all locations at some times of the last hour, the oldest first.
     pub sums: Vec<Sum>,
 }
 
-/// Something that a person should mend.
+/// A problem that a person should fix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
-    /// Whose; `None` if it is about all locations that have no alert of this kind themselves.
+    /// The location; `None` if it is about all locations without an alert of this kind of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<LocationId>,
-    /// What is wrong.
+    /// The kind of problem.
     pub kind: AlertKind,
-    /// Since when, as far as was seen.
+    /// When the problem was first seen.
     pub since: EpochMs,
-    /// Whether people were told.
+    /// Whether the alert was announced.
     pub told: bool,
-    /// How many records failed, when it was seen last.
+    /// Failed records when last seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<Share>,
-    /// When it will pass by itself, if it does.
+    /// Expected end, if the problem passes by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<EpochMs>,
 }
 
-/// What can be wrong.
+/// Kinds of problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, EnumIter)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum AlertKind {
-    /// GHL answers for another location than was asked for.
+    /// GHL answers for a location other than the one requested.
     OtherLocation,
     /// GHL does not accept the token.
     Credentials,
@@ -51,21 +51,21 @@ pub enum AlertKind {
     Breaker,
     /// Too many records failed for good within an hour.
     Failures,
-    /// GHL asked to wait for long.
+    /// GHL asked us to wait for long.
     Throttled,
-    /// The credentials end within a week, or have ended, as an operator said.
+    /// The credentials expire within a week, or have expired, by the operator's setting.
     CredentialsEnd,
 }
 
 impl AlertKind {
-    /// The kind as it is written.
+    /// The kind's name in logs and stored items: `credentials_end`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// How long it must last before a person is told: a breaker that opened probes and closes by itself, mostly within
-    /// minutes.
+    /// How long the problem must last before it is announced. An open breaker probes and mostly closes by itself
+    /// within minutes.
     #[must_use]
     pub fn patience(self) -> Duration {
         match self {
@@ -79,16 +79,16 @@ impl AlertKind {
     }
 }
 
-/// What had come to an end by a time.
+/// The total of ended records at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sum {
-    /// By when.
+    /// When it was counted.
     pub at: EpochMs,
-    /// How many of how many failed.
+    /// Failed records out of those that ended.
     pub share: Share,
 }
 
-impl Item for Watch {
+impl Item for AlertState {
     const KIND: ItemKind = ItemKind {
         name: "alerts",
         load: "alerts.load",

@@ -1,4 +1,4 @@
-//! What people are told while locations work, fail and recover.
+//! Alerts and digests while locations work, fail and recover.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -6,24 +6,24 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ghl_sync_alerts::{AlertPorts, AlertRules, Alerts, Announcer, Audience, Message, Place};
+use ghl_sync_alerts::{AlertOrigin, AlertPorts, AlertRules, Alerts, Announcement, Announcer, Audience};
 use ghl_sync_engine::ports::{Clock, PortError, StoredSettings};
 use ghl_sync_model::{Contact, EpochMs, LocationId, Payload, PutRecord, RecordId, SettingsOverlay};
-use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Setup, World, block_on_paused};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Somebody who takes messages, or does not.
+/// Accepts messages, or refuses them.
 #[derive(Default)]
 struct People {
-    heard: Mutex<Vec<Message>>,
+    heard: Mutex<Vec<Announcement>>,
     are_away: Mutex<bool>,
 }
 
 #[async_trait]
 impl Announcer for People {
-    async fn announce(&self, message: &Message) -> Result<(), PortError> {
+    async fn announce(&self, message: &Announcement) -> Result<(), PortError> {
         if *self.are_away.lock().unwrap() {
             return Err(PortError::new("alerts.publish", "nobody answers"));
         }
@@ -33,7 +33,7 @@ impl Announcer for People {
 }
 
 impl People {
-    fn hear(&self) -> Vec<Message> {
+    fn hear(&self) -> Vec<Announcement> {
         std::mem::take(&mut *self.heard.lock().unwrap())
     }
 }
@@ -44,7 +44,7 @@ struct Stack {
     people: Arc<People>,
 }
 
-/// Locations `a` to `c`, of which `a` has a name of our own, and all but `c` a tag.
+/// Locations `a` to `c`: `a` has a name of our own, and all but `c` have a tag.
 fn start() -> Stack {
     let locations = ["a", "b", "c"].into_iter().filter_map(Setup::settings).collect();
     let mut setup = Setup { locations, ..Setup::default() };
@@ -57,7 +57,7 @@ fn start() -> Stack {
     let to: Arc<dyn Announcer> = people.clone();
     let ports =
         AlertPorts { alerts_to: Some(to.clone()), digests_to: Some(to), ..AlertPorts::of(world.engine.ports()) };
-    let place = Place { stack: "prod".to_owned(), dashboard: Some("https://api.example/dashboard".to_owned()) };
+    let place = AlertOrigin { stack: "prod".to_owned(), dashboard: Some("https://api.example/dashboard".to_owned()) };
     Stack { alerts: Alerts::new(ports, AlertRules::default(), place), world, people }
 }
 
@@ -66,7 +66,7 @@ fn id(name: &str) -> LocationId {
 }
 
 impl Stack {
-    /// Puts contacts of `location`, numbers `from` to `to`, and waits until they have come to an end.
+    /// Puts contacts `from` to `to` of `location`, and waits until each has succeeded or failed.
     async fn sync(&self, location: &str, from: usize, to: usize) {
         let put = |n: usize| {
             let email = Some(format!("{location}{n}@example.test"));
@@ -78,20 +78,20 @@ impl Stack {
         self.world.run_for(2 * MINUTE).await;
     }
 
-    /// GHL refuses one call in so many of `location`.
+    /// GHL rejects one of every `one_in` calls for `location`.
     fn refuses(&self, location: &'static str, one_in: u64) {
         let refused = move |number: u64| one_in > 0 && number.is_multiple_of(one_in);
         self.world.ghl.on_call(move |seen| {
-            (seen.location.as_str() == location && refused(seen.number)).then(|| Fault::status(400))
+            (seen.location.as_str() == location && refused(seen.number)).then(|| CallFault::status(400))
         });
     }
 
-    /// Says when the credentials of `location` end.
+    /// Sets the expiry of the credentials of `location`.
     async fn ends(&self, location: &str, at: Option<EpochMs>) {
         self.change(location, |set| set.credentials_expire_at = at).await;
     }
 
-    /// Sets something for `location`, as an operator does.
+    /// Changes the settings of `location`, as an operator does.
     async fn change(&self, location: &str, change: impl FnOnce(&mut SettingsOverlay)) {
         let registry = &self.world.engine.ports().registry;
         let StoredSettings { rev, mut overlay, .. } = registry.stored(&id(location)).await.unwrap().unwrap();
@@ -100,7 +100,7 @@ impl Stack {
         self.world.engine.tell_standing(&id(location)).await.unwrap();
     }
 
-    async fn look(&self) -> Vec<Message> {
+    async fn look(&self) -> Vec<Announcement> {
         self.alerts.look().await.unwrap();
         self.people.hear()
     }
@@ -153,7 +153,7 @@ fn credentials_that_end_within_a_week_are_told_once_and_again_when_they_are_rene
             "{}",
             over[0].text
         );
-        // What has ended is told, too, but not of a location that is switched off.
+        // Expired credentials raise an alert too, but not for a location that is switched off.
         stack.ends("b", Some(stack.world.clock.now())).await;
         stack.world.run_for(MINUTE).await;
         assert!(stack.look().await[0].text.contains("b: its credentials ended on "));
@@ -179,7 +179,7 @@ fn a_single_bad_record_is_nobodys_alert() {
 fn what_nobody_took_is_told_by_the_next_look() {
     block_on_paused(async {
         let stack = start();
-        stack.world.ghl.on_call(|seen| (seen.location.as_str() == "b").then(|| Fault::status(401)));
+        stack.world.ghl.on_call(|seen| (seen.location.as_str() == "b").then(|| CallFault::status(401)));
         stack.sync_without_end("b").await;
         *stack.people.are_away.lock().unwrap() = true;
         let failed = stack.alerts.look().await.unwrap_err();
@@ -252,7 +252,7 @@ fn a_digest_that_nobody_took_is_made_good_by_the_next_one() {
 }
 
 impl Stack {
-    async fn digest(&self) -> Vec<Message> {
+    async fn digest(&self) -> Vec<Announcement> {
         self.alerts.digest().await.unwrap();
         self.people.hear()
     }

@@ -1,4 +1,4 @@
-//! How far reconciling has read the changes of each location.
+//! How far reconciliation has read the changes of each location.
 
 use std::collections::HashMap;
 
@@ -8,21 +8,21 @@ use ghl_sync_engine::ports::{Bookmarks, PortError};
 use ghl_sync_model::{Bookmark, LocationId};
 
 use crate::expression::{Update, text};
-use crate::fields::{Damage, Fields};
-use crate::table::{Item, Table};
+use crate::fields::{Damage, ItemFields};
+use crate::table::{DynamoTable, Item};
 use crate::tables::state;
 
-/// The [`Bookmarks`] in a table that is made like [`STATE`](crate::tables::STATE): one item a location.
+/// Implements [`Bookmarks`] in a table with the layout of [`STATE`](crate::tables::STATE): one item per location.
 #[derive(Debug, Clone)]
 pub struct DynamoBookmarks {
-    table: Table,
+    table: DynamoTable,
 }
 
 impl DynamoBookmarks {
-    /// The bookmarks in `table`.
+    /// Uses the bookmarks in `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoBookmarks { table: Table::new(client, table) }
+        DynamoBookmarks { table: DynamoTable::new(client, table) }
     }
 }
 
@@ -34,7 +34,7 @@ impl Bookmarks for DynamoBookmarks {
     }
 
     async fn keep(&self, location: &LocationId, bookmark: &Bookmark) -> Result<(), PortError> {
-        // Numbers and strings only: this cannot fail to serialize.
+        // Only numbers and strings: serialization cannot fail.
         let json = serde_json::to_string(bookmark).unwrap_or_default();
         let update = Update::new().set(state::BOOKMARK, text(json));
         self.table.update("bookmarks.keep", key_of(location), update).await.map(drop)
@@ -42,8 +42,8 @@ impl Bookmarks for DynamoBookmarks {
 
     async fn last_asked(&self) -> Result<Option<LocationId>, PortError> {
         let item = self.table.get("bookmarks.find", last_asked()).await?;
-        // One that cannot be read is as good as none: the first location is asked first.
-        Ok(item.and_then(|item| Fields(&item).parsed(state::LAST_ASKED).ok()))
+        // An unreadable entry counts as none: reconciliation then starts with the first location.
+        Ok(item.and_then(|item| ItemFields(&item).parsed(state::LAST_ASKED).ok()))
     }
 
     async fn keep_last_asked(&self, location: &LocationId) -> Result<(), PortError> {
@@ -56,12 +56,12 @@ fn key_of(location: &LocationId) -> Item {
     HashMap::from([(state::PK.to_owned(), text(format!("reconcile#{location}")))])
 }
 
-/// No location has a name with a blank.
+/// No location id contains a blank, so this key collides with none.
 fn last_asked() -> Item {
     HashMap::from([(state::PK.to_owned(), text("reconcile asked"))])
 }
 
 fn read(item: &Item) -> Result<Bookmark, Damage> {
-    let json = Fields(item).text(state::BOOKMARK)?;
+    let json = ItemFields(item).text(state::BOOKMARK)?;
     ghl_sync_model::json::from_str(json).map_err(|error| Damage::new(state::BOOKMARK, format!("is malformed: {error}")))
 }

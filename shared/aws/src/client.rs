@@ -1,5 +1,5 @@
-//! The SDK clients, made by hand: in Lambda the credentials stand in the environment, and the provider chain of
-//! `aws-config` would bring clients for STS and SSO that nobody calls.
+//! Builds the SDK clients by hand: in Lambda the credentials are in the environment, and the provider chain of
+//! `aws-config` would add unused clients for STS and SSO.
 
 use std::time::Duration;
 
@@ -10,24 +10,24 @@ use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
-/// Attempts per request, the first included.
+/// Attempts per request, including the first.
 const ATTEMPTS: u32 = 3;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// For one attempt. A long poll of a queue needs a longer one.
+/// Timeout of one attempt. A long poll of a queue needs a longer one.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// For all attempts of a request and the pauses between them.
+/// Timeout of all attempts of a request and the pauses between them.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where AWS is, and who calls it.
+/// Endpoints of AWS, and the caller's credentials.
 #[derive(Debug, Clone)]
 pub struct AwsConfig {
     /// The region, such as `us-east-1`.
     pub region: String,
-    /// Access key, secret key and, in Lambda, the session token.
+    /// Access key, secret key and (in Lambda) the session token.
     pub credentials: Credentials,
-    /// URL of a DynamoDB other than the region's own. An `http://` URL is served without TLS.
+    /// URL of a DynamoDB other than the region's own. An `http://` URL is used without TLS.
     pub dynamodb_endpoint: Option<String>,
-    /// URL of an SQS other than the region's own. An `http://` URL is served without TLS.
+    /// URL of an SQS other than the region's own. An `http://` URL is used without TLS.
     pub sqs_endpoint: Option<String>,
     /// URL of an S3 other than the region's own.
     pub s3_endpoint: Option<String>,
@@ -39,15 +39,15 @@ pub struct AwsConfig {
     pub eventbridge_endpoint: Option<String>,
     /// URL of an SNS other than the region's own.
     pub sns_endpoint: Option<String>,
-    /// Whether the SDK repeats requests that failed in passing (three attempts in all). Tests of semantics say no,
-    /// so that no error is hidden from them.
+    /// Whether the SDK retries temporary failures (three attempts in all). Tests of semantics turn this off, so that
+    /// no error is hidden from them.
     pub retries: bool,
-    /// Sees the requests to DynamoDB and SQS, for whoever measures.
+    /// Observes the requests to DynamoDB and SQS, for measurements.
     pub interceptor: Option<SharedInterceptor>,
 }
 
 impl AwsConfig {
-    /// A client for DynamoDB. Make one per process: it holds the connections.
+    /// Creates a client for DynamoDB. Use one per process: it owns the connections.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::Config::builder()
@@ -62,7 +62,7 @@ impl AwsConfig {
         aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 
-    /// A client for SQS. Make one per process: it holds the connections.
+    /// Creates a client for SQS. Use one per process: it owns the connections.
     #[must_use]
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         let mut config = aws_sdk_sqs::Config::builder()

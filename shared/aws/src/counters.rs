@@ -1,8 +1,9 @@
-//! Counters in the state table: sums for each location, and its last hour minute by minute; and how it stands.
+//! Counters in the state table: the sums of each location, its last hour by minute, and its standing.
 //!
-//! The sums, the minute at hand and the standing are in one item, so that a batch costs one `UpdateItem`. At a minute's first batch
-//! that write is refused; a second one begins the new minute, and a third adds the old one to the item of the hour.
-//! A write that the SDK repeats because its reply was lost counts twice: these are numbers to look at.
+//! The sums, the current minute and the standing share one item, so that a batch costs one `UpdateItem`. The first
+//! batch of a new minute has this write refused; a second write starts the new minute, and a third adds the old one
+//! to the hour's item. A write that the SDK repeats because its reply was lost counts twice: these numbers are only
+//! for display.
 
 use std::collections::HashMap;
 
@@ -16,35 +17,35 @@ use ghl_sync_engine::standing::Standing;
 use ghl_sync_model::{EpochMs, LocationId};
 
 use crate::expression::{Update, number, text};
-use crate::fields::Fields;
+use crate::fields::ItemFields;
 use crate::standing;
-use crate::table::{Item, Table, Updated};
+use crate::table::{DynamoTable, Item, Updated};
 use crate::tables::state;
 
-/// Tries while others begin minutes too; after that only the sums are counted.
+/// Tries while other writers start minutes too; after that only the sums are counted.
 const TRIES: u32 = 3;
-/// The hour of a location that nothing happens in may go after this long.
+/// The hour of an inactive location expires after this long.
 const HOUR_KEPT_S: u64 = 24 * 3600;
 
-/// Items that DynamoDB gets at once.
+/// Most items that DynamoDB gets in one request.
 const KEYS_A_GET: usize = 100;
-/// Two items each.
+/// Each location has two items.
 const LOCATIONS_A_GET: usize = KEYS_A_GET / 2;
 
-/// The [`Counters`] in a table that is made like [`STATE`](crate::tables::STATE).
+/// Implements [`Counters`] in a table with the layout of [`STATE`](crate::tables::STATE).
 #[derive(Debug, Clone)]
 pub struct DynamoCounters {
-    table: Table,
+    table: DynamoTable,
 }
 
 impl DynamoCounters {
-    /// The counters in `table`.
+    /// Uses the counters in `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoCounters { table: Table::new(client, table) }
+        DynamoCounters { table: DynamoTable::new(client, table) }
     }
 
-    /// Adds `ended`, a minute that is over, to the hour of `location`.
+    /// Adds the finished minute `ended` to the hour of `location`.
     async fn archive(&self, location: &LocationId, ended: &Minute) -> Result<(), PortError> {
         let update = Update::new()
             .set(&slot(ended.at), text(to_text(ended)))
@@ -74,9 +75,9 @@ impl Counters for DynamoCounters {
                 Updated::Written => return Ok(()),
                 Updated::Refused(standing) => standing.unwrap_or_default(),
             };
-            let stood = Fields(&standing).optional_number::<u64>(state::MINUTE).ok().flatten();
+            let stood = ItemFields(&standing).optional_number::<u64>(state::MINUTE).ok().flatten();
             if stood.is_some_and(|stood| stood > minute) {
-                break; // Our clock is behind that of somebody else.
+                break; // Our clock is behind another writer's.
             }
             let begins = begin_minute(sums(counts), &part);
             let begins = match stood {
@@ -128,7 +129,7 @@ impl Counters for DynamoCounters {
 
     async fn told_at(&self, location: &LocationId) -> Result<Option<EpochMs>, PortError> {
         let item = self.table.get("counters.read", counters_of(location)).await?;
-        let told_at = item.and_then(|item| Fields(&item).optional_number(state::TOLD_AT).ok().flatten());
+        let told_at = item.and_then(|item| ItemFields(&item).optional_number(state::TOLD_AT).ok().flatten());
         Ok(told_at.map(EpochMs))
     }
 
@@ -163,7 +164,7 @@ impl Counters for DynamoCounters {
 
     async fn last_tick(&self) -> Result<Option<EpochMs>, PortError> {
         let item = self.table.get("counters.read", tick()).await?;
-        Ok(item.and_then(|item| Fields(&item).number(state::AT).ok()).map(EpochMs))
+        Ok(item.and_then(|item| ItemFields(&item).number(state::AT).ok()).map(EpochMs))
     }
 }
 
@@ -183,12 +184,12 @@ fn key(pk: String) -> Item {
     HashMap::from([(state::PK.to_owned(), text(pk))])
 }
 
-/// Whose counters, or minutes, an item has.
+/// The location that owns an item of counters or minutes.
 fn location_of(item: &Item) -> Option<LocationId> {
-    Fields(item).text(state::PK).ok()?.split_once('#')?.1.parse().ok()
+    ItemFields(item).text(state::PK).ok()?.split_once('#')?.1.parse().ok()
 }
 
-/// The attribute of the hour that holds the minute which began at `at`.
+/// The attribute of the hour for the minute that began at `at`.
 fn slot(at: EpochMs) -> String {
     format!("s{:02}", at.0 / MINUTE_MS % MINUTES as u64)
 }
@@ -205,8 +206,8 @@ fn as_number(value: &AttributeValue) -> Option<u64> {
     value.as_n().ok()?.parse().ok()
 }
 
-/// The numbers of a minute but for what was allowed: they are attributes beside the sums while it lasts, and part of
-/// one text in the hour when it is over.
+/// The numbers of a minute, except the allowed calls. During the minute they are attributes next to the sums;
+/// afterwards they are part of one text in the hour.
 const PARTS: [&str; 6] = ["m_calls", "m_rate_limit_hits", "m_succeeded", "m_failed", "m_retries", "m_wait_ms"];
 const ALLOWED: &str = "m_allowed";
 
@@ -220,20 +221,20 @@ fn of_parts(at: EpochMs, allowed: u64, parts: [u64; 6]) -> Minute {
     Minute { at, calls, allowed, rate_limit_hits, succeeded, failed, retries, wait_ms }
 }
 
-/// Adds `part` to the minute at hand.
+/// Adds `part` to the current minute.
 fn add_to_minute(update: Update, part: &Minute) -> Update {
     let update = update.set_known(ALLOWED, (part.allowed > 0).then(|| number(part.allowed)));
     let more = PARTS.into_iter().zip(parts(part)).filter(|(_, more)| *more > 0);
     more.fold(update, |update, (name, more)| update.count(name, more))
 }
 
-/// Begins a minute with `part`.
+/// Starts a minute with `part`.
 fn begin_minute(update: Update, part: &Minute) -> Update {
     let update = update.set(state::MINUTE, number(part.at.0 / MINUTE_MS)).set(ALLOWED, number(part.allowed));
     PARTS.into_iter().zip(parts(part)).fold(update, |update, (name, count)| update.set(name, number(count)))
 }
 
-/// The minute that stands beside the sums.
+/// Reads the current minute, which is stored next to the sums.
 fn read_minute(item: &Item) -> Option<Minute> {
     let minute: u64 = as_number(item.get(state::MINUTE)?)?;
     let count = |name| item.get(name).and_then(as_number).unwrap_or_default();

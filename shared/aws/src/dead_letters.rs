@@ -9,14 +9,14 @@ use futures::future::try_join_all;
 use ghl_sync_engine::ports::{DeadLetterQueue, DeadLetters, PortError, Receipt, TakenDeadLetter};
 use ghl_sync_model::{DeadLetter, EpochMs};
 
-/// How long an empty queue is asked for letters. Without waiting, SQS looks at some of its servers only.
+/// How long to poll an empty queue for messages. Without waiting, SQS checks only some of its servers.
 const WAIT_S: i32 = 1;
-/// Message attribute of a parked letter: the id that it had. SQS gives the copy another.
+/// Message attribute of a parked message: its original id. SQS assigns another id to the copy.
 const DIED_AS: &str = "DiedAs";
-/// Message attribute of a parked letter: the queue in which it died.
+/// Message attribute of a parked message: the queue in which it died.
 const DIED_IN: &str = "DiedIn";
 
-/// URLs of the two queues, as far as they are known.
+/// URLs of the two queues, if known.
 #[derive(Debug, Clone, Default)]
 pub struct DeadLetterQueueUrls {
     /// The dead-letter queue.
@@ -25,7 +25,7 @@ pub struct DeadLetterQueueUrls {
     pub parked: Option<String>,
 }
 
-/// The [`DeadLetters`] in two SQS queues.
+/// Implements [`DeadLetters`] with two SQS queues.
 #[derive(Debug, Clone)]
 pub struct SqsDeadLetters {
     client: Client,
@@ -33,7 +33,7 @@ pub struct SqsDeadLetters {
 }
 
 impl SqsDeadLetters {
-    /// The queues at `urls`.
+    /// Uses the queues at `urls`.
     #[must_use]
     pub fn new(client: Client, urls: DeadLetterQueueUrls) -> Self {
         SqsDeadLetters { client, urls }
@@ -47,7 +47,7 @@ impl SqsDeadLetters {
         url.as_deref().ok_or_else(|| PortError::new(action, format!("{variable} is not set")))
     }
 
-    /// Messages in the queue at `url`, those that somebody has taken included.
+    /// Number of messages in the queue at `url`, including those in flight.
     async fn depth_of(&self, url: &str) -> Result<u64, PortError> {
         use QueueAttributeName::{ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible};
         let request = self.client.get_queue_attributes().queue_url(url);
@@ -119,7 +119,7 @@ fn taken(queue: DeadLetterQueue, message: Message) -> TakenDeadLetter {
     TakenDeadLetter { letter, receipt: Receipt { queue, handle: receipt_handle.unwrap_or_default() } }
 }
 
-/// The letter that a message of SQS is; `attribute` knows the message's system attributes.
+/// Converts an SQS message to a dead-letter message. `attribute` looks up the message's system attributes.
 pub fn dead_letter<'a>(id: String, body: String, attribute: impl Fn(&str) -> Option<&'a str>) -> DeadLetter {
     let number = |name| attribute(name)?.parse::<u64>().ok();
     let source = attribute("DeadLetterQueueSourceArn").and_then(|arn| arn.rsplit(':').next());

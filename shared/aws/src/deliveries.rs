@@ -1,4 +1,4 @@
-//! Deliveries to webhooks in an SQS queue.
+//! Webhook deliveries in an SQS queue.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use ghl_sync_engine::ports::PortError;
-use ghl_sync_notify::{Delivery, DeliveryQueue};
+use ghl_sync_notify::{DeliveryQueue, WebhookDelivery};
 
-/// The [`DeliveryQueue`] in SQS.
+/// Implements [`DeliveryQueue`] with SQS.
 #[derive(Debug, Clone)]
 pub struct SqsDeliveries {
     client: Client,
@@ -16,7 +16,7 @@ pub struct SqsDeliveries {
 }
 
 impl SqsDeliveries {
-    /// The queue at `queue_url`.
+    /// Uses the queue at `queue_url`.
     #[must_use]
     pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
         SqsDeliveries { client, queue_url: queue_url.into() }
@@ -25,7 +25,7 @@ impl SqsDeliveries {
 
 #[async_trait]
 impl DeliveryQueue for SqsDeliveries {
-    async fn enqueue(&self, deliveries: &[Delivery]) -> Result<Vec<bool>, PortError> {
+    async fn enqueue(&self, deliveries: &[WebhookDelivery]) -> Result<Vec<bool>, PortError> {
         let mut request = self.client.send_message_batch().queue_url(&self.queue_url);
         for (place, delivery) in deliveries.iter().enumerate() {
             let entry = SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(&delivery.body);
@@ -44,5 +44,5 @@ impl DeliveryQueue for SqsDeliveries {
     }
 }
 
-/// SQS hides a message for 12 hours after it was received, at most; a little is gone of them.
+/// SQS hides a message for at most 12 hours after its receipt; a few minutes of them have passed already.
 const LONGEST_S: i32 = 12 * 3600 - 300;

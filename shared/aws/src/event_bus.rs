@@ -1,4 +1,4 @@
-//! Events on a bus of EventBridge.
+//! Events on an EventBridge bus.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use ghl_sync_notify::{EventBus, OutcomeEvent};
 use serde_json::{Value, json};
 
 use crate::client::AwsConfig;
-use crate::signed::{Api, Protocol, SignedOperation};
+use crate::signed::{OperationSpec, Protocol, SignedOperation};
 
-/// What every event is from: rules match it.
+/// The `source` of every event: rules match it.
 const SOURCE: &str = "ghl-sync";
-/// Entries of one request; each of ours has a few hundred bytes, and the limit of all together is 256 KB.
+/// Most entries of one request. Each of ours has a few hundred bytes, and the limit of a request is 256 KB.
 const MOST_ENTRIES: usize = 10;
 
-const PUT_EVENTS: Api<Vec<bool>> = Api {
+const PUT_EVENTS: OperationSpec<Vec<bool>> = OperationSpec {
     service: "events",
     target: "AWSEvents.PutEvents",
     protocol: Protocol::Json,
@@ -24,14 +24,14 @@ const PUT_EVENTS: Api<Vec<bool>> = Api {
     unread: "an answer without a list `Entries`",
 };
 
-/// The [`EventBus`] in EventBridge.
+/// Implements [`EventBus`] with EventBridge.
 pub struct EventBridge {
     bus: String,
     put_events: SignedOperation<Vec<bool>>,
 }
 
 impl EventBridge {
-    /// The bus of this name, or with this ARN, in `config`'s region; `clock` dates the signatures.
+    /// Uses the bus with this name or ARN in `config`'s region. `clock` dates the signatures.
     #[must_use]
     pub fn new(config: &AwsConfig, bus: impl Into<String>, clock: Arc<dyn Clock>) -> EventBridge {
         let put_events = SignedOperation::new(PUT_EVENTS, config, config.eventbridge_endpoint.as_deref(), clock);
@@ -70,7 +70,7 @@ impl EventBridge {
     }
 }
 
-/// Which entries were taken: a request succeeds in part, and each entry that was not taken has an error's code.
+/// Whether each entry was accepted. A request can succeed in part: each rejected entry has an error code.
 fn taken(answer: &Value) -> Option<Vec<bool>> {
     let entries = answer["Entries"].as_array()?;
     Some(entries.iter().map(|entry| entry["EventId"].is_string() && entry["ErrorCode"].is_null()).collect())

@@ -1,7 +1,7 @@
-//! DynamoDB's expressions, put together clause by clause.
+//! Builds DynamoDB expressions clause by clause.
 //!
-//! Every attribute is written `#name`, so that none collides with one of DynamoDB's reserved words (`token` and
-//! `record` are two); what `#name` stands for follows from the text.
+//! Every attribute is written as `#name`, so that none collides with a reserved word of DynamoDB (`token` and
+//! `record` are two); the attribute of a `#name` follows from its text.
 
 use std::collections::HashMap;
 
@@ -17,12 +17,12 @@ pub(crate) fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-/// A time as DynamoDB's TTL wants it.
+/// A time in the form that DynamoDB's TTL requires.
 pub(crate) fn seconds(time: EpochMs) -> AttributeValue {
     number(time.0.div_ceil(1000))
 }
 
-/// The `#name`s in `expression`, each with the attribute that it stands for.
+/// All `#name`s in `expression`, mapped to their attributes.
 pub(crate) fn names_in(expression: &str) -> HashMap<String, String> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     expression
@@ -33,32 +33,32 @@ pub(crate) fn names_in(expression: &str) -> HashMap<String, String> {
         .collect()
 }
 
-/// One `UpdateItem`: what it changes, and on which conditions.
+/// One `UpdateItem`: its changes and conditions.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Update {
     set: Vec<String>,
     add: Vec<String>,
     remove: Vec<String>,
     conditions: Vec<&'static str>,
-    /// Attributes whose names in the expression are not their own.
+    /// Attributes with short names in the expression.
     short_names: HashMap<String, String>,
     values: HashMap<String, AttributeValue>,
 }
 
 impl Update {
-    /// Changes nothing yet.
+    /// An update without changes.
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// Gives `attribute` a value.
+    /// Sets `attribute`.
     pub(crate) fn set(mut self, attribute: &str, value: AttributeValue) -> Self {
         self.set.push(format!("#{attribute} = :{attribute}"));
         self.values.insert(format!(":{attribute}"), value);
         self
     }
 
-    /// Gives `attribute` a value if there is one to give.
+    /// Sets `attribute` if `value` is given.
     pub(crate) fn set_known(self, attribute: &'static str, value: Option<AttributeValue>) -> Self {
         match value {
             Some(value) => self.set(attribute, value),
@@ -66,7 +66,7 @@ impl Update {
         }
     }
 
-    /// Gives `attribute` a value, or removes it if there is none.
+    /// Sets `attribute`, or removes it if `value` is `None`.
     pub(crate) fn set_or_remove(self, attribute: &'static str, value: Option<AttributeValue>) -> Self {
         match value {
             Some(value) => self.set(attribute, value),
@@ -74,22 +74,22 @@ impl Update {
         }
     }
 
-    /// Gives `attribute` a value unless it has one.
+    /// Sets `attribute` unless it has a value.
     pub(crate) fn set_once(mut self, attribute: &'static str, value: AttributeValue) -> Self {
         self.set.push(format!("#{attribute} = if_not_exists(#{attribute}, :{attribute})"));
         self.values.insert(format!(":{attribute}"), value);
         self
     }
 
-    /// Counts `attribute` up by one; one that is absent becomes 1.
+    /// Adds 1 to `attribute`; an absent one becomes 1.
     pub(crate) fn increment(mut self, attribute: &'static str) -> Self {
         self.add.push(format!("#{attribute} :one"));
         self.values.insert(":one".to_owned(), number(1));
         self
     }
 
-    /// Adds to `attribute`; one that is absent counts as zero. Many may be added to: the expression has short names for
-    /// them, because DynamoDB takes 4 KB of it.
+    /// Adds `more` to `attribute`; an absent one counts as zero. Such attributes have short names in the expression
+    /// because there can be many, and DynamoDB limits an expression to 4 KB.
     pub(crate) fn count(mut self, attribute: &str, more: u64) -> Self {
         let short = format!("c{}", self.short_names.len());
         self.add.push(format!("#{short} :{short}"));
@@ -98,32 +98,32 @@ impl Update {
         self
     }
 
-    /// Adds `member` to the set `attribute`; one that is absent is empty.
+    /// Adds `member` to the set `attribute`; an absent one counts as empty.
     pub(crate) fn add_to_set(mut self, attribute: &'static str, member: String) -> Self {
         self.add.push(format!("#{attribute} :{attribute}"));
         self.values.insert(format!(":{attribute}"), AttributeValue::Ss(vec![member]));
         self
     }
 
-    /// Removes `attributes`, those that are there.
+    /// Removes those of `attributes` that exist.
     pub(crate) fn remove(mut self, attributes: impl IntoIterator<Item = &'static str>) -> Self {
         self.remove.extend(attributes.into_iter().map(|attribute| format!("#{attribute}")));
         self
     }
 
-    /// Does it only if `condition` holds too.
+    /// Adds a condition; all conditions must hold.
     pub(crate) fn only_if(mut self, condition: &'static str) -> Self {
         self.conditions.push(condition);
         self
     }
 
-    /// What `:name` stands for in a condition.
+    /// Defines the value of `:name` in a condition.
     pub(crate) fn with(mut self, name: &'static str, value: AttributeValue) -> Self {
         self.values.insert(name.to_owned(), value);
         self
     }
 
-    /// The request, with this in it.
+    /// Adds this update to `request`.
     pub(crate) fn onto(self, request: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
         let clauses = [("SET", &self.set), ("ADD", &self.add), ("REMOVE", &self.remove)];
         let update = clauses

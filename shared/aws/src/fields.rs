@@ -1,4 +1,4 @@
-//! Reading an item's attributes: what cannot be read is named, and what it holds instead is not shown.
+//! Reads an item's attributes. Errors name an unreadable attribute, but never show its content.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 /// An item, or the key of one.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// An attribute that is not what it should be.
+/// An attribute is missing or malformed.
 #[derive(Debug, thiserror::Error)]
 #[error("attribute `{attribute}` {problem}")]
 pub(crate) struct Damage {
@@ -24,15 +24,15 @@ impl Damage {
 
 /// The attributes of an item.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Fields<'a>(pub(crate) &'a Item);
+pub(crate) struct ItemFields<'a>(pub(crate) &'a Item);
 
-impl<'a> Fields<'a> {
-    /// A text that must be there.
+impl<'a> ItemFields<'a> {
+    /// A required text.
     pub(crate) fn text(self, attribute: &'static str) -> Result<&'a str, Damage> {
         self.optional_text(attribute)?.ok_or_else(|| Damage::new(attribute, "is missing"))
     }
 
-    /// A text that may be absent.
+    /// An optional text.
     pub(crate) fn optional_text(self, attribute: &'static str) -> Result<Option<&'a str>, Damage> {
         match self.0.get(attribute) {
             None => Ok(None),
@@ -41,12 +41,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A whole number that must be there.
+    /// A required whole number.
     pub(crate) fn number<T: TryFrom<u64>>(self, attribute: &'static str) -> Result<T, Damage> {
         self.optional_number(attribute)?.ok_or_else(|| Damage::new(attribute, "is missing"))
     }
 
-    /// A whole number that may be absent.
+    /// An optional whole number.
     pub(crate) fn optional_number<T: TryFrom<u64>>(self, attribute: &'static str) -> Result<Option<T>, Damage> {
         let number = match self.0.get(attribute) {
             None => return Ok(None),
@@ -56,7 +56,7 @@ impl<'a> Fields<'a> {
         number.map(Some).ok_or_else(|| Damage::new(attribute, "is not a whole number in range"))
     }
 
-    /// A text that must be there, and is read as something else.
+    /// A required text, parsed as `T`.
     pub(crate) fn parsed<T>(self, attribute: &'static str) -> Result<T, Damage>
     where
         T: TryFrom<String>,
@@ -65,7 +65,7 @@ impl<'a> Fields<'a> {
         self.optional_parsed(attribute)?.ok_or_else(|| Damage::new(attribute, "is missing"))
     }
 
-    /// A text that may be absent, and is read as something else.
+    /// An optional text, parsed as `T`.
     pub(crate) fn optional_parsed<T>(self, attribute: &'static str) -> Result<Option<T>, Damage>
     where
         T: TryFrom<String>,

@@ -1,7 +1,7 @@
-//! The files of a bucket in S3.
+//! The files of an S3 bucket.
 //!
-//! Six requests are needed, so there is no SDK client for S3, which is larger than all else in a function: requests are
-//! signed by the SDK's own signer and sent by the SDK's own orchestrator, with its timeouts and retries.
+//! We need only six requests, so we do without an SDK client for S3, which is larger than all the rest of a function:
+//! the SDK's own signer signs the requests, and the SDK's own orchestrator sends them, with its timeouts and retries.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,31 +24,31 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::date_time::Format;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_smithy_types::{DateTime, retry::RetryConfig};
-use ghl_sync_drop::ports::{FileInfo, Files};
+use ghl_sync_drop::ports::{BucketFiles, FileInfo};
 use ghl_sync_engine::ports::{BoxError, Clock, PortError};
 use ghl_sync_model::EpochMs;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
 
 use crate::client::{AwsConfig, http_client, timeouts};
 
-/// As a path of S3 is written and signed: each byte but letters, digits, `-._~` and `/`.
+/// How S3 writes and signs a path: escapes each byte except letters, digits, `-._~` and `/`.
 pub(crate) const IN_PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-/// For one attempt at megabytes.
+/// Timeout of one attempt, which may transfer megabytes.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
-/// For all attempts.
+/// Timeout of all attempts.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(150);
 const NOT_FOUND: u16 = 404;
 const PRECONDITION_FAILED: u16 = 412;
 
-/// The [`Files`] of a bucket in S3.
+/// Implements [`BucketFiles`] with an S3 bucket.
 pub struct S3Files {
-    operation: Operation<Asked, Answer, Refusal>,
+    operation: Operation<S3Request, S3Answer, S3Refusal>,
 }
 
 /// A request before it is signed.
 #[derive(Debug, Clone)]
-struct Asked {
+struct S3Request {
     method: &'static str,
     key: String,
     query: String,
@@ -57,23 +57,23 @@ struct Asked {
 }
 
 #[derive(Debug)]
-struct Answer {
+struct S3Answer {
     etag: Option<String>,
     length: Option<u64>,
     modified_at: Option<EpochMs>,
     body: Vec<u8>,
 }
 
-/// S3's no.
+/// An error that S3 reports.
 #[derive(Debug, thiserror::Error)]
 #[error("{code} ({status})")]
-struct Refusal {
+struct S3Refusal {
     status: u16,
     code: String,
 }
 
 impl S3Files {
-    /// The files of `bucket` in `config`'s region; `clock` dates the signatures.
+    /// Uses the files of `bucket` in `config`'s region. `clock` dates the signatures.
     #[must_use]
     pub fn new(config: &AwsConfig, bucket: &str, clock: Arc<dyn Clock>) -> S3Files {
         let writer = Writer { signer: S3Signer::new(config, bucket, clock) };
@@ -95,19 +95,24 @@ impl S3Files {
             .timeout_config(patience)
             .standard_retry(&retry)
             .retry_classifier(HttpStatusCodeClassifier::default())
-            .retry_classifier(TransientErrorClassifier::<Refusal>::new())
-            .serializer(move |asked: Asked| writer.request(asked))
+            .retry_classifier(TransientErrorClassifier::<S3Refusal>::new())
+            .serializer(move |asked: S3Request| writer.request(asked))
             .deserializer(read)
             .build();
         S3Files { operation }
     }
 
-    async fn ask(&self, action: &'static str, asked: Asked) -> Result<Answer, PortError> {
+    async fn ask(&self, action: &'static str, asked: S3Request) -> Result<S3Answer, PortError> {
         self.operation.invoke(asked).await.map_err(|error| PortError::new(action, error))
     }
 
-    /// The same; `None` where S3 answers with this status.
-    async fn ask_unless(&self, action: &'static str, asked: Asked, status: u16) -> Result<Option<Answer>, PortError> {
+    /// Sends a request; `None` if S3 answers with `status`.
+    async fn ask_unless(
+        &self,
+        action: &'static str,
+        asked: S3Request,
+        status: u16,
+    ) -> Result<Option<S3Answer>, PortError> {
         match self.operation.invoke(asked).await {
             Ok(answer) => Ok(Some(answer)),
             Err(SdkError::ServiceError(error)) if error.err().status == status => Ok(None),
@@ -122,18 +127,20 @@ impl fmt::Debug for S3Files {
     }
 }
 
-impl Asked {
-    fn of(method: &'static str, key: &str) -> Asked {
-        Asked { method, key: key.to_owned(), query: String::new(), headers: Vec::new(), body: Vec::new() }
+impl S3Request {
+    fn of(method: &'static str, key: &str) -> S3Request {
+        S3Request { method, key: key.to_owned(), query: String::new(), headers: Vec::new(), body: Vec::new() }
     }
 }
 
 #[async_trait]
-impl Files for S3Files {
+impl BucketFiles for S3Files {
     async fn head(&self, key: &str) -> Result<Option<FileInfo>, PortError> {
         const ACTION: &str = "files.head";
-        let Some(answer) = self.ask_unless(ACTION, Asked::of("HEAD", key), NOT_FOUND).await? else { return Ok(None) };
-        let Answer { etag: Some(etag), length: Some(size), modified_at: Some(modified_at), .. } = answer else {
+        let Some(answer) = self.ask_unless(ACTION, S3Request::of("HEAD", key), NOT_FOUND).await? else {
+            return Ok(None);
+        };
+        let S3Answer { etag: Some(etag), length: Some(size), modified_at: Some(modified_at), .. } = answer else {
             return Err(PortError::new(ACTION, "the answer has no ETag, Content-Length or Last-Modified"));
         };
         Ok(Some(FileInfo { etag, size, modified_at }))
@@ -144,20 +151,21 @@ impl Files for S3Files {
             return Ok(Some(Vec::new()));
         }
         let range = format!("bytes={start}-{}", start + length - 1);
-        let asked = Asked { headers: vec![("if-match", etag.to_owned()), ("range", range)], ..Asked::of("GET", key) };
+        let headers = vec![("if-match", etag.to_owned()), ("range", range)];
+        let asked = S3Request { headers, ..S3Request::of("GET", key) };
         let answer = self.ask_unless("files.read", asked, PRECONDITION_FAILED).await?;
         Ok(answer.map(|answer| answer.body))
     }
 
     async fn put(&self, key: &str, bytes: Vec<u8>, content_type: &'static str) -> Result<(), PortError> {
         let headers = vec![("content-type", content_type.to_owned())];
-        self.ask("files.put", Asked { headers, body: bytes, ..Asked::of("PUT", key) }).await.map(drop)
+        self.ask("files.put", S3Request { headers, body: bytes, ..S3Request::of("PUT", key) }).await.map(drop)
     }
 
     async fn begin(&self, key: &str, content_type: &'static str) -> Result<String, PortError> {
         const ACTION: &str = "files.begin";
         let headers = vec![("content-type", content_type.to_owned())];
-        let asked = Asked { headers, query: "uploads=".to_owned(), ..Asked::of("POST", key) };
+        let asked = S3Request { headers, query: "uploads=".to_owned(), ..S3Request::of("POST", key) };
         let answer = self.ask(ACTION, asked).await?;
         let xml = String::from_utf8_lossy(&answer.body);
         let id = element(&xml, "UploadId").ok_or_else(|| PortError::new(ACTION, "the answer has no UploadId"))?;
@@ -167,7 +175,7 @@ impl Files for S3Files {
     async fn put_part(&self, key: &str, upload: &str, number: u32, bytes: Vec<u8>) -> Result<String, PortError> {
         const ACTION: &str = "files.put_part";
         let query = format!("partNumber={number}&uploadId={}", in_query(upload));
-        let answer = self.ask(ACTION, Asked { query, body: bytes, ..Asked::of("PUT", key) }).await?;
+        let answer = self.ask(ACTION, S3Request { query, body: bytes, ..S3Request::of("PUT", key) }).await?;
         answer.etag.ok_or_else(|| PortError::new(ACTION, "the answer has no ETag"))
     }
 
@@ -178,14 +186,14 @@ impl Files for S3Files {
             format!("<Part><PartNumber>{}</PartNumber><ETag>\"{etag}\"</ETag></Part>", index + 1)
         });
         let body = format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.collect::<String>());
-        let asked = Asked {
+        let asked = S3Request {
             query: format!("uploadId={}", in_query(upload)),
             headers: vec![("content-type", "application/xml".to_owned())],
             body: body.into_bytes(),
-            ..Asked::of("POST", key)
+            ..S3Request::of("POST", key)
         };
         let answer = self.ask(ACTION, asked).await?;
-        // S3 begins to answer before it knows.
+        // S3 may start its answer with a success status before it knows the outcome.
         let xml = String::from_utf8_lossy(&answer.body);
         match element(&xml, "Code") {
             Some(code) => Err(PortError::new(ACTION, format!("S3 answers {code}"))),
@@ -194,21 +202,21 @@ impl Files for S3Files {
     }
 }
 
-/// Writes requests, signed.
+/// Writes and signs requests.
 struct Writer {
     signer: S3Signer,
 }
 
 impl Writer {
-    fn request(&self, asked: Asked) -> Result<HttpRequest, BoxError> {
-        let Asked { method, key, query, headers, body } = asked;
+    fn request(&self, asked: S3Request) -> Result<HttpRequest, BoxError> {
+        let S3Request { method, key, query, headers, body } = asked;
         let query = if query.is_empty() { query } else { format!("?{query}") };
         let path = format!("/{}{query}", utf8_percent_encode(&key, IN_PATH));
         let signed: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let mut settings = SigningSettings::default();
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
         let signature = self.signer.sign(method, &path, &signed, SignableBody::Bytes(&body), settings)?;
-        // The orchestrator puts the endpoint before it, the bucket included.
+        // The orchestrator prepends the endpoint, including the bucket.
         let mut request = http::Request::builder().method(method).uri(path);
         for (name, value) in &headers {
             request = request.header(*name, value);
@@ -222,9 +230,10 @@ impl Writer {
     }
 }
 
-/// Signs what goes to a bucket, as S3 wants it: paths as they are written, escaped once.
+/// Signs requests to a bucket as S3 requires: with paths as written, escaped once.
 pub(crate) struct S3Signer {
-    /// Where the bucket is. Its own host has a certificate of Amazon's; elsewhere the bucket is a part of the path.
+    /// URL of the bucket. On AWS the bucket has its own host, covered by Amazon's certificate; elsewhere it is part
+    /// of the path.
     pub(crate) base: String,
     region: String,
     credentials: Credentials,
@@ -243,7 +252,7 @@ impl S3Signer {
         S3Signer { base, region: config.region.clone(), credentials: config.credentials.clone(), clock }
     }
 
-    /// The signature of a request to `path` of the bucket, which may have a query.
+    /// Signs a request to `path` of the bucket. The path may include a query.
     pub(crate) fn sign(
         &self,
         method: &str,
@@ -269,18 +278,18 @@ impl S3Signer {
     }
 }
 
-fn read(response: &HttpResponse) -> Result<Answer, OrchestratorError<Refusal>> {
+fn read(response: &HttpResponse) -> Result<S3Answer, OrchestratorError<S3Refusal>> {
     let body = response.body().bytes().unwrap_or_default();
     let status = response.status();
     if !status.is_success() {
         let xml = String::from_utf8_lossy(body);
         let code = element(&xml, "Code").unwrap_or("an error without a code").to_owned();
-        return Err(OrchestratorError::operation(Refusal { status: status.as_u16(), code }));
+        return Err(OrchestratorError::operation(S3Refusal { status: status.as_u16(), code }));
     }
     let header = |name: &str| response.headers().get(name).map(str::to_owned);
     let modified = header("last-modified").and_then(|text| DateTime::from_str(&text, Format::HttpDate).ok());
     let modified_at = modified.and_then(|time| SystemTime::try_from(time).ok()?.duration_since(UNIX_EPOCH).ok());
-    Ok(Answer {
+    Ok(S3Answer {
         etag: header("etag"),
         length: header("content-length").and_then(|text| text.parse().ok()),
         modified_at: modified_at.map(|since| EpochMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))),
@@ -288,7 +297,8 @@ fn read(response: &HttpResponse) -> Result<Answer, OrchestratorError<Refusal>> {
     })
 }
 
-/// The text of the first element of this name. S3's answers are few and plain, and what is looked for holds no markup.
+/// The text of the first element with this name. S3's answers are short and simple, and the texts we need contain no
+/// markup.
 fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     Some(rest.split_once(&format!("</{name}>"))?.0)

@@ -1,4 +1,4 @@
-//! The gates in DynamoDB: one item a scope, every write compared and advanced.
+//! The gates in DynamoDB: one item per scope; every write compares and advances its revision.
 
 use std::collections::HashMap;
 
@@ -11,27 +11,27 @@ use ghl_sync_model::{EpochMs, ScopeId};
 use sha2::{Digest, Sha256};
 
 use crate::expression::{Update, number, text};
-use crate::fields::{Damage, Fields};
-use crate::table::{IndexQuery, Item, Table, Updated};
+use crate::fields::{Damage, ItemFields};
+use crate::table::{DynamoTable, IndexQuery, Item, Updated};
 use crate::tables::state;
 
-/// What a gate's partition key starts with.
+/// Prefix of a gate's partition key.
 pub(crate) const PREFIX: &str = "gate#";
 
-/// The [`GateStore`] in a table that is made like [`STATE`](crate::tables::STATE).
+/// Implements [`GateStore`] in a table with the layout of [`STATE`](crate::tables::STATE).
 ///
-/// A write whose reply was lost and that the SDK repeats finds its own token, and is a success. If somebody else has
-/// written in between, it is a [`Replaced::Conflict`] whose entry was built upon the lost write.
+/// If the SDK repeats a write because its reply was lost, the write finds its own token and succeeds. If someone else
+/// has written in between, the result is a [`Replaced::Conflict`] with an entry that builds on the lost write.
 #[derive(Debug, Clone)]
 pub struct DynamoGateStore {
-    table: Table,
+    table: DynamoTable,
 }
 
 impl DynamoGateStore {
-    /// The gates in `table`.
+    /// Uses the gates in `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoGateStore { table: Table::new(client, table) }
+        DynamoGateStore { table: DynamoTable::new(client, table) }
     }
 }
 
@@ -57,10 +57,10 @@ impl GateStore for DynamoGateStore {
             .increment(state::REV)
             .set(state::CHECK_SHARD, number(shard_of(scope).into()))
             .set(state::NEXT_CHECK_AT, number(now.0));
-        self.table.update("gates.advance_work_seq", key_of(scope), update).await.map(drop) // It has no condition.
+        self.table.update("gates.advance_work_seq", key_of(scope), update).await.map(drop) // There is no condition.
     }
 
-    /// One query a shard. One that fails keeps no other back.
+    /// Sends one query per shard. The failure of one does not affect the others.
     async fn needing_check(&self, now: EpochMs, limit: u32) -> Result<DueChecks, PortError> {
         if limit == 0 {
             return Ok(DueChecks::default());
@@ -88,7 +88,7 @@ impl GateStore for DynamoGateStore {
 }
 
 impl DynamoGateStore {
-    /// The first `limit` entries of one shard (fewer, should they fill more than 1 MB: the next tick sees the rest).
+    /// The first `limit` entries of one shard (fewer if they exceed 1 MB: the next tick gets the rest).
     async fn needing_check_in(
         &self,
         shard: u8,
@@ -121,15 +121,16 @@ fn key_of(scope: &ScopeId) -> Item {
     HashMap::from([(state::PK.to_owned(), text(format!("{PREFIX}{scope}")))])
 }
 
-/// The shard of the check index that the scope is in, always the same one.
+/// The shard of the scope in the check index; it never changes.
 fn shard_of(scope: &ScopeId) -> u8 {
     Sha256::digest(scope.as_str())[0] % state::CHECK_SHARDS
 }
 
-/// The gate in `item`. No item is a gate that does not exist yet; an item without a gate was only advanced so far.
+/// Reads the gate in `item`. Without an item, the gate does not exist yet; in an item without a gate, only the work
+/// sequence was advanced so far.
 fn entry(item: Option<&Item>) -> Result<GateEntry, Damage> {
     let Some(item) = item else { return Ok(GateEntry::default()) };
-    let fields = Fields(item);
+    let fields = ItemFields(item);
     let gate = match fields.optional_text(state::GATE)? {
         Some(json) => {
             ghl_sync_model::json::from_str(json).map_err(|error| Damage::new(state::GATE, error.to_string()))?
@@ -143,9 +144,9 @@ fn entry(item: Option<&Item>) -> Result<GateEntry, Damage> {
     })
 }
 
-/// An entry of the check index. One whose key is no gate's was put there by hand, and is passed over.
+/// Reads an entry of the check index. An entry with any other key was put there by hand, and is skipped.
 fn check_entry(entry: &Item) -> Option<(EpochMs, ScopeId)> {
-    let entry = Fields(entry);
+    let entry = ItemFields(entry);
     let next_check_at = entry.number(state::NEXT_CHECK_AT).ok()?;
     let scope = entry.text(state::PK).ok().and_then(|pk| pk.strip_prefix(PREFIX)?.parse().ok());
     if scope.is_none() {

@@ -1,4 +1,4 @@
-//! Where the app is installed.
+//! The locations in which the app is installed.
 
 use std::collections::HashMap;
 
@@ -9,20 +9,20 @@ use ghl_sync_engine::ports::{Installations, PortError};
 use ghl_sync_model::{EpochMs, LocationId};
 
 use crate::expression::{Update, number, text};
-use crate::table::{Table, Updated};
+use crate::table::{DynamoTable, Updated};
 use crate::tables::state;
 
-/// The [`Installations`] in a table that is made like [`STATE`](crate::tables::STATE): one item a location.
+/// Implements [`Installations`] in a table with the layout of [`STATE`](crate::tables::STATE): one item per location.
 #[derive(Debug, Clone)]
 pub struct DynamoInstallations {
-    table: Table,
+    table: DynamoTable,
 }
 
 impl DynamoInstallations {
-    /// The installations in `table`.
+    /// Uses the installations in `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoInstallations { table: Table::new(client, table) }
+        DynamoInstallations { table: DynamoTable::new(client, table) }
     }
 }
 
@@ -33,7 +33,7 @@ impl Installations for DynamoInstallations {
         let update = Update::new()
             .set(state::INSTALLED, AttributeValue::Bool(installed))
             .set(state::INSTALLED_AT, number(at.0))
-            // Of the same time is the same event: what follows from it may not be done yet.
+            // An event with the same time is the same event: its effects may be incomplete.
             .only_if("attribute_not_exists(#installed_at) OR #installed_at <= :installed_at");
         let updated = self.table.update("installations.note", key, update).await?;
         Ok(matches!(updated, Updated::Written))

@@ -1,4 +1,4 @@
-//! Items of the state table that are compared and advanced, each a value as JSON.
+//! Items of the state table with revisions, each holding a value as JSON.
 
 use std::collections::HashMap;
 
@@ -9,24 +9,24 @@ use ghl_sync_engine::ports::{ItemPage, ItemStore, Listing, NewItem, PortError, R
 use ghl_sync_model::ItemKind;
 
 use crate::expression::{Update, number, seconds, text};
-use crate::fields::{Damage, Fields};
-use crate::table::{Deleted, Item, Table, Updated};
+use crate::fields::{Damage, ItemFields};
+use crate::table::{Deleted, DynamoTable, Item, Updated};
 use crate::tables::state;
 
-/// Items that DynamoDB gets at once.
+/// Most items that DynamoDB gets in one request.
 const KEYS_A_GET: usize = 100;
 
-/// The [`ItemStore`] in a table that is made like [`STATE`](crate::tables::STATE).
+/// Implements [`ItemStore`] in a table with the layout of [`STATE`](crate::tables::STATE).
 #[derive(Debug, Clone)]
 pub struct DynamoItems {
-    table: Table,
+    table: DynamoTable,
 }
 
 impl DynamoItems {
-    /// The items in `table`.
+    /// Uses the items in `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoItems { table: Table::new(client, table) }
+        DynamoItems { table: DynamoTable::new(client, table) }
     }
 }
 
@@ -48,7 +48,8 @@ impl ItemStore for DynamoItems {
         let damaged = |damage| PortError::new(kind.load, damage);
         let mut found = HashMap::new();
         for item in &items {
-            found.insert(Fields(item).text(state::PK).map_err(damaged)?, stored(kind, Some(item)).map_err(damaged)?);
+            let key = ItemFields(item).text(state::PK).map_err(damaged)?;
+            found.insert(key, stored(kind, Some(item)).map_err(damaged)?);
         }
         Ok(keys.iter().map(|key| found.remove(key.as_str()).flatten()).collect())
     }
@@ -88,7 +89,7 @@ impl ItemStore for DynamoItems {
         })
     }
 
-    /// One query of the index, which has keys only, and one read of the items.
+    /// Sends one query of the index, which has only keys, and one read of the items.
     async fn list(&self, kind: &'static ItemKind, wanted: &Listing) -> Result<ItemPage<StoredItem>, PortError> {
         let damaged = |damage| PortError::new(kind.load, damage);
         let listed = kind.listed.ok_or_else(|| PortError::new(kind.load, "items of this kind are not listed"))?;
@@ -97,9 +98,9 @@ impl ItemStore for DynamoItems {
             return Ok(ItemPage { items: Vec::new(), next: None });
         }
         let page = self.table.listed_backwards(kind.load, listed, (from, before), limit.saturating_add(2)).await?;
-        let keys = page.items.iter().map(|item| Fields(item).text(state::PK).map(str::to_owned));
+        let keys = page.items.iter().map(|item| ItemFields(item).text(state::PK).map(str::to_owned));
         let mut keys = keys.collect::<Result<Vec<String>, _>>().map_err(damaged)?;
-        // The one at the end is before the page, and the last one tells whether there are more.
+        // The range includes `before`, which is not part of the page; the extra last key tells whether more follow.
         keys.retain(|key| key < before);
         let has_more = keys.len() > *limit as usize || page.end.is_some();
         keys.truncate(*limit as usize);
@@ -110,17 +111,17 @@ impl ItemStore for DynamoItems {
         let items = self.table.get_all(kind.load, keys.iter().map(|key| key_of(key)).collect()).await?;
         let mut found = HashMap::new();
         for item in &items {
-            let key = Fields(item).text(state::PK).map_err(damaged)?;
+            let key = ItemFields(item).text(state::PK).map_err(damaged)?;
             found.extend(stored(kind, Some(item)).map_err(damaged)?.map(|stored| (key, stored)));
         }
-        // One that is gone by now is left out.
+        // An item deleted in between is left out.
         let items = keys.into_iter().filter_map(|key| found.remove(key.as_str()).map(|stored| (key, stored))).collect();
         Ok(ItemPage { items, next })
     }
 }
 
 fn stored(kind: &ItemKind, item: Option<&Item>) -> Result<Option<StoredItem>, Damage> {
-    let Some(fields) = item.map(Fields) else { return Ok(None) };
+    let Some(fields) = item.map(ItemFields) else { return Ok(None) };
     let json = fields.optional_text(kind.attribute)?.map(str::to_owned);
     Ok(Some(StoredItem { rev: fields.optional_number(state::REV)?.unwrap_or_default(), json }))
 }

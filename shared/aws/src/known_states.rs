@@ -1,4 +1,4 @@
-//! What GHL told last of its records, and which webhooks were seen.
+//! GHL's last reported state of its records, and the webhooks already seen.
 
 use std::collections::HashMap;
 
@@ -10,28 +10,28 @@ use ghl_sync_engine::ports::{KnownBefore, KnownStates, PortError, RemoteKey, Rep
 use ghl_sync_model::{EpochMs, EventId, Kind, KnownState, RemoteContent};
 
 use crate::expression::{Update, number, seconds, text};
-use crate::fields::{Damage, Fields};
-use crate::table::{Item, Table, Updated};
+use crate::fields::{Damage, ItemFields};
+use crate::table::{DynamoTable, Item, Updated};
 use crate::tables::{known, state};
 
-/// The [`KnownStates`] in a table that is made like [`STATE`](crate::tables::STATE).
+/// Implements [`KnownStates`] in a table with the layout of [`STATE`](crate::tables::STATE).
 ///
-/// The state of a record is an item of its own, under GHL's id of it; it has no attribute of an index, and expires
-/// only where its location keeps no contents for ever.
-/// The partition keys have prefixes of their own, so that a role can be allowed these items and no others of the table.
-/// An event costs one write unit for each KB of its record, and one for its id.
+/// The state of a record is an item of its own, under GHL's id of the record. It has no attribute of an index, and
+/// expires only if its location limits how long contents are kept. The partition keys have their own prefixes, so
+/// that a role can be granted these items and no others. An event costs one write unit per KB of its record, and one
+/// for its id.
 ///
-/// A write whose reply was lost and that the SDK repeats finds its own event there, as a second delivery would.
+/// If the SDK repeats a write because its reply was lost, the write finds its own event, as a second delivery would.
 #[derive(Debug, Clone)]
 pub struct DynamoKnownStates {
-    table: Table,
+    table: DynamoTable,
 }
 
 impl DynamoKnownStates {
-    /// The states, and the ids of the events that were seen, in `table`.
+    /// Uses the states, and the ids of seen events, in `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoKnownStates { table: Table::new(client, table) }
+        DynamoKnownStates { table: DynamoTable::new(client, table) }
     }
 }
 
@@ -47,7 +47,7 @@ impl KnownStates for DynamoKnownStates {
         let update = replace_update(state, precedence, now);
         let old = ReturnValue::AllOld;
         let replacement = match self.table.update_returning("known.replace", key_of(key), update, old).await? {
-            // Where the condition saw nothing, there was nothing.
+            // There was no known state before.
             Ok(old) if !old.contains_key(known::EVENT_AT) => Ok(Replacement::Done(None)),
             Ok(old) => before(&old).map(|before| Replacement::Done(Some(before))),
             Err(standing) => before(&standing.unwrap_or_default()).map(Replacement::Refused),
@@ -66,7 +66,7 @@ impl KnownStates for DynamoKnownStates {
 
     async fn remember(&self, event: &EventId, now: EpochMs, until: EpochMs) -> Result<bool, PortError> {
         let key = HashMap::from([(state::PK.to_owned(), text(format!("webhook#{event}")))]);
-        // DynamoDB deletes what has expired days later; until then it counts as deleted.
+        // DynamoDB deletes expired items days later; until then they count as deleted.
         let update = Update::new()
             .set(state::TTL, number(until.0.div_ceil(1000)))
             .only_if("attribute_not_exists(#pk) OR #ttl_epoch_s <= :now_s")
@@ -76,7 +76,7 @@ impl KnownStates for DynamoKnownStates {
     }
 }
 
-/// The conditions are [`Precedence::over`], in DynamoDB's words.
+/// The conditions express [`Precedence::over`] in DynamoDB's terms.
 fn replace_update(known_state: &KnownState, precedence: &Precedence, now: EpochMs) -> Update {
     let content = known_state.content.as_ref();
     Update::new()
@@ -102,12 +102,12 @@ fn key_of(key: RemoteKey<'_>) -> Item {
 }
 
 fn before(item: &Item) -> Result<KnownBefore, Damage> {
-    let fields = Fields(item);
+    let fields = ItemFields(item);
     Ok(KnownBefore { event_id: fields.parsed(known::EVENT_ID)?, hash: fields.optional_parsed(known::CONTENT_HASH)? })
 }
 
 fn read(kind: Kind, item: &Item) -> Result<KnownState, Damage> {
-    let fields = Fields(item);
+    let fields = ItemFields(item);
     let content = fields.optional_text(known::CONTENT)?.map(|json| {
         // The parser's own words may quote the content.
         RemoteContent::from_json(kind, json)

@@ -1,13 +1,14 @@
 //! DynamoDB, SQS and S3 adapters for the engine's ports.
 //!
-//! [`DynamoOutbox`] keeps the records and their due index, [`DynamoGateStore`] the gates, [`DynamoItems`] what else is compared
-//! and advanced; [`SqsBatchQueue`] sends the batches; [`DynamoLocations`] knows which locations there are,
-//! [`DynamoCounters`] what is counted, [`DynamoKnownStates`] what GHL told of its records. Each port call is one request
-//! where AWS allows it: what must be atomic is one conditional `UpdateItem`, never a read followed by a write. [`Usage`]
-//! counts, for whoever measures, what was asked of AWS and what DynamoDB charged; the adapters do not know of it.
+//! [`DynamoOutbox`] stores the records and their due index, [`DynamoGateStore`] the gates, [`DynamoItems`] other
+//! items with revisions; [`SqsBatchQueue`] sends the batches; [`DynamoLocations`] lists the known locations,
+//! [`DynamoCounters`] counts, and [`DynamoKnownStates`] stores GHL's reported state of its records. Each port call is
+//! one request where AWS allows it: an atomic change is one conditional `UpdateItem`, never a read followed by a
+//! write. [`Usage`] counts the requests to AWS and DynamoDB's charges for measurements; the adapters do not depend on
+//! it.
 //!
-//! Errors are [`PortError`](ghl_sync_engine::ports::PortError)s with the SDK's error as their source. A condition that
-//! does not hold is an answer, not an error. Messages name attributes and operations, never the content of a record.
+//! Errors are [`PortError`](ghl_sync_engine::ports::PortError)s with the SDK's error as their source. A failed
+//! condition is a result, not an error. Messages name attributes and operations, never the content of a record.
 
 mod bookmarks;
 mod client;
@@ -62,5 +63,5 @@ pub use refused_items::SqsRefusedItems;
 pub use request_signer::RequestSigner;
 pub use secrets::AwsSecrets;
 pub use topic::SnsTopic;
-pub use usage::{Count, Snapshot, Usage};
+pub use usage::{RequestCount, Usage, UsageSnapshot};
 pub use vault::SecretsManagerVault;

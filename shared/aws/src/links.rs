@@ -1,4 +1,4 @@
-//! Links to files of a bucket in S3: requests that are signed before they are made (presigned URLs).
+//! Links to files of an S3 bucket: requests signed in advance (presigned URLs).
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,18 +12,19 @@ use percent_encoding::utf8_percent_encode;
 use crate::client::AwsConfig;
 use crate::files::{IN_PATH, S3Signer, in_query};
 
-/// The [`Links`] to files of a bucket in S3. Each may do what the role may that signed it, for that one file.
+/// Implements [`Links`] for files of an S3 bucket. A link has the permissions of the role that signed it, for that
+/// one file only.
 pub struct S3Links {
     signer: S3Signer,
     origin: String,
 }
 
 impl S3Links {
-    /// Links to files of `bucket` in `config`'s region; `clock` dates the signatures.
+    /// Creates links to files of `bucket` in `config`'s region. `clock` dates the signatures.
     #[must_use]
     pub fn new(config: &AwsConfig, bucket: &str, clock: Arc<dyn Clock>) -> S3Links {
         let signer = S3Signer::new(config, bucket, clock);
-        // Scheme, nothing, host.
+        // Scheme, empty part, host.
         let origin = signer.base.split('/').take(3).collect::<Vec<_>>().join("/");
         S3Links { signer, origin }
     }

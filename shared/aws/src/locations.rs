@@ -1,4 +1,4 @@
-//! Which locations are known: those that have an item in the state table, which is that of their settings.
+//! The known locations: those with a settings item in the state table.
 
 use std::collections::HashMap;
 
@@ -7,30 +7,30 @@ use ghl_sync_engine::ports::{LocationIds, PortError};
 use ghl_sync_model::{Item as _, LocationId, SettingsOverlay};
 
 use crate::expression::{Update, text};
-use crate::fields::Fields;
-use crate::table::{IndexQuery, Item, Table};
+use crate::fields::ItemFields;
+use crate::table::{DynamoTable, IndexQuery, Item};
 use crate::tables::state;
 
-/// What a location's partition key starts with.
+/// Prefix of a location's partition key.
 const PREFIX: &str = "location#";
 
-/// The locations in a table that is made like [`STATE`](crate::tables::STATE).
+/// The locations in a table with the layout of [`STATE`](crate::tables::STATE).
 #[derive(Debug, Clone)]
 pub struct DynamoLocations {
-    table: Table,
+    table: DynamoTable,
 }
 
 impl DynamoLocations {
-    /// The locations in `table`.
+    /// Uses the locations in `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoLocations { table: Table::new(client, table) }
+        DynamoLocations { table: DynamoTable::new(client, table) }
     }
 
-    /// Makes `location` known.
+    /// Registers `location`.
     ///
     /// # Errors
-    /// When DynamoDB does not answer.
+    /// If DynamoDB does not answer.
     pub async fn register(&self, location: &LocationId) -> Result<(), PortError> {
         let key = HashMap::from([(state::PK.to_owned(), text(SettingsOverlay::item_key(location)))]);
         let update =
@@ -38,10 +38,11 @@ impl DynamoLocations {
         self.table.update("settings.register", key, update).await.map(drop)
     }
 
-    /// So many of them after this one, or from the first on, by id; and whether there are more. Eventually consistent.
+    /// Up to `limit` locations after `after` (or from the first), by id, and whether more follow. Eventually
+    /// consistent.
     ///
     /// # Errors
-    /// When DynamoDB does not answer.
+    /// If DynamoDB does not answer.
     pub async fn page(&self, after: Option<&LocationId>, limit: u32) -> Result<LocationIds, PortError> {
         let after = after.map(SettingsOverlay::item_key).unwrap_or_else(|| PREFIX.to_owned());
         let mut start = None;
@@ -60,24 +61,24 @@ impl DynamoLocations {
             let page = self.table.query("settings.list", query).await?;
             let ids: Vec<LocationId> = page.items.iter().filter_map(location).collect();
             start = page.end;
-            // Nothing but what was put there by hand: what follows may be readable.
+            // The page held only entries put there by hand: the next one may be readable.
             if !ids.is_empty() || start.is_none() {
                 return Ok(LocationIds { ids, has_more: start.is_some() });
             }
         }
     }
 
-    /// All locations that are known, by id. Eventually consistent.
+    /// All known locations, by id. Eventually consistent.
     ///
     /// # Errors
-    /// When DynamoDB does not answer.
+    /// If DynamoDB does not answer.
     pub async fn list(&self) -> Result<Vec<LocationId>, PortError> {
         let items = self.table.listed("settings.list", SettingsOverlay::LISTED).await?;
         Ok(items.iter().filter_map(location).collect())
     }
 }
 
-/// The location of an entry. One whose key is no location's was put there by hand, and is passed over.
+/// Reads the location of an entry. An entry with any other key was put there by hand, and is skipped.
 fn location(entry: &Item) -> Option<LocationId> {
-    Fields(entry).text(state::PK).ok()?.strip_prefix(PREFIX)?.parse().ok()
+    ItemFields(entry).text(state::PK).ok()?.strip_prefix(PREFIX)?.parse().ok()
 }

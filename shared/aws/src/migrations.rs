@@ -1,5 +1,5 @@
-//! What is kept of migrations in the state table besides themselves: an item for each page that they write down, and one
-//! for each target that is claimed. And what finds them.
+//! Additional items of migrations in the state table: one for each page that they write, and one for each claimed
+//! target. Also lists the migrations.
 
 use std::collections::HashMap;
 
@@ -13,33 +13,33 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::expression::{Update, number, seconds, text};
-use crate::fields::{Damage, Fields};
-use crate::table::{IndexQuery, Item, Table};
+use crate::fields::{Damage, ItemFields};
+use crate::table::{DynamoTable, IndexQuery, Item};
 use crate::tables::{migration, state};
 
-/// What a migration's partition key starts with.
+/// Prefix of a migration's partition key.
 const PREFIX: &str = "migration#";
-/// What the partition key of a claim starts with.
+/// Prefix of a claim's partition key.
 const TARGET_PREFIX: &str = "migration-target#";
-/// Items read by one request, at most. (DynamoDB takes 100 keys, and leaves over what is more than 16 MB.)
+/// Most items read by one request. (DynamoDB takes 100 keys, and leaves out whatever exceeds 16 MB.)
 const BATCH: u32 = 100;
 
-/// The [`MigrationStore`] in a table that is made like [`STATE`](crate::tables::STATE).
+/// Implements [`MigrationStore`] in a table with the layout of [`STATE`](crate::tables::STATE).
 ///
-/// A write whose reply was lost and that the SDK repeats finds the very thing that it writes, and is a success.
+/// If the SDK repeats a write because its reply was lost, the write finds exactly its own content, and succeeds.
 #[derive(Debug, Clone)]
 pub struct DynamoMigrationStore {
-    table: Table,
+    table: DynamoTable,
 }
 
 impl DynamoMigrationStore {
-    /// The migrations in `table`.
+    /// Uses the migrations in `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoMigrationStore { table: Table::new(client, table) }
+        DynamoMigrationStore { table: DynamoTable::new(client, table) }
     }
 
-    /// The ids of all migrations. (Some may be listed by hand that are none, and are passed over.)
+    /// The ids of all migrations. (Entries that were listed by hand and are no migrations are skipped.)
     async fn ids(&self) -> Result<Vec<MigrationId>, PortError> {
         let items = self.table.listed("migrations.list", Migration::LISTED).await?;
         Ok(items.iter().filter_map(id_in).collect())
@@ -54,12 +54,12 @@ impl MigrationStore for DynamoMigrationStore {
             .only_if("attribute_not_exists(#holder) OR #holder = :holder");
         let claimed = self.table.update_returning("migrations.write", target_key(target), claim, ReturnValue::AllNew);
         let claim = match claimed.await? {
-            Ok(item) => Fields(&item)
+            Ok(item) => ItemFields(&item)
                 .optional_number(migration::ROUND)
                 .map(|round| TargetClaim::Claimed { round: round.unwrap_or_default() }),
             Err(standing) => {
                 let standing = standing.unwrap_or_default();
-                Fields(&standing).parsed(migration::HOLDER).map(TargetClaim::HeldBy)
+                ItemFields(&standing).parsed(migration::HOLDER).map(TargetClaim::HeldBy)
             }
         };
         claim.map_err(|damage| PortError::new("migrations.write", damage))
@@ -69,7 +69,7 @@ impl MigrationStore for DynamoMigrationStore {
         let release =
             Update::new().remove([migration::HOLDER]).only_if("#holder = :mine").with(":mine", text(id.as_str()));
         let release = if next_round { release.increment(migration::ROUND) } else { release };
-        // Refused, it is another one's, or free already.
+        // If it is refused, another migration holds the claim, or nobody does.
         self.table.update("migrations.write", target_key(target), release).await.map(drop)
     }
 
@@ -99,8 +99,9 @@ impl MigrationStore for DynamoMigrationStore {
             let to = end.min(from.saturating_add(BATCH));
             let keys = (from..to).map(|page| key_of(page_key(id, kind, page))).collect();
             let items = self.table.get_all("migrations.pages", keys).await?;
-            let read = items.iter().map(|item| read_json(Fields(item), migration::PAGE)).collect::<Result<Vec<_>, _>>();
-            let read: Vec<MigrationPage> = read.map_err(|damage| PortError::new("migrations.pages", damage))?;
+            let read = items.iter().map(|item| read_json(ItemFields(item), migration::PAGE));
+            let read: Result<Vec<MigrationPage>, _> = read.collect();
+            let read = read.map_err(|damage| PortError::new("migrations.pages", damage))?;
             let all = read.len() == (to - from) as usize;
             pages.extend(read);
             if !all {
@@ -129,7 +130,7 @@ impl MigrationStore for DynamoMigrationStore {
         Ok(page.items.iter().filter_map(id_in).collect())
     }
 
-    /// Their ids begin with the time at which they were asked for, so the newest are the last ones of the index.
+    /// Migration ids start with their creation time, so the newest come last in the index.
     async fn list(&self, limit: u32) -> Result<Vec<Migration>, PortError> {
         let ids = self.ids().await?;
         let newest = &ids[ids.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX))..];
@@ -137,7 +138,7 @@ impl MigrationStore for DynamoMigrationStore {
         for ids in newest.chunks(BATCH as usize) {
             let keys = ids.iter().map(|id| key_of(Migration::item_key(id))).collect();
             for item in self.table.get_all("migrations.list", keys).await? {
-                let read = read_json::<Migration>(Fields(&item), Migration::KIND.attribute);
+                let read = read_json::<Migration>(ItemFields(&item), Migration::KIND.attribute);
                 migrations.push(read.map_err(|damage| PortError::new("migrations.list", damage))?);
             }
         }
@@ -158,17 +159,17 @@ fn target_key(target: &LocationId) -> Item {
     key_of(format!("{TARGET_PREFIX}{target}"))
 }
 
-/// The migration that an entry of an index is of. One whose key is no migration's was put there by hand.
+/// The migration of an index entry. An entry with any other key was put there by hand.
 fn id_in(entry: &Item) -> Option<MigrationId> {
-    Fields(entry).text(state::PK).ok()?.strip_prefix(PREFIX)?.parse().ok()
+    ItemFields(entry).text(state::PK).ok()?.strip_prefix(PREFIX)?.parse().ok()
 }
 
 fn json_of(action: &'static str, value: &impl Serialize) -> Result<AttributeValue, PortError> {
     serde_json::to_string(value).map(text).map_err(|error| PortError::new(action, error))
 }
 
-fn read_json<T: DeserializeOwned>(item: Fields<'_>, attribute: &'static str) -> Result<T, Damage> {
-    // The error's text says where, and shows nothing of what stands there.
+fn read_json<T: DeserializeOwned>(item: ItemFields<'_>, attribute: &'static str) -> Result<T, Damage> {
+    // The message gives the position, but shows nothing of the content.
     let unreadable = |error: serde_json::Error| {
         Damage::new(attribute, format!("cannot be read at line {} column {}", error.line(), error.column()))
     };

@@ -1,4 +1,4 @@
-//! The log of outcomes, in a table of its own.
+//! The outcome log, in a table of its own.
 
 use std::collections::HashMap;
 
@@ -9,22 +9,22 @@ use ghl_sync_model::EpochMs;
 use ghl_sync_notify::{LogPage, LogPages, OutcomeLog};
 
 use crate::expression::{Update, number, seconds, text};
-use crate::fields::{Damage, Fields};
-use crate::table::{Item, Table};
+use crate::fields::{Damage, ItemFields};
+use crate::table::{DynamoTable, Item};
 use crate::tables::outcome;
 
-/// The [`OutcomeLog`] in a table that is made like [`OUTCOMES`](crate::tables::OUTCOMES). A page costs a write unit for each
-/// KB, and a read unit for each 4 KB.
+/// Implements [`OutcomeLog`] in a table with the layout of [`OUTCOMES`](crate::tables::OUTCOMES). A page costs one
+/// write unit per KB, and one read unit per 4 KB.
 #[derive(Debug, Clone)]
 pub struct DynamoOutcomeLog {
-    table: Table,
+    table: DynamoTable,
 }
 
 impl DynamoOutcomeLog {
-    /// The log in `table`.
+    /// Uses the log in `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoOutcomeLog { table: Table::new(client, table) }
+        DynamoOutcomeLog { table: DynamoTable::new(client, table) }
     }
 }
 
@@ -56,7 +56,7 @@ impl OutcomeLog for DynamoOutcomeLog {
 }
 
 fn read(shard: u8, item: &Item) -> Result<LogPage, Damage> {
-    let fields = Fields(item);
+    let fields = ItemFields(item);
     let damaged = |_| Damage::new(outcome::EVENTS, "is no list of events");
     let events = serde_json::from_str(fields.text(outcome::EVENTS)?).map_err(damaged)?;
     Ok(LogPage { shard, place: fields.text(outcome::PLACE)?.to_owned(), events })

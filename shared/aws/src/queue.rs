@@ -1,4 +1,4 @@
-//! The queues of batches, and of the steps of migrations and imports, in SQS.
+//! The SQS queues of batches, and of the steps of migrations and imports.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ use ghl_sync_engine::ports::{BatchQueue, MAX_DELAY, PortError};
 use ghl_sync_migrate::ports::MigrationQueue;
 use ghl_sync_model::{Ask, Batch, ConnectionTestOrder, LocationId, Message, MigrationMessage, MigratorMessage};
 
-/// Messages of one request; the most that SQS takes.
+/// Messages per request: the maximum of SQS.
 const REQUEST: usize = 10;
-/// Requests under way at once.
+/// Concurrent requests.
 const AT_ONCE: usize = 8;
 
-/// The [`BatchQueue`] in a standard SQS queue.
+/// Implements [`BatchQueue`] with a standard SQS queue.
 #[derive(Debug, Clone)]
 pub struct SqsBatchQueue(Sender);
 
-/// The [`MigrationQueue`] in a standard SQS queue.
+/// Implements [`MigrationQueue`] with a standard SQS queue.
 #[derive(Debug, Clone)]
 pub struct SqsMigrationQueue(Sender);
 
-/// The [`StepQueue`] in a standard SQS queue.
+/// Implements [`StepQueue`] with a standard SQS queue.
 #[derive(Debug, Clone)]
 pub struct SqsStepQueue(Sender);
 
-/// What sends messages to one queue.
+/// Sends messages to one queue.
 #[derive(Debug, Clone)]
 struct Sender {
     client: Client,
@@ -40,14 +40,14 @@ struct Sender {
 }
 
 impl SqsBatchQueue {
-    /// The queue at `queue_url`.
+    /// Uses the queue at `queue_url`.
     #[must_use]
     pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
         SqsBatchQueue(Sender { client, queue_url: queue_url.into(), trace_header: || None })
     }
 
-    /// The same, but each message carries the X-Ray trace header that `of` tells, so that the batch is seen as part of
-    /// the trace that planned it.
+    /// Adds the X-Ray trace header that `of` returns to each message, so that the batch belongs to the trace that
+    /// planned it.
     #[must_use]
     pub fn traced(self, of: fn() -> Option<String>) -> Self {
         SqsBatchQueue(Sender { trace_header: of, ..self.0 })
@@ -55,13 +55,13 @@ impl SqsBatchQueue {
 }
 
 impl SqsMigrationQueue {
-    /// The queue at `queue_url`.
+    /// Uses the queue at `queue_url`.
     #[must_use]
     pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
         SqsMigrationQueue(Sender { client, queue_url: queue_url.into(), trace_header: || None })
     }
 
-    /// The same, but each message carries the X-Ray trace header that `of` tells.
+    /// Adds the X-Ray trace header that `of` returns to each message.
     #[must_use]
     pub fn traced(self, of: fn() -> Option<String>) -> Self {
         SqsMigrationQueue(Sender { trace_header: of, ..self.0 })
@@ -69,7 +69,7 @@ impl SqsMigrationQueue {
 }
 
 impl SqsStepQueue {
-    /// The queue at `queue_url`; each message carries the X-Ray trace header that `of` tells.
+    /// Uses the queue at `queue_url`, and adds the X-Ray trace header that `of` returns to each message.
     #[must_use]
     pub fn traced(client: Client, queue_url: impl Into<String>, of: fn() -> Option<String>) -> Self {
         SqsStepQueue(Sender { client, queue_url: queue_url.into(), trace_header: of })
@@ -78,8 +78,8 @@ impl SqsStepQueue {
 
 #[async_trait]
 impl BatchQueue for SqsBatchQueue {
-    /// Sends `batch`. A part of a second is cut off the delay: the consumer waits for its permits anyway. A send that
-    /// fails may have been delivered, and one that the SDK repeated may be delivered twice.
+    /// Sends `batch`. The delay is rounded down to seconds: the consumer waits for its permits anyway. A failed send
+    /// may still have been delivered, and one that the SDK repeated may be delivered twice.
     async fn send(&self, batch: &Batch, delay: Duration) -> Result<(), PortError> {
         self.0.send("queue.send", batch.to_json(), delay).await
     }
@@ -88,7 +88,7 @@ impl BatchQueue for SqsBatchQueue {
         self.0.send("queue.send", Message::Ask(ask, location.clone()).to_json(), delay).await
     }
 
-    /// Ten messages a request, several requests at once.
+    /// Sends ten messages per request, several requests at once.
     async fn ask_all(&self, ask: Ask, asks: &[(LocationId, Duration)]) -> Result<Vec<LocationId>, PortError> {
         let requests: Vec<_> = asks.chunks(REQUEST).map(|asks| self.0.ask(ask, asks)).collect();
         let answers: Vec<_> = futures::stream::iter(requests).buffered(AT_ONCE).collect().await;
@@ -111,7 +111,7 @@ impl BatchQueue for SqsBatchQueue {
 
 #[async_trait]
 impl MigrationQueue for SqsMigrationQueue {
-    /// Sends `message`. A part of a second is cut off the delay. A send that fails may have been delivered, and one
+    /// Sends `message`. The delay is rounded down to seconds. A failed send may still have been delivered, and one
     /// that the SDK repeated may be delivered twice.
     async fn send(&self, message: &MigrationMessage, delay: Duration) -> Result<(), PortError> {
         self.0.send("migrations.send", message.to_json(), delay).await
@@ -131,7 +131,7 @@ impl StepQueue for SqsStepQueue {
 }
 
 impl Sender {
-    /// Sends at most ten messages in one request. The indexes of those that were not taken.
+    /// Sends at most ten messages in one request. Returns the indexes of the rejected ones.
     async fn ask(&self, ask: Ask, asks: &[(LocationId, Duration)]) -> Result<Vec<usize>, PortError> {
         let failed = |source| PortError { action: "queue.send", source };
         let mut request = self.client.send_message_batch().queue_url(&self.queue_url);

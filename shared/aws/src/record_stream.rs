@@ -1,17 +1,18 @@
-//! The streams of the tables: changes of records, and the keys of what was written in the state table, as Lambda hands them over.
+//! Reads events of the tables' streams as Lambda delivers them: changes of records, and the keys written in the state
+//! table.
 //!
-//! Each is read by itself, and of its images only what decides about outcomes: neither one that is damaged nor what a
-//! record says goes any further.
+//! Each change is read separately, and of its images only the fields that determine outcomes: neither a damaged
+//! change nor the content of a record goes any further.
 
 use ghl_sync_model::{EpochMs, ImportId, Undo};
-use ghl_sync_notify::{Change, Facts, OutcomeError, RecordChange, Seen, Unreadable, undone};
+use ghl_sync_notify::{ChangedItem, OutcomeError, RecordChange, RecordFacts, StreamChange, Unreadable, undone};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::outbox::import_key;
 use crate::tables::{record, state};
 
-/// The event is not from a table's stream.
+/// The event does not come from a table's stream.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "expected the event of a DynamoDB stream: {{\"Records\": [{{\"eventSource\": \"aws:dynamodb\", \"dynamodb\": {{…}}}}]}}; \
@@ -19,11 +20,11 @@ use crate::tables::{record, state};
 )]
 pub struct NotFromStream(&'static str);
 
-/// The changes in the event of a stream.
+/// Reads the changes in a stream's event.
 ///
 /// # Errors
-/// When it is none; nothing of what it says is quoted.
-pub fn record_changes(event: &Value) -> Result<Vec<Change>, NotFromStream> {
+/// If it is not one. The error quotes nothing of its content.
+pub fn record_changes(event: &Value) -> Result<Vec<StreamChange>, NotFromStream> {
     let records = event["Records"].as_array().ok_or(NotFromStream("it has no list `Records`"))?;
     let change = |record: &Value| {
         if record["eventSource"] != "aws:dynamodb" {
@@ -31,18 +32,18 @@ pub fn record_changes(event: &Value) -> Result<Vec<Change>, NotFromStream> {
         }
         let sequence = record["dynamodb"]["SequenceNumber"].as_str().filter(|sequence| !sequence.is_empty());
         let sequence = sequence.ok_or(NotFromStream("a record of it has no SequenceNumber"))?.to_owned();
-        Ok(Change { read: read(&record["dynamodb"]), sequence })
+        Ok(StreamChange { read: read(&record["dynamodb"]), sequence })
     };
     records.iter().map(change).collect()
 }
 
-fn read(change: &Value) -> Result<Seen, Unreadable> {
+fn read(change: &Value) -> Result<ChangedItem, Unreadable> {
     let keys = Image(&change["Keys"]);
     if let Some(key) = keys.text(state::PK)? {
         return seen_in_state(key);
     }
     let facts = |image: &Value| if image.is_null() { Ok(None) } else { Image(image).facts().map(Some) };
-    Ok(Seen::Record(Box::new(RecordChange {
+    Ok(ChangedItem::Record(Box::new(RecordChange {
         location_id: keys.parsed(record::LOCATION_ID)?.ok_or_else(|| missing(record::LOCATION_ID))?,
         key: keys.parsed(record::RECORD)?.ok_or_else(|| missing(record::RECORD))?,
         old: facts(&change["OldImage"])?,
@@ -50,29 +51,30 @@ fn read(change: &Value) -> Result<Seen, Unreadable> {
     })))
 }
 
-/// What was written under this key of the state table. Its stream has no images: other items of it hold secrets.
-fn seen_in_state(key: &str) -> Result<Seen, Unreadable> {
+/// The change behind a key of the state table. The stream has no images, because other items of the table hold
+/// secrets.
+fn seen_in_state(key: &str) -> Result<ChangedItem, Unreadable> {
     let malformed = || damaged(state::PK, "is not what it should be");
     let mut parts = key.splitn(3, '#');
     Ok(match (parts.next(), parts.next(), parts.next()) {
         (Some("import"), Some(location), Some(id)) => {
-            Seen::Import(location.parse().map_err(|_| malformed())?, ImportId::new(id).map_err(|_| malformed())?)
+            ChangedItem::Import(location.parse().map_err(|_| malformed())?, ImportId::new(id).map_err(|_| malformed())?)
         }
         (Some("notice"), Some(trouble), Some(scope)) => {
-            Seen::Trouble(trouble.parse().map_err(|_| malformed())?, scope.parse().map_err(|_| malformed())?)
+            ChangedItem::Trouble(trouble.parse().map_err(|_| malformed())?, scope.parse().map_err(|_| malformed())?)
         }
-        _ => Seen::Other,
+        _ => ChangedItem::Other,
     })
 }
 
-/// An item, as the stream shows it: `{"NAME": {"S": "…"}}`.
+/// An item in the stream's form: `{"NAME": {"S": "…"}}`.
 #[derive(Clone, Copy)]
 struct Image<'a>(&'a Value);
 
 impl<'a> Image<'a> {
-    fn facts(self) -> Result<Facts, Unreadable> {
+    fn facts(self) -> Result<RecordFacts, Unreadable> {
         let time = |attribute| Ok(self.number(attribute)?.map(EpochMs));
-        Ok(Facts {
+        Ok(RecordFacts {
             version: self.number(record::VERSION)?.ok_or_else(|| missing(record::VERSION))?,
             ghl_id: self.parsed(record::GHL_ID)?,
             import: self.text(record::IMPORT)?.map(import_id),
@@ -103,7 +105,7 @@ impl<'a> Image<'a> {
         self.text(attribute)?.map(parsed).transpose()
     }
 
-    /// What JSON in a text says; what cannot be read of it is for people, and is passed over.
+    /// Parses the JSON in a text attribute. Unreadable JSON is only for people, and is ignored.
     fn json<T: serde::de::DeserializeOwned>(self, attribute: &'static str) -> Result<Option<T>, Unreadable> {
         Ok(self.text(attribute)?.and_then(|json| serde_json::from_str(json).ok()))
     }
@@ -116,7 +118,7 @@ impl<'a> Image<'a> {
     }
 }
 
-/// What of an error leaves: its message may quote the record.
+/// The part of an error that leaves the system: its message may quote the record.
 #[derive(Deserialize)]
 struct StoredError {
     code: String,
@@ -129,7 +131,7 @@ impl From<StoredError> for OutcomeError {
     }
 }
 
-/// The import in `ID#STATE`.
+/// The import's id in `ID#STATE`.
 fn import_id(stored: &str) -> String {
     stored.rsplit_once('#').map_or(stored, |(id, _)| id).to_owned()
 }
@@ -166,16 +168,16 @@ mod tests {
             "last_error": { "S": "{\"code\":\"REJECTED\",\"status\":422,\"message\":\"Ann\",\"at\":9}" },
         } }));
         let [change] = &record_changes(&event).unwrap()[..] else { panic!() };
-        let expected = Facts {
+        let expected = RecordFacts {
             version: 3,
             ghl_id: Some("g1".parse().unwrap()),
             import: Some("imp-1".to_owned()),
             not_stored: vec!["phone".to_owned()],
             failed_at: Some(EpochMs(9)),
             last_error: Some(OutcomeError { code: "REJECTED".to_owned(), status: Some(422) }),
-            ..Facts::default()
+            ..RecordFacts::default()
         };
-        let Ok(Seen::Record(read)) = &change.read else { panic!("{change:?}") };
+        let Ok(ChangedItem::Record(read)) = &change.read else { panic!("{change:?}") };
         assert_eq!((&read.old, &read.new), (&None, &Some(expected)));
         assert_eq!((read.key.to_string().as_str(), change.sequence.as_str()), ("contact#42", "7"));
     }
@@ -187,12 +189,15 @@ mod tests {
             let event = json!({ "Records": [{ "eventSource": "aws:dynamodb", "dynamodb": change }] });
             record_changes(&event).unwrap().pop().unwrap().read
         };
-        assert_eq!(of("import#loc#i-1"), Ok(Seen::Import("loc".parse().unwrap(), ImportId::new("i-1").unwrap())));
-        let paused = Seen::Trouble(GateTrouble::Paused, "loc".parse().unwrap());
+        assert_eq!(
+            of("import#loc#i-1"),
+            Ok(ChangedItem::Import("loc".parse().unwrap(), ImportId::new("i-1").unwrap()))
+        );
+        let paused = ChangedItem::Trouble(GateTrouble::Paused, "loc".parse().unwrap());
         assert_eq!(of("notice#paused#loc"), Ok(paused));
         for other in ["imports#loc", "tick", "known#loc#contact#g1", "import_told#loc#imp-1", "gate#loc", "import#loc"]
         {
-            assert_eq!(of(other), Ok(Seen::Other), "{other}");
+            assert_eq!(of(other), Ok(ChangedItem::Other), "{other}");
         }
         for damaged in ["import#loc#a b", "notice#happy#loc", "notice#paused#"] {
             assert!(of(damaged).is_err(), "{damaged}");

@@ -6,9 +6,9 @@ use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::is_noncharacter;
-use ghl_sync_operate::intake::{Refused, RefusedItems};
+use ghl_sync_operate::intake::{RefusedItems, RefusedLetter};
 
-/// The [`RefusedItems`] in an SQS queue.
+/// Implements [`RefusedItems`] with an SQS queue.
 #[derive(Debug, Clone)]
 pub struct SqsRefusedItems {
     client: Client,
@@ -16,7 +16,7 @@ pub struct SqsRefusedItems {
 }
 
 impl SqsRefusedItems {
-    /// The queue at `queue_url`.
+    /// Uses the queue at `queue_url`.
     #[must_use]
     pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
         SqsRefusedItems { client, queue_url: queue_url.into() }
@@ -25,10 +25,10 @@ impl SqsRefusedItems {
 
 #[async_trait]
 impl RefusedItems for SqsRefusedItems {
-    async fn put_aside(&self, refused: &Refused<'_>) -> Result<(), PortError> {
+    async fn put_aside(&self, refused: &RefusedLetter<'_>) -> Result<(), PortError> {
         let failed = |error| PortError { action: "refused_items.put_aside", source: error };
-        let Refused { message, body, reason, as_of } = refused;
-        // With those that the ingest function reads, so that it can be sent again as it is.
+        let RefusedLetter { message, body, reason, as_of } = refused;
+        // Uses the same attributes as the ingest function, so that the message can be sent again unchanged.
         let attributes = [
             ("reason", Some(reason)),
             ("message_id", Some(&message.id)),

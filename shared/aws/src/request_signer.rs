@@ -1,4 +1,4 @@
-//! Signatures (Signature Version 4) of requests that no SDK client makes.
+//! Signs requests (Signature Version 4) that no SDK client makes.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::identity::Identity;
 use ghl_sync_engine::ports::BoxError;
 use ghl_sync_model::EpochMs;
 
-/// Signs requests to a service of a region. What `Debug` shows of its credentials is their id.
+/// Signs requests to a service of a region. `Debug` shows only the id of its credentials.
 #[derive(Debug, Clone)]
 pub struct RequestSigner {
     service: &'static str,
@@ -18,8 +18,8 @@ pub struct RequestSigner {
 }
 
 impl RequestSigner {
-    /// Signs for `service`, by its name in signatures, in `region`: with the id and the secret of an access key, and the
-    /// token of the session that they are of, if they are of one.
+    /// Signs for `service` (its name in signatures) in `region`, with the id and secret of an access key, and the
+    /// session token if there is one.
     #[must_use]
     pub fn new(
         service: &'static str,
@@ -35,17 +35,18 @@ impl RequestSigner {
         RequestSigner { service, region: region.to_owned(), credentials }
     }
 
-    /// The region that it signs for.
+    /// The region of its signatures.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region
     }
 
-    /// The headers that a request needs besides those in `headers`: the time, the session token if there is one, and the
-    /// signature, which covers all of them, the whole URL and the body. `url` is as it goes out, with its host and its query.
+    /// The headers that a request needs besides those in `headers`: the time, the session token if there is one, and
+    /// the signature, which covers all of them, the whole URL and the body. `url` is the final URL with host and
+    /// query.
     ///
     /// # Errors
-    /// When the URL is none.
+    /// If the URL is invalid.
     pub fn headers(
         &self,
         method: &str,
@@ -73,8 +74,8 @@ impl RequestSigner {
 mod tests {
     use super::*;
 
-    /// What another implementation signs (Python's `hmac` over the canonical request as AWS describes it): a path with an
-    /// escape is escaped once more, and a query is sorted.
+    /// Compares with another implementation (Python's `hmac` over the canonical request as AWS describes it): escapes
+    /// in a path are escaped again, and queries are sorted.
     #[test]
     fn a_signature_is_that_of_an_independent_computation() {
         let key = ("AKIDEXAMPLE", "secret/example");

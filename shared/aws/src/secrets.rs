@@ -1,4 +1,4 @@
-//! Secrets in AWS Systems Manager's parameters and AWS Secrets Manager.
+//! Secrets in Systems Manager parameters and in Secrets Manager.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,15 +11,16 @@ use ghl_sync_model::{CredentialsRef, Secret};
 use serde_json::{Value, json};
 
 use crate::client::AwsConfig;
-use crate::signed::{Api, Protocol, SignedOperation};
+use crate::signed::{OperationSpec, Protocol, SignedOperation};
 
-/// The two services as a [`SecretStore`]. It follows `ssm:` and `secretsmanager:`, and no other reference.
+/// Implements [`SecretStore`] with the two services. It resolves `ssm:` and `secretsmanager:` references, and no
+/// others.
 pub struct AwsSecrets {
     parameters: SignedOperation<Secret>,
     secrets: SignedOperation<Secret>,
 }
 
-const PARAMETERS: Api<Secret> = Api {
+const PARAMETERS: OperationSpec<Secret> = OperationSpec {
     service: "ssm",
     target: "AmazonSSM.GetParameter",
     protocol: Protocol::Json,
@@ -27,7 +28,7 @@ const PARAMETERS: Api<Secret> = Api {
     unread: NO_TEXT,
 };
 
-const SECRETS: Api<Secret> = Api {
+const SECRETS: OperationSpec<Secret> = OperationSpec {
     service: "secretsmanager",
     target: "secretsmanager.GetSecretValue",
     protocol: Protocol::Json,
@@ -35,7 +36,7 @@ const SECRETS: Api<Secret> = Api {
     unread: NO_TEXT,
 };
 
-/// Codes that a person must act upon; everything else is tried again later.
+/// Error codes that a person must fix; everything else is retried later.
 const FOR_A_PERSON: [&str; 9] = [
     "AccessDeniedException",
     "DecryptionFailure",
@@ -48,11 +49,11 @@ const FOR_A_PERSON: [&str; 9] = [
     NO_TEXT,
 ];
 
-/// Our own word for an answer whose value is binary, or none.
+/// Our own code for an answer with a binary value, or without one.
 const NO_TEXT: &str = "a value that is no text";
 
 impl AwsSecrets {
-    /// The services in `config`'s region; `clock` dates the signatures.
+    /// Uses the services in `config`'s region. `clock` dates the signatures.
     #[must_use]
     pub fn new(config: &AwsConfig, clock: Arc<dyn Clock>) -> AwsSecrets {
         AwsSecrets {
@@ -86,7 +87,7 @@ impl SecretStore for AwsSecrets {
     }
 }
 
-/// A request's answer, or whose business it is that there is none.
+/// Sends a request. The error says whether a person must act.
 async fn call(action: &'static str, operation: &SignedOperation<Secret>, body: &Value) -> Result<Secret, SecretError> {
     match operation.call(body).await {
         Ok(secret) => Ok(secret),

@@ -1,5 +1,5 @@
-//! Single operations of services that have no SDK client here: one request of each is needed. A body of JSON or of a form,
-//! signed by the SDK's own signer and sent by the SDK's own orchestrator, with its timeouts and retries.
+//! Single operations of services without an SDK client here, because we need one request of each. The body is JSON or
+//! a form. The SDK's own signer signs it, and the SDK's own orchestrator sends it, with its timeouts and retries.
 
 use std::sync::Arc;
 
@@ -17,51 +17,56 @@ use crate::request_signer::RequestSigner;
 
 /// One operation of one service.
 pub(crate) struct SignedOperation<T> {
-    operation: Operation<String, T, Refusal>,
+    operation: Operation<String, T, ServiceRefusal>,
 }
 
-/// What tells operations apart.
-pub(crate) struct Api<T> {
-    /// The service's name in addresses and signatures.
+/// Description of an operation.
+pub(crate) struct OperationSpec<T> {
+    /// Name of the service in addresses and signatures.
     pub(crate) service: &'static str,
-    /// The operation, as the protocol names it.
+    /// Name of the operation in the protocol.
     pub(crate) target: &'static str,
-    /// How requests and errors are written.
+    /// Format of requests and errors.
     pub(crate) protocol: Protocol,
-    /// What is wanted of the answer; `None` if it is not there.
+    /// Reads the result from the answer; `None` if it is missing.
     pub(crate) read: fn(&Value) -> Option<T>,
-    /// The code of an answer that lacks it.
+    /// The error code for an answer without a result.
     pub(crate) unread: &'static str,
 }
 
-/// How a service speaks.
+/// The protocol of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// JSON both ways; a header names the operation.
+    /// JSON in both directions; a header names the operation.
     Json,
-    /// A form, which names the operation, and XML for an answer, of which only an error's code is read.
+    /// The request is a form that names the operation. The answer is XML, of which only an error's code is read.
     Query,
 }
 
-impl<T> Clone for Api<T> {
+impl<T> Clone for OperationSpec<T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Api<T> {}
+impl<T> Copy for OperationSpec<T> {}
 
-/// A service's no.
+/// An error that a service reports.
 #[derive(Debug, thiserror::Error)]
 #[error("{code} ({status})")]
-pub(crate) struct Refusal {
+pub(crate) struct ServiceRefusal {
     status: u16,
     pub(crate) code: String,
 }
 
 impl<T: Send + Sync + std::fmt::Debug + 'static> SignedOperation<T> {
-    /// The operation in `config`'s region, or at `endpoint`; `clock` dates the signatures.
-    pub(crate) fn new(api: Api<T>, config: &AwsConfig, endpoint: Option<&str>, clock: Arc<dyn Clock>) -> Self {
+    /// Uses the operation in `config`'s region, or at `endpoint`. `clock` dates the signatures.
+    pub(crate) fn new(
+        api: OperationSpec<T>,
+        config: &AwsConfig,
+        endpoint: Option<&str>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let url = endpoint.map_or_else(|| regional(api.service, &config.region), str::to_owned);
         let signer = Signer {
             signer: RequestSigner::with(api.service, &config.region, config.credentials.clone()),
@@ -80,19 +85,19 @@ impl<T: Send + Sync + std::fmt::Debug + 'static> SignedOperation<T> {
             .timeout_config(timeouts())
             .standard_retry(&config.retry_config())
             .retry_classifier(HttpStatusCodeClassifier::default())
-            .retry_classifier(TransientErrorClassifier::<Refusal>::new())
+            .retry_classifier(TransientErrorClassifier::<ServiceRefusal>::new())
             .serializer(move |body: String| signer.request(body))
             .deserializer(move |response: &HttpResponse| read(api, response))
             .build();
         SignedOperation { operation }
     }
 
-    pub(crate) async fn call(&self, body: &Value) -> Result<T, SdkError<Refusal, HttpResponse>> {
+    pub(crate) async fn call(&self, body: &Value) -> Result<T, SdkError<ServiceRefusal, HttpResponse>> {
         self.call_with(body.to_string()).await
     }
 
-    /// The same with a body that is written already.
-    pub(crate) async fn call_with(&self, body: String) -> Result<T, SdkError<Refusal, HttpResponse>> {
+    /// Calls the operation with an encoded body.
+    pub(crate) async fn call_with(&self, body: String) -> Result<T, SdkError<ServiceRefusal, HttpResponse>> {
         self.operation.invoke(body).await
     }
 }
@@ -129,15 +134,15 @@ impl Signer {
     }
 }
 
-/// What is wanted of an answer, or the code of an error.
-fn read<T>(api: Api<T>, response: &HttpResponse) -> Result<T, OrchestratorError<Refusal>> {
+/// Reads the result of an answer, or the code of an error.
+fn read<T>(api: OperationSpec<T>, response: &HttpResponse) -> Result<T, OrchestratorError<ServiceRefusal>> {
     let body = response.body().bytes().unwrap_or_default();
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     if response.status().is_success() {
         return (api.read)(&json).ok_or_else(|| refusal(response, api.unread));
     }
     let code = match api.protocol {
-        // `ParameterNotFound`, or with a namespace before it: `com.amazonaws.ssm#ParameterNotFound`.
+        // `ParameterNotFound`, or the same with a namespace: `com.amazonaws.ssm#ParameterNotFound`.
         Protocol::Json => json["__type"].as_str().and_then(|code| code.rsplit('#').next()),
         Protocol::Query => code_in_xml(std::str::from_utf8(body).unwrap_or_default()),
     };
@@ -150,6 +155,6 @@ fn code_in_xml(body: &str) -> Option<&str> {
     rest.split_once("</Code>").map(|(code, _)| code)
 }
 
-fn refusal(response: &HttpResponse, code: &str) -> OrchestratorError<Refusal> {
-    OrchestratorError::operation(Refusal { status: response.status().as_u16(), code: code.to_owned() })
+fn refusal(response: &HttpResponse, code: &str) -> OrchestratorError<ServiceRefusal> {
+    OrchestratorError::operation(ServiceRefusal { status: response.status().as_u16(), code: code.to_owned() })
 }

@@ -1,4 +1,4 @@
-//! How locations stand: an attribute of the items of their counters, and an index of it, those in trouble first.
+//! The standings of locations: an attribute next to their counters, and an index that lists those in trouble first.
 
 use std::collections::HashMap;
 
@@ -9,14 +9,14 @@ use ghl_sync_model::{LocationId, json};
 use sha2::{Digest, Sha256};
 
 use crate::expression::{Update, number, text};
-use crate::fields::Fields;
-use crate::table::{IndexQuery, Item, Table};
+use crate::fields::ItemFields;
+use crate::table::{DynamoTable, IndexQuery, Item};
 use crate::tables::state;
 
-/// Entries of one query, at most: DynamoDB ends a page at 1 MB anyway.
+/// Most entries of one query; DynamoDB ends a page at 1 MB anyway.
 const PAGE: u32 = 10_000;
 
-/// Writes down how `location` stands.
+/// Stores the standing of `location`.
 pub(crate) fn update(location: &LocationId, standing: &Standing) -> Result<Update, PortError> {
     let json = serde_json::to_string(standing).map_err(|error| PortError::new("counters.tell", error))?;
     Ok(Update::new()
@@ -26,8 +26,8 @@ pub(crate) fn update(location: &LocationId, standing: &Standing) -> Result<Updat
         .set(state::STANDING_RANK, text(standing.rank(location))))
 }
 
-/// All of them: one query a shard, or one for each MB of it.
-pub(crate) async fn all(table: &Table) -> Result<Vec<(LocationId, Standing)>, PortError> {
+/// All standings: one query per shard, or one per MB of it.
+pub(crate) async fn all(table: &DynamoTable) -> Result<Vec<(LocationId, Standing)>, PortError> {
     let shards = (0..state::STANDING_SHARDS).map(|shard| async move {
         let (mut found, mut start) = (Vec::new(), None);
         loop {
@@ -42,27 +42,30 @@ pub(crate) async fn all(table: &Table) -> Result<Vec<(LocationId, Standing)>, Po
     Ok(try_join_all(shards).await?.into_iter().flatten().collect())
 }
 
-/// Those in trouble, `limit` of them at most, and whether these are all: one query a shard.
-pub(crate) async fn in_trouble(table: &Table, limit: usize) -> Result<(Vec<(LocationId, Standing)>, bool), PortError> {
+/// Up to `limit` standings in trouble, and whether these are all. Sends one query per shard.
+pub(crate) async fn in_trouble(
+    table: &DynamoTable,
+    limit: usize,
+) -> Result<(Vec<(LocationId, Standing)>, bool), PortError> {
     let page = u32::try_from(limit).unwrap_or(PAGE).clamp(1, PAGE);
     let queries = (0..state::STANDING_SHARDS)
         .map(|shard| table.query("counters.standings", of_shard(shard, Some(Urgency::Degraded), page, None)));
     let pages = try_join_all(queries).await?;
     let mut entries: Vec<&Item> = pages.iter().flat_map(|page| &page.items).collect();
-    entries.sort_by_key(|entry| Fields(entry).text(state::STANDING_RANK).unwrap_or_default().to_owned());
+    entries.sort_by_key(|entry| ItemFields(entry).text(state::STANDING_RANK).unwrap_or_default().to_owned());
     let is_all = entries.len() <= limit && pages.iter().all(|page| page.end.is_none());
     Ok((entries.into_iter().take(limit).filter_map(read_entry).collect(), is_all))
 }
 
-/// What cannot be read is as good as never written.
+/// An unreadable standing counts as never written.
 pub(crate) fn read(location: &LocationId, item: &Item) -> Option<(LocationId, Standing)> {
-    Some((location.clone(), json::from_str(Fields(item).text(state::STANDING).ok()?).ok()?))
+    Some((location.clone(), json::from_str(ItemFields(item).text(state::STANDING).ok()?).ok()?))
 }
 
-/// One page of a shard, with `until` only what is as urgent.
+/// One page of a shard; with `until`, only standings that are at least that urgent.
 fn of_shard(shard: u8, until: Option<Urgency>, limit: u32, start: Option<Item>) -> IndexQuery {
     let mut values = HashMap::from([(":shard".to_owned(), number(shard.into()))]);
-    // Whatever the location: `$` follows `#`.
+    // Matches every location: `$` sorts after `#`.
     values.extend(until.map(|urgency| (":until".to_owned(), text(format!("{}$", urgency.rank())))));
     IndexQuery {
         index: state::STANDINGS_INDEX,
@@ -78,11 +81,11 @@ fn of_shard(shard: u8, until: Option<Urgency>, limit: u32, start: Option<Item>) 
 }
 
 fn read_entry(entry: &Item) -> Option<(LocationId, Standing)> {
-    let location = Fields(entry).text(state::STANDING_RANK).ok()?.split_once('#')?.1.parse().ok()?;
+    let location = ItemFields(entry).text(state::STANDING_RANK).ok()?.split_once('#')?.1.parse().ok()?;
     read(&location, entry)
 }
 
-/// The shard that a location is in, always the same one.
+/// The shard of a location; it never changes.
 fn shard_of(location: &LocationId) -> u8 {
     Sha256::digest(location.as_str())[0] % state::STANDING_SHARDS
 }

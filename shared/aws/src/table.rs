@@ -1,4 +1,4 @@
-//! A DynamoDB table as the adapters see it: few kinds of request.
+//! A DynamoDB table with the few kinds of requests that the adapters need.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,38 +12,38 @@ use aws_sdk_dynamodb::types::{
 use ghl_sync_engine::ports::{BoxError, PortError, Tallied};
 
 use crate::expression::{Update, names_in, number, text};
-use crate::fields::Fields;
 pub(crate) use crate::fields::Item;
+use crate::fields::ItemFields;
 use crate::tables::{IndexSpec, state};
 
-/// How often the keys that DynamoDB did not get to are asked for again.
+/// How often the keys that DynamoDB left unprocessed are requested again.
 const RETRIES: u32 = 5;
-/// The pause before that, doubled each time: 1.55 s in all.
+/// The first pause before that, doubled each time: 1.55 s in all.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// Keys listed by one query, at most: DynamoDB ends a page at 1 MB anyway, some 10,000 of them.
+/// Most keys listed by one query: DynamoDB ends a page at 1 MB anyway, some 10,000 of them.
 const LIST_PAGE: u32 = 10_000;
 
 #[derive(Debug, Clone)]
-pub(crate) struct Table {
+pub(crate) struct DynamoTable {
     client: Client,
     name: String,
 }
 
-/// What became of an update.
+/// Result of an update.
 #[derive(Debug)]
 pub(crate) enum Updated {
-    /// It is done.
+    /// The update was written.
     Written,
-    /// Its condition did not hold. The item as it stands, if there is one.
+    /// The condition did not hold. Holds the current item, if there is one.
     Refused(Option<Item>),
 }
 
-/// What became of a deletion.
+/// Result of a deletion.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Deleted {
-    /// It is gone; as it was before, if this request deleted it.
+    /// The item is gone. Holds its last state, if this request deleted it.
     Done(Option<Item>),
-    /// Its condition did not hold; it stands so.
+    /// The condition did not hold. Holds the current item.
     Refused(Item),
 }
 
@@ -53,15 +53,15 @@ pub(crate) struct IndexQuery {
     pub(crate) index: IndexSpec,
     pub(crate) condition: &'static str,
     pub(crate) values: HashMap<String, AttributeValue>,
-    /// Which attributes are wanted; all that the index has, unless said.
+    /// The attributes to return; by default all that the index has.
     pub(crate) projection: Option<&'static str>,
     /// Most entries of the page, at least 1.
     pub(crate) limit: u32,
-    /// Where the page before ended.
+    /// Where the previous page ended.
     pub(crate) start: Option<Item>,
 }
 
-/// A partition of a table with local indexes holds no more. The records table is the only one that has them.
+/// A partition of a table with local indexes cannot hold more. Only the records table has them.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the location's records and their index entries fill the 10 GB that DynamoDB takes of one location: delete items from \
@@ -73,31 +73,31 @@ struct LocationIsFull {
 
 /// One page of an index.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct IndexPage {
     pub(crate) items: Vec<Item>,
-    /// Where it ended; `None` on the last page.
+    /// Where the page ended; `None` on the last page.
     pub(crate) end: Option<Item>,
 }
 
-impl Page {
-    /// How many entries it has, up to `cap`.
+impl IndexPage {
+    /// The number of entries, up to `cap`.
     pub(crate) fn tallied(&self, cap: u32) -> Tallied {
         let found = u64::try_from(self.items.len()).unwrap_or(u64::MAX);
         Tallied { count: found.min(u64::from(cap)), capped: found > u64::from(cap) }
     }
 }
 
-/// What one batch get found.
+/// The result of one batch get.
 #[derive(Debug)]
-pub(crate) struct Got {
+pub(crate) struct BatchGetResult {
     pub(crate) items: Vec<Item>,
-    /// Keys that DynamoDB did not get to.
+    /// Keys that DynamoDB did not process.
     pub(crate) left_over: Vec<Item>,
 }
 
-impl Table {
+impl DynamoTable {
     pub(crate) fn new(client: Client, name: impl Into<String>) -> Self {
-        Table { client, name: name.into() }
+        DynamoTable { client, name: name.into() }
     }
 
     pub(crate) async fn update(&self, action: &'static str, key: Item, update: Update) -> Result<Updated, PortError> {
@@ -107,8 +107,8 @@ impl Table {
         })
     }
 
-    /// Compares the revision of the item (0: it has none yet) and advances it with `update`. A write whose reply was lost
-    /// and that the SDK repeats finds its own token, and is done.
+    /// Compares the revision of the item (0: it has none yet) and advances it with `update`. If the SDK repeats the
+    /// write because its reply was lost, the write finds its own token, and counts as done.
     pub(crate) async fn swap(
         &self,
         action: &'static str,
@@ -123,14 +123,14 @@ impl Table {
             _ => update.only_if("#rev = :expected").with(":expected", number(rev)),
         };
         Ok(match self.update(action, key, update).await? {
-            Updated::Refused(Some(item)) if Fields(&item).text(state::TOKEN).is_ok_and(|found| found == token) => {
+            Updated::Refused(Some(item)) if ItemFields(&item).text(state::TOKEN).is_ok_and(|found| found == token) => {
                 Updated::Written
             }
             updated => updated,
         })
     }
 
-    /// Updates, and returns what of the item was asked for; or, if the condition did not hold, the item as it stands.
+    /// Updates the item and returns what `wanted` asks for, or the current item if the condition did not hold.
     pub(crate) async fn update_returning(
         &self,
         action: &'static str,
@@ -157,12 +157,12 @@ impl Table {
         }
     }
 
-    /// The item as it is now (strongly consistent).
+    /// The current item (strongly consistent).
     pub(crate) async fn get(&self, action: &'static str, key: Item) -> Result<Option<Item>, PortError> {
         self.read(action, key, true).await
     }
 
-    /// The item as it was a moment ago (eventually consistent, at half the price).
+    /// The item as of a moment ago (eventually consistent, at half the price).
     pub(crate) async fn peek(&self, action: &'static str, key: Item) -> Result<Option<Item>, PortError> {
         self.read(action, key, false).await
     }
@@ -180,8 +180,8 @@ impl Table {
         Ok(output.item)
     }
 
-    /// The items as they are now (strongly consistent), in no order. `keys` are 1 to 100 different ones.
-    pub(crate) async fn batch_get(&self, action: &'static str, keys: Vec<Item>) -> Result<Got, PortError> {
+    /// The current items (strongly consistent), in no order. `keys` are 1 to 100 distinct ones.
+    pub(crate) async fn batch_get(&self, action: &'static str, keys: Vec<Item>) -> Result<BatchGetResult, PortError> {
         let failed = |error| PortError { action, source: error };
         let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
         let output = self
@@ -193,10 +193,13 @@ impl Table {
             .map_err(|error| failed(error.into()))?;
         let items = output.responses.and_then(|mut tables| tables.remove(&self.name));
         let left_over = output.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
-        Ok(Got { items: items.unwrap_or_default(), left_over: left_over.map(|keys| keys.keys).unwrap_or_default() })
+        Ok(BatchGetResult {
+            items: items.unwrap_or_default(),
+            left_over: left_over.map(|keys| keys.keys).unwrap_or_default(),
+        })
     }
 
-    /// The same, all of those that exist: what DynamoDB did not get to is asked for again.
+    /// Like [`DynamoTable::batch_get`], but requests unprocessed keys again. Returns all items that exist.
     pub(crate) async fn get_all(&self, action: &'static str, keys: Vec<Item>) -> Result<Vec<Item>, PortError> {
         let mut items = Vec::with_capacity(keys.len());
         let mut wanted = keys;
@@ -215,7 +218,7 @@ impl Table {
         Err(PortError::new(action, format!("DynamoDB left {left} keys unread, {RETRIES} retries included")))
     }
 
-    /// How many entries the pages of `query` have from its start on, up to `cap` (eventually consistent, at half the price).
+    /// The number of entries of `query` from its start on, up to `cap` (eventually consistent, at half the price).
     pub(crate) async fn count(&self, action: &'static str, query: IndexQuery, cap: u32) -> Result<Tallied, PortError> {
         let (mut found, mut start) = (0, query.start);
         loop {
@@ -241,7 +244,7 @@ impl Table {
         }
     }
 
-    /// All that the table lists as `listed`, by key (eventually consistent).
+    /// All items that the table lists as `listed`, by key (eventually consistent).
     pub(crate) async fn listed(&self, action: &'static str, listed: &str) -> Result<Vec<Item>, PortError> {
         let (mut items, mut start) = (Vec::new(), None);
         loop {
@@ -262,14 +265,15 @@ impl Table {
         }
     }
 
-    /// A page of what the table lists as `listed` with a key between these two, the last key first (eventually consistent).
+    /// A page of the items that the table lists as `listed` with a key between these two, in descending order
+    /// (eventually consistent).
     pub(crate) async fn listed_backwards(
         &self,
         action: &'static str,
         listed: &str,
         (from, to): (&str, &str),
         limit: u32,
-    ) -> Result<Page, PortError> {
+    ) -> Result<IndexPage, PortError> {
         let condition = "#listed = :listed AND #pk BETWEEN :from AND :to";
         let values = [(":listed", listed), (":from", from), (":to", to)];
         let output = self
@@ -285,18 +289,17 @@ impl Table {
             .send()
             .await
             .map_err(|error| PortError::new(action, error))?;
-        Ok(Page { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
+        Ok(IndexPage { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
     }
 
-    /// The first `limit` items of a part of a partition, in the order of their sort keys, as they are now (strongly
-    /// consistent).
+    /// The first `limit` items of a part of a partition, in the order of their sort keys (strongly consistent).
     pub(crate) async fn query_partition_now(
         &self,
         action: &'static str,
         condition: &'static str,
         values: HashMap<String, AttributeValue>,
         limit: u32,
-    ) -> Result<Page, PortError> {
+    ) -> Result<IndexPage, PortError> {
         let output = self
             .client
             .query()
@@ -309,10 +312,10 @@ impl Table {
             .send()
             .await
             .map_err(|error| PortError::new(action, error))?;
-        Ok(Page { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
+        Ok(IndexPage { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
     }
 
-    /// One page of a partition of the table, in the order of its sort keys, as it was a moment ago.
+    /// One page of a partition of the table, in the order of its sort keys (eventually consistent).
     pub(crate) async fn query_partition(
         &self,
         action: &'static str,
@@ -320,7 +323,7 @@ impl Table {
         values: HashMap<String, AttributeValue>,
         limit: u32,
         start: Option<Item>,
-    ) -> Result<Page, PortError> {
+    ) -> Result<IndexPage, PortError> {
         let output = self
             .client
             .query()
@@ -333,10 +336,10 @@ impl Table {
             .send()
             .await
             .map_err(|error| PortError::new(action, error))?;
-        Ok(Page { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
+        Ok(IndexPage { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
     }
 
-    /// Deletes an item, if the condition holds of it. One that is gone already is deleted.
+    /// Deletes an item if the condition holds. A missing item counts as deleted.
     pub(crate) async fn delete_if(
         &self,
         action: &'static str,
@@ -366,7 +369,7 @@ impl Table {
         }
     }
 
-    /// Deletes an item. Returns it as it was, if there was one.
+    /// Deletes an item. Returns its last state, if it existed.
     pub(crate) async fn delete(&self, action: &'static str, key: Item) -> Result<Option<Item>, PortError> {
         let request = self.client.delete_item().table_name(&self.name).set_key(Some(key));
         let output =
@@ -374,8 +377,8 @@ impl Table {
         Ok(output.attributes.filter(|attributes| !attributes.is_empty()))
     }
 
-    /// One page of an index: of a local one as it is now, of a global one as it was a moment ago.
-    pub(crate) async fn query(&self, action: &'static str, query: IndexQuery) -> Result<Page, PortError> {
+    /// One page of an index. A local one is strongly consistent, a global one eventually.
+    pub(crate) async fn query(&self, action: &'static str, query: IndexQuery) -> Result<IndexPage, PortError> {
         let mut names = names_in(query.condition);
         names.extend(query.projection.map(names_in).unwrap_or_default());
         let output = self
@@ -393,6 +396,6 @@ impl Table {
             .send()
             .await
             .map_err(|error| PortError::new(action, error))?;
-        Ok(Page { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
+        Ok(IndexPage { items: output.items.unwrap_or_default(), end: output.last_evaluated_key })
     }
 }

@@ -13,191 +13,199 @@ use ghl_sync_engine::ports::PortError;
 
 /// Attributes of the records table. Times are milliseconds since the Unix epoch.
 pub mod record {
-    use super::{Attribute, IndexSpec, Reach};
+    use super::{Attribute, IndexScope, IndexSpec};
 
-    /// Partition key: whose record.
+    /// Partition key: the location that owns the record.
     pub const LOCATION_ID: &str = "location_id";
     /// Sort key: `kind#id`.
     pub const RECORD: &str = "record";
     /// The content, as canonical JSON.
     pub const PAYLOAD: &str = "payload";
-    /// Grows with every put that changed something.
+    /// Incremented by every put that changes something.
     pub const VERSION: &str = "version";
     /// `high`, `normal` or `low`.
     pub const PRIORITY: &str = "priority";
-    /// With which priority and when the record is due, exactly while it is: `0#` (high), `1#` (normal) or `2#` (low), and
-    /// the time in 20 digits, so that texts sort as what they say.
+    /// Priority and due time of the record; present exactly while it is due: `0#` (high), `1#` (normal) or `2#`
+    /// (low), and the time in 20 digits, so that the texts sort in the same order.
     pub const DUE: &str = "due";
-    /// Nothing is written to GHL before.
+    /// Earliest time for the next write to GHL.
     pub const NOT_BEFORE: &str = "not_before";
-    /// Batches in which the record failed in a way that counts.
+    /// Number of batches in which the record failed in a way that counts.
     pub const ATTEMPTS: &str = "attempts";
-    /// What went wrong last, as JSON.
+    /// The last error, as JSON.
     pub const LAST_ERROR: &str = "last_error";
-    /// What went wrong before that, as a JSON list, newest first.
+    /// Earlier errors as a JSON list, newest first.
     pub const EARLIER_ERRORS: &str = "earlier_errors";
     /// The record whose GHL id this one waits for.
     pub const WAITS_FOR: &str = "waits_for";
-    /// The records that are not due until this one has its GHL id: a set of their sort keys.
+    /// The records that are not due until this one has its GHL id: a set of sort keys.
     pub const AWAITED_BY: &str = "awaited_by";
-    /// GHL's id of it.
+    /// GHL's id of the record.
     pub const GHL_ID: &str = "ghl_id";
-    /// The version that GHL accepted last.
+    /// The last version that GHL accepted.
     pub const ACCEPTED_VERSION: &str = "accepted_version";
-    /// Hash of the content that GHL accepted last.
+    /// Hash of the last content that GHL accepted.
     pub const ACCEPTED_HASH: &str = "accepted_hash";
-    /// When GHL accepted it last.
+    /// When GHL last accepted the record.
     pub const ACCEPTED_AT: &str = "accepted_at";
-    /// When the record failed for good, exactly while it stands as failed.
+    /// When the record failed permanently; present exactly while it is failed.
     pub const FAILED_AT: &str = "failed_at";
     /// The request that a dry run would have sent.
     pub const DRY_RUN: &str = "dry_run";
-    /// Hash of what GHL said when reconciling made the record due again.
+    /// Hash of GHL's content when reconciliation made the record due again.
     pub const OVERRULED: &str = "overruled";
-    /// When the content was changed in GHL that superseded the record, while that content stands.
+    /// When the content that superseded the record was changed in GHL; present while that content stands.
     pub const SUPERSEDED_AT: &str = "superseded_at";
-    /// `ours`, `theirs` or `newest` where its last put said who wins where GHL's content differs.
+    /// `ours`, `theirs` or `newest` if the last put said who wins where GHL's content differs.
     pub const CONFLICT: &str = "conflict";
-    /// `true` where its producer said that GHL has nothing of it.
+    /// `true` if the producer said that GHL does not have the record.
     pub const IS_NEW: &str = "is_new";
-    /// What GHL would have it under if it was created without telling us its id, as JSON; absent where an upsert finds it.
+    /// The key under which GHL would have the record if it was created without telling us its id, as JSON; absent if
+    /// an upsert finds it.
     pub const CREATION_KEY: &str = "creation_key";
-    /// Likewise, what that was before it was put with other content, as a JSON list; until GHL's id of it is known.
+    /// Earlier creation keys, from before the record was put with other content, as a JSON list; kept until GHL's id
+    /// is known.
     pub const FORMER: &str = "former";
-    /// Who created what has `ghl_id`: `true` if our call did, `false` if it was there before; absent if nobody knows.
+    /// Who created the record with `ghl_id`: `true` if our call did, `false` if it existed before; absent if unknown.
     pub const MADE: &str = "made";
-    /// The fields of the accepted version that GHL did not store; a list as JSON. Absent if there are none.
+    /// The fields of the accepted version that GHL did not store, as a JSON list. Absent if there are none.
     pub const NOT_STORED: &str = "not_stored";
-    /// When the content was dropped that GHL had accepted: `payload` is what remains.
+    /// When the content that GHL had accepted was dropped; `payload` holds the remains.
     pub const CONTENT_DROPPED_AT: &str = "content_dropped_at";
-    /// When the record was put first.
+    /// When the record was first put.
     pub const CREATED_AT: &str = "created_at";
-    /// When the record was put last.
+    /// When the record was last put.
     pub const UPDATED_AT: &str = "updated_at";
-    /// When the content was true, where its producer said so; else it is taken for true when it was put.
+    /// When the content was true, if the producer said so; otherwise it counts as true when it was put.
     pub const AS_OF: &str = "as_of";
-    /// `true` where somebody asked that GHL delete it: that is what it is due for.
+    /// `true` if someone asked for its deletion in GHL: the record is then due for that.
     pub const TO_DELETE: &str = "to_delete";
-    /// Of a record that an import put: the import's id, `#`, and where the record stands (`p` pending, `a` accepted, `f`
-    /// failed, `o` otherwise, `u` undone, `l` undone but for what was left). Every write that changes where it stands writes this, too.
+    /// For a record of an import: the import's id, `#`, and the record's standing (`p` pending, `a` accepted, `f`
+    /// failed, `o` otherwise, `u` undone, `l` undone except for leftovers). Every write that changes the standing
+    /// updates this.
     pub const IMPORT: &str = "import";
-    /// How far the undo of that import has come with it, as JSON; absent if the import cannot be undone.
+    /// Progress of the undo of that import for this record, as JSON; absent if the import cannot be undone.
     pub const UNDO: &str = "undo";
-    /// The due records of a location, by priority and then soonest first.
-    pub const DUE_INDEX: IndexSpec = IndexSpec::of_keys("due", Reach::Local(Attribute::Text(DUE)));
+    /// The due records of a location, by priority, then soonest first.
+    pub const DUE_INDEX: IndexSpec = IndexSpec::of_keys("due", IndexScope::Local(Attribute::Text(DUE)));
     /// The failed records of a location, oldest failure first.
-    pub const FAILED_INDEX: IndexSpec = IndexSpec::of_keys("failed", Reach::Local(Attribute::Number(FAILED_AT)));
+    pub const FAILED_INDEX: IndexSpec = IndexSpec::of_keys("failed", IndexScope::Local(Attribute::Number(FAILED_AT)));
     /// The records of a location that GHL knows, by GHL's id.
-    pub const GHL_INDEX: IndexSpec = IndexSpec::of_keys("ghl", Reach::Local(Attribute::Text(GHL_ID)));
-    /// The records of a location that imports put, by import and by where they stand.
-    pub const IMPORT_INDEX: IndexSpec = IndexSpec::of_keys("import", Reach::Local(Attribute::Text(IMPORT)));
+    pub const GHL_INDEX: IndexSpec = IndexSpec::of_keys("ghl", IndexScope::Local(Attribute::Text(GHL_ID)));
+    /// The imported records of a location, by import and standing.
+    pub const IMPORT_INDEX: IndexSpec = IndexSpec::of_keys("import", IndexScope::Local(Attribute::Text(IMPORT)));
 }
 
-/// Attributes of what GHL told last of its records: items of the state table, with partition key
-/// `known#location#kind#GHL id`. None of them has an attribute of an index.
+/// Attributes of GHL's last reported state of its records: items of the state table, with partition key
+/// `known#location#kind#GHL id`. None of them is an attribute of an index.
 pub mod known {
-    /// When the event that told it happened, by GHL's clock.
+    /// When the reported event happened, by GHL's clock.
     pub const EVENT_AT: &str = "event_at";
-    /// That event's id.
+    /// Id of that event.
     pub const EVENT_ID: &str = "event_id";
-    /// The record's content, as canonical JSON; absent once it is deleted.
+    /// The record's content, as canonical JSON; absent once the record is deleted.
     pub const CONTENT: &str = "content";
-    /// Hash of the content; absent once it is deleted.
+    /// Hash of the content; absent once the record is deleted.
     pub const CONTENT_HASH: &str = "content_hash";
-    /// When the record was deleted, exactly while it is.
+    /// When the record was deleted; present exactly while it is.
     pub const DELETED_AT: &str = "deleted_at";
-    /// When we heard of it.
+    /// When we received the event.
     pub const RECEIVED_AT: &str = "received_at";
 }
 
-/// Attributes of the state table. Times are milliseconds since the Unix epoch, but for [`TTL`](state::TTL).
+/// Attributes of the state table. Times are milliseconds since the Unix epoch, except for [`TTL`](state::TTL).
 pub mod state {
-    use super::{Attribute, IndexSpec, Key, Reach};
+    use super::{Attribute, IndexScope, IndexSpec, KeySpec};
 
-    /// Partition key: `gate#scope`, `counters#location`, `minutes#location`, `tick`, `known#location#kind#GHL id` of what
-    /// GHL told last (see [`known`](super::known)), `webhook#id` of a webhook that was seen, `installation#location`,
-    /// `reconcile#location`; those of a [`migration`](super::migration); and the keys of what is an
-    /// [`Item`](ghl_sync_model::Item), each of which names the attribute that holds it.
+    /// Partition key: `gate#scope`, `counters#location`, `minutes#location`, `tick`, `known#location#kind#GHL id` for
+    /// GHL's reported state (see [`known`](super::known)), `webhook#id` for a seen webhook, `installation#location`,
+    /// `reconcile#location`; the keys of a [`migration`](super::migration); and the keys of each
+    /// [`Item`](ghl_sync_model::Item), which also names its attribute.
     pub const PK: &str = "pk";
-    /// The location that was asked last to reconcile (partition key `reconcile asked`).
+    /// The last location that was asked to reconcile (partition key `reconcile asked`).
     pub const LAST_ASKED: &str = "last_asked";
-    /// Advances with every write of a gate, and of what else is compared and advanced.
+    /// Revision, advanced by every write of a gate or another item with a revision.
     pub const REV: &str = "rev";
-    /// Advances with every put into one of the scope's locations.
+    /// Work sequence, advanced by every put into one of the scope's locations.
     pub const WORK_SEQ: &str = "work_seq";
     /// The gate, as JSON.
     pub const GATE: &str = "gate";
-    /// Who wrote last what has a revision: a number of that write alone.
+    /// Random number of the last write of an item with a revision.
     pub const TOKEN: &str = "token";
-    /// 0 to 15 of a gate, 16 of a migration, exactly while there is something to look at.
+    /// 0 to 15 for a gate, 16 for a migration; present exactly while a check is due.
     pub const CHECK_SHARD: &str = "check_shard";
-    /// When to look at the gate, exactly while there is something to look at.
+    /// Time of the next check of the gate; present exactly while a check is due.
     pub const NEXT_CHECK_AT: &str = "next_check_at";
-    /// What the item is listed as: `location`, on every location that is known; `migration`; `api_key`; `audit`.
+    /// The list that contains the item: `location`, for every known location; `migration`; `api_key`; `audit`.
     pub const LISTED: &str = "listed";
-    /// When a location was changed, or the scheduler ran, last.
+    /// When a location was last changed, or the scheduler last ran.
     pub const AT: &str = "at";
-    /// The minute that a location's `m_…` counters are of: its number since the Unix epoch.
+    /// The minute of a location's `m_…` counters: its number since the Unix epoch.
     pub const MINUTE: &str = "minute";
-    /// How a location stood when it was written down last, as JSON: beside its counters.
+    /// Last stored standing of a location, as JSON, next to its counters.
     pub const STANDING: &str = "standing";
-    /// When that was; before the first, when something was counted first.
+    /// When the standing was stored; before the first one, the time of the first count.
     pub const TOLD_AT: &str = "told_at";
-    /// 0 to 7, exactly while there is such a standing.
+    /// 0 to 7; present exactly while there is a standing.
     pub const STANDING_SHARD: &str = "standing_shard";
-    /// What sorts it: `0#` where something stands still, `1#` where somebody should look, or `9#`; and the location.
+    /// Sort key of the standing: `0#` if something is stopped, `1#` if someone should look, otherwise `9#`; then the
+    /// location.
     pub const STANDING_RANK: &str = "standing_rank";
     /// Whether the app is installed in the location.
     pub const INSTALLED: &str = "installed";
-    /// Since when, by GHL's clock.
+    /// Time of that change, by GHL's clock.
     pub const INSTALLED_AT: &str = "installed_at";
-    /// How far the location's changes were read, as JSON.
+    /// How far the location's changes have been read, as JSON.
     pub const BOOKMARK: &str = "bookmark";
     /// When DynamoDB may delete the item, in *seconds* since the Unix epoch. Never on a gate.
     pub const TTL: &str = "ttl_epoch_s";
-    /// The gates (or migrations) of a shard by the time to look at them.
+    /// The gates (or migrations) of a shard, by time of their next check.
     pub const CHECK_INDEX: IndexSpec = IndexSpec::of_keys(
         "check",
-        Reach::Global(Key { partition: Attribute::Number(CHECK_SHARD), sort: Some(Attribute::Number(NEXT_CHECK_AT)) }),
+        IndexScope::Global(KeySpec {
+            partition: Attribute::Number(CHECK_SHARD),
+            sort: Some(Attribute::Number(NEXT_CHECK_AT)),
+        }),
     );
-    /// The locations that are known, the migrations, the keys of the API, and who changed what.
+    /// The known locations, the migrations, the API keys, and the audit log.
     pub const LOCATIONS_INDEX: IndexSpec = IndexSpec::of_keys(
         "locations",
-        Reach::Global(Key { partition: Attribute::Text(LISTED), sort: Some(Attribute::Text(PK)) }),
+        IndexScope::Global(KeySpec { partition: Attribute::Text(LISTED), sort: Some(Attribute::Text(PK)) }),
     );
-    /// How all locations stand, those in trouble first: what the overview reads instead of asking each of them.
+    /// The standings of all locations, those in trouble first. The overview reads this instead of each location.
     pub const STANDINGS_INDEX: IndexSpec = IndexSpec {
         name: "standings",
-        reach: Reach::Global(Key {
+        reach: IndexScope::Global(KeySpec {
             partition: Attribute::Number(STANDING_SHARD),
             sort: Some(Attribute::Text(STANDING_RANK)),
         }),
         projects: &[STANDING],
     };
-    /// Shards of the standings index. Each takes 1,000 write units a second, and is read by a request of its own.
+    /// Shards of the standings index. Each takes 1,000 write units a second, and needs its own query.
     pub const STANDING_SHARDS: u8 = 8;
-    /// Shards of the check index that gates are in.
+    /// Shards of the check index that hold gates.
     pub const CHECK_SHARDS: u8 = 16;
-    /// The shard of the check index that all else is in: beyond those of the gates, which so do not see it.
+    /// The shard of the check index for everything else. It comes after the gates' shards, so queries for gates do
+    /// not see it.
     pub const ITEMS_CHECK_SHARD: u8 = CHECK_SHARDS;
 }
 
-/// Attributes of what is kept beside a migration: items of the state table, too, with partition key
-/// `migration#id#page#kind#n` for what it writes down, and `migration-target#location` for a target that is claimed.
+/// Attributes of a migration's additional items in the state table, with partition key `migration#id#page#kind#n` for
+/// its pages, and `migration-target#location` for a claimed target.
 pub mod migration {
-    /// A page of what a migration writes down, as JSON.
+    /// A page written by a migration, as JSON.
     pub const PAGE: &str = "page";
-    /// The migration that a target is claimed by, while it is.
+    /// The migration that holds the claim on a target.
     pub const HOLDER: &str = "holder";
-    /// How often what was migrated into a target was rolled back.
+    /// Number of rollbacks into the target.
     pub const ROUND: &str = "round";
 }
 
-/// Attributes of the log of outcomes.
+/// Attributes of the outcome log.
 pub mod outcome {
-    /// Partition key: the part of the log, a number below [`SHARDS`](ghl_sync_notify::SHARDS).
+    /// Partition key: the shard of the log, a number below [`SHARDS`](ghl_sync_notify::SHARDS).
     pub const SHARD: &str = "shard";
-    /// Sort key: when the page was written, in 16 digits, and what makes it different from others of that time.
+    /// Sort key: time of the page in 16 digits, and a suffix that makes it unique.
     pub const PLACE: &str = "place";
     /// The page: a JSON list of events.
     pub const EVENTS: &str = "events";
@@ -205,62 +213,63 @@ pub mod outcome {
     pub const TTL: &str = "ttl_epoch_s";
 }
 
-/// The log of outcomes, where somebody polls: one item for what was told together.
+/// The outcome log, for those who poll it: one item for each group of outcomes stored together.
 pub const OUTCOMES: TableSpec = TableSpec {
-    key: Key { partition: Attribute::Number(outcome::SHARD), sort: Some(Attribute::Text(outcome::PLACE)) },
+    key: KeySpec { partition: Attribute::Number(outcome::SHARD), sort: Some(Attribute::Text(outcome::PLACE)) },
     indexes: &[],
     ttl: Some(outcome::TTL),
 };
 
-/// The outbox: one item a record.
+/// The outbox: one item per record.
 pub const RECORDS: TableSpec = TableSpec {
-    key: Key { partition: Attribute::Text(record::LOCATION_ID), sort: Some(Attribute::Text(record::RECORD)) },
+    key: KeySpec { partition: Attribute::Text(record::LOCATION_ID), sort: Some(Attribute::Text(record::RECORD)) },
     indexes: &[record::DUE_INDEX, record::FAILED_INDEX, record::GHL_INDEX, record::IMPORT_INDEX],
     ttl: None,
 };
 
-/// Gates, one item a rate scope; and beside them what is set and counted for each location.
+/// Gates, one item per rate scope, plus the settings and counters of each location.
 pub const STATE: TableSpec = TableSpec {
-    key: Key { partition: Attribute::Text(state::PK), sort: None },
+    key: KeySpec { partition: Attribute::Text(state::PK), sort: None },
     indexes: &[state::CHECK_INDEX, state::LOCATIONS_INDEX, state::STANDINGS_INDEX],
     ttl: Some(state::TTL),
 };
 
-/// A table, charged on demand.
+/// A table with on-demand billing.
 #[derive(Debug, Clone, Copy)]
 pub struct TableSpec {
     /// The table's partition key and sort key.
-    pub key: Key,
+    pub key: KeySpec,
     /// Its secondary indexes.
     pub indexes: &'static [IndexSpec],
-    /// The attribute by which items expire.
+    /// The attribute that holds an item's expiry time.
     pub ttl: Option<&'static str>,
 }
 
 /// A secondary index. It holds only items that have all attributes of its key.
 #[derive(Debug, Clone, Copy)]
 pub struct IndexSpec {
-    /// The index's name, as queries give it.
+    /// Name of the index in queries.
     pub name: &'static str,
-    /// What it brings together.
-    pub reach: Reach,
-    /// The attributes that it holds beside the keys.
+    /// Scope of the index: one partition or the whole table.
+    pub reach: IndexScope,
+    /// The attributes that it holds besides the keys.
     pub projects: &'static [&'static str],
 }
 
-/// What a secondary index brings together.
+/// Scope of a secondary index.
 #[derive(Debug, Clone, Copy)]
-pub enum Reach {
-    /// The items of one partition of the table, sorted by this attribute. It is written with the item, and always read as it
-    /// is now; in return, DynamoDB keeps a partition with its entries in one place: 10 GB and 1,000 write units a second.
+pub enum IndexScope {
+    /// The items of one partition of the table, sorted by this attribute. The index is written with the item and read
+    /// strongly consistently; in return, DynamoDB keeps a partition and its entries in one place: 10 GB and 1,000
+    /// write units a second.
     Local(Attribute),
-    /// Items of the whole table, under a key of their own. It follows the table, and lags behind.
-    Global(Key),
+    /// Items of the whole table, under their own key. The index lags behind the table.
+    Global(KeySpec),
 }
 
 /// A key of one or two attributes.
 #[derive(Debug, Clone, Copy)]
-pub struct Key {
+pub struct KeySpec {
     /// The partition key.
     pub partition: Attribute,
     /// The sort key.
@@ -277,11 +286,11 @@ pub enum Attribute {
 }
 
 impl TableSpec {
-    /// Creates the table, unless one of this name exists. For embedded servers, where it is usable at once; in AWS the
-    /// template creates the tables.
+    /// Creates the table unless it exists. For embedded servers, where it is usable at once; in AWS the template
+    /// creates the tables.
     ///
     /// # Errors
-    /// When DynamoDB refuses or is not reached.
+    /// If DynamoDB refuses or cannot be reached.
     pub async fn create(&self, client: &Client, name: &str) -> Result<(), PortError> {
         let input = self.create_input(name).map_err(|error| PortError::new("tables.create", error))?;
         match input.send_with(client).await {
@@ -291,7 +300,7 @@ impl TableSpec {
         }
     }
 
-    /// The request that creates the table under `name`, all but its TTL, which DynamoDB takes separately.
+    /// The request that creates the table as `name`, except its TTL, which DynamoDB takes separately.
     ///
     /// # Errors
     /// Never for a complete specification: it is the SDK's check for missing fields.
@@ -307,11 +316,11 @@ impl TableSpec {
             let projection = index.projection();
             let schema = Some(self.key_of(index).schema()?);
             input = match index.reach {
-                Reach::Local(_) => {
+                IndexScope::Local(_) => {
                     let local = LocalSecondaryIndex::builder().index_name(index.name).set_key_schema(schema);
                     input.local_secondary_indexes(local.projection(projection).build()?)
                 }
-                Reach::Global(_) => {
+                IndexScope::Global(_) => {
                     let global = GlobalSecondaryIndex::builder().index_name(index.name).set_key_schema(schema);
                     input.global_secondary_indexes(global.projection(projection).build()?)
                 }
@@ -322,10 +331,10 @@ impl TableSpec {
 
     /// The key of one of its indexes.
     #[must_use]
-    pub fn key_of(&self, index: &IndexSpec) -> Key {
+    pub fn key_of(&self, index: &IndexSpec) -> KeySpec {
         match index.reach {
-            Reach::Local(sort) => Key { partition: self.key.partition, sort: Some(sort) },
-            Reach::Global(key) => key,
+            IndexScope::Local(sort) => KeySpec { partition: self.key.partition, sort: Some(sort) },
+            IndexScope::Global(key) => key,
         }
     }
 
@@ -347,8 +356,8 @@ impl TableSpec {
 }
 
 impl IndexSpec {
-    /// One that holds keys only.
-    const fn of_keys(name: &'static str, reach: Reach) -> IndexSpec {
+    /// An index that holds only keys.
+    const fn of_keys(name: &'static str, reach: IndexScope) -> IndexSpec {
         IndexSpec { name, reach, projects: &[] }
     }
 
@@ -360,13 +369,13 @@ impl IndexSpec {
         Projection::builder().projection_type(ProjectionType::Include).set_non_key_attributes(Some(projects)).build()
     }
 
-    /// Whether a read of it shows all that was written before.
+    /// Whether reads show all earlier writes.
     pub(crate) fn is_consistent(&self) -> bool {
-        matches!(self.reach, Reach::Local(_))
+        matches!(self.reach, IndexScope::Local(_))
     }
 }
 
-impl Key {
+impl KeySpec {
     fn schema(self) -> Result<Vec<KeySchemaElement>, BuildError> {
         let element = |attribute: Attribute, key_type| {
             KeySchemaElement::builder().attribute_name(attribute.name()).key_type(key_type).build()

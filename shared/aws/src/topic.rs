@@ -1,31 +1,37 @@
-//! Messages to people, on a topic of SNS.
+//! Messages to people, through an SNS topic.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use ghl_sync_alerts::{Announcer, Message};
+use ghl_sync_alerts::{Announcement, Announcer};
 use ghl_sync_engine::ports::{Clock, PortError};
 
 use crate::client::AwsConfig;
-use crate::signed::{Api, Protocol, SignedOperation};
+use crate::signed::{OperationSpec, Protocol, SignedOperation};
 
-const PUBLISH: Api<()> =
-    Api { service: "sns", target: "Publish", protocol: Protocol::Query, read: |_| Some(()), unread: "no answer" };
-/// The version of the API, which every request names.
+const PUBLISH: OperationSpec<()> = OperationSpec {
+    service: "sns",
+    target: "Publish",
+    protocol: Protocol::Query,
+    read: |_| Some(()),
+    unread: "no answer",
+};
+/// The API version, which every request names.
 const VERSION: &str = "2010-03-31";
 
-/// A topic of SNS as an [`Announcer`]. Whom a message is for stands in its attributes, so that subscriptions can filter.
+/// Implements [`Announcer`] with an SNS topic. Message attributes name the recipients, so that subscriptions can
+/// filter.
 pub struct SnsTopic {
     arn: String,
     config: AwsConfig,
     clock: Arc<dyn Clock>,
-    /// Made for the first message: most invocations have none, and start sooner without it.
+    /// Created for the first message: most invocations send none, and start sooner without it.
     publish: OnceLock<SignedOperation<()>>,
 }
 
 impl SnsTopic {
-    /// The topic with this ARN, in `config`'s region; `clock` dates the signatures.
+    /// Uses the topic with this ARN in `config`'s region. `clock` dates the signatures.
     #[must_use]
     pub fn new(config: &AwsConfig, arn: impl Into<String>, clock: Arc<dyn Clock>) -> SnsTopic {
         SnsTopic { arn: arn.into(), config: config.clone(), clock, publish: OnceLock::new() }
@@ -40,7 +46,7 @@ impl fmt::Debug for SnsTopic {
 
 #[async_trait]
 impl Announcer for SnsTopic {
-    async fn announce(&self, message: &Message) -> Result<(), PortError> {
+    async fn announce(&self, message: &Announcement) -> Result<(), PortError> {
         let publish = self.publish.get_or_init(|| {
             SignedOperation::new(PUBLISH, &self.config, self.config.sns_endpoint.as_deref(), self.clock.clone())
         });
@@ -50,7 +56,7 @@ impl Announcer for SnsTopic {
 }
 
 impl SnsTopic {
-    fn form(&self, message: &Message) -> String {
+    fn form(&self, message: &Announcement) -> String {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("Action", PUBLISH.target).append_pair("Version", VERSION).append_pair("TopicArn", &self.arn);
         form.append_pair("Subject", &message.subject).append_pair("Message", &message.text);

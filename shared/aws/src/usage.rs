@@ -1,4 +1,4 @@
-//! What AWS was asked for, and what DynamoDB charged for it: seen from beside, by whoever measures.
+//! Counts the requests to AWS and DynamoDB's charges, for measurements.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,26 +22,26 @@ use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use crate::gate_store;
 use crate::tables::state;
 
-/// Running counts of what is asked with clients whose [`AwsConfig`](crate::AwsConfig) has its
+/// Running counts of the requests from clients whose [`AwsConfig`](crate::AwsConfig) has its
 /// [`interceptor`](Usage::interceptor).
 ///
-/// Requests are counted as they go out, each attempt of the SDK's retries included. Capacity units are those that
-/// DynamoDB reported: it reports none for a request whose condition did not hold, though it charges for it.
+/// Requests are counted as they go out, including each retry of the SDK. Capacity units are those that DynamoDB
+/// reports: it reports none for a request with a failed condition, though it charges for it.
 #[derive(Debug, Default)]
 pub struct Usage {
-    counters: [Counter; KINDS],
+    counters: [RequestCounter; KINDS],
 }
 
-/// What a request is for, as far as it is told apart.
+/// The purpose of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum RequestKind {
     /// Reading from a table.
     Read,
     /// Writing to the table of records.
     RecordWrite,
     /// Writing a gate.
     GateWrite,
-    /// Writing what else the state table holds.
+    /// Writing anything else to the state table.
     StateWrite,
     /// Sending messages.
     Send,
@@ -49,52 +49,52 @@ enum Kind {
 
 const KINDS: usize = 5;
 
-impl Storable for Kind {
-    type Storer = StoreReplace<Kind>;
+impl Storable for RequestKind {
+    type Storer = StoreReplace<RequestKind>;
 }
 
 #[derive(Debug, Default)]
-struct Counter {
+struct RequestCounter {
     requests: AtomicU64,
     /// Thousandths of a capacity unit: reads are charged in halves.
     milli_units: AtomicU64,
 }
 
 impl Usage {
-    /// Counts from zero.
+    /// Starts counting from zero.
     #[must_use]
     pub fn new() -> Arc<Usage> {
         Arc::default()
     }
 
-    /// What sees the requests of a client. It asks DynamoDB to report what it charges.
+    /// Observes the requests of a client, and asks DynamoDB to report its charges.
     #[must_use]
     pub fn interceptor(self: &Arc<Self>) -> SharedInterceptor {
-        SharedInterceptor::new(Meter { usage: Arc::clone(self) })
+        SharedInterceptor::new(UsageInterceptor { usage: Arc::clone(self) })
     }
 
-    /// The counts as they are now.
+    /// The current counts.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        let counts = self.counters.each_ref().map(|counter| Count {
+    pub fn snapshot(&self) -> UsageSnapshot {
+        let counts = self.counters.each_ref().map(|counter| RequestCount {
             requests: counter.requests.load(Ordering::Relaxed),
             milli_units: counter.milli_units.load(Ordering::Relaxed),
         });
-        Snapshot { counts }
+        UsageSnapshot { counts }
     }
 
-    fn counter(&self, kind: Kind) -> Option<&Counter> {
+    fn counter(&self, kind: RequestKind) -> Option<&RequestCounter> {
         self.counters.get(kind as usize)
     }
 }
 
 #[derive(Debug)]
-struct Meter {
+struct UsageInterceptor {
     usage: Arc<Usage>,
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for Meter {
+impl Intercept for UsageInterceptor {
     fn name(&self) -> &'static str {
         "Meter"
     }
@@ -117,7 +117,7 @@ impl Intercept for Meter {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(counter) = config.load::<Kind>().and_then(|kind| self.usage.counter(*kind)) {
+        if let Some(counter) = config.load::<RequestKind>().and_then(|kind| self.usage.counter(*kind)) {
             counter.requests.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
@@ -129,7 +129,7 @@ impl Intercept for Meter {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let counter = config.load::<Kind>().and_then(|kind| self.usage.counter(*kind));
+        let counter = config.load::<RequestKind>().and_then(|kind| self.usage.counter(*kind));
         if let (Some(counter), Some(Ok(output))) = (counter, context.output_or_error()) {
             counter.milli_units.fetch_add((units_of(output) * 1000.0).round() as u64, Ordering::Relaxed);
         }
@@ -137,16 +137,16 @@ impl Intercept for Meter {
     }
 }
 
-/// What a request is for, and none if nobody counts such ones. It is made to ask for what it costs.
-fn looked_into(input: &mut Input) -> Option<Kind> {
+/// Determines the purpose of a request (`None` if it is not counted), and makes it ask for its cost.
+fn looked_into(input: &mut Input) -> Option<RequestKind> {
     let reported = Some(ReturnConsumedCapacity::Total);
     if let Some(update) = input.downcast_mut::<UpdateItemInput>() {
         update.return_consumed_capacity = reported;
         let pk = update.key.as_ref()?.get(state::PK).and_then(|pk| pk.as_s().ok());
         return Some(match pk {
-            None => Kind::RecordWrite,
-            Some(pk) if pk.starts_with(gate_store::PREFIX) => Kind::GateWrite,
-            Some(_) => Kind::StateWrite,
+            None => RequestKind::RecordWrite,
+            Some(pk) if pk.starts_with(gate_store::PREFIX) => RequestKind::GateWrite,
+            Some(_) => RequestKind::StateWrite,
         });
     }
     if let Some(get) = input.downcast_mut::<GetItemInput>() {
@@ -158,12 +158,12 @@ fn looked_into(input: &mut Input) -> Option<Kind> {
     } else {
         let sends = input.downcast_ref::<SendMessageInput>().is_some()
             || input.downcast_ref::<SendMessageBatchInput>().is_some();
-        return sends.then_some(Kind::Send);
+        return sends.then_some(RequestKind::Send);
     }
-    Some(Kind::Read)
+    Some(RequestKind::Read)
 }
 
-/// The capacity units that an answer reports.
+/// The capacity units reported in an answer.
 fn units_of(output: &Output) -> f64 {
     let one = |consumed: &Option<ConsumedCapacity>| consumed.as_ref().and_then(|consumed| consumed.capacity_units);
     if let Some(updated) = output.downcast_ref::<UpdateItemOutput>() {
@@ -179,21 +179,21 @@ fn units_of(output: &Output) -> f64 {
     }
 }
 
-/// Counts at one moment, or between two.
+/// Counts at one moment, or between two moments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Snapshot {
-    counts: [Count; KINDS],
+pub struct UsageSnapshot {
+    counts: [RequestCount; KINDS],
 }
 
-/// Requests and their capacity units.
+/// A number of requests and their capacity units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Count {
-    /// Requests that went out.
+pub struct RequestCount {
+    /// Number of requests sent.
     pub requests: u64,
     milli_units: u64,
 }
 
-impl Count {
+impl RequestCount {
     /// Read or write capacity units, indexes included; zero for a queue.
     #[must_use]
     pub fn units(self) -> f64 {
@@ -201,53 +201,53 @@ impl Count {
     }
 }
 
-impl Snapshot {
-    /// What was used between `earlier` and this.
+impl UsageSnapshot {
+    /// The counts between `earlier` and this snapshot.
     #[must_use]
-    pub fn since(&self, earlier: &Snapshot) -> Snapshot {
+    pub fn since(&self, earlier: &UsageSnapshot) -> UsageSnapshot {
         let mut counts = self.counts;
         for (now, then) in counts.iter_mut().zip(earlier.counts) {
             now.requests = now.requests.saturating_sub(then.requests);
             now.milli_units = now.milli_units.saturating_sub(then.milli_units);
         }
-        Snapshot { counts }
+        UsageSnapshot { counts }
     }
 
-    fn of<const N: usize>(&self, kinds: [Kind; N]) -> Count {
+    fn of<const N: usize>(&self, kinds: [RequestKind; N]) -> RequestCount {
         let counts = kinds.into_iter().filter_map(|kind| self.counts.get(kind as usize));
-        counts.fold(Count::default(), |sum, count| Count {
+        counts.fold(RequestCount::default(), |sum, count| RequestCount {
             requests: sum.requests + count.requests,
             milli_units: sum.milli_units + count.milli_units,
         })
     }
 
-    /// DynamoDB requests that read, and the read units that they consumed.
+    /// DynamoDB reads and their read units.
     #[must_use]
-    pub fn reads(&self) -> Count {
-        self.of([Kind::Read])
+    pub fn reads(&self) -> RequestCount {
+        self.of([RequestKind::Read])
     }
 
-    /// DynamoDB requests that write, and the write units that they consumed, indexes included.
+    /// DynamoDB writes and their write units, including indexes.
     #[must_use]
-    pub fn writes(&self) -> Count {
-        self.of([Kind::RecordWrite, Kind::GateWrite, Kind::StateWrite])
+    pub fn writes(&self) -> RequestCount {
+        self.of([RequestKind::RecordWrite, RequestKind::GateWrite, RequestKind::StateWrite])
     }
 
-    /// Writes to records, and the write units that they consumed.
+    /// Writes of records and their write units.
     #[must_use]
-    pub fn record_writes(&self) -> Count {
-        self.of([Kind::RecordWrite])
+    pub fn record_writes(&self) -> RequestCount {
+        self.of([RequestKind::RecordWrite])
     }
 
-    /// Writes to gates, and the write units that they consumed.
+    /// Writes of gates and their write units.
     #[must_use]
-    pub fn gate_writes(&self) -> Count {
-        self.of([Kind::GateWrite])
+    pub fn gate_writes(&self) -> RequestCount {
+        self.of([RequestKind::GateWrite])
     }
 
-    /// Requests that sent messages.
+    /// Number of requests that sent messages.
     #[must_use]
     pub fn sends(&self) -> u64 {
-        self.of([Kind::Send]).requests
+        self.of([RequestKind::Send]).requests
     }
 }

@@ -1,4 +1,4 @@
-//! Where a function that may puts credentials: AWS Secrets Manager. It cannot read them back.
+//! Stores credentials in AWS Secrets Manager, for functions allowed to. It cannot read them back.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use ghl_sync_model::Secret;
 use serde_json::{Value, json};
 
 use crate::client::AwsConfig;
-use crate::signed::{Api, Protocol, SignedOperation};
+use crate::signed::{OperationSpec, Protocol, SignedOperation};
 
-/// AWS Secrets Manager as a [`SecretVault`].
+/// Implements [`SecretVault`] with AWS Secrets Manager.
 pub struct SecretsManagerVault {
     put: SignedOperation<()>,
     create: SignedOperation<()>,
@@ -21,16 +21,16 @@ pub struct SecretsManagerVault {
     delete: SignedOperation<()>,
 }
 
-/// Days for which what was discarded can be brought back; AWS allows 7 to 30.
+/// Days during which a discarded secret can be restored; AWS allows 7 to 30.
 const RECOVERY_DAYS: u32 = 7;
-/// What a secret is for, as people see it in AWS.
+/// Description of the secrets, as shown in AWS.
 const DESCRIPTION: &str = "Credentials of GoHighLevel, put here by ghl-sync when somebody connected an account.";
 
 const NOT_THERE: &str = "ResourceNotFoundException";
 const ALREADY_THERE: &str = "ResourceExistsException";
-/// It is to be deleted, and takes no other request until it is restored.
+/// The secret is scheduled for deletion, and takes no other request until it is restored.
 const DISCARDED: &str = "InvalidRequestException";
-/// Codes that a person must act upon; everything else may pass.
+/// Error codes that a person must fix; everything else may be temporary.
 const FOR_A_PERSON: [&str; 8] = [
     "AccessDeniedException",
     "DecryptionFailure",
@@ -42,8 +42,8 @@ const FOR_A_PERSON: [&str; 8] = [
     NOT_THERE,
 ];
 
-const fn api(target: &'static str) -> Api<()> {
-    Api {
+const fn api(target: &'static str) -> OperationSpec<()> {
+    OperationSpec {
         service: "secretsmanager",
         target,
         protocol: Protocol::Json,
@@ -53,7 +53,7 @@ const fn api(target: &'static str) -> Api<()> {
 }
 
 impl SecretsManagerVault {
-    /// The service in `config`'s region; `clock` dates the signatures.
+    /// Uses the service in `config`'s region. `clock` dates the signatures.
     #[must_use]
     pub fn new(config: &AwsConfig, clock: &Arc<dyn Clock>) -> SecretsManagerVault {
         let operation = |target| {
@@ -68,12 +68,12 @@ impl SecretsManagerVault {
         }
     }
 
-    async fn put(&self, name: &str, secret: &Secret) -> Result<(), Refused> {
+    async fn put(&self, name: &str, secret: &Secret) -> Result<(), VaultFailure> {
         let body = json!({ "SecretId": name, "SecretString": secret.expose(), "ClientRequestToken": request_token() });
         call(&self.put, &body).await
     }
 
-    async fn create(&self, name: &str, secret: &Secret) -> Result<(), Refused> {
+    async fn create(&self, name: &str, secret: &Secret) -> Result<(), VaultFailure> {
         let body = json!({
             "Name": name, "SecretString": secret.expose(), "Description": DESCRIPTION,
             "ClientRequestToken": request_token(),
@@ -92,12 +92,12 @@ impl fmt::Debug for SecretsManagerVault {
 impl SecretVault for SecretsManagerVault {
     async fn keep(&self, name: &str, secret: &Secret) -> Result<(), SecretError> {
         let put = match self.put(name, secret).await {
-            Err(Refused::Code(code)) if code == NOT_THERE => match self.create(name, secret).await {
-                // Somebody else was faster.
-                Err(Refused::Code(code)) if code == ALREADY_THERE => self.put(name, secret).await,
+            Err(VaultFailure::Code(code)) if code == NOT_THERE => match self.create(name, secret).await {
+                // Someone else created it first.
+                Err(VaultFailure::Code(code)) if code == ALREADY_THERE => self.put(name, secret).await,
                 created => created,
             },
-            Err(Refused::Code(code)) if code == DISCARDED => {
+            Err(VaultFailure::Code(code)) if code == DISCARDED => {
                 let restored = call(&self.restore, &json!({ "SecretId": name })).await;
                 restored.map_err(|refused| refused.of("secretsmanager.restore_secret"))?;
                 self.put(name, secret).await
@@ -110,42 +110,42 @@ impl SecretVault for SecretsManagerVault {
     async fn discard(&self, name: &str) -> Result<(), SecretError> {
         let body = json!({ "SecretId": name, "RecoveryWindowInDays": RECOVERY_DAYS });
         match call(&self.delete, &body).await {
-            // It is gone, or about to be.
-            Err(Refused::Code(code)) if code == NOT_THERE || code == DISCARDED => Ok(()),
+            // It is gone already, or scheduled for deletion.
+            Err(VaultFailure::Code(code)) if code == NOT_THERE || code == DISCARDED => Ok(()),
             deleted => deleted.map_err(|refused| refused.of("secretsmanager.delete_secret")),
         }
     }
 }
 
-/// What an answer is instead of a success.
-enum Refused {
-    /// The service's no, by its code.
+/// Why a request did not succeed.
+enum VaultFailure {
+    /// The service's error code.
     Code(String),
-    /// There is no answer.
+    /// There was no answer.
     Failed(Box<dyn std::error::Error + Send + Sync>),
 }
 
-impl Refused {
+impl VaultFailure {
     fn of(self, action: &'static str) -> SecretError {
         match self {
-            Refused::Code(code) if FOR_A_PERSON.contains(&code.as_str()) => {
+            VaultFailure::Code(code) if FOR_A_PERSON.contains(&code.as_str()) => {
                 SecretError::Missing(format!("{action} answers {code}"))
             }
-            Refused::Code(code) => PortError::new(action, code).into(),
-            Refused::Failed(error) => PortError::new(action, error).into(),
+            VaultFailure::Code(code) => PortError::new(action, code).into(),
+            VaultFailure::Failed(error) => PortError::new(action, error).into(),
         }
     }
 }
 
-async fn call(operation: &SignedOperation<()>, body: &Value) -> Result<(), Refused> {
+async fn call(operation: &SignedOperation<()>, body: &Value) -> Result<(), VaultFailure> {
     match operation.call(body).await {
         Ok(()) => Ok(()),
-        Err(SdkError::ServiceError(error)) => Err(Refused::Code(error.err().code.clone())),
-        Err(error) => Err(Refused::Failed(error.into())),
+        Err(SdkError::ServiceError(error)) => Err(VaultFailure::Code(error.err().code.clone())),
+        Err(error) => Err(VaultFailure::Failed(error.into())),
     }
 }
 
-/// By it the service knows a request that is sent again, and does it once.
+/// The service recognises a repeated request by this token, and performs it once.
 fn request_token() -> String {
     format!("{:032x}", fastrand::u128(..))
 }

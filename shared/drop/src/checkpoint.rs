@@ -1,4 +1,4 @@
-//! How far an import is: one item for each list of the bucket.
+//! The progress of an import: one item for each list in the bucket.
 
 use std::time::Duration;
 
@@ -8,111 +8,111 @@ use serde::{Deserialize, Serialize};
 
 use crate::ListState;
 
-/// An import that has ended, or of which nothing was heard for so long, is forgotten, unless its file is kept for longer: a
-/// list that is dropped again after that is read again, and its unchanged contacts need no call.
+/// A checkpoint is deleted this long after its import ended or last moved, or later if its file is kept longer. A list
+/// dropped again after that is read anew; its unchanged contacts need no call.
 const KEEP: Duration = Duration::from_secs(35 * 24 * 3600);
 
-/// How far an import is.
+/// The progress of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// What is imported.
+    /// The content being imported.
     pub content: Content,
-    /// The step that is under way, or the next. A message of an earlier one is out of date. It grows for ever, also where
-    /// another content begins.
+    /// Number of the current or next step; messages of earlier steps are obsolete. It only grows, even when other
+    /// content starts the import over.
     pub step: u64,
-    /// Until when the step of this number is expected to have ended: a step that died comes again before.
+    /// Deadline for this step: a step that died is redelivered before then.
     pub expected_until: EpochMs,
     /// When the import began.
     pub began_at: EpochMs,
-    /// When something was put last.
+    /// When a contact was last put.
     pub moved_at: EpochMs,
-    /// What is done, and what is next.
+    /// What is done and what comes next.
     pub phase: Phase,
-    /// Contacts that needed no call. Some may be counted twice where a step died.
+    /// Contacts that needed no call. A step that died may count some twice.
     pub unchanged: u64,
-    /// When somebody was asked to read what the location is, if that was not known.
+    /// When the location's facts were requested, if they were missing or stale.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub facts_asked_at: Option<EpochMs>,
-    /// What the list of its location's lists shows of it.
+    /// Values for the list of lists.
     #[serde(default)]
-    pub shown: Shown,
+    pub shown: ListFigures,
 }
 
-/// What the list of a location's lists shows of one, beside its [`Phase`]. An earlier build wrote none of it.
+/// Values that the list of a location's lists shows beside the [`Phase`]. Earlier builds wrote none of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Shown {
-    /// When the file was put into the bucket that its mark is of.
+pub struct ListFigures {
+    /// Upload time of the file that the stored mark refers to.
     pub uploaded_at: Option<EpochMs>,
     /// When the bucket may delete that file.
     pub deleted_from: Option<EpochMs>,
-    /// Where it stands, and since when.
+    /// State of the list, and when it entered that state.
     pub state: Option<(ListState, EpochMs)>,
-    /// Its rows, once they were counted: before it is done or held, those that look like people.
+    /// Number of rows, once counted. Before the list is done or held, only rows that look like people count.
     pub rows: Option<u64>,
-    /// Rows that are, or would be, left out, once that is known.
+    /// Rows that are, or would be, left out; once known.
     pub left_out: Option<u64>,
     /// Contacts that failed, once it is done.
     pub failed: Option<u64>,
-    /// The import that its contacts are put under, once that has begun.
+    /// The import of the list's contacts, once it has begun.
     pub import: Option<ImportId>,
 }
 
-impl Shown {
-    /// Takes over how many rows there are, and how many are in no contact.
+impl ListFigures {
+    /// Copies the number of rows and of rows left out.
     pub(crate) fn take(&mut self, import: &ImportReport) {
         (self.rows, self.left_out) = (Some(import.rows), Some(import.left_out));
     }
 }
 
-/// What is imported: another content begins anew.
+/// The content that is imported. If any of it changes, the import starts over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// The list's ETag.
     pub file: String,
-    /// The key and the ETag of the mapping, where there is one.
+    /// Key and ETag of the mapping, if there is one.
     pub mapping: Option<(String, String)>,
-    /// What is known of the location, as a hash; `None` if nothing is.
+    /// Hash of the location's facts; `None` if none are known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub facts: Option<String>,
 }
 
-/// What is done of an import, and what is next.
+/// What an import has done, and what comes next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Contacts are put.
+    /// Contacts are being put.
     Putting {
-        /// So many outcomes of the list (contacts, rows left out) are done with.
+        /// Number of outcomes (contacts and rows left out) already handled.
         next: u64,
     },
-    /// All are put, and some are not in GHL yet.
+    /// All contacts are put, and some are not in GHL yet.
     Waiting {
-        /// Since when it waits for GHL.
+        /// When the wait for GHL began.
         since: EpochMs,
-        /// So many outcomes of the list, from the first on, have come to their end.
+        /// Number of leading outcomes that have ended.
         ended: u64,
     },
-    /// The report says what came of it.
-    Ended(End),
+    /// The import has ended, and the report says how.
+    Ended(ImportEnd),
 }
 
 /// How an import ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum End {
-    /// All is told in results and rejects.
+pub enum ImportEnd {
+    /// Complete: results and rejects cover all rows.
     Done,
-    /// Something must be answered first; nothing was put.
+    /// A question must be answered first. Nothing was put.
     NeedsMapping,
-    /// Nothing can be read from it.
+    /// Nothing can be read from the file.
     Refused,
-    /// Its mapping says that it is only looked at; nothing was put.
+    /// The mapping holds the list for review. Nothing was put.
     Held,
 }
 
 impl Checkpoint {
-    /// Where an import of `content` begins.
+    /// The start of an import of `content`.
     pub(crate) fn begin(content: Content, step: u64, now: EpochMs) -> Checkpoint {
         let phase = Phase::Putting { next: 0 };
         Checkpoint {
@@ -124,30 +124,30 @@ impl Checkpoint {
             phase,
             unchanged: 0,
             facts_asked_at: None,
-            shown: Shown::default(),
+            shown: ListFigures::default(),
         }
     }
 
-    /// Where an import of another content of the same list begins.
+    /// The start of an import of new content of the same list.
     pub(crate) fn anew(self, content: Content, step: u64, now: EpochMs) -> Checkpoint {
-        let Shown { uploaded_at, deleted_from, state, .. } = self.shown;
-        let shown = Shown { uploaded_at, deleted_from, state, ..Shown::default() };
+        let ListFigures { uploaded_at, deleted_from, state, .. } = self.shown;
+        let shown = ListFigures { uploaded_at, deleted_from, state, ..ListFigures::default() };
         Checkpoint { shown, ..Checkpoint::begin(content, step, now) }
     }
 
-    /// How far the list is.
+    /// The state of the list.
     pub(crate) fn state(&self) -> ListState {
         match self.phase {
             Phase::Putting { next: 0 } => ListState::Reading,
             Phase::Putting { .. } | Phase::Waiting { .. } => ListState::Importing,
-            Phase::Ended(End::Done) => ListState::Done,
-            Phase::Ended(End::NeedsMapping) => ListState::NeedsMapping,
-            Phase::Ended(End::Refused) => ListState::Refused,
-            Phase::Ended(End::Held) => ListState::Held,
+            Phase::Ended(ImportEnd::Done) => ListState::Done,
+            Phase::Ended(ImportEnd::NeedsMapping) => ListState::NeedsMapping,
+            Phase::Ended(ImportEnd::Refused) => ListState::Refused,
+            Phase::Ended(ImportEnd::Held) => ListState::Held,
         }
     }
 
-    /// Keeps since when the list is as far as it is.
+    /// Updates the state and its start time, if the state changed.
     pub(crate) fn keep_since(&mut self, now: EpochMs) {
         let state = self.state();
         if self.shown.state.is_none_or(|(before, _)| before != state) {
@@ -155,17 +155,17 @@ impl Checkpoint {
         }
     }
 
-    /// Whether no step follows.
+    /// Whether no further step follows.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))
     }
 
-    /// Whether a list that is dropped again is left to what was, or is, done with it.
+    /// Whether dropping the list again changes nothing, because its import is done or under way.
     pub(crate) fn stands(&self, now: EpochMs) -> bool {
         match &self.phase {
-            Phase::Ended(End::Done) => true,
-            // A person may have mended what stood in the way.
-            Phase::Ended(End::NeedsMapping | End::Refused | End::Held) => false,
+            Phase::Ended(ImportEnd::Done) => true,
+            // A person may have fixed the problem.
+            Phase::Ended(ImportEnd::NeedsMapping | ImportEnd::Refused | ImportEnd::Held) => false,
             Phase::Putting { .. } | Phase::Waiting { .. } => now < self.expected_until,
         }
     }

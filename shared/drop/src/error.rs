@@ -1,4 +1,4 @@
-//! Why a step is made again.
+//! Errors that make a step run again.
 
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::InvalidId;
@@ -6,28 +6,28 @@ use ghl_sync_operate::ImportError;
 
 use crate::MessageError;
 
-/// Why a message must come again.
+/// Why a message must be redelivered.
 #[derive(Debug, thiserror::Error)]
 pub enum DropError {
-    /// It is none of this queue's.
+    /// The message does not belong to this queue.
     #[error(transparent)]
     Message(#[from] MessageError),
     /// A store, the bucket or the queue failed.
     #[error(transparent)]
     Port(#[from] PortError),
-    /// What is told of its import is refused.
-    #[error("the import of the list cannot be told of")]
+    /// The stack rejected an update of the import.
+    #[error("the update of the list's import was refused")]
     Import(#[source] ImportError),
-    /// The import of the list has no id that may be.
+    /// The import's id is invalid.
     #[error(transparent)]
     Id(#[from] InvalidId),
-    /// The copy of the list on this machine's disk.
+    /// The local copy of the list cannot be written or read.
     #[error("the list cannot be kept on this machine's disk")]
     Disk(#[from] std::io::Error),
-    /// The thread that reads a list ended early.
+    /// The thread that reads the list ended early.
     #[error("the list was not read to its end")]
     Reader(#[from] tokio::task::JoinError),
-    /// A report or a file of results cannot be written.
+    /// A report or results file cannot be written.
     #[error("a report cannot be written")]
     Report(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -1,5 +1,5 @@
-//! What is known of a list's location: its country and its custom fields. The importer has no token to ask with; it asks
-//! whoever has one.
+//! The facts of a list's location: its country and custom fields. The importer has no token to read them from GHL, so
+//! it asks a function that has one.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{Ask, LocationSettings};
 
 use crate::importer::Importer;
-use crate::run::Run;
+use crate::run::StepRun;
 
-/// For so long a list waits for what GHL says of its location.
+/// How long a list waits for the facts of its location.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// And so often it looks.
+/// Time between two checks for them.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(4);
 
 impl Importer {
-    /// When to look again for what GHL says of the location, which is not known or not fresh. `None` if the list goes on
-    /// with what there is.
+    /// Requests the location's facts if they are missing or stale. Returns when to check again, or `None` to go on
+    /// with the facts at hand.
     pub(crate) async fn until_facts_are_told(
         &self,
-        run: &mut Run,
+        run: &mut StepRun,
         settings: &LocationSettings,
     ) -> Result<Option<Duration>, PortError> {
         let now = self.now();

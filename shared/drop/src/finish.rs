@@ -1,34 +1,34 @@
-//! What came of a list, row by row: `results.csv` and `rejects.csv`, and after them the report.
+//! Final results of a list: `results.csv` and `rejects.csv` row by row, then the report.
 
 use ghl_sync_engine::ports::{Loaded, PortError};
 use ghl_sync_import::ImportedContact;
-use ghl_sync_import::report::{RecordResult, Results};
+use ghl_sync_import::report::{RecordResultRow, Results};
 
 use crate::DropError;
-use crate::checkpoint::End;
+use crate::checkpoint::ImportEnd;
 use crate::importer::Importer;
-use crate::ports::Files;
-use crate::report::Report;
-use crate::rows::{CSV, Each};
-use crate::run::{Next, Run};
+use crate::ports::BucketFiles;
+use crate::report::ListReport;
+use crate::rows::{CSV, ContactConsumer};
+use crate::run::{StepEnd, StepRun};
 use crate::tell::import_of;
 use crate::upload::{Buffer, Upload};
 
 impl Importer {
-    /// Tells what came of each row. `is_late` if some may still be pending.
-    pub(crate) async fn finish(&self, run: &mut Run, is_late: bool) -> Result<Next, DropError> {
+    /// Writes the result of each row. `is_late` if some records may still be pending.
+    pub(crate) async fn finish(&self, run: &mut StepRun, is_late: bool) -> Result<StepEnd, DropError> {
         let (plan, copy) = match self.list(run).await? {
             Ok(list) => list,
             Err(next) => return Ok(next),
         };
-        let mut report = Report::of_results(run, self.now());
+        let mut report = ListReport::of_results(run, self.now());
         report.import_id = Some(import_of(run)?);
         let file = Upload::new(run.place.out("results.csv"), CSV);
         let results = Results::new(file.writer())?;
-        let mut told = Told { file, results, report: &mut report };
+        let mut told = RowResults { file, results, report: &mut report };
         match self.tell_rows(run, &plan, &copy, &mut told).await? {
             Ok(import) => {
-                let Told { file, results, .. } = told;
+                let RowResults { file, results, .. } = told;
                 results.finish()?;
                 file.finish(&*self.files).await?;
                 self.complete_import(run, &import).await?;
@@ -40,18 +40,18 @@ impl Importer {
         report.finish(is_late);
         run.checkpoint.shown.failed = report.failed();
         self.tell(&run.place, &report).await?;
-        Ok(Next::End(End::Done))
+        Ok(StepEnd::End(ImportEnd::Done))
     }
 }
 
-/// Writes `results.csv`, and counts in the report.
-struct Told<'r> {
+/// Writes `results.csv`, and counts the results in the report.
+struct RowResults<'r> {
     file: Upload,
     results: Results<Buffer>,
-    report: &'r mut Report,
+    report: &'r mut ListReport,
 }
 
-impl Each for Told<'_> {
+impl ContactConsumer for RowResults<'_> {
     fn wants_standing(&mut self) -> bool {
         true
     }
@@ -62,13 +62,13 @@ impl Each for Told<'_> {
         Ok(self.results.write(&result)?)
     }
 
-    async fn flow(&mut self, files: &dyn Files) -> Result<(), PortError> {
+    async fn flow(&mut self, files: &dyn BucketFiles) -> Result<(), PortError> {
         self.file.flow(files).await
     }
 }
 
-fn result(row: u64, record: String, found: Option<Loaded>) -> RecordResult {
-    let bare = RecordResult {
+fn result(row: u64, record: String, found: Option<Loaded>) -> RecordResultRow {
+    let bare = RecordResultRow {
         row,
         record,
         state: "failed",
@@ -77,8 +77,8 @@ fn result(row: u64, record: String, found: Option<Loaded>) -> RecordResult {
         not_stored: Vec::new(),
     };
     match found {
-        None => RecordResult { error: "the stack does not know it any more".to_owned(), ..bare },
-        Some(Loaded::Damaged { reason, .. }) => RecordResult { error: reason, ..bare },
+        None => RecordResultRow { error: "the stack does not know it any more".to_owned(), ..bare },
+        Some(Loaded::Damaged { reason, .. }) => RecordResultRow { error: reason, ..bare },
         Some(Loaded::Record(record)) => {
             let state = match &record.last_error {
                 _ if record.due_at.is_some() => "pending",
@@ -87,7 +87,7 @@ fn result(row: u64, record: String, found: Option<Loaded>) -> RecordResult {
                 Some(_) => "failed",
             };
             let error = record.last_error.filter(|_| state != "synced");
-            RecordResult {
+            RecordResultRow {
                 state,
                 ghl_id: record.ghl_id.map(|id| id.to_string()).unwrap_or_default(),
                 error: error.map(|error| error.message).unwrap_or_default(),

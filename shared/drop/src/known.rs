@@ -1,24 +1,24 @@
-//! What a list was read with, as its report tells it.
+//! The location facts that a list was read with, as its report shows them.
 
 use ghl_sync_engine::usecase::Question;
-use ghl_sync_model::{LocationFacts, Untold};
+use ghl_sync_model::{LocationFacts, UnreportedFact};
 use serde::Serialize;
 
-/// What a list was read with.
+/// The location facts that a list was read with.
 #[derive(Debug, Serialize)]
 pub(crate) struct KnownOfLocation {
-    /// Of national phone numbers of rows that name no country.
+    /// Country for national phone numbers in rows without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     country: Option<String>,
-    /// How many custom fields of contacts are known.
+    /// Number of contact custom fields known.
     #[serde(skip_serializing_if = "Option::is_none")]
     custom_fields: Option<usize>,
-    /// So many more have so long options that they are not kept: a mapping may name them by their keys.
+    /// Number of custom fields not kept because their options are too long. A mapping can name them by key.
     #[serde(skip_serializing_if = "Option::is_none")]
     custom_fields_left_out: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     as_of: Option<String>,
-    /// What is not known, or may be out of date, and why.
+    /// Facts that are missing or may be out of date, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unknown: Vec<String>,
 }
@@ -28,7 +28,7 @@ impl KnownOfLocation {
         let fields = facts.and_then(|facts| facts.fields.as_ref());
         let untold = facts.map_or_else(
             || vec!["country and custom fields: GHL has not told them yet".to_owned()],
-            // No list needs the pipelines.
+            // Lists do not use pipelines.
             |facts| facts.untold.iter().filter(|untold| untold.what != Question::PIPELINES.what).map(said).collect(),
         );
         KnownOfLocation {
@@ -41,6 +41,6 @@ impl KnownOfLocation {
     }
 }
 
-fn said(Untold { what, scope, why }: &Untold) -> String {
+fn said(UnreportedFact { what, scope, why }: &UnreportedFact) -> String {
     format!("{what}: {why} (a private integration token needs the scope {scope})")
 }

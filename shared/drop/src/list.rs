@@ -1,4 +1,4 @@
-//! The list itself: a copy on this machine's disk, and what its first pass says.
+//! The list itself: a copy on the local disk, and the result of the first pass.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -6,47 +6,47 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_import::{ImportError, ImportOptions, Mapping, Outcome, Plan, Records, Source};
+use ghl_sync_import::{ByteSource, FileImportError, ImportOptions, ImportPlan, Mapping, RecordStream, RowOutcome};
 use ghl_sync_model::{ContentHash, EpochMs};
 use time::OffsetDateTime;
 
-use crate::checkpoint::End;
+use crate::checkpoint::ImportEnd;
 use crate::importer::{Importer, MAPPING_OF_SETTINGS};
-use crate::report::{Asks, Report};
-use crate::run::{Next, Run};
-use crate::{DropError, Place};
+use crate::report::{ListReport, OpenQuestions};
+use crate::run::{StepEnd, StepRun};
+use crate::{DropError, ListPlace};
 
-/// The longest list. It must fit on a function's disk of 512 MB.
+/// Largest list in bytes. It must fit on a function's disk of 512 MB.
 const LONGEST: u64 = 200 << 20;
-/// So much of it is fetched at once.
+/// Bytes fetched per request.
 const PART: u64 = 8 << 20;
-/// The longest mapping.
+/// Largest mapping in bytes.
 const LONGEST_MAPPING: u64 = 1 << 20;
-/// Rows that are passed over before others get their turn.
+/// Rows to skip before yielding to other tasks.
 const AT_ONCE: u64 = 2_000;
 
-/// A list that was looked at.
-enum Opened {
+/// Result of opening a list.
+enum OpenedList {
     /// It can be imported.
-    List(Box<Plan>, Arc<Copy>),
-    /// Something must be answered first.
-    Asks(Asks),
-    /// Nothing can be read from it, for this reason.
+    List(Box<ImportPlan>, Arc<Copy>),
+    /// A question must be answered first.
+    Asks(OpenQuestions),
+    /// Nothing can be read from it; the text says why.
     Refused(String),
-    /// It, or its mapping, is another one by now.
+    /// The list or its mapping has changed since.
     Changed,
 }
 
-/// The bytes of a list.
+/// A local copy of a list.
 pub(crate) struct Copy(File);
 
-impl Source for Copy {
+impl ByteSource for Copy {
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         Ok(Box::new(Cursor { file: &self.0, at: 0 }))
     }
 }
 
-/// Reads with a place of its own, however many read the file.
+/// A reader with its own position in the shared file.
 struct Cursor<'f> {
     file: &'f File,
     at: u64,
@@ -61,47 +61,52 @@ impl Read for Cursor<'_> {
 }
 
 impl Importer {
-    /// The list, or how the step ends without one: the report says why.
-    pub(crate) async fn list(&self, run: &mut Run) -> Result<Result<(Box<Plan>, Arc<Copy>), Next>, DropError> {
+    /// The list, or how the step ends without one. The report then says why.
+    pub(crate) async fn list(
+        &self,
+        run: &mut StepRun,
+    ) -> Result<Result<(Box<ImportPlan>, Arc<Copy>), StepEnd>, DropError> {
         Ok(match self.open(run).await? {
-            Opened::List(plan, copy) => {
+            OpenedList::List(plan, copy) => {
                 run.checkpoint.shown.rows = Some(plan.rows());
                 Ok((plan, copy))
             }
-            Opened::Asks(asks) => {
+            OpenedList::Asks(asks) => {
                 run.checkpoint.shown.rows = asks.plan.as_ref().map(|plan| plan.rows());
-                self.tell(&run.place, &Report::asks(run, asks)).await?;
-                Err(Next::End(End::NeedsMapping))
+                self.tell(&run.place, &ListReport::asks(run, asks)).await?;
+                Err(StepEnd::End(ImportEnd::NeedsMapping))
             }
-            Opened::Refused(reason) => Err(self.refuse(run, &reason).await?),
-            // The next step begins with what is there by then.
-            Opened::Changed => Err(Next::Step(Duration::ZERO)),
+            OpenedList::Refused(reason) => Err(self.refuse(run, &reason).await?),
+            // The next step starts from the new content.
+            OpenedList::Changed => Err(StepEnd::Step(Duration::ZERO)),
         })
     }
 
-    /// A list that could be read once, and cannot be any more.
-    pub(crate) async fn damaged(&self, run: &Run, error: &ImportError) -> Result<Next, DropError> {
+    /// Refuses a list that could be read before but not any more.
+    pub(crate) async fn damaged(&self, run: &StepRun, error: &FileImportError) -> Result<StepEnd, DropError> {
         self.refuse(run, &format!("the file cannot be read to its end: {error}")).await
     }
 
-    /// The report says why nothing is imported.
-    pub(crate) async fn refuse(&self, run: &Run, reason: &str) -> Result<Next, DropError> {
-        let report = Report::refused(&run.place, &run.checkpoint.content, run.facts.as_ref(), reason);
+    /// Ends the import, with the reason in the report.
+    pub(crate) async fn refuse(&self, run: &StepRun, reason: &str) -> Result<StepEnd, DropError> {
+        let report = ListReport::refused(&run.place, &run.checkpoint.content, run.facts.as_ref(), reason);
         self.tell(&run.place, &report).await?;
-        Ok(Next::End(End::Refused))
+        Ok(StepEnd::End(ImportEnd::Refused))
     }
 
-    /// Fetches the list and looks at it from its first row to its last.
-    async fn open(&self, run: &Run) -> Result<Opened, DropError> {
+    /// Fetches the list and reads all its rows once.
+    async fn open(&self, run: &StepRun) -> Result<OpenedList, DropError> {
         if run.file.size > LONGEST {
             let most = LONGEST >> 20;
-            return Ok(Opened::Refused(format!("the file has more than {most} MiB: split it, or pack it with gzip")));
+            return Ok(OpenedList::Refused(format!(
+                "the file has more than {most} MiB: split it, or pack it with gzip"
+            )));
         }
         let mapping = match self.mapping(run).await? {
             Ok(mapping) => mapping,
             Err(opened) => return Ok(opened),
         };
-        let Some(copy) = self.fetch(&run.place, run).await? else { return Ok(Opened::Changed) };
+        let Some(copy) = self.fetch(&run.place, run).await? else { return Ok(OpenedList::Changed) };
         let copy = Arc::new(copy);
         let options = ImportOptions { mapping, today: day(run.checkpoint.began_at), ..ImportOptions::default() };
         let options = match &run.facts {
@@ -112,51 +117,51 @@ impl Importer {
         // A million rows take seconds.
         let planned = tokio::task::spawn_blocking(move || ghl_sync_import::plan(&*source, options)).await?;
         Ok(match planned {
-            Ok(plan) if plan.questions().is_empty() => Opened::List(Box::new(plan), copy),
+            Ok(plan) if plan.questions().is_empty() => OpenedList::List(Box::new(plan), copy),
             Ok(plan) => {
-                let asks = Asks::of(plan.questions());
-                Opened::Asks(Asks { plan: Some(Box::new(plan)), ..asks })
+                let asks = OpenQuestions::of(plan.questions());
+                OpenedList::Asks(OpenQuestions { plan: Some(Box::new(plan)), ..asks })
             }
-            Err(ImportError::Open { questions }) => Opened::Asks(Asks::of(&questions)),
-            Err(ref error @ ImportError::NoUsableColumn { ref columns }) => {
-                Opened::Asks(Asks::where_columns_go(error.to_string(), columns))
+            Err(FileImportError::Open { questions }) => OpenedList::Asks(OpenQuestions::of(&questions)),
+            Err(ref error @ FileImportError::NoUsableColumn { ref columns }) => {
+                OpenedList::Asks(OpenQuestions::where_columns_go(error.to_string(), columns))
             }
             Err(
-                error @ (ImportError::Mapping(_)
-                | ImportError::NoSuchSheet { .. }
-                | ImportError::UnknownEncoding(_)
-                | ImportError::UnknownCountry(_)),
-            ) => Opened::Asks(Asks::one(error.to_string())),
+                error @ (FileImportError::Mapping(_)
+                | FileImportError::NoSuchSheet { .. }
+                | FileImportError::UnknownEncoding(_)
+                | FileImportError::UnknownCountry(_)),
+            ) => OpenedList::Asks(OpenQuestions::one(error.to_string())),
             Err(
-                error @ (ImportError::Read(_)
-                | ImportError::Packed(_)
-                | ImportError::Empty
-                | ImportError::NotAList(_)
-                | ImportError::TooLarge { .. }
-                | ImportError::Workbook(_)
-                | ImportError::NoHeader { .. }),
-            ) => Opened::Refused(error.to_string()),
+                error @ (FileImportError::Read(_)
+                | FileImportError::Packed(_)
+                | FileImportError::Empty
+                | FileImportError::NotAList(_)
+                | FileImportError::TooLarge { .. }
+                | FileImportError::Workbook(_)
+                | FileImportError::NoHeader { .. }),
+            ) => OpenedList::Refused(error.to_string()),
         })
     }
 
-    async fn mapping(&self, run: &Run) -> Result<Result<Mapping, Opened>, DropError> {
+    async fn mapping(&self, run: &StepRun) -> Result<Result<Mapping, OpenedList>, DropError> {
         let Some((key, etag)) = &run.checkpoint.content.mapping else { return Ok(Ok(Mapping::default())) };
         if key == MAPPING_OF_SETTINGS {
             let mapping = self.mapping_of_settings(&run.place).await?;
             let mapping = mapping.filter(|mapping| ContentHash::of(mapping.as_bytes()).to_string() == *etag);
-            let Some(json) = mapping else { return Ok(Err(Opened::Changed)) };
+            let Some(json) = mapping else { return Ok(Err(OpenedList::Changed)) };
             return Ok(read_mapping(key, json.as_bytes()));
         }
-        let Some(found) = self.files.head(key).await? else { return Ok(Err(Opened::Changed)) };
+        let Some(found) = self.files.head(key).await? else { return Ok(Err(OpenedList::Changed)) };
         if found.size > LONGEST_MAPPING {
-            return Ok(Err(Opened::Asks(Asks::one(format!("{key}: a mapping has 1 MiB at most")))));
+            return Ok(Err(OpenedList::Asks(OpenQuestions::one(format!("{key}: a mapping has 1 MiB at most")))));
         }
-        let Some(json) = self.files.read(key, etag, 0, found.size).await? else { return Ok(Err(Opened::Changed)) };
+        let Some(json) = self.files.read(key, etag, 0, found.size).await? else { return Ok(Err(OpenedList::Changed)) };
         Ok(read_mapping(key, &json))
     }
 
-    /// The list in a file that nobody else sees, and that is gone with this process; `None` if it is another one by now.
-    async fn fetch(&self, place: &Place, run: &Run) -> Result<Option<Copy>, DropError> {
+    /// Copies the list to an unnamed temporary file. `None` if the list has changed since.
+    async fn fetch(&self, place: &ListPlace, run: &StepRun) -> Result<Option<Copy>, DropError> {
         let mut copy = tempfile::tempfile()?;
         let mut start = 0;
         while start < run.file.size {
@@ -170,13 +175,13 @@ impl Importer {
     }
 }
 
-/// What `json`, found at `key`, says; or what is wrong with it.
-fn read_mapping(key: &str, json: &[u8]) -> Result<Mapping, Opened> {
-    Mapping::from_json(json).map_err(|error| Opened::Asks(Asks::one(format!("{key}: {error}"))))
+/// Parses the mapping `json` found at `key`.
+fn read_mapping(key: &str, json: &[u8]) -> Result<Mapping, OpenedList> {
+    Mapping::from_json(json).map_err(|error| OpenedList::Asks(OpenQuestions::one(format!("{key}: {error}"))))
 }
 
-/// Passes `count` outcomes over: they are the same, in the same order, whoever reads the list.
-pub(crate) async fn pass_over(records: &mut Records<'_>, count: u64) -> Result<(), ImportError> {
+/// Skips `count` outcomes. Every reading of the list yields the same outcomes in the same order.
+pub(crate) async fn pass_over(records: &mut RecordStream<'_>, count: u64) -> Result<(), FileImportError> {
     for passed in 0..count {
         if passed % AT_ONCE == 0 {
             tokio::task::yield_now().await;
@@ -186,12 +191,12 @@ pub(crate) async fn pass_over(records: &mut Records<'_>, count: u64) -> Result<(
     Ok(())
 }
 
-/// Some outcomes; none at the end of the list.
-pub(crate) fn some(records: &mut Records<'_>, count: usize) -> Result<Vec<Outcome>, ImportError> {
+/// The next `count` outcomes; fewer at the end of the list.
+pub(crate) fn some(records: &mut RecordStream<'_>, count: usize) -> Result<Vec<RowOutcome>, FileImportError> {
     records.by_ref().take(count).collect()
 }
 
-/// The day of an import: the same in all of its steps.
+/// The day of an import, the same in all its steps.
 fn day(began_at: EpochMs) -> Option<time::Date> {
     let seconds = i64::try_from(began_at.0 / 1000).ok()?;
     OffsetDateTime::from_unix_timestamp(seconds).ok().map(OffsetDateTime::date)

@@ -1,54 +1,54 @@
-//! The lists of a location, the newest first.
+//! The lists of a location, newest first.
 
 use std::collections::HashMap;
 
 use ghl_sync_engine::ports::{Listing, PortError, Versioned};
 use ghl_sync_model::{EpochMs, ImportId, Item, ListCursor, LocationId};
 
-use crate::checkpoint::{Checkpoint, Shown};
+use crate::checkpoint::{Checkpoint, ListFigures};
 use crate::mark::Mark;
-use crate::{ListState, Lists, Place};
+use crate::{ListPlace, ListState, Lists};
 
-/// Lists of a page, at most.
+/// Most lists of a page.
 pub const MAX_LISTS: u32 = 100;
-/// So often marks are looked at for a page; those of files that are not there any more are passed over.
+/// Most reads of marks for a page. Marks of deleted files are skipped.
 const MOST_LOOKS: usize = 5;
 
-/// Lists of a location, the newest first.
+/// A page of a location's lists, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListPage {
     /// The lists.
     pub lists: Vec<ListSummary>,
-    /// The last one that was looked at; `None` on the last page.
+    /// Cursor of the last mark read; `None` on the last page.
     pub next: Option<ListCursor>,
 }
 
-/// How a list stands, in short. It is what the importer wrote down last.
+/// Summary of a list, as the importer last stored it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListSummary {
-    /// Its name. One in a folder has `/` in it.
+    /// The list's name. A list in a folder has `/` in it.
     pub name: String,
-    /// How far it is; never [`ListState::Uploading`].
+    /// The list's state; never [`ListState::Uploading`].
     pub state: ListState,
-    /// Since when.
+    /// When it entered this state.
     pub since: Option<EpochMs>,
-    /// When the file was put into the bucket.
+    /// When the file was uploaded to the bucket.
     pub uploaded_at: EpochMs,
-    /// Whether a step is overdue, so that nothing happens to it.
+    /// Whether a step is overdue, so that the import is stalled.
     pub stands_still: bool,
-    /// Its rows, once they were counted: before it is done or held, those that look like people.
+    /// Number of rows, once counted. Before the list is done or held, only rows that look like people count.
     pub rows: Option<u64>,
-    /// Rows that are, or would be, left out, once that is known.
+    /// Rows that are, or would be, left out; once known.
     pub left_out: Option<u64>,
     /// Contacts that failed, once it is done.
     pub failed: Option<u64>,
-    /// The import of its contacts, once that has begun.
+    /// The import of the list's contacts, once it has begun.
     pub import: Option<ImportId>,
 }
 
 impl Lists {
-    /// A page of the lists of contacts that are in the bucket for this location, behind `after`: up to `limit`, at most
-    /// [`MAX_LISTS`]. One that was put there a moment ago may be missing.
+    /// A page of the location's contact lists in the bucket, after `after`: up to `limit`, at most [`MAX_LISTS`]. A
+    /// list uploaded a moment ago may be missing.
     ///
     /// # Errors
     /// When a store fails.
@@ -86,7 +86,7 @@ impl Lists {
         Ok(ListPage { lists, next })
     }
 
-    /// How far the lists of these marks are, by their files.
+    /// Checkpoints of the lists of these marks, by file key.
     async fn standing(&self, marks: &[Mark]) -> Result<HashMap<String, Checkpoint>, PortError> {
         let mut files: Vec<String> = marks.iter().map(|mark| mark.file.clone()).collect();
         files.sort_unstable();
@@ -97,15 +97,15 @@ impl Lists {
     }
 }
 
-/// How a list stands; `None` if the mark is not of the file that is there now, or the bucket may have deleted it.
+/// Summary of a list; `None` if the mark belongs to an earlier upload, or the bucket may have deleted the file.
 fn summary(mark: &Mark, checkpoint: &Checkpoint, now: EpochMs) -> Option<ListSummary> {
-    let Shown { uploaded_at, deleted_from: _, state: told, rows, left_out, failed, import } = &checkpoint.shown;
+    let ListFigures { uploaded_at, deleted_from: _, state: told, rows, left_out, failed, import } = &checkpoint.shown;
     if *uploaded_at != Some(mark.at) || mark.deleted_from <= now {
         return None;
     }
     let state = checkpoint.state();
     Some(ListSummary {
-        name: Place::of(&mark.file)?.name,
+        name: ListPlace::of(&mark.file)?.name,
         state,
         since: told.filter(|(told, _)| *told == state).map(|(_, since)| since),
         uploaded_at: mark.at,

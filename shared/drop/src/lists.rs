@@ -1,7 +1,7 @@
-//! Lists that people hand in without access to the bucket: a page of ours asks for a link, puts the file there by itself, and
-//! is told how the list stands.
+//! Lists handed in without access to the bucket: a page requests a link, uploads the file by itself, and reads the
+//! list's status.
 //!
-//! A list is handed in with a mapping that holds it. So it is looked at first, and sent once somebody says so.
+//! A list is handed in with a mapping that holds it. So it is checked first, and sent once somebody releases it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,111 +13,111 @@ use ghl_sync_model::{Api, EpochMs, LocationId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::ports::{Files, Links};
-use crate::{ListName, Place};
+use crate::ports::{BucketFiles, Links};
+use crate::{ListName, ListPlace};
 
-/// The longest file that is taken this way. Longer ones are for the program, or for the bucket itself.
+/// Largest file accepted this way, in bytes. Larger ones go through the CLI or the bucket itself.
 pub const LONGEST_UPLOAD: u64 = 64 << 20;
-/// A link that was not used by then is no good any more.
+/// How long a link is valid.
 const LINK_LASTS: Duration = Duration::from_secs(15 * 60);
-/// Characters of a file's name that are taken.
+/// Most characters of a file name in a request.
 const LONGEST_FILE_NAME: usize = 1000;
-/// Bytes of a file's name that are kept: its last ones, which hold its ending. The local S3 makes a file name of the whole key.
+/// Most bytes kept of a file's name: its end, with the extension. The local S3 uses the whole key as one file name.
 const LONGEST_NAME: usize = 72;
-/// The longest mapping.
+/// Largest mapping in bytes.
 const LONGEST_MAPPING: usize = 256 << 10;
-/// Characters of a text in it.
+/// Most characters of a text in a mapping.
 const LONGEST_TEXT: usize = 1000;
 const JSON: &str = "application/json";
 
-/// Takes lists in, and tells how they stand. Cheap to clone.
+/// Accepts lists and reads their status. Cheap to clone.
 #[derive(Clone)]
 pub struct Lists {
     pub(crate) engine: Engine,
-    files: Arc<dyn Files>,
+    files: Arc<dyn BucketFiles>,
     links: Arc<dyn Links>,
 }
 
-/// Where a file goes.
+/// A list handed in, ready for its upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandedIn {
-    /// What the list is called from now on.
+    /// The list's name from now on.
     pub name: ListName,
-    /// Where the file goes, by a `PUT` of exactly as many bytes as were told.
+    /// Link for the upload: a `PUT` of exactly the announced number of bytes.
     pub upload: Link,
 }
 
-/// A link that whoever has it may use.
+/// A link that works for anyone who has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// The address. It holds a signature.
+    /// URL with its signature.
     pub url: String,
-    /// When the signature ends.
+    /// When the signature expires.
     pub expires_at: EpochMs,
 }
 
-/// How a list stands.
+/// Status of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListStatus {
-    /// How far it is.
+    /// State of the list.
     pub state: ListState,
-    /// Bytes of the file, once it is there.
+    /// Size of the file in bytes, once uploaded.
     pub size: Option<u64>,
-    /// When it was put there.
+    /// When it was uploaded.
     pub uploaded_at: Option<EpochMs>,
-    /// What its own mapping says; `None` if it has none.
+    /// The list's own mapping, if it has one.
     pub mapping: Option<Value>,
-    /// The report on what it is now, as `report.json` has it.
+    /// The `report.json` of the current file and mapping.
     pub report: Option<Value>,
 }
 
-/// How far a list is.
+/// State of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ListState {
     /// The file is not there yet.
     Uploading,
-    /// It is looked at, as it and its mapping are now.
+    /// It is being checked, with its current mapping.
     Reading,
-    /// It was looked at, and nothing is sent before somebody says so.
+    /// It was checked, and nothing is sent until somebody releases it.
     Held,
-    /// Something about its meaning is not proven: the report asks.
+    /// Part of its meaning is uncertain: the report asks.
     NeedsMapping,
     /// Nothing can be read from it: the report says why.
     Refused,
-    /// Its contacts are put, or wait for GHL.
+    /// Its contacts are being put, or wait for GHL.
     Importing,
     /// Every row is in the results or in the rejects.
     Done,
 }
 
-/// The files that tell of a list row by row.
+/// The files with a line per row of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowsFile {
-    /// One line a contact.
+    /// One line per contact.
     Results,
-    /// The rows that were left out, or lost a cell.
+    /// Rows that were left out or lost a cell.
     Rejects,
 }
 
-/// Why a list is not taken, or not told of.
+/// Why a request about lists is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ListsError {
-    /// Nobody knows the location.
+    /// The location is unknown.
     #[error("the location {0} is unknown")]
     UnknownLocation(LocationId),
-    /// There is no such list.
+    /// The list does not exist.
     #[error("there is no such list; they are deleted some days after they were put there")]
     UnknownList,
-    /// There is no such file of it, as it and its mapping are now.
-    #[error("the list, as it and its mapping are now, has no such file, or not yet")]
+    /// The file does not exist for the current list and mapping.
+    #[error("this file does not exist yet for the current list and mapping")]
     NoSuchFile,
-    /// What is told of the file cannot be.
+    /// The request is invalid.
     #[error("{field}: {reason}")]
     Invalid {
-        /// What is wrong.
+        /// The invalid field.
         field: String,
-        /// Why it is not taken, in words.
+        /// Why it is invalid.
         reason: String,
     },
     /// The bucket or a store failed.
@@ -126,29 +126,29 @@ pub enum ListsError {
 }
 
 impl Lists {
-    /// Takes lists in for the locations of `engine`, into `files`, by `links`.
+    /// Accepts lists for the locations of `engine` into `files`, through `links`.
     #[must_use]
-    pub fn new(engine: Engine, files: Arc<dyn Files>, links: Arc<dyn Links>) -> Lists {
+    pub fn new(engine: Engine, files: Arc<dyn BucketFiles>, links: Arc<dyn Links>) -> Lists {
         Lists { engine, files, links }
     }
 
-    /// The same, with another engine.
+    /// The same lists with another engine.
     #[must_use]
     pub fn with_engine(&self, engine: Engine) -> Lists {
         Lists { engine, ..self.clone() }
     }
 
-    /// Where links lead, as a page's policy names it: scheme, host and port.
+    /// Origin of the links for a content security policy: scheme, host and port.
     #[must_use]
     pub fn origin(&self) -> &str {
         self.links.origin()
     }
 
-    /// Makes room for a list of `size` bytes in a file of this name. It is held, and mapped as the location's settings say;
-    /// what is sent of it can be undone if `undoable`.
+    /// Accepts a list of `size` bytes in a file of this name. It is held, and mapped by the location's settings. Its
+    /// import can be undone if `undoable`.
     ///
     /// # Errors
-    /// [`ListsError`] where nobody knows the location, or the file cannot be a list.
+    /// [`ListsError`] if the location is unknown or the file cannot be a list.
     pub async fn hand_in(
         &self,
         location: &LocationId,
@@ -180,18 +180,18 @@ impl Lists {
         mapping.insert("undoable".to_owned(), undoable.into());
         let now = self.engine.ports().clock.now();
         let name = self.name(file, now)?;
-        let place = Place::of_contacts(location, &name);
+        let place = ListPlace::of_contacts(location, &name);
         self.put_mapping(&place, &mapping).await?;
         let url = self.links.to_put(&place.key, size, LINK_LASTS)?;
         Ok(HandedIn { name, upload: Link { url, expires_at: now + LINK_LASTS } })
     }
 
-    /// How a list stands.
+    /// Reads the status of a list.
     ///
     /// # Errors
-    /// [`ListsError::UnknownList`] where there is neither the list nor a mapping of it.
+    /// [`ListsError::UnknownList`] if neither the list nor its mapping exists.
     pub async fn look(&self, location: &LocationId, name: &ListName) -> Result<ListStatus, ListsError> {
-        let place = Place::of_contacts(location, name);
+        let place = ListPlace::of_contacts(location, name);
         let [own, _] = place.mappings();
         let (file, mapping, report) = (
             self.files.head(&place.key).await?,
@@ -225,18 +225,18 @@ impl Lists {
         })
     }
 
-    /// Says how a list is read, what its answers are, and whether it is held: all that `mapping.json` may say. It is then
-    /// looked at anew, and sent if it is not held and nothing is left to ask.
+    /// Sets the list's own mapping: how it is read, the answers to its questions, and whether it is held; all that
+    /// `mapping.json` may say. The list is then read again, and sent if it is not held and no question is open.
     ///
     /// # Errors
-    /// [`ListsError::Invalid`] names what cannot be read in `mapping`.
+    /// [`ListsError::Invalid`] names the invalid part of `mapping`.
     pub async fn set_mapping(
         &self,
         location: &LocationId,
         name: &ListName,
         mapping: &Map<String, Value>,
     ) -> Result<(), ListsError> {
-        let place = Place::of_contacts(location, name);
+        let place = ListPlace::of_contacts(location, name);
         let json = Value::Object(mapping.clone());
         if let Some(field) = too_long(&json, "") {
             let reason = format!("has more than {LONGEST_TEXT} characters");
@@ -255,19 +255,19 @@ impl Lists {
         self.put_mapping(&place, mapping).await
     }
 
-    /// A link to what tells, row by row, of a list and its mapping as they are now.
+    /// A link to the results or rejects of the current list and mapping.
     ///
     /// # Errors
-    /// [`ListsError::UnknownList`] as for [`look`](Lists::look). [`ListsError::NoSuchFile`] where it was not written yet;
-    /// what was written of an earlier file or mapping is not told.
+    /// [`ListsError::UnknownList`] as for [`look`](Lists::look). [`ListsError::NoSuchFile`] if the file is not written
+    /// yet; a file of an earlier list or mapping does not count.
     pub async fn rows(&self, location: &LocationId, name: &ListName, which: RowsFile) -> Result<Link, ListsError> {
-        // The report is written after them, so while it is of now, so are they.
+        // The report is written after these files. So while it is current, they are too.
         let state = self.look(location, name).await?.state;
         let (file, is_told) = match which {
             RowsFile::Results => ("results.csv", state == ListState::Done),
             RowsFile::Rejects => ("rejects.csv", matches!(state, ListState::Done | ListState::Held)),
         };
-        let key = Place::of_contacts(location, name).out(file);
+        let key = ListPlace::of_contacts(location, name).out(file);
         if !is_told || self.files.head(&key).await?.is_none() {
             return Err(ListsError::NoSuchFile);
         }
@@ -275,7 +275,7 @@ impl Lists {
         Ok(Link { url, expires_at: self.engine.ports().clock.now() + LINK_LASTS })
     }
 
-    /// A name that no other list has, whoever hands in what at the same time: `20261130-194501-3fa9c1-contacts.csv`.
+    /// A unique name even for simultaneous uploads: `20261130-194501-3fa9c1-contacts.csv`.
     fn name(&self, file: &str, now: EpochMs) -> Result<ListName, ListsError> {
         let digits: String = now.to_rfc3339().chars().filter(|c| c.is_ascii_digit()).collect();
         let (day, time) = digits.split_at_checked(8).unwrap_or((&digits, ""));
@@ -284,13 +284,13 @@ impl Lists {
         name.map_err(|error| ListsError::Invalid { field: "name".to_owned(), reason: error.to_string() })
     }
 
-    async fn put_mapping(&self, place: &Place, mapping: &Map<String, Value>) -> Result<(), ListsError> {
+    async fn put_mapping(&self, place: &ListPlace, mapping: &Map<String, Value>) -> Result<(), ListsError> {
         let [own, _] = place.mappings();
         let json = Value::Object(mapping.clone()).to_string().into_bytes();
         Ok(self.files.put(&own, json, JSON).await?)
     }
 
-    /// A file as JSON; `None` if there is none, it is another one by now, or it is none.
+    /// A file as JSON; `None` if it is missing, has just changed, or is not JSON.
     async fn json(&self, key: &str) -> Result<Option<Value>, PortError> {
         let Some(found) = self.files.head(key).await? else { return Ok(None) };
         let bytes = self.files.read(key, &found.etag, 0, found.size).await?;
@@ -299,7 +299,7 @@ impl Lists {
 }
 
 impl ListState {
-    /// The state that a report tells.
+    /// The state named in a report.
     fn told(state: &Value) -> ListState {
         match state.as_str() {
             Some("held") => ListState::Held,
@@ -307,13 +307,13 @@ impl ListState {
             Some("refused") => ListState::Refused,
             Some("importing") => ListState::Importing,
             Some("done") => ListState::Done,
-            // `reading`, and what a later build may say.
+            // `reading`, and states of later builds.
             Some(_) | None => ListState::Reading,
         }
     }
 }
 
-/// The path of the first text of a mapping that is too long.
+/// Path of the first text in a mapping that is too long.
 fn too_long(value: &Value, path: &str) -> Option<String> {
     match value {
         Value::String(text) => (text.chars().count() > LONGEST_TEXT).then(|| path.to_owned()),
@@ -326,7 +326,7 @@ fn too_long(value: &Value, path: &str) -> Option<String> {
     }
 }
 
-/// A file's name without its folders, and with letters, digits, points, `-` and `_` only.
+/// A file's name without folders, with letters, digits, dots, `-` and `_` only.
 fn plain(file: &str) -> String {
     let name = file.rsplit(['/', '\\']).next().unwrap_or_default();
     let plain: String =

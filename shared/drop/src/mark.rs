@@ -1,22 +1,22 @@
-//! By what the lists of a location are found, the newest first.
+//! Marks: index entries that list a location's lists, newest first.
 
 use ghl_sync_model::{ContentHash, EpochMs, Item, ItemKind, ListCursor, LocationId};
 use serde::{Deserialize, Serialize};
 
-use crate::Place;
+use crate::ListPlace;
 
-/// Digits of a time in a key, so that keys sort as times do.
+/// Digits of a time in a key, so that keys sort by time.
 const TIME_DIGITS: usize = 16;
-/// Digits of the hash of a file's key: a key of the bucket may be longer than one of the index.
+/// Digits of the hash of a file's key. The key itself may be too long for the index.
 const HASH_DIGITS: usize = 16;
 
-/// That a list was put into the bucket. How it stands is in its [`Checkpoint`](crate::Checkpoint): a mark of another time
-/// than that says is of a file that is not there any more, or was written by somebody who died.
+/// Records that a list was put into the bucket. Its [`Checkpoint`](crate::Checkpoint) holds its state. A mark whose
+/// time differs from the checkpoint's is void: its file is gone, or its writer died.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Mark {
-    /// Whose list.
+    /// Location that owns the list.
     pub(crate) location: LocationId,
-    /// When the file was put there.
+    /// When the file was uploaded.
     pub(crate) at: EpochMs,
     /// The file's key.
     pub(crate) file: String,
@@ -25,17 +25,17 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    pub(crate) fn of(place: &Place, at: EpochMs, deleted_from: EpochMs) -> Mark {
+    pub(crate) fn of(place: &ListPlace, at: EpochMs, deleted_from: EpochMs) -> Mark {
         Mark { location: place.location.clone(), at, file: place.key.clone(), deleted_from }
     }
 
-    /// Its place among those of its location.
+    /// Its sort position among the location's marks.
     pub(crate) fn key(&self) -> (LocationId, ListCursor) {
         let hash = ContentHash::of(self.file.as_bytes()).to_string();
         (self.location.clone(), ListCursor { at: self.at, list: hash.chars().take(HASH_DIGITS).collect() })
     }
 
-    /// What all keys of the location lie between.
+    /// Bounds around all keys of the location.
     pub(crate) fn range(location: &LocationId) -> (String, String) {
         (format!("list#{location}#"), format!("list#{location}$"))
     }
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn marks_of_a_location_sort_as_times_do_and_lie_between_its_bounds_whatever_the_file_is_called() {
         let key = |at, name: &str| {
-            let place = Place::of(&format!("in/loc/contacts/{name}")).unwrap();
+            let place = ListPlace::of(&format!("in/loc/contacts/{name}")).unwrap();
             Mark::item_key(&Mark::of(&place, EpochMs(at), EpochMs::NEVER).key())
         };
         let long = "x".repeat(1000);

@@ -1,12 +1,12 @@
-//! Messages of the importer's queue: events of S3, and our own.
+//! Messages of the importer's queue: S3 events and our own.
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-/// What our own messages are written in.
+/// Version of our own messages.
 const VERSION: u32 = 1;
 
-/// A message about one file, or about none.
+/// A message of the importer's queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DropMessage {
     /// Files were put into the bucket.
@@ -15,23 +15,23 @@ pub enum DropMessage {
     Step {
         /// The list.
         file: String,
-        /// Which step: [`Checkpoint::step`](crate::Checkpoint::step).
+        /// Number of the step: see [`Checkpoint::step`](crate::Checkpoint::step).
         step: u64,
     },
-    /// S3 tries whether it may send.
+    /// S3 tests whether it may send to the queue.
     Test,
 }
 
-/// Why a message means nothing here.
+/// Why a message cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
     /// Not JSON of the right shape.
     #[error("the message is neither an event of S3 nor a step of an import")]
     Malformed(#[from] serde_json::Error),
-    /// Of a newer build.
+    /// From a newer build.
     #[error("the message has version {0}; this build reads version {VERSION}")]
     Version(u32),
-    /// An event of another service, or another envelope.
+    /// An event of another service, or in another envelope.
     #[error(
         "the message is an event of {0}, not of S3 itself; S3 must send to this queue without a topic or bus between"
     )]
@@ -39,7 +39,7 @@ pub enum MessageError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Own {
+struct StepMessage {
     v: u32,
     file: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,11 +48,11 @@ struct Own {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Body {
-    Own(Own),
+enum MessageBody {
+    Own(StepMessage),
     Event {
         #[serde(rename = "Records")]
-        records: Vec<Event>,
+        records: Vec<S3Event>,
     },
     Test {
         #[serde(rename = "Event")]
@@ -61,40 +61,40 @@ enum Body {
 }
 
 #[derive(Deserialize)]
-struct Event {
+struct S3Event {
     #[serde(rename = "eventSource")]
     source: String,
     #[serde(rename = "eventName", default)]
     name: String,
-    s3: Option<Entity>,
+    s3: Option<S3Entity>,
 }
 
 #[derive(Deserialize)]
-struct Entity {
-    object: Object,
+struct S3Entity {
+    object: S3Object,
 }
 
 #[derive(Deserialize)]
-struct Object {
+struct S3Object {
     key: String,
 }
 
 impl DropMessage {
-    /// Reads a message's body.
+    /// Parses a message's body.
     ///
     /// # Errors
-    /// [`MessageError`] says what it is instead.
+    /// [`MessageError`] says why it cannot be read.
     pub fn from_json(body: &str) -> Result<DropMessage, MessageError> {
         match serde_json::from_str(body)? {
-            Body::Own(Own { v, .. }) if v != VERSION => Err(MessageError::Version(v)),
-            Body::Own(Own { file, step: Some(step), .. }) => Ok(DropMessage::Step { file, step }),
-            Body::Own(Own { file, step: None, .. }) => Ok(DropMessage::Put(vec![file])),
-            Body::Test { event } if event == "s3:TestEvent" => Ok(DropMessage::Test),
-            Body::Test { event } => Err(MessageError::Source(event)),
-            Body::Event { records } => {
+            MessageBody::Own(StepMessage { v, .. }) if v != VERSION => Err(MessageError::Version(v)),
+            MessageBody::Own(StepMessage { file, step: Some(step), .. }) => Ok(DropMessage::Step { file, step }),
+            MessageBody::Own(StepMessage { file, step: None, .. }) => Ok(DropMessage::Put(vec![file])),
+            MessageBody::Test { event } if event == "s3:TestEvent" => Ok(DropMessage::Test),
+            MessageBody::Test { event } => Err(MessageError::Source(event)),
+            MessageBody::Event { records } => {
                 let mut files = Vec::new();
-                for Event { source, name, s3 } in records {
-                    let Some(Entity { object }) = s3.filter(|_| source == "aws:s3") else {
+                for S3Event { source, name, s3 } in records {
+                    let Some(S3Entity { object }) = s3.filter(|_| source == "aws:s3") else {
                         return Err(MessageError::Source(source));
                     };
                     if name.starts_with("ObjectCreated:") {
@@ -106,20 +106,22 @@ impl DropMessage {
         }
     }
 
-    /// The message of ours as a body. One of several files, or of none, is not ours to send: only its first is told.
+    /// Serializes a message of ours. We never send several files in one message, or none; only the first file is kept.
     #[must_use]
     pub fn to_json(&self) -> String {
         let own = match self {
-            DropMessage::Step { file, step } => Own { v: VERSION, file: file.clone(), step: Some(*step) },
-            DropMessage::Put(files) => Own { v: VERSION, file: files.first().cloned().unwrap_or_default(), step: None },
-            DropMessage::Test => Own { v: VERSION, file: String::new(), step: None },
+            DropMessage::Step { file, step } => StepMessage { v: VERSION, file: file.clone(), step: Some(*step) },
+            DropMessage::Put(files) => {
+                StepMessage { v: VERSION, file: files.first().cloned().unwrap_or_default(), step: None }
+            }
+            DropMessage::Test => StepMessage { v: VERSION, file: String::new(), step: None },
         };
-        // Texts and numbers: this cannot fail.
+        // Only strings and numbers, so serializing cannot fail.
         serde_json::to_string(&own).unwrap_or_default()
     }
 }
 
-/// A key as it is: events have it as a form has it.
+/// Decodes a key: S3 events encode keys as HTML forms do.
 fn decoded(key: &str) -> String {
     percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
 }

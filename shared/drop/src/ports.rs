@@ -1,4 +1,4 @@
-//! What an import needs of the world besides the engine.
+//! Ports that an import needs besides the engine's.
 
 use std::time::Duration;
 
@@ -8,54 +8,56 @@ use ghl_sync_model::EpochMs;
 
 use crate::DropMessage;
 
-/// What a bucket knows of a file.
+/// Metadata of a file in the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileInfo {
-    /// Tells one content of it from another.
+    /// Changes with the file's content.
     pub etag: String,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub size: u64,
-    /// When it was put there.
+    /// When it was uploaded.
     pub modified_at: EpochMs,
 }
 
 /// The files of the bucket.
 #[async_trait]
-pub trait Files: Send + Sync {
-    /// What there is under `key`; `None` if there is nothing.
+pub trait BucketFiles: Send + Sync {
+    /// Metadata of the file at `key`, if it exists.
     async fn head(&self, key: &str) -> Result<Option<FileInfo>, PortError>;
 
-    /// `length` bytes from `start` on of the file, which has so many; `None` if its content is not that of `etag` any more.
+    /// Reads `length` bytes from `start`, which must be within the file. `None` if the content no longer matches
+    /// `etag`.
     async fn read(&self, key: &str, etag: &str, start: u64, length: u64) -> Result<Option<Vec<u8>>, PortError>;
 
     /// Puts a whole file.
     async fn put(&self, key: &str, bytes: Vec<u8>, content_type: &'static str) -> Result<(), PortError>;
 
-    /// Begins a file that is put in parts, and is there once it is completed. The id of the upload.
+    /// Begins a multipart upload and returns its id. The file appears once the upload is completed.
     async fn begin(&self, key: &str, content_type: &'static str) -> Result<String, PortError>;
 
-    /// Puts a part, counted from 1; each but the last has at least 5 MiB. What [`complete`](Files::complete) needs of it.
+    /// Uploads part `number`, counted from 1; each but the last has at least 5 MiB. Returns the value that
+    /// [`complete`](BucketFiles::complete) needs for it.
     async fn put_part(&self, key: &str, upload: &str, number: u32, bytes: Vec<u8>) -> Result<String, PortError>;
 
-    /// Makes the file of its parts.
+    /// Assembles the file from its parts.
     async fn complete(&self, key: &str, upload: &str, parts: &[String]) -> Result<(), PortError>;
 }
 
-/// Links by which somebody without credentials puts or fetches one file of the bucket.
+/// Presigned links to upload or download one file without credentials.
 pub trait Links: Send + Sync {
-    /// Where links lead: scheme, host and port.
+    /// Origin of the links: scheme, host and port.
     fn origin(&self) -> &str;
 
-    /// A link to put the file of `key` with exactly `size` bytes, good for so long.
+    /// A link to upload the file at `key` with exactly `size` bytes, valid for `lasts`.
     fn to_put(&self, key: &str, size: u64, lasts: Duration) -> Result<String, PortError>;
 
-    /// A link to fetch the file of `key`, which a browser keeps as `name`.
+    /// A link to download the file at `key`. A browser saves it as `name`.
     fn to_get(&self, key: &str, name: &str, lasts: Duration) -> Result<String, PortError>;
 }
 
-/// The queue that brings the steps.
+/// The queue of the steps' messages.
 #[async_trait]
 pub trait StepQueue: Send + Sync {
-    /// Sends `message`, to arrive after `delay` (15 minutes at most).
+    /// Sends `message` with a delay of at most 15 minutes.
     async fn send(&self, message: &DropMessage, delay: Duration) -> Result<(), PortError>;
 }

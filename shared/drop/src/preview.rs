@@ -1,23 +1,23 @@
-//! A list that is held: read to its end, compared with what the stack knows, and told of. Nothing of it is sent.
+//! Previews a held list: reads it to the end, compares it with the outbox, and reports. Nothing is sent.
 
 use ghl_sync_engine::ports::{Loaded, PortError};
-use ghl_sync_import::{ImportedContact, Plan};
+use ghl_sync_import::{ImportPlan, ImportedContact};
 use ghl_sync_model::{LocationSettings, Payload, Record};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::DropError;
-use crate::checkpoint::End;
+use crate::checkpoint::ImportEnd;
 use crate::importer::Importer;
 use crate::list::Copy;
-use crate::ports::Files;
-use crate::report::Report;
-use crate::rows::Each;
-use crate::run::{Next, Run};
+use crate::ports::BucketFiles;
+use crate::report::ListReport;
+use crate::rows::ContactConsumer;
+use crate::run::{StepEnd, StepRun};
 
-/// So many contacts are compared with what the stack knows; of a longer list the first ones stand for all.
+/// Contacts compared with the outbox. In a longer list, the first ones represent the rest.
 const MOST_COMPARED: u64 = 50_000;
-/// So many contacts are shown as GHL will get them.
+/// Number of sample contacts in the preview.
 const FIRST: usize = 10;
 
 /// What an import would do.
@@ -25,65 +25,65 @@ const FIRST: usize = 10;
 pub(crate) struct Preview {
     /// Contacts that would be put.
     contacts: u64,
-    /// So many of them, from the first on, are compared.
+    /// How many of them were compared, from the first on.
     compared: u64,
-    /// Of these the stack knows nothing. GHL may have them all the same: then it finds them by e-mail address or phone
-    /// number, and they are updated.
+    /// Compared contacts that are not in the outbox. GHL may still know them: then it finds them by e-mail address or
+    /// phone number and updates them.
     new: u64,
-    /// So many of the new ones have neither: GHL cannot find them, and gets each as a new contact.
+    /// New contacts with neither address nor number: GHL cannot find them, and creates each.
     new_without_address: u64,
-    /// Of these the stack sends what has changed, or what failed before.
+    /// Compared contacts that have changed, or that failed before.
     updated: u64,
-    /// These need no call.
+    /// Compared contacts that need no call.
     unchanged: u64,
-    /// Calls at most, for all contacts.
+    /// Upper estimate of calls for all contacts.
     calls: u64,
-    /// How long these take at the location's pace, once nothing else waits.
+    /// Time for these calls at the location's pace, when nothing else waits.
     seconds: u64,
     /// The first contacts, as GHL will get them. Personal data.
-    first: Vec<First>,
+    first: Vec<SampleContact>,
 }
 
 #[derive(Debug, Serialize)]
-struct First {
+struct SampleContact {
     row: u64,
     contact: Value,
 }
 
 impl Importer {
-    /// Tells what the import of a list would do, and which rows it would leave out.
+    /// Reports what the import of a list would do, and the rows it would leave out.
     pub(crate) async fn hold(
         &self,
-        run: &mut Run,
-        plan: &Plan,
+        run: &mut StepRun,
+        plan: &ImportPlan,
         copy: &Copy,
         settings: &LocationSettings,
-    ) -> Result<Next, DropError> {
+    ) -> Result<StepEnd, DropError> {
         let mut comparing = Comparing { undoable: plan.told().undoable, ..Comparing::default() };
         match self.tell_rows(run, plan, copy, &mut comparing).await? {
             Ok(import) => {
                 let preview = comparing.finish(settings);
                 run.checkpoint.shown.take(&import);
-                self.tell(&run.place, &Report::held(run, plan, import, preview)).await?;
-                Ok(Next::End(End::Held))
+                self.tell(&run.place, &ListReport::held(run, plan, import, preview)).await?;
+                Ok(StepEnd::End(ImportEnd::Held))
             }
             Err(error) => self.damaged(run, &error).await,
         }
     }
 }
 
-/// What was found out so far.
+/// Totals so far.
 #[derive(Default)]
 struct Comparing {
     preview: Preview,
-    /// Calls for the contacts that were compared.
+    /// Calls for the contacts compared.
     calls: u64,
-    /// Whether those that come now are compared.
+    /// Whether the current chunk is compared.
     compares: bool,
     undoable: bool,
 }
 
-impl Each for Comparing {
+impl ContactConsumer for Comparing {
     fn wants_standing(&mut self) -> bool {
         self.compares = self.preview.compared < MOST_COMPARED;
         self.compares
@@ -93,13 +93,15 @@ impl Each for Comparing {
         let payload = Payload::Contact(contact.contact.clone());
         self.preview.contacts += 1;
         if self.preview.first.len() < FIRST {
-            self.preview.first.push(First { row: contact.row, contact: serde_json::from_str(&payload.to_json())? });
+            self.preview
+                .first
+                .push(SampleContact { row: contact.row, contact: serde_json::from_str(&payload.to_json())? });
         }
         if !self.compares {
             return Ok(());
         }
         self.preview.compared += 1;
-        // Tags go by a call of their own, and what can be undone is read first.
+        // Tags take a call of their own, and an undoable update first reads the contact.
         let calls = 1 + u64::from(!contact.contact.tags.is_empty()) + u64::from(self.undoable);
         match found {
             Some(Loaded::Record(record)) if needs_no_call(&record, &payload) => {
@@ -108,7 +110,7 @@ impl Each for Comparing {
             }
             Some(Loaded::Record(record)) if record.ghl_id.is_some() => self.preview.updated += 1,
             Some(Loaded::Damaged { .. }) => self.preview.updated += 1,
-            // Never sent, or gone from GHL since: by an undo, for one.
+            // Never sent, or since gone from GHL, for example by an undo.
             Some(Loaded::Record(_)) | None => {
                 self.preview.new += 1;
                 let ImportedContact { contact, .. } = contact;
@@ -119,13 +121,13 @@ impl Each for Comparing {
         Ok(())
     }
 
-    async fn flow(&mut self, _: &dyn Files) -> Result<(), PortError> {
+    async fn flow(&mut self, _: &dyn BucketFiles) -> Result<(), PortError> {
         Ok(())
     }
 }
 
 impl Comparing {
-    /// What was compared stands for the rest.
+    /// Extrapolates from the compared contacts to all.
     fn finish(self, settings: &LocationSettings) -> Preview {
         let Comparing { preview, calls, .. } = self;
         let calls = match preview.compared {
@@ -136,7 +138,7 @@ impl Comparing {
     }
 }
 
-/// Whether GHL has this content of the record, or will have it without another put.
+/// Whether GHL has this content, or will get it without another put.
 fn needs_no_call(record: &Record, payload: &Payload) -> bool {
     if record.deletion {
         return false;

@@ -1,29 +1,29 @@
-//! The contacts of a list, into the outbox.
+//! Puts the contacts of a list into the outbox.
 
 use std::time::Duration;
 
 use ghl_sync_engine::ports::{Backlog, PortError, Put};
-use ghl_sync_import::{ImportedContact, Outcome};
+use ghl_sync_import::{ImportedContact, RowOutcome};
 use ghl_sync_model::{Pace, Priority, PutRecord};
 
 use crate::DropError;
 use crate::checkpoint::Phase;
 use crate::importer::Importer;
 use crate::list::{pass_over, some};
-use crate::report::Report;
-use crate::run::{Next, Run};
-use crate::tell::Under;
+use crate::report::ListReport;
+use crate::run::{StepEnd, StepRun};
+use crate::tell::ListImport;
 
-/// Records of a location that may wait for GHL before more are put: what is dropped is never further ahead.
+/// Most records of a location waiting for GHL before more of a list are put.
 pub const AHEAD: u32 = 5_000;
-/// Outcomes that are put together.
+/// Outcomes put per request.
 const CHUNK: usize = 500;
-/// Time for these: what cannot be begun by then is left to the next step.
+/// Time reserved for a chunk. A chunk that cannot start by then is left to the next step.
 const TIME_FOR_A_CHUNK: Duration = Duration::from_secs(20);
-/// What could not be stored is put again so often.
+/// Most tries to put a record that could not be stored.
 const ROUNDS: u32 = 3;
 const BETWEEN_ROUNDS: Duration = Duration::from_secs(1);
-/// Lists go after what others put: everyday changes must not wait for them.
+/// Below other puts: everyday changes must not wait for lists.
 const PRIORITY: Priority = Priority::Low;
 
 const UNKNOWN_LOCATION: &str = "the location is not in GHL_LOCATIONS, and nothing was ever set for it; PUT its settings by \
@@ -31,8 +31,8 @@ const UNKNOWN_LOCATION: &str = "the location is not in GHL_LOCATIONS, and nothin
 const UNKNOWN_KIND: &str = "only lists of contacts can be imported: put the file into in/LOCATION/contacts/";
 
 impl Importer {
-    /// Puts contacts from outcome `next` on, as many as there is room and time for.
-    pub(crate) async fn put_list(&self, run: &mut Run, mut next: u64) -> Result<Next, DropError> {
+    /// Puts contacts from outcome `next` on, as far as backlog and deadline allow.
+    pub(crate) async fn put_list(&self, run: &mut StepRun, mut next: u64) -> Result<StepEnd, DropError> {
         if !run.place.is_of_contacts() {
             return self.refuse(run, UNKNOWN_KIND).await;
         }
@@ -42,11 +42,11 @@ impl Importer {
         if next == 0
             && let Some(wait) = self.until_facts_are_told(run, &settings).await?
         {
-            self.tell(&run.place, &Report::reading(run)).await?;
-            return Ok(Next::Step(wait));
+            self.tell(&run.place, &ListReport::reading(run)).await?;
+            return Ok(StepEnd::Step(wait));
         }
         let Some(mut room) = self.room(run).await? else {
-            return Ok(Next::Step(self.until_there_is_room(run, settings.pace)));
+            return Ok(StepEnd::Step(self.until_there_is_room(run, settings.pace)));
         };
         let (plan, copy) = match self.list(run).await? {
             Ok(list) => list,
@@ -86,17 +86,17 @@ impl Importer {
             run.checkpoint.moved_at = self.now();
             run.checkpoint.phase = Phase::Putting { next };
             if !self.save(run).await? {
-                return Ok(Next::Overtaken);
+                return Ok(StepEnd::Overtaken);
             }
         }
-        let mut report = Report::importing(run, next);
+        let mut report = ListReport::importing(run, next);
         report.import_id = Some(import.id);
         self.tell(&run.place, &report).await?;
         let goes_on = is_over || room > 0;
-        Ok(Next::Step(if goes_on { Duration::ZERO } else { self.until_there_is_room(run, settings.pace) }))
+        Ok(StepEnd::Step(if goes_on { Duration::ZERO } else { self.until_there_is_room(run, settings.pace) }))
     }
 
-    /// Puts them, and again what could not be stored. Returns how many need no call.
+    /// Puts records, and retries those that could not be stored. Returns how many need no call.
     async fn put(&self, puts: &[PutRecord]) -> Result<u64, PortError> {
         let mut left = puts.to_vec();
         let mut unchanged = 0;
@@ -125,34 +125,34 @@ impl Importer {
         }
     }
 
-    /// How many records may be put, if it is enough to begin with.
-    async fn room(&self, run: &Run) -> Result<Option<usize>, PortError> {
+    /// How many records may be put; `None` if too few to begin.
+    async fn room(&self, run: &StepRun) -> Result<Option<usize>, PortError> {
         let waiting = self.backlog(run).await?.tallied.count;
         let room = usize::try_from(u64::from(AHEAD).saturating_sub(waiting)).unwrap_or_default();
         Ok(Some(room).filter(|room| *room >= CHUNK))
     }
 
-    /// Records of lists of this location that wait for GHL.
-    pub(crate) async fn backlog(&self, run: &Run) -> Result<Backlog, PortError> {
+    /// This location's records from lists that wait for GHL.
+    pub(crate) async fn backlog(&self, run: &StepRun) -> Result<Backlog, PortError> {
         self.engine.ports().outbox.count_due(&run.place.location, PRIORITY, AHEAD).await
     }
 
-    /// Until half of what may wait has gone out; longer where nothing goes out.
-    fn until_there_is_room(&self, run: &Run, pace: Pace) -> Duration {
+    /// Time until half of the allowed backlog is sent; longer while nothing moves.
+    fn until_there_is_room(&self, run: &StepRun, pace: Pace) -> Duration {
         let half = Duration::from_secs_f64(f64::from(AHEAD) / 2.0 / pace.rate());
         half.max(self.now().since(run.checkpoint.moved_at) / 4)
     }
 }
 
-/// What an outcome of a list puts. It was true when the file was put there: what somebody else puts later stays.
-fn put_of(outcome: Outcome, run: &Run, import: &Under) -> Option<PutRecord> {
+/// The record to put for an outcome. It is dated by the file's upload, so later changes by others win.
+fn put_of(outcome: RowOutcome, run: &StepRun, import: &ListImport) -> Option<PutRecord> {
     match outcome {
-        Outcome::Record(contact) => Some(record_of(*contact, run, import)),
-        Outcome::HeldBack(_) | Outcome::NotAPerson(_) => None,
+        RowOutcome::Record(contact) => Some(record_of(*contact, run, import)),
+        RowOutcome::HeldBack(_) | RowOutcome::NotAPerson(_) => None,
     }
 }
 
-fn record_of(contact: ImportedContact, run: &Run, import: &Under) -> PutRecord {
+fn record_of(contact: ImportedContact, run: &StepRun, import: &ListImport) -> PutRecord {
     let record = contact.into_put(run.place.location.clone(), PRIORITY);
     import.take(PutRecord { as_of: Some(run.file.modified_at), ..record })
 }

@@ -1,88 +1,88 @@
-//! `report.json`: where an import stands, what it asks, and what came of it.
+//! `report.json`: the state of an import, its questions and its results.
 
 use std::collections::BTreeMap;
 
-use ghl_sync_import::report::{ImportReport, RecordResult, Records};
-use ghl_sync_import::{KnownField, MappedColumn, Mapping, Plan, Question};
+use ghl_sync_import::report::{ImportReport, RecordResultRow, RecordTotals};
+use ghl_sync_import::{ImportPlan, KnownField, ListQuestion, MappedColumn, Mapping};
 use ghl_sync_model::{EpochMs, ImportId, LocationFacts};
 use serde::Serialize;
 
-use crate::Place;
+use crate::ListPlace;
 use crate::checkpoint::Content;
 use crate::known::KnownOfLocation;
 use crate::preview::Preview;
-use crate::run::Run;
+use crate::run::StepRun;
 
-/// So many problems of rows, and records that GHL did not store whole, are in a report; rejects and results have all.
+/// Most row problems, and most incompletely stored records, in a report. Rejects and results list all.
 pub(crate) const MOST_PROBLEMS: usize = 1_000;
-/// Kinds of errors that are told apart.
+/// Most distinct errors counted separately.
 const MOST_ERRORS: usize = 100;
 const OTHER_ERRORS: &str = "other errors; results.csv has them";
 
-/// What is known of an import. Its `import` and `records` are those of the program's `--json`.
+/// The report. Its `import` and `records` match the CLI's `--json`.
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    state: State,
+pub(crate) struct ListReport {
+    state: ReportState,
     file: String,
     location: String,
-    /// Which content of the file.
+    /// ETag of the file.
     etag: String,
     /// The mapping that was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     mapping_file: Option<String>,
-    /// Which content of the mapping.
+    /// ETag of the mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     mapping_etag: Option<String>,
-    /// What was known of the location.
+    /// The location's facts.
     known: KnownOfLocation,
-    /// Why nothing can be read from the file.
+    /// Why the file was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// What must be answered, in the words of the program.
+    /// Open questions, worded as by the CLI.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     ask: Vec<String>,
-    /// What to do now.
+    /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
-    /// What is known of the mapping, to be completed.
+    /// The mapping as far as known, to be completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     mapping: Option<Mapping>,
-    /// The columns of a list that is not sent yet, and where they go.
+    /// The columns of an unsent list, with their targets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    columns: Vec<ColumnTold>,
-    /// Where columns may go.
+    columns: Vec<ReportColumn>,
+    /// Possible targets of columns.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    targets: Vec<TargetTold>,
-    /// E-mail addresses, phone numbers and own ids that more than one row has.
+    targets: Vec<ReportTarget>,
+    /// Number of e-mail addresses, phone numbers and own ids found in more than one row.
     #[serde(skip_serializing_if = "Option::is_none")]
     repeated: Option<usize>,
     /// What the import would do.
     #[serde(skip_serializing_if = "Option::is_none")]
     preview: Option<Preview>,
-    /// The stack's import that its contacts are put under.
+    /// The import that the contacts are put under.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) import_id: Option<ImportId>,
-    /// Rows that are done with, while it is importing.
+    /// Rows handled so far, while importing.
     #[serde(skip_serializing_if = "Option::is_none")]
     rows_done: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) import: Option<ImportReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    records: Option<Records>,
-    not_stored: Vec<NotStored>,
+    records: Option<RecordTotals>,
+    not_stored: Vec<IncompleteRecord>,
     errors: BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     began_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<String>,
-    /// Why it ended before all records had.
+    /// Why the import ended before all its records.
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum State {
+enum ReportState {
     Reading,
     Importing,
     Held,
@@ -91,19 +91,19 @@ enum State {
     Done,
 }
 
-/// A column, and where it goes.
+/// A column and its target.
 #[derive(Debug, Serialize)]
-struct ColumnTold {
+struct ReportColumn {
     #[serde(flatten)]
     column: MappedColumn,
-    /// So many of its cells could not be read as that.
+    /// Cells that could not be read as the target's type.
     lost: u64,
 }
 
-/// Where a column may go.
+/// A possible target of a column.
 #[derive(Debug, Serialize)]
-struct TargetTold {
-    /// As a mapping names it.
+struct ReportTarget {
+    /// The target, as a mapping names it.
     target: String,
     /// A custom field's name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,18 +111,18 @@ struct TargetTold {
 }
 
 #[derive(Debug, Serialize)]
-struct NotStored {
+struct IncompleteRecord {
     record: String,
     fields: Vec<String>,
 }
 
-impl Report {
-    fn of(state: State, run: &Run) -> Report {
-        Report::new(state, &run.place, &run.checkpoint.content, run.facts.as_ref())
+impl ListReport {
+    fn of(state: ReportState, run: &StepRun) -> ListReport {
+        ListReport::new(state, &run.place, &run.checkpoint.content, run.facts.as_ref())
     }
 
-    fn new(state: State, place: &Place, content: &Content, facts: Option<&LocationFacts>) -> Report {
-        Report {
+    fn new(state: ReportState, place: &ListPlace, content: &Content, facts: Option<&LocationFacts>) -> ListReport {
+        ListReport {
             state,
             file: place.key.clone(),
             location: place.location.to_string(),
@@ -150,18 +150,23 @@ impl Report {
         }
     }
 
-    pub(crate) fn refused(place: &Place, content: &Content, facts: Option<&LocationFacts>, reason: &str) -> Report {
-        Report { reason: Some(reason.to_owned()), ..Report::new(State::Refused, place, content, facts) }
+    pub(crate) fn refused(
+        place: &ListPlace,
+        content: &Content,
+        facts: Option<&LocationFacts>,
+        reason: &str,
+    ) -> ListReport {
+        ListReport { reason: Some(reason.to_owned()), ..ListReport::new(ReportState::Refused, place, content, facts) }
     }
 
-    pub(crate) fn asks(run: &Run, asks: Asks) -> Report {
+    pub(crate) fn asks(run: &StepRun, asks: OpenQuestions) -> ListReport {
         let [own, _] = run.place.mappings();
         let next = format!(
             "nothing was sent. `ghl-sync plan FILE --location {}`, with the options named here, writes a mapping.json with the \
              answers: put it into the bucket as {own}, and the import begins",
             run.place.location
         );
-        let Asks { words, questions, plan, columns: names } = asks;
+        let OpenQuestions { words, questions, plan, columns: names } = asks;
         let import = match &plan {
             Some(plan) => ImportReport::of_plan(plan, MOST_PROBLEMS),
             None => ImportReport { questions, ..ImportReport::default() },
@@ -171,7 +176,7 @@ impl Report {
             None if names.is_empty() => (Vec::new(), Vec::new()),
             None => (unused(names), targets(&[])),
         };
-        Report {
+        ListReport {
             ask: words,
             next: Some(next),
             mapping: plan.as_ref().map(|plan| plan.mapping_file()),
@@ -179,19 +184,19 @@ impl Report {
             targets,
             repeated: plan.as_ref().map(|plan| plan.repeated()),
             import: Some(import),
-            ..Report::of(State::NeedsMapping, run)
+            ..ListReport::of(ReportState::NeedsMapping, run)
         }
     }
 
-    /// The list waits for what GHL says of its location.
-    pub(crate) fn reading(run: &Run) -> Report {
-        Report { began_at: Some(run.checkpoint.began_at.to_rfc3339()), ..Report::of(State::Reading, run) }
+    /// Report while the list waits for the facts of its location.
+    pub(crate) fn reading(run: &StepRun) -> ListReport {
+        ListReport { began_at: Some(run.checkpoint.began_at.to_rfc3339()), ..ListReport::of(ReportState::Reading, run) }
     }
 
-    /// A list that is only looked at.
-    pub(crate) fn held(run: &Run, plan: &Plan, import: ImportReport, preview: Preview) -> Report {
+    /// Report of a held list.
+    pub(crate) fn held(run: &StepRun, plan: &ImportPlan, import: ImportReport, preview: Preview) -> ListReport {
         let [own, _] = run.place.mappings();
-        Report {
+        ListReport {
             next: Some(format!("nothing was sent: put the mapping into the bucket as {own} without `hold`, and it is")),
             mapping: Some(plan.mapping_file()),
             columns: columns(plan, &import),
@@ -199,29 +204,29 @@ impl Report {
             repeated: Some(plan.repeated()),
             preview: Some(preview),
             import: Some(import),
-            ..Report::of(State::Held, run)
+            ..ListReport::of(ReportState::Held, run)
         }
     }
 
-    pub(crate) fn importing(run: &Run, rows_done: u64) -> Report {
-        Report {
+    pub(crate) fn importing(run: &StepRun, rows_done: u64) -> ListReport {
+        ListReport {
             rows_done: Some(rows_done),
             began_at: Some(run.checkpoint.began_at.to_rfc3339()),
-            ..Report::of(State::Importing, run)
+            ..ListReport::of(ReportState::Importing, run)
         }
     }
 
-    /// One that takes results.
-    pub(crate) fn of_results(run: &Run, now: EpochMs) -> Report {
-        Report {
-            records: Some(Records { already_synced: run.checkpoint.unchanged, ..Records::default() }),
+    /// Empty report to add results to.
+    pub(crate) fn of_results(run: &StepRun, now: EpochMs) -> ListReport {
+        ListReport {
+            records: Some(RecordTotals { already_synced: run.checkpoint.unchanged, ..RecordTotals::default() }),
             began_at: Some(run.checkpoint.began_at.to_rfc3339()),
             ended_at: Some(now.to_rfc3339()),
-            ..Report::of(State::Done, run)
+            ..ListReport::of(ReportState::Done, run)
         }
     }
 
-    pub(crate) fn take(&mut self, result: &RecordResult) {
+    pub(crate) fn take(&mut self, result: &RecordResultRow) {
         let records = self.records.get_or_insert_default();
         records.total += 1;
         match result.state {
@@ -236,16 +241,16 @@ impl Report {
             *self.errors.entry(error.to_owned()).or_default() += 1;
         }
         if !result.not_stored.is_empty() && self.not_stored.len() < MOST_PROBLEMS {
-            self.not_stored.push(NotStored { record: result.record.clone(), fields: result.not_stored.clone() });
+            self.not_stored.push(IncompleteRecord { record: result.record.clone(), fields: result.not_stored.clone() });
         }
     }
 
-    /// Contacts that failed, once results were taken.
+    /// Contacts that failed, once results were added.
     pub(crate) fn failed(&self) -> Option<u64> {
         self.records.map(|records| records.failed)
     }
 
-    /// After the last result. `is_late` if it was not waited for all.
+    /// Completes the report after the last result. `is_late` if the wait ended before all records did.
     pub(crate) fn finish(&mut self, is_late: bool) {
         let records = self.records.get_or_insert_default();
         records.already_synced = records.already_synced.min(records.synced);
@@ -257,51 +262,51 @@ impl Report {
     }
 }
 
-fn columns(plan: &Plan, import: &ImportReport) -> Vec<ColumnTold> {
-    let told = |column: MappedColumn| ColumnTold { lost: import.problems.lost_of(&column.column), column };
+fn columns(plan: &ImportPlan, import: &ImportReport) -> Vec<ReportColumn> {
+    let told = |column: MappedColumn| ReportColumn { lost: import.problems.lost_of(&column.column), column };
     plan.mapping().into_iter().map(told).collect()
 }
 
-/// Columns of which nothing but their names is known.
-fn unused(names: Vec<String>) -> Vec<ColumnTold> {
+/// Columns of which only the names are known.
+fn unused(names: Vec<String>) -> Vec<ReportColumn> {
     let column = |column| MappedColumn { column, field: None, by: None, filled: 0, samples: Vec::new() };
-    names.into_iter().map(|name| ColumnTold { lost: 0, column: column(name) }).collect()
+    names.into_iter().map(|name| ReportColumn { lost: 0, column: column(name) }).collect()
 }
 
-fn targets(custom: &[KnownField]) -> Vec<TargetTold> {
-    let fields = ghl_sync_import::targets().into_iter().map(|target| TargetTold { target, name: None });
+fn targets(custom: &[KnownField]) -> Vec<ReportTarget> {
+    let fields = ghl_sync_import::targets().into_iter().map(|target| ReportTarget { target, name: None });
     let custom = custom.iter().filter(|field| field.can_be_filled());
-    let custom = custom.map(|field| TargetTold { target: field.target().to_owned(), name: Some(field.name.clone()) });
+    let custom = custom.map(|field| ReportTarget { target: field.target().to_owned(), name: Some(field.name.clone()) });
     fields.chain(custom).collect()
 }
 
-/// What must be answered before a list is imported.
+/// Open questions about a list.
 #[derive(Debug, Default)]
-pub(crate) struct Asks {
-    /// In the words of the program.
+pub(crate) struct OpenQuestions {
+    /// The questions, worded as by the CLI.
     pub(crate) words: Vec<String>,
-    pub(crate) questions: Vec<Question>,
-    /// What was found out, if the list could be read to its end.
-    pub(crate) plan: Option<Box<Plan>>,
-    /// The names of the columns, if none of them says who a contact is.
+    pub(crate) questions: Vec<ListQuestion>,
+    /// The findings, if the whole list could be read.
+    pub(crate) plan: Option<Box<ImportPlan>>,
+    /// Column names, if no column identifies a contact.
     pub(crate) columns: Vec<String>,
 }
 
-impl Asks {
-    pub(crate) fn of(questions: &[Question]) -> Asks {
+impl OpenQuestions {
+    pub(crate) fn of(questions: &[ListQuestion]) -> OpenQuestions {
         let words = questions.iter().map(ToString::to_string).collect();
-        Asks { words, questions: questions.to_vec(), ..Asks::default() }
+        OpenQuestions { words, questions: questions.to_vec(), ..OpenQuestions::default() }
     }
 
-    /// Of a list whose columns have names that are not known.
-    pub(crate) fn where_columns_go(problem: String, names: &[String]) -> Asks {
-        // A name that stands twice means no column.
+    /// Question for a list with unknown column names.
+    pub(crate) fn where_columns_go(problem: String, names: &[String]) -> OpenQuestions {
+        // A duplicate name does not identify a column.
         let is_one = |name: &&String| names.iter().filter(|other| other == name).count() == 1;
         let columns = names.iter().filter(|name| !name.trim().is_empty()).filter(is_one).cloned().collect();
-        Asks { columns, ..Asks::one(problem) }
+        OpenQuestions { columns, ..OpenQuestions::one(problem) }
     }
 
-    pub(crate) fn one(problem: String) -> Asks {
-        Asks { words: vec![problem], ..Asks::default() }
+    pub(crate) fn one(problem: String) -> OpenQuestions {
+        OpenQuestions { words: vec![problem], ..OpenQuestions::default() }
     }
 }

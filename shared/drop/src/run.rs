@@ -1,31 +1,31 @@
-//! A step of an import, and how it ends.
+//! A step of an import and its result.
 
 use std::time::Duration;
 
 use ghl_sync_model::{EpochMs, LocationFacts};
 
-use crate::Place;
-use crate::checkpoint::{Checkpoint, End};
+use crate::ListPlace;
+use crate::checkpoint::{Checkpoint, ImportEnd};
 use crate::ports::FileInfo;
 
-/// A step of an import that is under way.
-pub(crate) struct Run {
-    pub(crate) place: Place,
+/// A step of an import in progress.
+pub(crate) struct StepRun {
+    pub(crate) place: ListPlace,
     pub(crate) file: FileInfo,
     pub(crate) deadline: EpochMs,
     pub(crate) checkpoint: Checkpoint,
-    /// What is known of the location.
+    /// The location's facts.
     pub(crate) facts: Option<LocationFacts>,
-    /// The checkpoint's.
+    /// Revision of the checkpoint.
     pub(crate) rev: u64,
 }
 
 /// How a step ends.
-pub(crate) enum Next {
-    /// Another one follows, after this time.
+pub(crate) enum StepEnd {
+    /// Another step follows after this time.
     Step(Duration),
-    /// It was the last; the report says so.
-    End(End),
-    /// Somebody else has begun a step of the same import.
+    /// The import has ended, and its report is written.
+    End(ImportEnd),
+    /// Another invocation has begun a step of the same import.
     Overtaken,
 }

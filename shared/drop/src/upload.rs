@@ -1,25 +1,25 @@
-//! A file that grows while it is put: never more than a part of it is in memory.
+//! Uploads a file while it is written, with at most one part in memory.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ghl_sync_engine::ports::PortError;
 
-use crate::ports::Files;
+use crate::ports::BucketFiles;
 
-/// A part; a file that is shorter is put at once.
+/// Size of a part in bytes. A shorter file is uploaded in one request.
 const PART: usize = 8 << 20;
 
-/// A file on its way into the bucket. It is there once it is finished, and not before.
+/// A file being uploaded. It appears in the bucket once finished.
 pub(crate) struct Upload {
     key: String,
     content_type: &'static str,
     buffer: Buffer,
-    /// The upload's id, and its parts so far.
+    /// The upload's id and its parts so far.
     begun: Option<(String, Vec<String>)>,
 }
 
-/// What is written, until a part of it is on its way.
+/// Output that is not uploaded yet.
 #[derive(Clone, Default)]
 pub(crate) struct Buffer(Arc<Mutex<Vec<u8>>>);
 
@@ -49,18 +49,18 @@ impl Upload {
         Upload { key, content_type, buffer: Buffer::default(), begun: None }
     }
 
-    /// Where the file is written.
+    /// A writer for the file's content.
     pub(crate) fn writer(&self) -> Buffer {
         self.buffer.clone()
     }
 
-    /// Puts a part, if there is a whole one.
-    pub(crate) async fn flow(&mut self, files: &dyn Files) -> Result<(), PortError> {
+    /// Uploads a part, if one is full.
+    pub(crate) async fn flow(&mut self, files: &dyn BucketFiles) -> Result<(), PortError> {
         if self.buffer.len() >= PART { self.put_part(files).await } else { Ok(()) }
     }
 
-    /// Puts the rest.
-    pub(crate) async fn finish(mut self, files: &dyn Files) -> Result<(), PortError> {
+    /// Uploads the rest and completes the file.
+    pub(crate) async fn finish(mut self, files: &dyn BucketFiles) -> Result<(), PortError> {
         if self.begun.is_none() {
             return files.put(&self.key, self.buffer.take(), self.content_type).await;
         }
@@ -69,7 +69,7 @@ impl Upload {
         files.complete(&self.key, &upload, &parts).await
     }
 
-    async fn put_part(&mut self, files: &dyn Files) -> Result<(), PortError> {
+    async fn put_part(&mut self, files: &dyn BucketFiles) -> Result<(), PortError> {
         let (upload, parts) = match &mut self.begun {
             Some(begun) => begun,
             none => none.insert((files.begin(&self.key, self.content_type).await?, Vec::new())),

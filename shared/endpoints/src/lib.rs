@@ -1,5 +1,5 @@
-//! Posts to the endpoints of webhooks, whose URLs are somebody else's choice: to public addresses only, without redirects,
-//! repeats or proxies, and in bounded time.
+//! Posts to webhook endpoints with URLs that other people choose: to public addresses only, without redirects, retries
+//! or proxies, and in bounded time.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -11,20 +11,20 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Url, redirect, retry};
 
-/// From the first byte of the connection to the answer's headers. Standard Webhooks asks for 15 to 30 s.
+/// From the start of the connection to the response headers. Standard Webhooks asks for 15 to 30 s.
 const TIMEOUT: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Which addresses are posted to.
+/// Addresses that may receive posts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// Those of the public internet, by https.
+pub enum PostReach {
+    /// The public internet, by https.
     Public,
-    /// Those, and this machine's own, by http, too: for a stack that runs on it.
+    /// Also this machine, and http, too: for a stack that runs on it.
     PublicAndLoopback,
 }
 
-/// A name leads to no address that may be posted to.
+/// A name resolves to no allowed address.
 #[derive(Debug, thiserror::Error)]
 #[error("its name leads to an address that is not public")]
 struct NotPublic;
@@ -32,20 +32,20 @@ struct NotPublic;
 /// The [`Poster`] over HTTP.
 #[derive(Debug)]
 pub struct HttpPoster {
-    /// Made for the first post: most invocations have nothing to post, and root certificates take a while to load.
+    /// Built for the first post: most invocations post nothing, and loading root certificates takes a while.
     http: OnceLock<Result<Client, String>>,
-    reach: Reach,
+    reach: PostReach,
     timeout: Duration,
 }
 
 impl HttpPoster {
-    /// One that posts to `reach`.
+    /// Creates a poster to `reach`.
     #[must_use]
-    pub fn new(reach: Reach) -> HttpPoster {
+    pub fn new(reach: PostReach) -> HttpPoster {
         HttpPoster { http: OnceLock::new(), reach, timeout: TIMEOUT }
     }
 
-    /// The same, with another time for an answer.
+    /// Sets another timeout for a response.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> HttpPoster {
         HttpPoster { timeout, ..self }
@@ -60,27 +60,27 @@ impl HttpPoster {
         let forbidden = |why: &str| PostError::Forbidden(why.to_owned());
         let url: Url = url.parse().map_err(|_| forbidden("the webhook's URL cannot be read"))?;
         let host = url.host_str().unwrap_or_default();
-        // A name is checked when it is resolved; an address is not resolved.
+        // The resolver checks names; an IP address is not resolved, so it is checked here.
         let address = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
         if address.is_some_and(|address| !self.reach.allows(address)) {
             return Err(forbidden("the webhook's URL has an address that is not public"));
         }
         match url.scheme() {
             "https" => Ok(url),
-            "http" if self.reach == Reach::PublicAndLoopback && is_loopback(host, address) => Ok(url),
+            "http" if self.reach == PostReach::PublicAndLoopback && is_loopback(host, address) => Ok(url),
             _ => Err(forbidden("the webhook's URL is not https://")),
         }
     }
 }
 
-/// A connection is not kept: an endpoint is called when something happened, and its name is resolved, and its address
-/// checked, each time.
-fn client(reach: Reach) -> Result<Client, String> {
+/// Connections are not kept: an endpoint is called only when something happens, and each call resolves its name and
+/// checks the address again.
+fn client(reach: PostReach) -> Result<Client, String> {
     let tls = match (ghl_sync_ghl::tls(true), reach) {
         (Ok(tls), _) => tls,
-        // A machine without root certificates can post to itself.
-        (Err(_), Reach::PublicAndLoopback) => ghl_sync_ghl::tls(false).map_err(|error| error.to_string())?,
-        (Err(error), Reach::Public) => return Err(format!("TLS cannot be set up: {error}")),
+        // A machine without root certificates can still post to itself.
+        (Err(_), PostReach::PublicAndLoopback) => ghl_sync_ghl::tls(false).map_err(|error| error.to_string())?,
+        (Err(error), PostReach::Public) => return Err(format!("TLS cannot be set up: {error}")),
     };
     let client = Client::builder()
         .tls_backend_preconfigured(tls)
@@ -100,9 +100,9 @@ fn is_loopback(host: &str, address: Option<IpAddr>) -> bool {
     address.map_or(host == "localhost", |address| address.is_loopback())
 }
 
-impl Reach {
+impl PostReach {
     fn allows(self, address: IpAddr) -> bool {
-        is_public(address) || self == Reach::PublicAndLoopback && address.is_loopback()
+        is_public(address) || self == PostReach::PublicAndLoopback && address.is_loopback()
     }
 }
 
@@ -119,7 +119,7 @@ impl Poster for HttpPoster {
             .header("webhook-signature", post.signature)
             .body(post.body.to_owned());
         match tokio::time::timeout(self.timeout, request.send()).await {
-            // What the answer says beyond its status is of no interest, and is not read.
+            // Only the status of the response matters; the body is not read.
             Ok(Ok(answer)) => Ok(answer.status().as_u16()),
             Ok(Err(error)) => Err(unanswered(error)),
             Err(_) => Err(PostError::Unanswered(format!("no answer within {} s", self.timeout.as_secs_f32()))),
@@ -127,7 +127,7 @@ impl Poster for HttpPoster {
     }
 }
 
-/// What went wrong, without the URL, which may hold a secret.
+/// Describes the error without the URL, which may contain a secret.
 fn unanswered(error: reqwest::Error) -> PostError {
     let error = error.without_url();
     let mut causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
@@ -139,9 +139,9 @@ fn unanswered(error: reqwest::Error) -> PostError {
     PostError::Unanswered(format!("{what}: {last}"))
 }
 
-/// Resolves names as the system does, and drops what may not be posted to.
+/// Resolves names as the system does, and drops addresses that may not receive posts.
 #[derive(Debug, Clone, Copy)]
-struct Resolver(Reach);
+struct Resolver(PostReach);
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
@@ -197,7 +197,7 @@ mod tests {
         address
     }
 
-    async fn posted(reach: Reach, url: &str) -> Result<u16, PostError> {
+    async fn posted(reach: PostReach, url: &str) -> Result<u16, PostError> {
         let poster = HttpPoster::new(reach).with_timeout(Duration::from_millis(500));
         poster.post(Post { url, id: "evt_1", timestamp: 7, signature: "v1,x", body: "{}" }).await
     }
@@ -207,7 +207,7 @@ mod tests {
         let address = endpoint().await;
         for (path, expected) in [("echoes", 204), ("fails", 500), ("gone", 410), ("moved", 307), ("nowhere", 404)] {
             for host in [address.to_string(), format!("localhost:{}", address.port())] {
-                let answer = posted(Reach::PublicAndLoopback, &format!("http://{host}/{path}")).await;
+                let answer = posted(PostReach::PublicAndLoopback, &format!("http://{host}/{path}")).await;
                 assert_eq!(answer.unwrap(), expected, "{path}");
             }
         }
@@ -219,7 +219,7 @@ mod tests {
         let address = endpoint().await;
         let unbound = { TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap() };
         for url in [format!("http://{address}/hangs?key=secret"), format!("http://{unbound}/?key=secret")] {
-            let error = posted(Reach::PublicAndLoopback, &url).await.unwrap_err();
+            let error = posted(PostReach::PublicAndLoopback, &url).await.unwrap_err();
             assert!(matches!(&error, PostError::Unanswered(why) if !why.contains("secret")), "{error:?}");
         }
     }
@@ -231,12 +231,12 @@ mod tests {
             ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "169.254.169.254"];
         for host in hosts {
             for url in [format!("https://{host}:{port}/echoes"), format!("http://{host}:{port}/echoes")] {
-                let answer = posted(Reach::Public, &url).await;
+                let answer = posted(PostReach::Public, &url).await;
                 assert!(matches!(answer, Err(PostError::Forbidden(_))), "{url}: {answer:?}");
             }
         }
         for url in ["http://10.0.0.1/", "http://example.com/", "ftp://127.0.0.1/", "file:///etc/passwd", "nothing"] {
-            let answer = posted(Reach::PublicAndLoopback, url).await;
+            let answer = posted(PostReach::PublicAndLoopback, url).await;
             assert!(matches!(answer, Err(PostError::Forbidden(_))), "{url}: {answer:?}");
         }
     }

@@ -1,7 +1,8 @@
-//! How a location stands, written down where it changes: whoever looks at thousands of locations asks none of them.
+//! The standing of a location, stored when it changes, so that an overview of thousands of locations queries none of
+//! them.
 //!
-//! A standing is read at a later time than it was written at. So it holds times rather than answers: [`Standing::state`]
-//! and its neighbours say what is true of it now.
+//! A standing is read later than it was written. So it holds times rather than answers: [`Standing::state`] and its
+//! neighbours derive what is true now.
 
 use std::time::Duration;
 
@@ -13,65 +14,65 @@ use strum::IntoStaticStr;
 use crate::counts::Counts;
 use crate::ports::{Backlog, Tallied};
 
-/// A pause that GHL asked for and that is longer than this is somebody's trouble.
+/// A throttling pause longer than this counts as trouble.
 const LONG_PAUSE: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
-/// Credentials that end within this time are told of.
+/// How long before their expiry credentials are reported.
 const SOON: Duration = Duration::from_secs(7 * 86_400);
 
-/// How a location stands.
+/// The stored state of a location.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
-    /// When it stood so.
+    /// When it was stored.
     pub at: EpochMs,
     /// The rate scope that its calls count toward.
     pub scope: ScopeId,
-    /// The scope whose day it counts toward, if that is another one.
+    /// The scope whose daily quota its calls count toward, if different.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub day_scope: Option<ScopeId>,
-    /// A name of our own.
+    /// The operator's name for the location.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Tags of our own.
+    /// The operator's tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// When its credentials end, as an operator said.
+    /// When its credentials expire, as set by an operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_expire_at: Option<EpochMs>,
     /// Whether it is synced at all.
     pub enabled: bool,
-    /// The end of the run under way.
+    /// End of the current run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_until: Option<EpochMs>,
     /// An operator's pause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
-    /// Another pause.
+    /// A pause that the system set: throttling, credentials or another location's answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<Pause>,
-    /// The circuit breaker.
+    /// State of the circuit breaker.
     #[serde(default, skip_serializing_if = "BreakerState::is_closed")]
     pub breaker: BreakerState,
-    /// When the next call may try whether GHL is up, unless it is closed.
+    /// When the next call may probe whether GHL is up, unless the breaker is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<EpochMs>,
-    /// What keeps the next call back, and until when.
+    /// What delays the next call, and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits: Option<(WaitReason, EpochMs)>,
-    /// The short window.
+    /// Quota of the short window.
     pub burst: Burst,
-    /// The day.
+    /// Quota of the day.
     pub day: Day,
-    /// What is due.
+    /// Records that are due.
     #[serde(default, skip_serializing_if = "is_default")]
     pub due: Backlog,
-    /// What failed for good.
+    /// Records that failed permanently.
     #[serde(default, skip_serializing_if = "is_default")]
     pub failed: Tallied,
-    /// When all that is due will be sent, if somebody knows.
+    /// When all due records will have been sent, if it can be estimated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub empty_at: Option<EpochMs>,
-    /// What was counted since the beginning.
+    /// Counter totals since the beginning.
     #[serde(default, skip_serializing_if = "Counts::is_empty")]
     pub sums: Counts,
 }
@@ -79,14 +80,14 @@ pub struct Standing {
 /// The quota of the short window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Burst {
-    /// What is kept to.
+    /// The pace that is kept.
     pub pace: Pace,
-    /// Calls per window as they are configured.
+    /// Configured calls per window.
     pub configured: u64,
-    /// What GHL's headers told last.
+    /// The pace in GHL's latest headers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Pace>,
-    /// Calls made in the window that ended then.
+    /// Calls made in the window that ends at [`Standing::at`].
     #[serde(default, skip_serializing_if = "is_default")]
     pub used: u64,
 }
@@ -96,20 +97,20 @@ pub struct Burst {
 pub struct Day {
     /// Calls per day.
     pub limit: u64,
-    /// The same as it is configured.
+    /// Configured calls per day.
     pub configured: u64,
-    /// The same as GHL's headers told it last.
+    /// Calls per day in GHL's latest headers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<u64>,
     /// Calls made since the last reset.
     #[serde(default, skip_serializing_if = "is_default")]
     pub used: u64,
-    /// Calls left.
+    /// Calls that are left.
     pub left: u64,
-    /// Of these, so many are kept for records of high priority.
+    /// The part of `left` that is reserved for records of high priority.
     #[serde(default, skip_serializing_if = "is_default")]
     pub reserve: u64,
-    /// The next reset.
+    /// Time of the next reset.
     pub resets_at: EpochMs,
 }
 
@@ -121,9 +122,9 @@ pub enum BreakerState {
     /// Calls go out.
     #[default]
     Closed,
-    /// No calls.
+    /// No calls go out.
     Open,
-    /// One call finds out whether GHL is up again.
+    /// One call tests whether GHL is up again.
     HalfOpen,
 }
 
@@ -147,7 +148,7 @@ pub enum LocationState {
     Stopped,
 }
 
-/// What a person should look at.
+/// A condition that a person should look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
     /// The breaker is not closed.
@@ -158,31 +159,31 @@ pub enum Trouble {
     Paused,
     /// GHL does not accept the token.
     Credentials,
-    /// GHL asked to wait for long.
+    /// GHL asked for a long pause.
     Throttled {
-        /// Until then.
+        /// End of the pause.
         until: EpochMs,
     },
-    /// Records failed for good.
+    /// Records failed permanently.
     Failed(Tallied),
 }
 
 /// How urgently somebody should look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Urgency {
-    /// Something stands still.
+    /// Something has stopped.
     Failing,
-    /// It runs, and something wants to be looked at.
+    /// It runs, but something needs attention.
     Degraded,
-    /// Nobody need look.
+    /// Nothing needs attention.
     Fine,
 }
 
 impl LocationState {
-    /// All of them.
+    /// All states.
     pub const ALL: &[LocationState] = <LocationState as strum::VariantArray>::VARIANTS;
 
-    /// The word, as it is written.
+    /// The state as JSON and logs write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -190,7 +191,7 @@ impl LocationState {
 }
 
 impl BreakerState {
-    /// The word, as it is written.
+    /// The state as JSON and logs write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -213,7 +214,7 @@ impl From<&Breaker> for BreakerState {
 }
 
 impl Trouble {
-    /// How urgent it is.
+    /// How urgent the trouble is.
     #[must_use]
     pub fn urgency(&self) -> Urgency {
         match self {
@@ -226,7 +227,7 @@ impl Trouble {
 }
 
 impl Urgency {
-    /// As the first character of a sort key: the most urgent first.
+    /// First character of a sort key that puts the most urgent first.
     #[must_use]
     pub fn rank(self) -> u8 {
         match self {
@@ -238,13 +239,13 @@ impl Urgency {
 }
 
 impl Standing {
-    /// When its credentials end, if that is within a week or over, and it is synced.
+    /// When its credentials expire, if it is synced and they expire within a week or have expired.
     #[must_use]
     pub fn credentials_end(&self, now: EpochMs) -> Option<EpochMs> {
         self.credentials_expire_at.filter(|end| self.enabled && *end <= now + SOON)
     }
 
-    /// What it does now.
+    /// The state at `now`.
     #[must_use]
     pub fn state(&self, now: EpochMs) -> LocationState {
         let paused = self.pause_at(now).map(|(reason, _)| reason);
@@ -258,7 +259,7 @@ impl Standing {
         }
     }
 
-    /// Why nobody calls, and until when; an operator's pause before GHL's.
+    /// The reason and the end of the pause in force; an operator's pause takes precedence.
     #[must_use]
     pub fn pause_at(&self, now: EpochMs) -> Option<(PauseReason, EpochMs)> {
         let held = self.hold.as_ref().filter(|hold| hold.ends_at() > now);
@@ -266,20 +267,20 @@ impl Standing {
         held.or_else(|| self.pause.filter(|pause| pause.until > now).map(|pause| (pause.reason, pause.until)))
     }
 
-    /// What keeps the next call back now.
+    /// What delays the next call at `now`.
     #[must_use]
     pub fn waits_at(&self, now: EpochMs) -> Option<(WaitReason, EpochMs)> {
         self.waits.filter(|(_, until)| *until > now)
     }
 
-    /// Calls left in the window that ends now.
+    /// Calls left in the window that ends at `now`.
     #[must_use]
     pub fn burst_left(&self, now: EpochMs) -> u64 {
         let is_over = now.since(self.at) >= self.burst.pace.window;
         u64::from(self.burst.pace.limit.get()).saturating_sub(if is_over { 0 } else { self.burst.used })
     }
 
-    /// The day as it is counted now.
+    /// The daily quota at `now`, after any resets in between.
     #[must_use]
     pub fn day_at(&self, now: EpochMs) -> Day {
         if self.day.resets_at > now {
@@ -290,7 +291,7 @@ impl Standing {
         Day { used: 0, left: self.day.limit, resets_at, ..self.day }
     }
 
-    /// What a person should look at, the most urgent first. Nobody looks at a location that is switched off.
+    /// What a person should look at, the most urgent first. A disabled location has no troubles.
     #[must_use]
     pub fn troubles(&self, now: EpochMs) -> Vec<Trouble> {
         let mut troubles = Vec::new();
@@ -316,13 +317,13 @@ impl Standing {
         troubles
     }
 
-    /// How urgently somebody should look.
+    /// How urgently somebody should look at the location.
     #[must_use]
     pub fn urgency(&self, now: EpochMs) -> Urgency {
         self.troubles(now).first().map_or(Urgency::Fine, Trouble::urgency)
     }
 
-    /// What sorts it among those of its shard: those in trouble first.
+    /// Sort key within its shard: locations in trouble come first.
     #[must_use]
     pub fn rank(&self, location: &LocationId) -> String {
         format!("{}#{location}", self.urgency(self.at).rank())

@@ -1,65 +1,71 @@
-//! Who is calling, and which location a request belongs to.
+//! Identifies the caller and the location of a request.
 
 use std::time::Duration;
 
-use super::answer::Answer;
+use super::answer::SandboxAnswer;
 use super::oauth::Issuer;
-use super::options::Tokens;
-use super::request::Request;
+use super::options::SandboxTokens;
+use super::request::SandboxRequest;
 use super::store::{Store, V1_LOCATION};
 
-/// A request's location, and whether it may go on.
+/// A request's location, and whether the request may proceed.
 #[derive(Debug)]
-pub(crate) struct Access {
-    /// Whose allowance the request counts against. Empty when the request does not tell.
+pub(crate) struct CallerAccess {
+    /// Location whose allowance the request counts against. Empty if the request does not reveal it.
     pub(crate) location: String,
-    pub(crate) verdict: Result<(), Answer>,
+    pub(crate) verdict: Result<(), SandboxAnswer>,
 }
 
-/// Looks at the token, the `Version` and the location of `request`.
-pub(crate) fn examine(tokens: &Tokens, issuer: &mut Issuer, now: Duration, request: &Request, store: &Store) -> Access {
+/// Checks the token, the `Version` and the location of `request`.
+pub(crate) fn examine(
+    tokens: &SandboxTokens,
+    issuer: &mut Issuer,
+    now: Duration,
+    request: &SandboxRequest,
+    store: &Store,
+) -> CallerAccess {
     let token = request.bearer().unwrap_or_default();
     let (location, verdict) = match tokens {
-        Tokens::Any(accepted) if accepted == token => (location_told_by(request, store).to_owned(), Ok(())),
-        Tokens::PerLocation(locations) if locations.contains_key(token) => {
+        SandboxTokens::Any(accepted) if accepted == token => (location_told_by(request, store).to_owned(), Ok(())),
+        SandboxTokens::PerLocation(locations) if locations.contains_key(token) => {
             let location = locations.get(token).cloned().unwrap_or_default();
             let verdict = check_location(&location, request);
             (location, verdict)
         }
         _ => match issuer.location_of(token, now) {
-            Some(location) if issuer.is_not_for(token, request) => (location, Err(Answer::missing_scope())),
+            Some(location) if issuer.is_not_for(token, request) => (location, Err(SandboxAnswer::missing_scope())),
             Some(location) => {
                 let verdict = check_location(&location, request);
                 (location, verdict)
             }
-            // Requests with a token that has expired count toward its location all the same.
-            None if matches!(tokens, Tokens::OAuth(_)) => {
+            // Requests with an expired token still count toward their location.
+            None if matches!(tokens, SandboxTokens::OAuth(_)) => {
                 (location_told_by(request, store).to_owned(), Err(invalid_token(request)))
             }
             None => (String::new(), Err(invalid_token(request))),
         },
     };
-    Access { location, verdict: verdict.and_then(|()| request.check_version()) }
+    CallerAccess { location, verdict: verdict.and_then(|()| request.check_version()) }
 }
 
-/// The location that the request names, or else that of the record it names.
-fn location_told_by<'a>(request: &'a Request, store: &'a Store) -> &'a str {
+/// The location that the request names, or else the location of the record it names.
+fn location_told_by<'a>(request: &'a SandboxRequest, store: &'a Store) -> &'a str {
     let named = request.named_location();
     let of_record = || request.segments().into_iter().find_map(|segment| store.location_of(segment));
     named.or_else(of_record).unwrap_or(if request.is_v1() { V1_LOCATION } else { "" })
 }
 
-fn check_location(location: &str, request: &Request) -> Result<(), Answer> {
+fn check_location(location: &str, request: &SandboxRequest) -> Result<(), SandboxAnswer> {
     match request.named_location() {
-        Some(named) if named != location => Err(Answer::wrong_location()),
+        Some(named) if named != location => Err(SandboxAnswer::wrong_location()),
         _ => Ok(()),
     }
 }
 
-fn invalid_token(request: &Request) -> Answer {
+fn invalid_token(request: &SandboxRequest) -> SandboxAnswer {
     if request.is_v1() {
-        Answer::v1_invalid_key()
+        SandboxAnswer::v1_invalid_key()
     } else {
-        Answer::unauthorized("Invalid token: access token is invalid")
+        SandboxAnswer::unauthorized("Invalid token: access token is invalid")
     }
 }

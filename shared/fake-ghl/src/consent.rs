@@ -1,44 +1,44 @@
-//! The page on which people say whom an app may work for: `/v2/oauth/chooselocation`. Whoever chooses is sent back to the
-//! app with a code. The real page has the same address, and another look.
+//! The page on which a user chooses the location an app may access: `/v2/oauth/chooselocation`. After the choice, the
+//! user is sent back to the app with a code. The real page has the same address, but looks different.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 
-use super::answer::{Answer, Handled};
+use super::answer::{Handled, SandboxAnswer};
 use super::fake::FakeGhl;
-use super::oauth::{Code, Installation, Issuer};
+use super::oauth::{AuthorizationCode, Installation, Issuer};
 use super::options::{Installed, Marketplace};
-use super::request::Request;
+use super::request::SandboxRequest;
 
-/// How long a code is good.
+/// How long a code is valid.
 const GOOD_FOR: Duration = Duration::from_secs(600);
 
-/// Answers a request to the consent page; `None` if it is to elsewhere.
-pub(crate) fn handle(ghl: &FakeGhl, request: &Request) -> Option<Answer> {
+/// Answers a request to the consent page; `None` if it is for another path.
+pub(crate) fn handle(ghl: &FakeGhl, request: &SandboxRequest) -> Option<SandboxAnswer> {
     let segments = request.segments();
     let ["v2", "oauth", "chooselocation", path @ ..] = segments.as_slice() else { return None };
     let handled = match (&request.method, path) {
         (&Method::GET, []) => page(ghl, request),
         (&Method::GET, ["choose"]) => choose(ghl, request),
-        (method, _) => Err(Answer::unknown_path(method.as_str(), &request.path)),
+        (method, _) => Err(SandboxAnswer::unknown_path(method.as_str(), &request.path)),
     };
     Some(handled.unwrap_or_else(|refusal| refusal))
 }
 
-/// What an app asks for.
-struct Asked<'r> {
+/// Parameters of an app's request for access.
+struct AccessRequest<'r> {
     redirect_uri: &'r str,
     scope: &'r str,
     state: Option<&'r str>,
 }
 
-impl<'r> Asked<'r> {
-    fn of(issuer: &Issuer, request: &'r Request) -> Result<(Marketplace, Asked<'r>), Answer> {
-        let wrong = |what: &str| Answer::page(StatusCode::BAD_REQUEST, frame(&format!("<p>{what}</p>")));
+impl<'r> AccessRequest<'r> {
+    fn of(issuer: &Issuer, request: &'r SandboxRequest) -> Result<(Marketplace, AccessRequest<'r>), SandboxAnswer> {
+        let wrong = |what: &str| SandboxAnswer::page(StatusCode::BAD_REQUEST, frame(&format!("<p>{what}</p>")));
         let app = issuer.app.clone().filter(|app| !app.locations.is_empty());
-        let app = app.ok_or_else(|| Answer::unknown_path("GET", &request.path))?;
+        let app = app.ok_or_else(|| SandboxAnswer::unknown_path("GET", &request.path))?;
         if request.query("client_id") != Some(&app.client_id) {
             return Err(wrong("There is no app with this client_id."));
         }
@@ -50,22 +50,22 @@ impl<'r> Asked<'r> {
             return Err(wrong("The redirect_uri is none."));
         }
         let scope = request.query("scope").ok_or_else(|| wrong("The scope is missing."))?;
-        Ok((app, Asked { redirect_uri, scope, state: request.query("state") }))
+        Ok((app, AccessRequest { redirect_uri, scope, state: request.query("state") }))
     }
 
-    /// Back to the app, with `answer`.
-    fn back(&self, name: &str, value: &str) -> Answer {
+    /// Redirects back to the app with the parameter `name`.
+    fn back(&self, name: &str, value: &str) -> SandboxAnswer {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair(name, value);
         if let Some(state) = self.state {
             query.append_pair("state", state);
         }
-        Answer::onward(format!("{}?{}", self.redirect_uri, query.finish()))
+        SandboxAnswer::onward(format!("{}?{}", self.redirect_uri, query.finish()))
     }
 }
 
-fn page(ghl: &FakeGhl, request: &Request) -> Handled {
-    let (app, asked) = Asked::of(&ghl.issuer(), request)?;
+fn page(ghl: &FakeGhl, request: &SandboxRequest) -> Handled {
+    let (app, asked) = AccessRequest::of(&ghl.issuer(), request)?;
     let link = |name: &str, value: &str, words: &str| {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(request.query_pairs()).append_pair(name, value);
@@ -85,13 +85,13 @@ fn page(ghl: &FakeGhl, request: &Request) -> Handled {
         escape(&app.client_id),
         choices.concat()
     );
-    Ok(Answer::page(StatusCode::OK, frame(&content)))
+    Ok(SandboxAnswer::page(StatusCode::OK, frame(&content)))
 }
 
-fn choose(ghl: &FakeGhl, request: &Request) -> Handled {
+fn choose(ghl: &FakeGhl, request: &SandboxRequest) -> Handled {
     let now = ghl.now();
     let mut issuer = ghl.issuer();
-    let (app, asked) = Asked::of(&issuer, request)?;
+    let (app, asked) = AccessRequest::of(&issuer, request)?;
     if request.query("deny").is_some() {
         return Ok(asked.back("error", "access_denied"));
     }
@@ -105,7 +105,7 @@ fn choose(ghl: &FakeGhl, request: &Request) -> Handled {
     let code = issuer.ids.token("code");
     let of = Installation { installed, scopes: Some(scopes) };
     let redirect_uri = asked.redirect_uri.to_owned();
-    issuer.codes.insert(code.clone(), Code { of, redirect_uri, until: now + GOOD_FOR });
+    issuer.codes.insert(code.clone(), AuthorizationCode { of, redirect_uri, until: now + GOOD_FOR });
     Ok(asked.back("code", &code))
 }
 

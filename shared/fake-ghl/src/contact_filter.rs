@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::answer::Answer;
-use super::store::Contact;
+use super::answer::SandboxAnswer;
+use super::store::StoredContact;
 use super::times::from_iso;
 
-/// The fields that can be filtered and sorted by. Custom fields go by `customFields.` and their id.
+/// The fields to filter and sort by. A custom field is named by `customFields.` and its id.
 const FIELDS: &[&str] = &[
     "id",
     "email",
@@ -36,7 +36,7 @@ const FIELDS: &[&str] = &[
 ];
 const CUSTOM: &str = "customFields.";
 
-/// Which contacts are wanted.
+/// Condition that selects contacts.
 #[derive(Debug)]
 pub(crate) enum Filter {
     All(Vec<Filter>),
@@ -48,7 +48,7 @@ pub(crate) enum Filter {
     Range(String, Bounds),
 }
 
-/// The ends of a range.
+/// The bounds of a range.
 #[derive(Debug, Default)]
 pub(crate) struct Bounds {
     gt: Option<f64>,
@@ -58,7 +58,7 @@ pub(crate) struct Bounds {
 }
 
 impl Filter {
-    pub(crate) fn accepts(&self, contact: &Contact) -> bool {
+    pub(crate) fn accepts(&self, contact: &StoredContact) -> bool {
         match self {
             Filter::All(filters) => filters.iter().all(|filter| filter.accepts(contact)),
             Filter::Any(filters) => filters.iter().any(|filter| filter.accepts(contact)),
@@ -73,24 +73,24 @@ impl Filter {
     }
 }
 
-/// Reads the list of filters; all of them must hold.
-pub(crate) fn read(filters: Option<&Value>) -> Result<Filter, Answer> {
+/// Reads the list of filters, all of which must hold.
+pub(crate) fn read(filters: Option<&Value>) -> Result<Filter, SandboxAnswer> {
     let Some(filters) = filters else { return Ok(Filter::All(Vec::new())) };
-    let filters = filters.as_array().ok_or_else(|| Answer::unprocessable(["filters must be an array"]))?;
+    let filters = filters.as_array().ok_or_else(|| SandboxAnswer::unprocessable(["filters must be an array"]))?;
     filters.iter().map(read_filter).collect::<Result<_, _>>().map(Filter::All)
 }
 
-/// Refuses a field that cannot be searched by.
-pub(crate) fn check_field(field: &str) -> Result<(), Answer> {
+/// Refuses a field that GHL cannot search by.
+pub(crate) fn check_field(field: &str) -> Result<(), SandboxAnswer> {
     if FIELDS.contains(&field) || field.starts_with(CUSTOM) {
         Ok(())
     } else {
-        Err(Answer::bad_request(format!("Invalid field {field}")))
+        Err(SandboxAnswer::bad_request(format!("Invalid field {field}")))
     }
 }
 
-/// What a contact has in a field; times as milliseconds since the epoch.
-pub(crate) fn value_of(contact: &Contact, field: &str) -> Value {
+/// The contact's value of a field. Times are milliseconds since the epoch.
+pub(crate) fn value_of(contact: &StoredContact, field: &str) -> Value {
     let lower = |name| json!(contact.text(name).map(str::to_lowercase));
     match field {
         "id" => json!(contact.id),
@@ -110,13 +110,13 @@ pub(crate) fn value_of(contact: &Contact, field: &str) -> Value {
     }
 }
 
-fn read_filter(filter: &Value) -> Result<Filter, Answer> {
+fn read_filter(filter: &Value) -> Result<Filter, SandboxAnswer> {
     if let Some(group) = filter["group"].as_str() {
         let members = filter["filters"].as_array().into_iter().flatten().map(read_filter).collect::<Result<_, _>>()?;
         return match group {
             "AND" => Ok(Filter::All(members)),
             "OR" => Ok(Filter::Any(members)),
-            _ => Err(Answer::unprocessable(["group must be AND or OR"])),
+            _ => Err(SandboxAnswer::unprocessable(["group must be AND or OR"])),
         };
     }
     let field = filter["field"].as_str().unwrap_or_default().to_owned();
@@ -131,16 +131,16 @@ fn read_filter(filter: &Value) -> Result<Filter, Answer> {
         "exists" => Filter::Exists(field),
         "not_exists" => not(Filter::Exists(field)),
         "range" => Filter::Range(field, read_bounds(value)?),
-        _ => return Err(Answer::unprocessable(["Invalid Operator"])),
+        _ => return Err(SandboxAnswer::unprocessable(["Invalid Operator"])),
     })
 }
 
-fn read_part(value: &Value) -> Result<String, Answer> {
-    value.as_str().map(str::to_lowercase).ok_or_else(|| Answer::unprocessable(["value must be a string"]))
+fn read_part(value: &Value) -> Result<String, SandboxAnswer> {
+    value.as_str().map(str::to_lowercase).ok_or_else(|| SandboxAnswer::unprocessable(["value must be a string"]))
 }
 
-fn read_bounds(value: &Value) -> Result<Bounds, Answer> {
-    let invalid = || Answer::unprocessable(["value of a range must be an object of gt, gte, lt, lte"]);
+fn read_bounds(value: &Value) -> Result<Bounds, SandboxAnswer> {
+    let invalid = || SandboxAnswer::unprocessable(["value of a range must be an object of gt, gte, lt, lte"]);
     let mut bounds = Bounds::default();
     for (name, value) in value.as_object().filter(|bounds| !bounds.is_empty()).ok_or_else(invalid)? {
         let end = match name.as_str() {
@@ -174,7 +174,7 @@ fn elements(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice).iter()
 }
 
-/// Case does not matter.
+/// Compares texts regardless of case.
 fn is_same(value: &Value, wanted: &Value) -> bool {
     match (value.as_str(), wanted.as_str()) {
         (Some(value), Some(wanted)) => value.to_lowercase() == wanted.to_lowercase(),

@@ -1,18 +1,18 @@
-//! `POST /contacts/search` and the deprecated `GET /contacts/`, through an index that lags behind.
+//! `POST /contacts/search` and the deprecated `GET /contacts/`, both served from an index that lags behind.
 
 use std::cmp::Ordering;
 
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Handled};
+use super::answer::{Handled, SandboxAnswer};
 use super::contact_filter::{self, Filter};
 use super::dto;
 use super::paging::Paging;
-use super::store::Contact;
+use super::store::StoredContact;
 use super::visit::Visit;
 
 const MAX_PAGE: usize = 500;
-/// Beyond this, only `searchAfter` leads on.
+/// Beyond this, only `searchAfter` can continue a list.
 const MAX_OFFSET: usize = 10_000;
 
 pub(crate) fn search(visit: &Visit<'_>) -> Handled {
@@ -31,7 +31,7 @@ pub(crate) fn search(visit: &Visit<'_>) -> Handled {
         found.retain(|hit| search.order(&hit.cursor, after).is_gt());
     }
     let page: Vec<Value> = found.iter().skip(search.offset).take(search.limit).map(Hit::to_json).collect();
-    Ok(Answer::ok(json!({"contacts": page, "total": total})))
+    Ok(SandboxAnswer::ok(json!({"contacts": page, "total": total})))
 }
 
 pub(crate) fn list(visit: &Visit<'_>) -> Handled {
@@ -44,13 +44,13 @@ pub(crate) fn list(visit: &Visit<'_>) -> Handled {
         .filter(|contact| query.is_none_or(|query| contact.mentions(query)))
         .collect();
     let paging = Paging::of(visit.request, true)?;
-    let page = paging.cut(visit.request, found, |contact: &&Contact| (contact.date_added, &contact.id));
+    let page = paging.cut(visit.request, found, |contact: &&StoredContact| (contact.date_added, &contact.id));
     let contacts: Vec<Value> = page.rows.iter().map(|contact| listed(contact)).collect();
-    Ok(Answer::ok(json!({"contacts": contacts, "count": page.meta["total"], "meta": page.meta})))
+    Ok(SandboxAnswer::ok(json!({"contacts": contacts, "count": page.meta["total"], "meta": page.meta})))
 }
 
-/// The deprecated list lower-cases the first name and keeps it as it is beside.
-fn listed(contact: &Contact) -> Value {
+/// The deprecated list has the first name in lower case, and its true spelling in a second field.
+fn listed(contact: &StoredContact) -> Value {
     let mut shown = contact.to_json();
     if let Some(first_name) = contact.text("firstName") {
         shown["firstName"] = json!(first_name.to_lowercase());
@@ -59,7 +59,7 @@ fn listed(contact: &Contact) -> Value {
     shown
 }
 
-/// What a search asks for.
+/// The parameters of a search.
 #[derive(Debug)]
 struct Search<'a> {
     filter: Filter,
@@ -76,20 +76,20 @@ struct Sort<'a> {
     descending: bool,
 }
 
-/// A contact that was found, and its place in the order: the values it is sorted by, then its id.
+/// A match and its sort key: the values it is sorted by, then its id.
 #[derive(Debug)]
 struct Hit<'a> {
-    contact: &'a Contact,
+    contact: &'a StoredContact,
     cursor: Vec<Value>,
 }
 
 impl<'a> Search<'a> {
-    fn read(body: &'a Map<String, Value>) -> Result<Search<'a>, Answer> {
+    fn read(body: &'a Map<String, Value>) -> Result<Search<'a>, SandboxAnswer> {
         let limit = body.get("pageLimit").and_then(as_usize).filter(|limit| (1..=MAX_PAGE).contains(limit));
-        let limit = limit.ok_or_else(|| Answer::bad_request("pageLimit must be between 1 and 500"))?;
+        let limit = limit.ok_or_else(|| SandboxAnswer::bad_request("pageLimit must be between 1 and 500"))?;
         let query = body.get("query").and_then(Value::as_str);
         if query.is_some_and(|query| query.chars().count() > 75) {
-            return Err(Answer::unprocessable(["query must be shorter than or equal to 75 characters"]));
+            return Err(SandboxAnswer::unprocessable(["query must be shorter than or equal to 75 characters"]));
         }
         let sort = match body.get("sort") {
             None => vec![Sort { field: "dateAdded", descending: true }],
@@ -97,22 +97,24 @@ impl<'a> Search<'a> {
         };
         let after = body.get("searchAfter").map(|after| read_cursor(after, sort.len())).transpose()?;
         if after.is_some() && body.contains_key("page") {
-            return Err(Answer::bad_request("page and searchAfter can not be used together"));
+            return Err(SandboxAnswer::bad_request("page and searchAfter can not be used together"));
         }
         let page = body.get("page").and_then(as_usize).unwrap_or(1).max(1);
         if page.saturating_mul(limit) > MAX_OFFSET {
-            return Err(Answer::bad_request("Only the first 10000 records can be read by page; use searchAfter"));
+            return Err(SandboxAnswer::bad_request(
+                "Only the first 10000 records can be read by page; use searchAfter",
+            ));
         }
         let filter = contact_filter::read(body.get("filters"))?;
         Ok(Search { filter, query, sort, after, offset: (page - 1) * limit, limit })
     }
 
-    fn cursor_of(&self, contact: &Contact) -> Vec<Value> {
+    fn cursor_of(&self, contact: &StoredContact) -> Vec<Value> {
         let values = self.sort.iter().map(|sort| contact_filter::value_of(contact, sort.field));
         values.chain([json!(contact.id)]).collect()
     }
 
-    /// By the sort fields, each in its direction, then by id.
+    /// Compares by the sort fields, each in its direction, then by id.
     fn order(&self, a: &[Value], b: &[Value]) -> Ordering {
         let directions = self.sort.iter().map(|sort| sort.descending).chain([false]);
         a.iter()
@@ -142,8 +144,8 @@ impl Hit<'_> {
     }
 }
 
-fn read_sort(sort: &Value) -> Result<Vec<Sort<'_>>, Answer> {
-    let entries = sort.as_array().ok_or_else(|| Answer::unprocessable(["sort must be an array"]))?;
+fn read_sort(sort: &Value) -> Result<Vec<Sort<'_>>, SandboxAnswer> {
+    let entries = sort.as_array().ok_or_else(|| SandboxAnswer::unprocessable(["sort must be an array"]))?;
     entries
         .iter()
         .map(|entry| {
@@ -151,21 +153,21 @@ fn read_sort(sort: &Value) -> Result<Vec<Sort<'_>>, Answer> {
             let descending = match entry["direction"].as_str() {
                 Some("asc") => false,
                 Some("desc") => true,
-                _ => return Err(Answer::unprocessable(["each direction in sort must be asc or desc"])),
+                _ => return Err(SandboxAnswer::unprocessable(["each direction in sort must be asc or desc"])),
             };
             contact_filter::check_field(field).map(|()| Sort { field, descending })
         })
         .collect()
 }
 
-fn read_cursor(after: &Value, sort_fields: usize) -> Result<Vec<Value>, Answer> {
+fn read_cursor(after: &Value, sort_fields: usize) -> Result<Vec<Value>, SandboxAnswer> {
     match after.as_array() {
         Some(values) if values.len() == sort_fields + 1 => Ok(values.clone()),
-        _ => Err(Answer::bad_request("Invalid searchAfter")),
+        _ => Err(SandboxAnswer::bad_request("Invalid searchAfter")),
     }
 }
 
-/// Numbers before texts, and both in their own order; whatever else there is comes first.
+/// Numbers sort before texts; all other values sort first.
 fn compare(a: &Value, b: &Value) -> Ordering {
     match (a.as_u64(), b.as_u64()) {
         (Some(a), Some(b)) => a.cmp(&b),

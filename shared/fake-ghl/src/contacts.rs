@@ -1,11 +1,11 @@
-//! Contacts: what writes them, and what reads one of them.
+//! Endpoints that write contacts or read a single contact.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Handled};
-use super::store::{Contact, Key, Store};
-use super::visit::{Rules, Visit};
+use super::answer::{Handled, SandboxAnswer};
+use super::store::{LookupKey, Store, StoredContact};
+use super::visit::{LocationRules, Visit};
 use super::{dto, field_values, phone};
 
 /// `POST /contacts/`
@@ -20,8 +20,8 @@ pub(crate) fn create(visit: &mut Visit<'_>) -> Handled {
         return Err(twin.refusal());
     }
     let body = settle(visit, body)?;
-    let contact = Contact::new(visit.store.ids().next(), visit.location, &body, visit.now);
-    let answer = Answer::created(json!({"contact": contact.to_json()}));
+    let contact = StoredContact::new(visit.store.ids().next(), visit.location, &body, visit.now);
+    let answer = SandboxAnswer::created(json!({"contact": contact.to_json()}));
     visit.store.put_contact(contact)?;
     Ok(answer)
 }
@@ -32,26 +32,29 @@ pub(crate) fn upsert(visit: &mut Visit<'_>) -> Handled {
     let wants_duplicates = body.get("createNewIfDuplicateAllowed") == Some(&json!(true));
     let (contact, is_new) = if wants_duplicates && visit.rules.allow_duplicate_contact {
         let body = settle(visit, body)?;
-        let contact = Contact::new(visit.store.ids().next(), visit.location, &body, visit.now);
+        let contact = StoredContact::new(visit.store.ids().next(), visit.location, &body, visit.now);
         visit.store.put_contact(contact.clone())?;
         (contact, true)
     } else {
         upsert_contact(visit, body)?
     };
-    Ok(Answer::ok(json!({"new": is_new, "contact": contact.to_json()})))
+    Ok(SandboxAnswer::ok(json!({"new": is_new, "contact": contact.to_json()})))
 }
 
-/// Updates the contact with the e-mail address or else the phone number of `body`, or creates one. Also tells whether
-/// it is new.
-pub(crate) fn upsert_contact(visit: &mut Visit<'_>, body: &Map<String, Value>) -> Result<(Contact, bool), Answer> {
+/// Updates the contact with the e-mail address, or else the phone number, of `body`, or creates one. Also returns
+/// whether it is new.
+pub(crate) fn upsert_contact(
+    visit: &mut Visit<'_>,
+    body: &Map<String, Value>,
+) -> Result<(StoredContact, bool), SandboxAnswer> {
     let mut body = settle(visit, body)?;
     let twin = find_twin(visit.store, visit.location, &body).map(|twin| twin.contact.clone());
     let is_new = twin.is_none();
     let contact = match twin {
-        None => Contact::new(visit.store.ids().next(), visit.location, &body, visit.now),
+        None => StoredContact::new(visit.store.ids().next(), visit.location, &body, visit.now),
         Some(mut contact) => {
             if !visit.rules.allow_duplicate_contact && has_other(visit, &contact.id, phone_of(&body)) {
-                // The e-mail address says one contact, the phone number another: the number is ignored.
+                // The e-mail address matches one contact, the phone number another: GHL ignores the number.
                 body.remove("phone");
             }
             check_closed_channels(visit.rules, &contact, &body)?;
@@ -68,12 +71,16 @@ pub(crate) fn update(visit: &mut Visit<'_>, id: &str) -> Handled {
     let dto = if visit.rules.updates_take_company { dto::UPDATE_CONTACT } else { dto::UPDATE_CONTACT_WITHOUT_COMPANY };
     let body = visit.body(dto)?;
     let contact = update_contact(visit, id, body)?;
-    Ok(Answer::ok(json!({"succeded": true, "contact": contact.to_json()})))
+    Ok(SandboxAnswer::ok(json!({"succeded": true, "contact": contact.to_json()})))
 }
 
-/// Writes `body` to a known contact, unless another one has its e-mail address or phone number. Whether GHL refuses that,
-/// as it does for a new contact, or drops what another one has, as an upsert does, is unverified.
-pub(crate) fn update_contact(visit: &mut Visit<'_>, id: &str, body: &Map<String, Value>) -> Result<Contact, Answer> {
+/// Writes `body` to an existing contact, unless another one has its e-mail address or phone number. It is unverified
+/// whether GHL refuses that, as for a new contact, or drops the conflicting field, as an upsert does.
+pub(crate) fn update_contact(
+    visit: &mut Visit<'_>,
+    id: &str,
+    body: &Map<String, Value>,
+) -> Result<StoredContact, SandboxAnswer> {
     let mut contact = visit.contact(id)?.clone();
     if !visit.rules.allow_duplicate_contact
         && let Some(twin) = find_other_twin(visit.store, visit.location, body, id)
@@ -87,8 +94,12 @@ pub(crate) fn update_contact(visit: &mut Visit<'_>, id: &str, body: &Map<String,
     Ok(contact)
 }
 
-/// A channel that the contact has closed for good is never written.
-fn check_closed_channels(rules: Rules, contact: &Contact, body: &Map<String, Value>) -> Result<(), Answer> {
+/// Refuses to write a channel that the contact has closed permanently.
+fn check_closed_channels(
+    rules: LocationRules,
+    contact: &StoredContact,
+    body: &Map<String, Value>,
+) -> Result<(), SandboxAnswer> {
     let is_closed = |state: Option<&Value>| {
         state.is_some_and(|state| rules.permanent_is_permanent && state["status"] == "permanent")
     };
@@ -97,14 +108,14 @@ fn check_closed_channels(rules: Rules, contact: &Contact, body: &Map<String, Val
     match written.find(|(name, state)| is_closed(stored.and_then(|stored| stored.get(name))) && !is_closed(Some(state)))
     {
         Some((name, _)) => {
-            Err(Answer::bad_request(format!("Not authorized to update permanent dnd setting for {name}")))
+            Err(SandboxAnswer::bad_request(format!("Not authorized to update permanent dnd setting for {name}")))
         }
         None => Ok(()),
     }
 }
 
-/// `body` as it is kept, if all that it names is there. Its tags become known to the location.
-fn settle(visit: &mut Visit<'_>, body: &Map<String, Value>) -> Result<Map<String, Value>, Answer> {
+/// Converts `body` to its stored form, provided everything it names exists. Its tags become known to the location.
+fn settle(visit: &mut Visit<'_>, body: &Map<String, Value>) -> Result<Map<String, Value>, SandboxAnswer> {
     visit.check_user(body)?;
     let settled = field_values::settle(visit.structure(), "contact", body)?;
     visit.learn_tags(&settled)?;
@@ -113,14 +124,14 @@ fn settle(visit: &mut Visit<'_>, body: &Map<String, Value>) -> Result<Map<String
 
 /// `GET /contacts/{id}`
 pub(crate) fn get(visit: &Visit<'_>, id: &str) -> Handled {
-    Ok(Answer::ok(json!({"contact": visit.contact(id)?.to_json()})))
+    Ok(SandboxAnswer::ok(json!({"contact": visit.contact(id)?.to_json()})))
 }
 
 /// `DELETE /contacts/{id}`
 pub(crate) fn delete(visit: &mut Visit<'_>, id: &str) -> Handled {
     visit.contact(id)?;
     visit.store.delete_contact(id, visit.now)?;
-    Ok(Answer::ok(json!({"succeded": true})))
+    Ok(SandboxAnswer::ok(json!({"succeded": true})))
 }
 
 /// `POST /contacts/{id}/tags`
@@ -129,7 +140,7 @@ pub(crate) fn add_tags(visit: &mut Visit<'_>, id: &str) -> Handled {
     let mut contact = visit.contact(id)?.clone();
     contact.add_tags(&body["tags"], visit.now);
     visit.learn_tags(body)?;
-    let answer = Answer::created(json!({"tags": contact.tags}));
+    let answer = SandboxAnswer::created(json!({"tags": contact.tags}));
     visit.store.put_contact(contact)?;
     Ok(answer)
 }
@@ -139,7 +150,7 @@ pub(crate) fn remove_tags(visit: &mut Visit<'_>, id: &str) -> Handled {
     let body = visit.body(dto::TAGS)?;
     let mut contact = visit.contact(id)?.clone();
     contact.remove_tags(&body["tags"], visit.now);
-    let answer = Answer::ok(json!({"tags": contact.tags}));
+    let answer = SandboxAnswer::ok(json!({"tags": contact.tags}));
     visit.store.put_contact(contact)?;
     Ok(answer)
 }
@@ -149,19 +160,19 @@ pub(crate) fn find_duplicate(visit: &Visit<'_>) -> Handled {
     visit.require_location()?;
     let (email, number) = (visit.request.query("email"), visit.request.query("number"));
     let contact = find(visit.store, visit.location, email, number).map(|twin| twin.contact.to_json());
-    Ok(Answer::ok(json!({"contact": contact})))
+    Ok(SandboxAnswer::ok(json!({"contact": contact})))
 }
 
-/// A contact that is found by what another one is to have.
+/// An existing contact with an e-mail address or phone number that another contact would get.
 #[derive(Debug)]
 pub(crate) struct Twin<'a> {
-    pub(crate) contact: &'a Contact,
+    pub(crate) contact: &'a StoredContact,
     matching_field: &'static str,
 }
 
 impl Twin<'_> {
-    fn refusal(&self) -> Answer {
-        Answer::duplicate_contact(&self.contact.id, &self.contact.name(), self.matching_field)
+    fn refusal(&self) -> SandboxAnswer {
+        SandboxAnswer::duplicate_contact(&self.contact.id, &self.contact.name(), self.matching_field)
     }
 }
 
@@ -189,29 +200,30 @@ fn twins<'a>(
     email: Option<&str>,
     number: Option<&str>,
 ) -> impl Iterator<Item = Twin<'a>> {
-    let email = email.map(|email| Key::Email(email.to_lowercase()));
-    let phone = number.and_then(phone::normalize).map(Key::Phone);
-    let of = move |key: Option<Key>| key.into_iter().flat_map(move |key| store.contacts().with_key(location, key));
+    let email = email.map(|email| LookupKey::Email(email.to_lowercase()));
+    let phone = number.and_then(phone::normalize).map(LookupKey::Phone);
+    let of =
+        move |key: Option<LookupKey>| key.into_iter().flat_map(move |key| store.contacts().with_key(location, key));
     let by_email = of(email).map(|contact| Twin { contact, matching_field: "email" });
     by_email.chain(of(phone).map(|contact| Twin { contact, matching_field: "phone" }))
 }
 
-fn has_other(visit: &Visit<'_>, id: &str, phone: Option<Key>) -> bool {
+fn has_other(visit: &Visit<'_>, id: &str, phone: Option<LookupKey>) -> bool {
     phone.is_some_and(|phone| visit.store.contacts().with_key(visit.location, phone).any(|other| other.id != id))
 }
 
-fn phone_of(body: &Map<String, Value>) -> Option<Key> {
-    text_of(body, "phone").and_then(phone::normalize).map(Key::Phone)
+fn phone_of(body: &Map<String, Value>) -> Option<LookupKey> {
+    text_of(body, "phone").and_then(phone::normalize).map(LookupKey::Phone)
 }
 
 fn text_of<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     body.get(name)?.as_str()
 }
 
-/// GHL sends this one as a 400 whose body says 422.
-fn nothing_but_a_location() -> Answer {
+/// GHL sends this one as a 400 with 422 in its body.
+fn nothing_but_a_location() -> SandboxAnswer {
     let message = ["one of email, phone, name, firstName, lastName should not be empty"];
-    Answer::json(
+    SandboxAnswer::json(
         StatusCode::BAD_REQUEST,
         json!({"statusCode": 422, "message": message, "error": "Unprocessable Entity"}),
     )

@@ -2,15 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Handled};
+use super::answer::{Handled, SandboxAnswer};
 use super::dto;
-use super::store::{CustomField, Part};
+use super::store::{StoredCustomField, StructurePart};
 use super::visit::Visit;
 
-/// The types whose values are chosen from options.
+/// Types with a choice of options.
 const OF_OPTIONS: &[&str] = &["CHECKBOX", "SINGLE_OPTIONS", "MULTIPLE_OPTIONS", "RADIO"];
 
-/// `GET /locations/{id}/customFields`. Those of contacts if no `model` is asked for; GHL does not say which.
+/// `GET /locations/{id}/customFields`. Without a `model`, lists the fields of contacts; GHL does not document the
+/// default.
 pub(crate) fn list(visit: &Visit<'_>) -> Handled {
     let model = match visit.request.query("model") {
         None | Some("contact") => "contact",
@@ -18,44 +19,44 @@ pub(crate) fn list(visit: &Visit<'_>) -> Handled {
         Some("all") => "",
         Some(_) => {
             let choices = "model must be one of the following values: contact, opportunity, all";
-            return Err(Answer::unprocessable([choices]));
+            return Err(SandboxAnswer::unprocessable([choices]));
         }
     };
     let fields = visit.structure().custom_fields.values().filter(|field| model.is_empty() || field.model == model);
     let shown: Vec<Value> = fields.map(|field| field.to_json(visit.location)).collect();
-    Ok(Answer::ok(json!({"customFields": shown})))
+    Ok(SandboxAnswer::ok(json!({"customFields": shown})))
 }
 
 /// `GET /v1/custom-fields/`
 pub(crate) fn list_v1(visit: &Visit<'_>) -> Handled {
     let fields = visit.structure().custom_fields.values().filter(|field| field.model == "contact");
-    let shown: Vec<Value> = fields.map(CustomField::to_v1).collect();
-    Ok(Answer::ok(json!({"customFields": shown})))
+    let shown: Vec<Value> = fields.map(StoredCustomField::to_v1).collect();
+    Ok(SandboxAnswer::ok(json!({"customFields": shown})))
 }
 
 /// `POST /locations/{id}/customFields`
 pub(crate) fn create(visit: &mut Visit<'_>) -> Handled {
     let field = define(visit, visit.body(dto::CREATE_CUSTOM_FIELD)?)?;
-    Ok(Answer::created(json!({"customField": field.to_json(visit.location)})))
+    Ok(SandboxAnswer::created(json!({"customField": field.to_json(visit.location)})))
 }
 
 /// `POST /v1/custom-fields/`
 pub(crate) fn create_v1(visit: &mut Visit<'_>) -> Handled {
     let field = define(visit, visit.body(dto::V1_CREATE_CUSTOM_FIELD)?)?;
-    Ok(Answer::ok(field.to_v1()))
+    Ok(SandboxAnswer::ok(field.to_v1()))
 }
 
 /// `GET /locations/{id}/customFields/{id}`
 pub(crate) fn get(visit: &Visit<'_>, id: &str) -> Handled {
-    Ok(Answer::ok(json!({"customField": known(visit, id)?.to_json(visit.location)})))
+    Ok(SandboxAnswer::ok(json!({"customField": known(visit, id)?.to_json(visit.location)})))
 }
 
-/// `PUT /locations/{id}/customFields/{id}`. Type and key stay what they are.
+/// `PUT /locations/{id}/customFields/{id}`. Type and key cannot change.
 pub(crate) fn update(visit: &mut Visit<'_>, id: &str) -> Handled {
     let mut field = known(visit, id)?.clone();
     field.write(visit.body(dto::UPDATE_CUSTOM_FIELD)?);
-    let answer = Answer::ok(json!({"customField": field.to_json(visit.location)}));
-    visit.put_part(Part::CustomField(field))?;
+    let answer = SandboxAnswer::ok(json!({"customField": field.to_json(visit.location)}));
+    visit.put_part(StructurePart::CustomField(field))?;
     Ok(answer)
 }
 
@@ -63,30 +64,30 @@ pub(crate) fn update(visit: &mut Visit<'_>, id: &str) -> Handled {
 pub(crate) fn delete(visit: &mut Visit<'_>, id: &str) -> Handled {
     known(visit, id)?;
     visit.remove_part(id)?;
-    Ok(Answer::ok(json!({"succeded": true})))
+    Ok(SandboxAnswer::ok(json!({"succeded": true})))
 }
 
-/// Two fields of one name would have one key. That GHL refuses the second one is unverified.
-fn define(visit: &mut Visit<'_>, body: &Map<String, Value>) -> Result<CustomField, Answer> {
-    let field = CustomField::new(visit.store.ids().next_in_order(), body)?;
+/// Creates a field. Two fields with one name would share a key. That GHL refuses the second one is unverified.
+fn define(visit: &mut Visit<'_>, body: &Map<String, Value>) -> Result<StoredCustomField, SandboxAnswer> {
+    let field = StoredCustomField::new(visit.store.ids().next_in_order(), body)?;
     if visit.structure().custom_fields.values().any(|other| other.key == field.key) {
-        return Err(Answer::bad_request(format!("A custom field with the key {} already exists.", field.key)));
+        return Err(SandboxAnswer::bad_request(format!("A custom field with the key {} already exists.", field.key)));
     }
-    visit.put_part(Part::CustomField(field.clone()))?;
+    visit.put_part(StructurePart::CustomField(field.clone()))?;
     Ok(field)
 }
 
-fn known<'a>(visit: &'a Visit<'_>, id: &str) -> Result<&'a CustomField, Answer> {
-    visit.structure().custom_fields.get(id).ok_or_else(|| Answer::not_found("Custom field", id))
+fn known<'a>(visit: &'a Visit<'_>, id: &str) -> Result<&'a StoredCustomField, SandboxAnswer> {
+    visit.structure().custom_fields.get(id).ok_or_else(|| SandboxAnswer::not_found("Custom field", id))
 }
 
-impl CustomField {
-    /// A field, from a body that was found valid. What must be chosen from must be given.
-    fn new(id: String, body: &Map<String, Value>) -> Result<CustomField, Answer> {
+impl StoredCustomField {
+    /// Creates a field from a validated body. Options are required where the type has them.
+    fn new(id: String, body: &Map<String, Value>) -> Result<StoredCustomField, SandboxAnswer> {
         let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
         let (name, data_type, model) = (text("name"), text("dataType"), text("model"));
         let model = if model.is_empty() { "contact" } else { model };
-        let mut field = CustomField {
+        let mut field = StoredCustomField {
             id,
             name: String::new(),
             key: format!("{model}.{}", key_of(name)),
@@ -102,10 +103,10 @@ impl CustomField {
             data_type if OF_OPTIONS.contains(&data_type) && field.options.is_empty() => "options should not be empty",
             _ => return Ok(field),
         };
-        Err(Answer::unprocessable([lacking]))
+        Err(SandboxAnswer::unprocessable([lacking]))
     }
 
-    /// What is written under one name is shown under another.
+    /// Stores the fields of `body` under the names with which GHL returns them.
     fn write(&mut self, body: &Map<String, Value>) {
         for (name, value) in body {
             match name.as_str() {
@@ -139,7 +140,7 @@ impl CustomField {
         shown
     }
 
-    /// The legacy API has fields of contacts only, and its documentation spells the type's name so.
+    /// The legacy API has only fields of contacts, and its documentation spells the type's name `dateType`.
     fn to_v1(&self) -> Value {
         let mut shown = json!({"id": self.id, "name": self.name, "fieldKey": self.key, "dateType": self.data_type});
         shown["picklistOptions"] = json!(self.options);
@@ -150,7 +151,7 @@ impl CustomField {
     }
 }
 
-/// The key that GHL makes of a name: lower case, and `_` for whatever is neither letter nor digit.
+/// The key that GHL derives from a name: lower case, with `_` for everything except letters and digits.
 pub(crate) fn key_of(name: &str) -> String {
     let plain = |c: char| if c.is_alphanumeric() { c.to_lowercase().collect() } else { "_".to_owned() };
     name.trim().chars().map(plain).collect()

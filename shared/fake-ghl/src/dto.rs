@@ -1,36 +1,36 @@
 //! GHL's field lists.
 
-use super::validate::{Dto, Field, Kind};
+use super::validate::{Dto, DtoField, DtoKind};
 
-const LOCATION: &[Field] = &[Field::required("locationId", Kind::Text)];
+const LOCATION: &[DtoField] = &[DtoField::required("locationId", DtoKind::Text)];
 
-/// What create, upsert and update of a contact have in common.
-const CONTACT: &[Field] = &[
-    Field::nullable("firstName", Kind::Text),
-    Field::nullable("lastName", Kind::Text),
-    Field::nullable("name", Kind::Text),
-    Field::nullable("email", Kind::Email),
-    Field::nullable("phone", Kind::Phone),
-    Field::nullable("address1", Kind::Text),
-    Field::nullable("city", Kind::Text),
-    Field::nullable("state", Kind::Text),
-    Field::optional("postalCode", Kind::Text),
-    Field::nullable("website", Kind::Text),
-    Field::nullable("timezone", Kind::Text),
-    Field::optional("dnd", Kind::Flag),
-    Field::optional("dndSettings", Kind::DndSettings),
-    Field::optional("inboundDndSettings", Kind::Object),
-    Field::optional("tags", Kind::Texts),
-    Field::optional("customFields", Kind::CustomFields),
-    Field::nullable("dateOfBirth", Kind::BirthDate),
-    Field::optional("country", Kind::Country),
+/// Fields shared by create, upsert and update of a contact.
+const CONTACT: &[DtoField] = &[
+    DtoField::nullable("firstName", DtoKind::Text),
+    DtoField::nullable("lastName", DtoKind::Text),
+    DtoField::nullable("name", DtoKind::Text),
+    DtoField::nullable("email", DtoKind::Email),
+    DtoField::nullable("phone", DtoKind::Phone),
+    DtoField::nullable("address1", DtoKind::Text),
+    DtoField::nullable("city", DtoKind::Text),
+    DtoField::nullable("state", DtoKind::Text),
+    DtoField::optional("postalCode", DtoKind::Text),
+    DtoField::nullable("website", DtoKind::Text),
+    DtoField::nullable("timezone", DtoKind::Text),
+    DtoField::optional("dnd", DtoKind::Flag),
+    DtoField::optional("dndSettings", DtoKind::DndSettings),
+    DtoField::optional("inboundDndSettings", DtoKind::Object),
+    DtoField::optional("tags", DtoKind::Texts),
+    DtoField::optional("customFields", DtoKind::CustomFields),
+    DtoField::nullable("dateOfBirth", DtoKind::BirthDate),
+    DtoField::optional("country", DtoKind::Country),
 ];
 
-const ON_CREATE: &[Field] = &[
-    Field::optional("gender", Kind::Text),
-    Field::nullable("companyName", Kind::Text),
-    Field::optional("source", Kind::Text),
-    Field::optional("assignedTo", Kind::Text),
+const ON_CREATE: &[DtoField] = &[
+    DtoField::optional("gender", DtoKind::Text),
+    DtoField::nullable("companyName", DtoKind::Text),
+    DtoField::optional("source", DtoKind::Text),
+    DtoField::optional("assignedTo", DtoKind::Text),
 ];
 
 /// Body of `POST /contacts/`.
@@ -38,34 +38,35 @@ pub(crate) const CREATE_CONTACT: Dto = &[LOCATION, CONTACT, ON_CREATE];
 
 /// Body of `POST /contacts/upsert`.
 pub(crate) const UPSERT_CONTACT: Dto =
-    &[LOCATION, CONTACT, ON_CREATE, &[Field::optional("createNewIfDuplicateAllowed", Kind::Flag)]];
+    &[LOCATION, CONTACT, ON_CREATE, &[DtoField::optional("createNewIfDuplicateAllowed", DtoKind::Flag)]];
 
-const ON_UPDATE: &[Field] = &[Field::nullable("source", Kind::Text), Field::nullable("assignedTo", Kind::Text)];
+const ON_UPDATE: &[DtoField] =
+    &[DtoField::nullable("source", DtoKind::Text), DtoField::nullable("assignedTo", DtoKind::Text)];
 
-/// Body of `PUT /contacts/{id}`: neither `locationId` nor `gender`. `companyName` is not in the specification, but was
-/// seen to be taken.
-pub(crate) const UPDATE_CONTACT: Dto = &[CONTACT, ON_UPDATE, &[Field::nullable("companyName", Kind::Text)]];
+/// Body of `PUT /contacts/{id}`: neither `locationId` nor `gender`. The specification lacks `companyName`, but GHL
+/// was seen to accept it.
+pub(crate) const UPDATE_CONTACT: Dto = &[CONTACT, ON_UPDATE, &[DtoField::nullable("companyName", DtoKind::Text)]];
 
-/// The same as the specification has it, and GHL had it until 2026.
+/// The same according to the specification, and as GHL behaved until 2026.
 pub(crate) const UPDATE_CONTACT_WITHOUT_COMPANY: Dto = &[CONTACT, ON_UPDATE];
 
 /// Body of `POST` and `DELETE /contacts/{id}/tags`.
-pub(crate) const TAGS: Dto = &[&[Field::required("tags", Kind::Texts)]];
+pub(crate) const TAGS: Dto = &[&[DtoField::required("tags", DtoKind::Texts)]];
 
 /// Body of `POST /contacts/search`.
 pub(crate) const SEARCH_CONTACTS: Dto = &[
     LOCATION,
     &[
-        Field::required("pageLimit", Kind::Number),
-        Field::optional("page", Kind::Number),
-        Field::optional("searchAfter", Kind::Any),
-        Field::optional("filters", Kind::Any),
-        Field::optional("sort", Kind::Any),
-        Field::optional("query", Kind::Text),
+        DtoField::required("pageLimit", DtoKind::Number),
+        DtoField::optional("page", DtoKind::Number),
+        DtoField::optional("searchAfter", DtoKind::Any),
+        DtoField::optional("filters", DtoKind::Any),
+        DtoField::optional("sort", DtoKind::Any),
+        DtoField::optional("query", DtoKind::Text),
     ],
 ];
 
-const DATA_TYPES: Kind = Kind::Choice(&[
+const DATA_TYPES: DtoKind = DtoKind::Choice(&[
     "TEXT",
     "LARGE_TEXT",
     "NUMERICAL",
@@ -83,69 +84,70 @@ const DATA_TYPES: Kind = Kind::Choice(&[
     "SIGNATURE",
 ]);
 
-/// What a custom field may be changed in. `options` is not in the specification, but wanted by the API.
-const CUSTOM_FIELD: &[Field] = &[
-    Field::required("name", Kind::Text),
-    Field::optional("placeholder", Kind::Text),
-    Field::optional("acceptedFormat", Kind::Texts),
-    Field::optional("isMultipleFile", Kind::Flag),
-    Field::optional("maxNumberOfFiles", Kind::Number),
-    Field::optional("textBoxListOptions", Kind::Any),
-    Field::optional("options", Kind::Texts),
-    Field::optional("position", Kind::Number),
+/// The changeable properties of a custom field. The specification lacks `options`, but the API requires it.
+const CUSTOM_FIELD: &[DtoField] = &[
+    DtoField::required("name", DtoKind::Text),
+    DtoField::optional("placeholder", DtoKind::Text),
+    DtoField::optional("acceptedFormat", DtoKind::Texts),
+    DtoField::optional("isMultipleFile", DtoKind::Flag),
+    DtoField::optional("maxNumberOfFiles", DtoKind::Number),
+    DtoField::optional("textBoxListOptions", DtoKind::Any),
+    DtoField::optional("options", DtoKind::Texts),
+    DtoField::optional("position", DtoKind::Number),
 ];
 
-const MODEL: &[Field] = &[Field::optional("model", Kind::Choice(&["contact", "opportunity"]))];
-const DATA_TYPE: &[Field] = &[Field::required("dataType", DATA_TYPES)];
+const MODEL: &[DtoField] = &[DtoField::optional("model", DtoKind::Choice(&["contact", "opportunity"]))];
+const DATA_TYPE: &[DtoField] = &[DtoField::required("dataType", DATA_TYPES)];
 
 /// Body of `POST /locations/{id}/customFields`.
 pub(crate) const CREATE_CUSTOM_FIELD: Dto = &[CUSTOM_FIELD, MODEL, DATA_TYPE];
 
-/// Body of `PUT /locations/{id}/customFields/{id}`: the type stays.
+/// Body of `PUT /locations/{id}/customFields/{id}`: the type cannot change.
 pub(crate) const UPDATE_CUSTOM_FIELD: Dto = &[CUSTOM_FIELD, MODEL];
 
 /// Body of the legacy `POST /v1/custom-fields/`.
 pub(crate) const V1_CREATE_CUSTOM_FIELD: Dto = &[CUSTOM_FIELD, DATA_TYPE];
 
 /// Body of `POST` and `PUT /locations/{id}/customValues`.
-pub(crate) const CUSTOM_VALUE: Dto = &[&[Field::required("name", Kind::Text), Field::required("value", Kind::Text)]];
+pub(crate) const CUSTOM_VALUE: Dto =
+    &[&[DtoField::required("name", DtoKind::Text), DtoField::required("value", DtoKind::Text)]];
 
 /// Body of `POST` and `PUT /locations/{id}/tags`.
-pub(crate) const TAG: Dto = &[&[Field::required("name", Kind::Text)]];
+pub(crate) const TAG: Dto = &[&[DtoField::required("name", DtoKind::Text)]];
 
-const NEW_STAGE: &[Field] = &[
-    Field::required("name", Kind::Text),
-    Field::optional("position", Kind::Number),
-    Field::optional("showInFunnel", Kind::Flag),
-    Field::optional("showInPieChart", Kind::Flag),
-    Field::optional("stageWinProbability", Kind::Number),
+const NEW_STAGE: &[DtoField] = &[
+    DtoField::required("name", DtoKind::Text),
+    DtoField::optional("position", DtoKind::Number),
+    DtoField::optional("showInFunnel", DtoKind::Flag),
+    DtoField::optional("showInPieChart", DtoKind::Flag),
+    DtoField::optional("stageWinProbability", DtoKind::Number),
 ];
 
-const PIPELINE: &[Field] = &[
-    Field::required("name", Kind::Text),
-    Field::optional("showInFunnel", Kind::Flag),
-    Field::optional("showInPieChart", Kind::Flag),
-    Field::optional("useOpportunityProbability", Kind::Flag),
+const PIPELINE: &[DtoField] = &[
+    DtoField::required("name", DtoKind::Text),
+    DtoField::optional("showInFunnel", DtoKind::Flag),
+    DtoField::optional("showInPieChart", DtoKind::Flag),
+    DtoField::optional("useOpportunityProbability", DtoKind::Flag),
 ];
 
 /// Body of `POST /opportunities/pipelines`.
 pub(crate) const CREATE_PIPELINE: Dto =
-    &[LOCATION, PIPELINE, &[Field::required("stages", Kind::Elements(&[NEW_STAGE]))]];
+    &[LOCATION, PIPELINE, &[DtoField::required("stages", DtoKind::Elements(&[NEW_STAGE]))]];
 
-/// A stage that is to stay has its id.
-const STAGE: Dto = &[NEW_STAGE, &[Field::optional("id", Kind::Text)]];
+/// A stage to keep is given with its id.
+const STAGE: Dto = &[NEW_STAGE, &[DtoField::optional("id", DtoKind::Text)]];
 
-/// Body of `PUT /opportunities/pipelines/{id}`: neither `locationId` nor anything else that a read shows beside.
-pub(crate) const UPDATE_PIPELINE: Dto = &[PIPELINE, &[Field::required("stages", Kind::Elements(STAGE))]];
+/// Body of `PUT /opportunities/pipelines/{id}`: neither `locationId` nor the other fields that reads return.
+pub(crate) const UPDATE_PIPELINE: Dto = &[PIPELINE, &[DtoField::required("stages", DtoKind::Elements(STAGE))]];
 
-/// What an opportunity may be. `all` is for searching only.
-const STATUSES: Kind = Kind::Choice(&["open", "won", "lost", "abandoned"]);
+/// Statuses of an opportunity. `all` is for searches only.
+const STATUSES: DtoKind = DtoKind::Choice(&["open", "won", "lost", "abandoned"]);
 
-const OPPORTUNITY: &[Field] = &[
-    Field::optional("pipelineStageId", Kind::Text),
-    Field::optional("monetaryValue", Kind::Number),
-    Field::optional("assignedTo", Kind::Text),
-    Field::optional("customFields", Kind::CustomFields),
+const OPPORTUNITY: &[DtoField] = &[
+    DtoField::optional("pipelineStageId", DtoKind::Text),
+    DtoField::optional("monetaryValue", DtoKind::Number),
+    DtoField::optional("assignedTo", DtoKind::Text),
+    DtoField::optional("customFields", DtoKind::CustomFields),
 ];
 
 /// Body of `POST /opportunities/`.
@@ -153,10 +155,10 @@ pub(crate) const CREATE_OPPORTUNITY: Dto = &[
     LOCATION,
     OPPORTUNITY,
     &[
-        Field::required("pipelineId", Kind::Text),
-        Field::required("name", Kind::Text),
-        Field::required("status", STATUSES),
-        Field::required("contactId", Kind::Text),
+        DtoField::required("pipelineId", DtoKind::Text),
+        DtoField::required("name", DtoKind::Text),
+        DtoField::required("status", STATUSES),
+        DtoField::required("contactId", DtoKind::Text),
     ],
 ];
 
@@ -164,65 +166,65 @@ pub(crate) const CREATE_OPPORTUNITY: Dto = &[
 pub(crate) const UPDATE_OPPORTUNITY: Dto = &[
     OPPORTUNITY,
     &[
-        Field::optional("pipelineId", Kind::Text),
-        Field::optional("name", Kind::Text),
-        Field::optional("status", STATUSES),
+        DtoField::optional("pipelineId", DtoKind::Text),
+        DtoField::optional("name", DtoKind::Text),
+        DtoField::optional("status", STATUSES),
     ],
 ];
 
 /// Body of `PUT /opportunities/{id}/status`.
 pub(crate) const OPPORTUNITY_STATUS: Dto =
-    &[&[Field::required("status", STATUSES), Field::optional("lostReasonId", Kind::Text)]];
+    &[&[DtoField::required("status", STATUSES), DtoField::optional("lostReasonId", DtoKind::Text)]];
 
 /// Body of the legacy `POST /v1/contacts/` and `PUT /v1/contacts/{id}`.
 pub(crate) const V1_CONTACT: Dto = &[&[
-    Field::nullable("firstName", Kind::Text),
-    Field::nullable("lastName", Kind::Text),
-    Field::nullable("name", Kind::Text),
-    Field::nullable("email", Kind::Email),
-    Field::nullable("phone", Kind::Phone),
-    Field::nullable("address1", Kind::Text),
-    Field::nullable("city", Kind::Text),
-    Field::nullable("state", Kind::Text),
-    Field::nullable("postalCode", Kind::Text),
-    Field::nullable("website", Kind::Text),
-    Field::nullable("timezone", Kind::Text),
-    Field::nullable("companyName", Kind::Text),
-    Field::nullable("source", Kind::Text),
-    Field::nullable("gender", Kind::Text),
-    Field::nullable("assignedTo", Kind::Text),
-    Field::nullable("dateOfBirth", Kind::BirthDate),
-    Field::optional("country", Kind::Country),
-    Field::optional("dnd", Kind::Flag),
-    Field::optional("tags", Kind::Texts),
-    Field::optional("customField", Kind::Object),
+    DtoField::nullable("firstName", DtoKind::Text),
+    DtoField::nullable("lastName", DtoKind::Text),
+    DtoField::nullable("name", DtoKind::Text),
+    DtoField::nullable("email", DtoKind::Email),
+    DtoField::nullable("phone", DtoKind::Phone),
+    DtoField::nullable("address1", DtoKind::Text),
+    DtoField::nullable("city", DtoKind::Text),
+    DtoField::nullable("state", DtoKind::Text),
+    DtoField::nullable("postalCode", DtoKind::Text),
+    DtoField::nullable("website", DtoKind::Text),
+    DtoField::nullable("timezone", DtoKind::Text),
+    DtoField::nullable("companyName", DtoKind::Text),
+    DtoField::nullable("source", DtoKind::Text),
+    DtoField::nullable("gender", DtoKind::Text),
+    DtoField::nullable("assignedTo", DtoKind::Text),
+    DtoField::nullable("dateOfBirth", DtoKind::BirthDate),
+    DtoField::optional("country", DtoKind::Country),
+    DtoField::optional("dnd", DtoKind::Flag),
+    DtoField::optional("tags", DtoKind::Texts),
+    DtoField::optional("customField", DtoKind::Object),
 ]];
 
-const V1_OPPORTUNITY: &[Field] = &[
-    Field::required("status", STATUSES),
-    Field::optional("monetaryValue", Kind::Number),
-    Field::optional("assignedTo", Kind::Text),
-    Field::optional("source", Kind::Text),
+const V1_OPPORTUNITY: &[DtoField] = &[
+    DtoField::required("status", STATUSES),
+    DtoField::optional("monetaryValue", DtoKind::Number),
+    DtoField::optional("assignedTo", DtoKind::Text),
+    DtoField::optional("source", DtoKind::Text),
 ];
 
-/// Body of the legacy `POST /v1/pipelines/{id}/opportunities/`. The contact is named by id, e-mail or phone.
+/// Body of the legacy `POST /v1/pipelines/{id}/opportunities/`. It names the contact by id, e-mail or phone.
 pub(crate) const V1_CREATE_OPPORTUNITY: Dto = &[
     V1_OPPORTUNITY,
     &[
-        Field::required("title", Kind::Text),
-        Field::optional("stageId", Kind::Text),
-        Field::optional("contactId", Kind::Text),
-        Field::optional("email", Kind::Email),
-        Field::optional("phone", Kind::Phone),
-        Field::optional("name", Kind::Text),
-        Field::optional("companyName", Kind::Text),
-        Field::optional("tags", Kind::Texts),
+        DtoField::required("title", DtoKind::Text),
+        DtoField::optional("stageId", DtoKind::Text),
+        DtoField::optional("contactId", DtoKind::Text),
+        DtoField::optional("email", DtoKind::Email),
+        DtoField::optional("phone", DtoKind::Phone),
+        DtoField::optional("name", DtoKind::Text),
+        DtoField::optional("companyName", DtoKind::Text),
+        DtoField::optional("tags", DtoKind::Texts),
     ],
 ];
 
 /// Body of the legacy `PUT /v1/pipelines/{id}/opportunities/{id}`.
 pub(crate) const V1_UPDATE_OPPORTUNITY: Dto =
-    &[V1_OPPORTUNITY, &[Field::optional("title", Kind::Text), Field::optional("stageId", Kind::Text)]];
+    &[V1_OPPORTUNITY, &[DtoField::optional("title", DtoKind::Text), DtoField::optional("stageId", DtoKind::Text)]];
 
 /// Body of the legacy `PUT /v1/pipelines/{id}/opportunities/{id}/status`.
-pub(crate) const V1_OPPORTUNITY_STATUS: Dto = &[&[Field::required("status", STATUSES)]];
+pub(crate) const V1_OPPORTUNITY_STATUS: Dto = &[&[DtoField::required("status", STATUSES)]];

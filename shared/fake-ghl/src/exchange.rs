@@ -1,28 +1,28 @@
-//! One request, from its arrival to its answer.
+//! Handles one request, from its arrival to its answer.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use super::access::{self, Access};
-use super::answer::Answer;
+use super::access::{self, CallerAccess};
+use super::answer::SandboxAnswer;
 use super::consent;
 use super::control;
 use super::fake::FakeGhl;
-use super::faults::{Fault, Progress};
-use super::limits::{Limits, Verdict};
-use super::request::Request;
+use super::faults::{InjectedFault, RequestProgress};
+use super::limits::{Limits, QuotaVerdict};
+use super::request::SandboxRequest;
 use super::times::millis;
 
-/// The connection is to be closed without an answer.
+/// The connection must be closed without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is to be closed without an answer")]
 pub struct NoAnswer;
 
 impl FakeGhl {
-    /// Answers `request`, or not, as soon as GHL would.
+    /// Answers `request` after GHL's latency.
     ///
     /// # Errors
-    /// When the connection is to be closed without an answer.
-    pub async fn answer(&self, request: &Request) -> Result<Response<Vec<u8>>, NoAnswer> {
+    /// If the connection must be closed without an answer.
+    pub async fn answer(&self, request: &SandboxRequest) -> Result<Response<Vec<u8>>, NoAnswer> {
         if let Some(answer) = control::handle(self, request) {
             return Ok(answer.into());
         }
@@ -30,11 +30,11 @@ impl FakeGhl {
             return Ok(answer.into());
         }
         if request.segments().first() == Some(&"oauth") {
-            // No limit of these requests is known; they count toward no location's.
+            // We know of no limit on these requests, so they count toward no location.
             let issued = || self.issuer().handle(request, self.now(), |location| self.name_of(location));
             return perform(self, issued).await.map(Response::from);
         }
-        let Access { location, verdict: may_go_on } =
+        let CallerAccess { location, verdict: may_go_on } =
             access::examine(&self.tokens, &mut self.issuer(), self.now(), request, &self.store());
         let (limits, verdict) = {
             let mut meter = self.meter();
@@ -46,7 +46,7 @@ impl FakeGhl {
             if self.faults().tells_retry_after() {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(millis(wait).div_ceil(1_000)));
             }
-            Ok(Answer::too_many_requests())
+            Ok(SandboxAnswer::too_many_requests())
         } else {
             perform(self, || may_go_on.map_or_else(|refusal| refusal, |()| self.visit(request, &location))).await
         };
@@ -61,31 +61,33 @@ impl FakeGhl {
     }
 }
 
-/// Does the `work` of an admitted request, unless something goes wrong.
-async fn perform(ghl: &FakeGhl, work: impl FnOnce() -> Answer) -> Result<Answer, NoAnswer> {
+/// Does the `work` of an admitted request, unless a fault is injected.
+async fn perform(ghl: &FakeGhl, work: impl FnOnce() -> SandboxAnswer) -> Result<SandboxAnswer, NoAnswer> {
     let plan = ghl.faults().plan(ghl.now());
     tokio::time::sleep(plan.latency / 2).await;
     match plan.fault {
-        Some(Fault::ServerError) => return Ok(Answer::server_error()),
-        Some(Fault::Unavailable) => return Ok(Answer::gateway_page(StatusCode::SERVICE_UNAVAILABLE)),
-        Some(Fault::BadGateway(Progress::BeforeWrite)) => return Ok(Answer::gateway_page(StatusCode::BAD_GATEWAY)),
-        Some(Fault::Reset(Progress::BeforeWrite)) => return Err(NoAnswer),
-        Some(Fault::Page(status)) => return Ok(Answer::gateway_page(status)),
+        Some(InjectedFault::ServerError) => return Ok(SandboxAnswer::server_error()),
+        Some(InjectedFault::Unavailable) => return Ok(SandboxAnswer::gateway_page(StatusCode::SERVICE_UNAVAILABLE)),
+        Some(InjectedFault::BadGateway(RequestProgress::BeforeWrite)) => {
+            return Ok(SandboxAnswer::gateway_page(StatusCode::BAD_GATEWAY));
+        }
+        Some(InjectedFault::Reset(RequestProgress::BeforeWrite)) => return Err(NoAnswer),
+        Some(InjectedFault::Page(status)) => return Ok(SandboxAnswer::gateway_page(status)),
         Some(
-            Fault::BadGateway(Progress::AfterWrite)
-            | Fault::Reset(Progress::AfterWrite)
-            | Fault::Late(_)
-            | Fault::OtherLocation,
+            InjectedFault::BadGateway(RequestProgress::AfterWrite)
+            | InjectedFault::Reset(RequestProgress::AfterWrite)
+            | InjectedFault::Late(_)
+            | InjectedFault::OtherLocation,
         )
         | None => {}
     }
     let answer = work();
     tokio::time::sleep(plan.latency / 2).await;
     match plan.fault {
-        Some(Fault::BadGateway(_)) => Ok(Answer::gateway_page(StatusCode::BAD_GATEWAY)),
-        Some(Fault::Reset(_)) => Err(NoAnswer),
-        Some(Fault::OtherLocation) => Ok(answer.of_another_location()),
-        Some(Fault::Late(delay)) => {
+        Some(InjectedFault::BadGateway(_)) => Ok(SandboxAnswer::gateway_page(StatusCode::BAD_GATEWAY)),
+        Some(InjectedFault::Reset(_)) => Err(NoAnswer),
+        Some(InjectedFault::OtherLocation) => Ok(answer.of_another_location()),
+        Some(InjectedFault::Late(delay)) => {
             tokio::time::sleep(delay).await;
             Ok(answer)
         }
@@ -93,8 +95,8 @@ async fn perform(ghl: &FakeGhl, work: impl FnOnce() -> Answer) -> Result<Answer,
     }
 }
 
-/// GHL's headers, which are on every answer.
-fn quota_headers(limits: Limits, verdict: Verdict) -> HeaderMap {
+/// GHL's quota headers, which every answer carries.
+fn quota_headers(limits: Limits, verdict: QuotaVerdict) -> HeaderMap {
     let headers = [
         ("x-ratelimit-max", u64::from(limits.limit)),
         ("x-ratelimit-remaining", u64::from(verdict.remaining)),

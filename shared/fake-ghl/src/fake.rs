@@ -1,4 +1,4 @@
-//! All that a GHL is, shared by its callers.
+//! The complete state of a GHL, shared by its callers.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,34 +7,35 @@ use std::{fmt, io};
 
 use http::StatusCode;
 
-use super::answer::Answer;
-use super::faults::{FaultChange, Faults};
+use super::answer::SandboxAnswer;
+use super::faults::{FaultChange, FaultInjector};
 use super::ids::Ids;
 use super::limits::Limits;
-use super::meter::Meter;
+use super::meter::TrafficMeter;
 use super::oauth::Issuer;
-use super::options::{SandboxOptions, Tokens};
-use super::request::Request;
+use super::options::{SandboxOptions, SandboxTokens};
+use super::request::SandboxRequest;
 use super::stats::{self, Stats};
 use super::store::{Journal, Store};
 use super::times::millis;
-use super::visit::{Rules, Visit};
+use super::visit::{LocationRules, Visit};
 use super::{routes, scopes};
 
-/// A GHL. A lock is held for one step of a request, never while waiting.
+/// A GHL. Its locks are held for one step of a request, never while waiting.
 pub struct FakeGhl {
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
-    pub(crate) tokens: Tokens,
+    pub(crate) tokens: SandboxTokens,
     missing_scopes: BTreeSet<(String, String)>,
-    rules: Mutex<Rules>,
-    meter: Mutex<Meter>,
-    faults: Mutex<Faults>,
+    rules: Mutex<LocationRules>,
+    meter: Mutex<TrafficMeter>,
+    faults: Mutex<FaultInjector>,
     store: Mutex<Store>,
     issuer: Mutex<Issuer>,
 }
 
 impl FakeGhl {
-    /// An empty one. `clock` tells the time since the epoch, and must not go back; ids and tokens follow from `ids`.
+    /// Creates an empty GHL. `clock` returns the time since the epoch, and must never go back. Ids and tokens derive
+    /// from the seed `ids`.
     pub fn new(options: SandboxOptions, clock: impl Fn() -> Duration + Send + Sync + 'static, ids: u64) -> FakeGhl {
         let limits = Limits {
             limit: options.limit,
@@ -43,7 +44,7 @@ impl FakeGhl {
             others: options.others,
             daily_limit: options.daily_limit,
         };
-        let rules = Rules {
+        let rules = LocationRules {
             allow_duplicate_contact: options.allow_duplicate_contact,
             allow_duplicate_opportunity: options.allow_duplicate_opportunity,
             updates_take_company: options.updates_take_company,
@@ -52,8 +53,8 @@ impl FakeGhl {
         FakeGhl {
             clock: Box::new(clock),
             rules: Mutex::new(rules),
-            meter: Mutex::new(Meter::new(limits)),
-            faults: Mutex::new(Faults::new(&options)),
+            meter: Mutex::new(TrafficMeter::new(limits)),
+            faults: Mutex::new(FaultInjector::new(&options)),
             store: Mutex::new(Store::new(millis(options.search_lag), options.pipelines, Ids::seeded(ids))),
             issuer: Mutex::new(Issuer::new(&options.tokens, options.marketplace, Ids::seeded(ids.wrapping_add(1)))),
             tokens: options.tokens,
@@ -61,52 +62,54 @@ impl FakeGhl {
         }
     }
 
-    /// Makes `writes` again, which are in `journal`, and keeps there all that follow.
+    /// Replays `writes`, which come from `journal`, and appends all later writes to it.
     ///
     /// # Errors
-    /// When one of them is none.
+    /// If one of them is not a valid write.
     pub fn keep_in(&self, journal: Box<dyn Journal>, writes: &[String]) -> io::Result<()> {
         self.store().keep_in(journal, writes)
     }
 
-    /// Does what `request` asks for with a token of `location`, past limits and faults. One request at a time, so that
-    /// what it finds is still so when it writes.
-    pub(crate) fn visit(&self, request: &Request, location: &str) -> Answer {
+    /// Performs `request` with a token of `location`, without limits and faults. Handles one request at a time, so
+    /// that nothing changes between its reads and its write.
+    pub(crate) fn visit(&self, request: &SandboxRequest, location: &str) -> SandboxAnswer {
         let lacks = |scope: &String| self.missing_scopes.iter().any(|(of, lacking)| of == location && lacking == scope);
         if scopes::needed(request).as_ref().is_some_and(lacks) {
-            return Answer::missing_scope();
+            return SandboxAnswer::missing_scope();
         }
         let answer = self.handle(request, location, *lock(&self.rules), millis(self.now()));
         if request.is_v1() { answer } else { answer.traced(|| self.store().ids().trace()) }
     }
 
-    /// The same by a caller in this process whose token lacks these scopes. Returns status and body.
+    /// Performs a request by a caller in this process whose token lacks the scopes in `lacking`. Returns status and
+    /// body.
     #[must_use]
-    pub fn call(&self, request: &Request, location: &str, lacking: &[&str]) -> (StatusCode, Vec<u8>) {
+    pub fn call(&self, request: &SandboxRequest, location: &str, lacking: &[&str]) -> (StatusCode, Vec<u8>) {
         let answer = match scopes::needed(request) {
-            Some(scope) if lacking.contains(&scope.as_str()) => Answer::missing_scope(),
+            Some(scope) if lacking.contains(&scope.as_str()) => SandboxAnswer::missing_scope(),
             _ => self.visit(request, location),
         };
         (answer.status, answer.text().into_bytes())
     }
 
-    /// Does what `request` asks for as users of `location` do it, who may make duplicates and undo what is permanent.
+    /// Performs `request` as a user of `location` would by hand. Users may create duplicates and undo permanent
+    /// settings.
     #[must_use]
-    pub fn by_hand(&self, request: &Request, location: &str) -> (StatusCode, Vec<u8>) {
+    pub fn by_hand(&self, request: &SandboxRequest, location: &str) -> (StatusCode, Vec<u8>) {
         let answer = self.done_by_hand(request, location, millis(self.now()));
         (answer.status, answer.text().into_bytes())
     }
 
-    /// The same, done at `at`.
-    pub(crate) fn done_by_hand(&self, request: &Request, location: &str, at: u64) -> Answer {
+    /// Like [`FakeGhl::by_hand`], at the time `at`.
+    pub(crate) fn done_by_hand(&self, request: &SandboxRequest, location: &str, at: u64) -> SandboxAnswer {
         self.handle(request, location, lock(&self.rules).by_hand(), at)
     }
 
-    fn handle(&self, request: &Request, location: &str, rules: Rules, now: u64) -> Answer {
+    fn handle(&self, request: &SandboxRequest, location: &str, rules: LocationRules, now: u64) -> SandboxAnswer {
         routes::handle(&mut Visit { request, location, store: &mut self.store(), rules, now })
     }
 
-    /// Whether an update of a contact may have a `companyName` from now on.
+    /// Sets whether updates of contacts may have a `companyName` from now on.
     pub fn take_company_in_updates(&self, takes: bool) {
         lock(&self.rules).updates_take_company = takes;
     }
@@ -116,11 +119,11 @@ impl FakeGhl {
         (self.clock)()
     }
 
-    pub(crate) fn meter(&self) -> MutexGuard<'_, Meter> {
+    pub(crate) fn meter(&self) -> MutexGuard<'_, TrafficMeter> {
         lock(&self.meter)
     }
 
-    pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
+    pub(crate) fn faults(&self) -> MutexGuard<'_, FaultInjector> {
         lock(&self.faults)
     }
 
@@ -128,7 +131,7 @@ impl FakeGhl {
         lock(&self.store)
     }
 
-    /// What a location is called.
+    /// The name of a location.
     pub(crate) fn name_of(&self, location: &str) -> String {
         let store = self.store();
         store.structure(location).profile.name.clone().unwrap_or_else(|| location.to_owned())
@@ -138,7 +141,7 @@ impl FakeGhl {
         lock(&self.issuer)
     }
 
-    /// What the examination found so far.
+    /// The counts so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let totals = self.issuer().add_to(self.meter().totals());
@@ -151,7 +154,7 @@ impl FakeGhl {
         }
     }
 
-    /// Changes what goes wrong.
+    /// Changes the injected faults.
     pub fn change_faults(&self, change: FaultChange) {
         self.faults().change(change);
         if let Some(inactive) = change.inactive {
@@ -159,10 +162,10 @@ impl FakeGhl {
         }
     }
 
-    /// Forgets records, counts and windows. Faults stay as they are; a scheduled outage is scheduled anew.
+    /// Forgets records, counts and windows. Faults stay as they are; a scheduled outage is scheduled again.
     ///
     /// # Errors
-    /// When the journal cannot be cleared.
+    /// If the journal cannot be cleared.
     pub fn reset(&self) -> io::Result<()> {
         self.store().clear()?;
         self.meter().clear();
@@ -180,7 +183,7 @@ impl fmt::Debug for FakeGhl {
     }
 }
 
-/// A step that panicked left its counts as they were; they are still the best there is.
+/// Ignores poisoning: a step that panicked left its counts unchanged, and they are still the best available.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

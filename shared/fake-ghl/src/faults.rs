@@ -1,4 +1,4 @@
-//! What goes wrong, by chance or by order. The chances come from a seed.
+//! Injects faults, at random (from a seed) or on command.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,64 +10,64 @@ use serde::{Deserialize, Serialize};
 use super::options::{RetryAfterMode, SandboxOptions};
 use super::times::millis;
 
-/// How much longer a very late answer takes.
+/// Additional delay of a very late answer.
 const LATE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3);
 
-/// A change of what goes wrong; what is absent stays as it is.
+/// A change to the injected faults; absent fields stay unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FaultChange {
     /// Share of the admitted requests that meet a fault.
     pub error_rate: Option<f64>,
-    /// `true` begins an outage that lasts until `false` ends it, or any other.
+    /// `true` starts an outage that lasts until `false`, which also ends any other outage.
     pub outage: Option<bool>,
-    /// The shortest and the longest time to an answer.
+    /// Minimum and maximum latency of an answer.
     pub latency_ms: Option<(u64, u64)>,
-    /// Something on the way answers everything with a page of this status, until 0 ends it.
+    /// Something in between answers every request with a page of this status, until 0 ends it.
     pub page: Option<u16>,
-    /// `true`: successes show another location, as those of somebody else's key would, until `false`.
+    /// `true`: successes show another location, as with a key of another account, until `false`.
     pub other_location: Option<bool>,
-    /// `true` switches the app's location (or its agency) off until `false` switches it on again: no token is issued,
-    /// and none is accepted. Of a sandbox with OAuth only.
+    /// `true` deactivates the app's location (or its agency) until `false`: no token is issued, and none is accepted.
+    /// Only for a sandbox with OAuth.
     pub inactive: Option<bool>,
 }
 
-/// What becomes of one request.
+/// Latency and fault of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Plan {
+pub(crate) struct FaultPlan {
     pub(crate) latency: Duration,
-    pub(crate) fault: Option<Fault>,
+    pub(crate) fault: Option<InjectedFault>,
 }
 
-/// What goes wrong with a request.
+/// A fault of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// 500, and nothing was done.
+pub(crate) enum InjectedFault {
+    /// 500; the request had no effect.
     ServerError,
-    /// The gateway says 503, and nothing was done.
+    /// The gateway answers 503; the request had no effect.
     Unavailable,
-    /// The gateway says 502: it had no answer, and does not know whether anything was done.
-    BadGateway(Progress),
+    /// The gateway answers 502: it got no answer, and does not know whether the request had an effect.
+    BadGateway(RequestProgress),
     /// The connection closes without an answer.
-    Reset(Progress),
+    Reset(RequestProgress),
     /// The answer comes, but this much later.
     Late(Duration),
-    /// Not GHL answers, but something on the way, with a page.
+    /// Something in between answers with a page instead of GHL.
     Page(StatusCode),
-    /// All is done, and the answer shows another location.
+    /// The request succeeds, but the answer shows another location.
     OtherLocation,
 }
 
-/// How far a request got that has no proper answer.
+/// How far a request without a proper answer got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum RequestProgress {
     BeforeWrite,
     AfterWrite,
 }
 
-/// Decides what goes wrong.
+/// Decides which faults to inject.
 #[derive(Debug)]
-pub(crate) struct Faults {
+pub(crate) struct FaultInjector {
     rng: Rng,
     error_rate: f64,
     latency: RangeInclusive<Duration>,
@@ -79,9 +79,9 @@ pub(crate) struct Faults {
     other_location: bool,
 }
 
-impl Faults {
-    pub(crate) fn new(options: &SandboxOptions) -> Faults {
-        Faults {
+impl FaultInjector {
+    pub(crate) fn new(options: &SandboxOptions) -> FaultInjector {
+        FaultInjector {
             rng: Rng::with_seed(options.seed),
             error_rate: options.error_rate,
             latency: options.latency.clone(),
@@ -95,27 +95,31 @@ impl Faults {
     }
 
     /// Decides on a request that was admitted at `now`.
-    pub(crate) fn plan(&mut self, now: Duration) -> Plan {
+    pub(crate) fn plan(&mut self, now: Duration) -> FaultPlan {
         let first_call = *self.first_call.get_or_insert(now);
         let latency = self.span(self.latency.clone());
         let scheduled = self.scheduled.is_some_and(|(after, length)| {
             (first_call + after..first_call.saturating_add(after).saturating_add(length)).contains(&now)
         });
         let fault = if let Some(status) = self.page {
-            Some(Fault::Page(status))
+            Some(InjectedFault::Page(status))
         } else if self.other_location {
-            Some(Fault::OtherLocation)
+            Some(InjectedFault::OtherLocation)
         } else if scheduled || self.is_out {
-            Some(if self.rng.bool() { Fault::Unavailable } else { Fault::Reset(Progress::BeforeWrite) })
+            Some(if self.rng.bool() {
+                InjectedFault::Unavailable
+            } else {
+                InjectedFault::Reset(RequestProgress::BeforeWrite)
+            })
         } else if self.rng.f64() < self.error_rate {
             Some(self.fault())
         } else {
             None
         };
-        Plan { latency, fault }
+        FaultPlan { latency, fault }
     }
 
-    /// Whether a 429 is to say when to come back.
+    /// Whether a 429 has a `Retry-After`.
     pub(crate) fn tells_retry_after(&mut self) -> bool {
         match self.retry_after {
             RetryAfterMode::Never => false,
@@ -143,23 +147,23 @@ impl Faults {
         }
     }
 
-    /// Takes the next request for the first one.
+    /// Treats the next request as the first one.
     pub(crate) fn restart(&mut self) {
         self.first_call = None;
     }
 
-    fn fault(&mut self) -> Fault {
+    fn fault(&mut self) -> InjectedFault {
         match self.rng.u8(0..5) {
-            0 => Fault::ServerError,
-            1 => Fault::Unavailable,
-            2 => Fault::BadGateway(self.progress()),
-            3 => Fault::Reset(self.progress()),
-            _ => Fault::Late(self.span(LATE)),
+            0 => InjectedFault::ServerError,
+            1 => InjectedFault::Unavailable,
+            2 => InjectedFault::BadGateway(self.progress()),
+            3 => InjectedFault::Reset(self.progress()),
+            _ => InjectedFault::Late(self.span(LATE)),
         }
     }
 
-    fn progress(&mut self) -> Progress {
-        if self.rng.bool() { Progress::BeforeWrite } else { Progress::AfterWrite }
+    fn progress(&mut self) -> RequestProgress {
+        if self.rng.bool() { RequestProgress::BeforeWrite } else { RequestProgress::AfterWrite }
     }
 
     fn span(&mut self, range: RangeInclusive<Duration>) -> Duration {
@@ -174,8 +178,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn plans(options: &SandboxOptions) -> Vec<Plan> {
-        let mut faults = Faults::new(options);
+    fn plans(options: &SandboxOptions) -> Vec<FaultPlan> {
+        let mut faults = FaultInjector::new(options);
         (0..1_000).map(|n| faults.plan(SECOND * n)).collect()
     }
 
@@ -189,22 +193,23 @@ mod tests {
     #[test]
     fn every_fault_happens_and_resets_come_as_often_before_the_write_as_after() {
         let plans = plans(&SandboxOptions { error_rate: 1.0, ..SandboxOptions::default() });
-        let count =
-            |wanted: fn(&Fault) -> bool| plans.iter().filter(|plan| plan.fault.as_ref().is_some_and(wanted)).count();
+        let count = |wanted: fn(&InjectedFault) -> bool| {
+            plans.iter().filter(|plan| plan.fault.as_ref().is_some_and(wanted)).count()
+        };
         let share = 100..300;
-        assert!(share.contains(&count(|fault| *fault == Fault::ServerError)));
-        assert!(share.contains(&count(|fault| *fault == Fault::Unavailable)));
-        assert!(share.contains(&count(|fault| matches!(fault, Fault::BadGateway(_)))));
-        assert!(share.contains(&count(|fault| matches!(fault, Fault::Late(_)))));
-        let before = count(|fault| *fault == Fault::Reset(Progress::BeforeWrite));
-        let after = count(|fault| *fault == Fault::Reset(Progress::AfterWrite));
+        assert!(share.contains(&count(|fault| *fault == InjectedFault::ServerError)));
+        assert!(share.contains(&count(|fault| *fault == InjectedFault::Unavailable)));
+        assert!(share.contains(&count(|fault| matches!(fault, InjectedFault::BadGateway(_)))));
+        assert!(share.contains(&count(|fault| matches!(fault, InjectedFault::Late(_)))));
+        let before = count(|fault| *fault == InjectedFault::Reset(RequestProgress::BeforeWrite));
+        let after = count(|fault| *fault == InjectedFault::Reset(RequestProgress::AfterWrite));
         assert!((70..130).contains(&before) && (70..130).contains(&after), "{before} before, {after} after");
     }
 
     #[test]
     fn a_scheduled_outage_begins_and_ends_by_the_first_call() {
         let options = SandboxOptions { outage: Some((SECOND * 2, SECOND * 3)), ..SandboxOptions::default() };
-        let mut faults = Faults::new(&options);
+        let mut faults = FaultInjector::new(&options);
         let start = SECOND * 1_000;
         let out: Vec<bool> = (0..7).map(|n| faults.plan(start + SECOND * n).fault.is_some()).collect();
         assert_eq!(out, [false, false, true, true, true, false, false]);
@@ -212,7 +217,7 @@ mod tests {
 
     #[test]
     fn an_outage_by_order_lasts_until_the_order_ends_it() {
-        let mut faults = Faults::new(&SandboxOptions::default());
+        let mut faults = FaultInjector::new(&SandboxOptions::default());
         faults.change(FaultChange { outage: Some(true), ..FaultChange::default() });
         assert!(faults.plan(SECOND).fault.is_some());
         faults.change(FaultChange { latency_ms: Some((5, 5)), ..FaultChange::default() });

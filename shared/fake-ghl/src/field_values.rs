@@ -1,21 +1,20 @@
-//! Values of custom fields against their definitions.
+//! Checks values of custom fields against their definitions.
 //!
-//! A location that has defined no field takes any value: then nobody can have meant to examine them. What GHL answers
-//! to a field that it does not know is unverified; here it is refused, because a caller who takes the ids of one
-//! location to another must be found out.
+//! A location without any defined field accepts every value: its test does not concern fields. GHL's answer to an
+//! unknown field is unverified; we refuse it, to expose callers that use the field ids of one location in another.
 
 use serde_json::{Map, Value, json};
 
-use super::answer::Answer;
-use super::store::{CustomField, Structure};
+use super::answer::SandboxAnswer;
+use super::store::{LocationStructure, StoredCustomField};
 
-/// The body of a contact (`model` says so) or an opportunity with its custom fields as they are kept: by id, and
-/// without what GHL drops silently.
+/// Returns the body of a contact or an opportunity (see `model`) with its custom fields in stored form: by id, and
+/// without values that GHL drops silently.
 pub(crate) fn settle(
-    structure: &Structure,
+    structure: &LocationStructure,
     model: &str,
     body: &Map<String, Value>,
-) -> Result<Map<String, Value>, Answer> {
+) -> Result<Map<String, Value>, SandboxAnswer> {
     let mut body = body.clone();
     if structure.custom_fields.is_empty() {
         return Ok(body);
@@ -37,26 +36,28 @@ pub(crate) fn settle(
 }
 
 fn values<'a>(
-    structure: &Structure,
+    structure: &LocationStructure,
     model: &str,
     named: impl Iterator<Item = (&'a str, &'a Value)>,
-) -> Result<Vec<(String, Value)>, Answer> {
+) -> Result<Vec<(String, Value)>, SandboxAnswer> {
     let mut kept = Vec::new();
     for (name, value) in named {
         let Some(field) = structure.custom_field(model, name) else {
-            return Err(Answer::bad_request(format!("The custom field {name} does not exist in this location.")));
+            return Err(SandboxAnswer::bad_request(format!(
+                "The custom field {name} does not exist in this location."
+            )));
         };
         let complaint = field.complaint(value);
         if let Some(complaint) = complaint {
-            return Err(Answer::unprocessable([format!("customFields.{} {complaint}", field.id)]));
+            return Err(SandboxAnswer::unprocessable([format!("customFields.{} {complaint}", field.id)]));
         }
         kept.extend(field.kept(value).map(|value| (field.id.clone(), value)));
     }
     Ok(kept)
 }
 
-impl CustomField {
-    /// What is wrong with `value`, if it is not of the field's type. An empty text is of every type. Options are not
+impl StoredCustomField {
+    /// The problem with `value`, if it does not fit the field's type. An empty text fits every type. Options are not
     /// compared: whether GHL does is unverified.
     fn complaint(&self, value: &Value) -> Option<&'static str> {
         let is_number =
@@ -73,8 +74,8 @@ impl CustomField {
         (!fits).then_some(complaint)
     }
 
-    /// What is kept of a value that fits. A date loses its time of day; an empty text clears a text, and is ignored by
-    /// all other types.
+    /// The stored form of a valid value. A date loses its time of day; an empty text clears a text field, and is
+    /// ignored by all other types.
     fn kept(&self, value: &Value) -> Option<Value> {
         match (self.data_type.as_str(), value.as_str()) {
             ("TEXT" | "LARGE_TEXT" | "PHONE", _) => Some(value.clone()),
@@ -97,8 +98,8 @@ fn is_date(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn field(data_type: &str) -> CustomField {
-        CustomField {
+    fn field(data_type: &str) -> StoredCustomField {
+        StoredCustomField {
             id: "f1".to_owned(),
             name: "Size".to_owned(),
             key: "contact.size".to_owned(),
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_field_of_another_location_or_model_is_refused_and_a_key_is_as_good_as_an_id() {
-        let mut structure = Structure::default();
+        let mut structure = LocationStructure::default();
         let body = |name: &str| {
             let body = json!({"customFields": [{"key": name, "field_value": "a"}]});
             body.as_object().cloned().unwrap_or_default()

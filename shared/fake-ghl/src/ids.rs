@@ -1,12 +1,12 @@
-//! What GHL makes up: ids, tokens.
+//! Generates GHL's ids and tokens.
 
 use fastrand::Rng;
 
-/// Where new ids come from.
+/// Source of new ids.
 #[derive(Debug)]
 pub(crate) struct Ids {
     rng: Rng,
-    /// How many ids were made in order.
+    /// Number of ids generated in order.
     in_order: u64,
 }
 
@@ -15,19 +15,19 @@ impl Ids {
         Ids { rng: Rng::with_seed(seed), in_order: 0 }
     }
 
-    /// A new id, of the form that GHL's have.
+    /// A new id in GHL's format.
     pub(crate) fn next(&mut self) -> String {
         std::iter::repeat_with(|| self.rng.alphanumeric()).take(20).collect()
     }
 
-    /// The same, and behind all that were made so before: lists of what a location is made of are in this order.
+    /// A new id that sorts after all earlier ones: the lists of a location's structure are in this order.
     pub(crate) fn next_in_order(&mut self) -> String {
         self.in_order += 1;
         let random: String = std::iter::repeat_with(|| self.rng.alphanumeric()).take(12).collect();
         format!("{:08}{random}", self.in_order)
     }
 
-    /// An id such as GHL puts on its answers.
+    /// A trace id like the ones in GHL's answers.
     pub(crate) fn trace(&mut self) -> String {
         let id = self.rng.u128(..);
         let (a, b, c, d, e) =
@@ -35,7 +35,7 @@ impl Ids {
         format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}")
     }
 
-    /// A token.
+    /// A token with the prefix `kind`.
     pub(crate) fn token(&mut self, kind: &str) -> String {
         format!("{kind}-{:032x}", self.rng.u128(..))
     }

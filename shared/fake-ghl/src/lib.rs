@@ -1,13 +1,14 @@
-//! A stand-in for GoHighLevel that examines its callers: it answers as GHL does, counts as GHL says it counts, and
-//! refuses whatever GHL would refuse. It has no port, no clock and no chance of its own.
+//! A stand-in for GoHighLevel that tests its callers: it answers as GHL does, counts as GHL says it counts, and
+//! refuses everything that GHL would refuse. It has no port, no clock and no randomness of its own.
 //!
-//! [`FakeGhl`] answers API v2 at `/` and the legacy API at `/v1`. Each request takes one way through the modules:
-//! `exchange` counts it (`meter`, `limits`), decides what goes wrong (`faults`) and who is calling (`access`), and
-//! `routes` hands it to the endpoint, which checks the body against GHL's field lists (`validate`, `dto`) and writes to
-//! the `store`.
+//! [`FakeGhl`] answers API v2 at `/` and the legacy API at `/v1`. Every request passes through the same modules:
+//! `exchange` counts it (`meter`, `limits`), injects faults (`faults`) and identifies the caller (`access`); `routes`
+//! passes it to the endpoint, which checks the body against GHL's field lists (`validate`, `dto`) and writes to the
+//! `store`.
 //!
-//! Three numbers of [`Stats`] are the examination's result: `breaches` (requests beyond a limit), `duplicates` (records
-//! that a caller made twice) and `max_in_any_window` (the proof, from arrival times, that no window held too much).
+//! Three numbers of [`Stats`] are the result of a test: `breaches` (requests beyond a limit), `duplicates` (records
+//! that a caller created twice) and `max_in_any_window` (the proof, from arrival times, that no window held too many
+//! requests).
 
 mod access;
 mod answer;
@@ -47,9 +48,9 @@ mod visit;
 pub use exchange::NoAnswer;
 pub use fake::FakeGhl;
 pub use faults::FaultChange;
-pub use limits::{Burst, Day};
-pub use options::{Installed, Marketplace, OAuthOptions, RetryAfterMode, SandboxOptions, Tokens, WindowKind};
-pub use request::Request;
+pub use limits::{BurstWindow, DayWindow};
+pub use options::{Installed, Marketplace, OAuthOptions, RetryAfterMode, SandboxOptions, SandboxTokens, WindowKind};
+pub use request::SandboxRequest;
 pub use seed::{Contents, SeedError, Seeding, Unwritable};
 pub use stats::Stats;
-pub use store::{Journal, Pipeline, Stage, default_pipelines};
+pub use store::{Journal, SandboxPipeline, Stage, default_pipelines};

@@ -1,4 +1,4 @@
-//! The arithmetic of GHL's limits for one location. Pure: the time comes in as an argument, and must not go back.
+//! The arithmetic of GHL's limits for one location. Pure: the time is an argument, and must never go back.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,54 +7,60 @@ use super::options::WindowKind;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a location may do.
+/// Limits of one location.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) limit: u32,
     pub(crate) window: Duration,
     pub(crate) kind: WindowKind,
-    /// Requests that others make in each window.
+    /// Requests that other clients make in each window.
     pub(crate) others: u32,
     pub(crate) daily_limit: u64,
 }
 
-/// What became of a request at its arrival, and what the counters say after it.
+/// The decision on an arriving request, and the counters after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Verdict {
-    /// When the request was refused: how long until one could pass.
+pub(crate) struct QuotaVerdict {
+    /// Set if the request was refused: how long until one could pass.
     pub(crate) refused_for: Option<Duration>,
     /// Requests left in the window.
     pub(crate) remaining: u32,
-    /// Requests left in the day.
+    /// Requests left on this day.
     pub(crate) daily_remaining: u64,
-    /// Until the day ends.
+    /// Time until the day ends.
     pub(crate) daily_reset: Duration,
 }
 
-/// The requests of one location.
+/// Counts the requests of one location.
 #[derive(Debug)]
-pub(crate) struct Allowance {
+pub(crate) struct LocationQuota {
     limits: Limits,
-    arrivals: Trail,
-    burst: Burst,
-    day: Day,
-    others: Others,
+    arrivals: ArrivalLog,
+    burst: BurstWindow,
+    day: DayWindow,
+    others: OtherClient,
 }
 
-impl Allowance {
+impl LocationQuota {
     pub(crate) fn new(limits: Limits) -> Self {
-        let burst = Burst::of(limits.kind);
-        Allowance { limits, arrivals: Trail::default(), burst, day: Day::default(), others: Others::default() }
+        let burst = BurstWindow::of(limits.kind);
+        LocationQuota {
+            limits,
+            arrivals: ArrivalLog::default(),
+            burst,
+            day: DayWindow::default(),
+            others: OtherClient::default(),
+        }
     }
 
-    /// Counts a request that arrives at `now`. A refused one takes nothing from the allowance.
-    pub(crate) fn arrive(&mut self, now: Duration) -> Verdict {
+    /// Counts a request that arrives at `now`. A refused one does not use up quota.
+    pub(crate) fn arrive(&mut self, now: Duration) -> QuotaVerdict {
         let Limits { limit, window, daily_limit, .. } = self.limits;
         self.let_others_in(now);
         self.arrivals.forget(now, window);
         self.arrivals.add(now);
         let refused_for = self.admit(now);
-        Verdict {
+        QuotaVerdict {
             refused_for,
             remaining: self.burst.remaining(now, window, limit),
             daily_remaining: daily_limit.saturating_sub(self.day.used),
@@ -62,7 +68,7 @@ impl Allowance {
         }
     }
 
-    /// Counts what others have sent up to `now`. They did so for a window before the first request, too.
+    /// Counts the requests of other clients up to `now`. These begin one window before the first request.
     fn let_others_in(&mut self, now: Duration) {
         let Limits { window, others, .. } = self.limits;
         let Some(gap) = window.checked_div(others).filter(|gap| !gap.is_zero()) else { return };
@@ -74,7 +80,7 @@ impl Allowance {
         }
     }
 
-    /// Takes one request at `now` from the allowance, or says how long until one could pass.
+    /// Takes one request at `now` from the quota, or returns how long until one could pass.
     fn admit(&mut self, now: Duration) -> Option<Duration> {
         let Limits { limit, window, daily_limit, .. } = self.limits;
         self.burst.advance(now, window);
@@ -90,30 +96,30 @@ impl Allowance {
         }
     }
 
-    /// The most requests, refused ones included, that arrived in any half-open window. A fullest window can be moved
-    /// until it ends with one of its requests, so looking at each arrival is looking at every window.
+    /// The most requests, refused ones included, that arrived in any half-open window. Every fullest window can be
+    /// moved until it ends with one of its requests, so checking at each arrival covers all windows.
     pub(crate) fn busiest(&self) -> usize {
         self.arrivals.busiest
     }
 
-    /// What others have sent.
-    pub(crate) fn others(&self) -> &Others {
+    /// The counts of other clients.
+    pub(crate) fn others(&self) -> &OtherClient {
         &self.others
     }
 }
 
-/// Somebody else, who sends one request in each gap of a window, and does not repeat what was refused.
+/// Another client, which sends one request per gap (window / number of requests), and does not repeat refused ones.
 #[derive(Debug, Default)]
-pub(crate) struct Others {
+pub(crate) struct OtherClient {
     since: Option<Duration>,
-    /// Requests.
+    /// Number of requests.
     pub(crate) sent: u32,
-    /// Of them, those that were refused.
+    /// Number of refused requests.
     pub(crate) refused: u64,
 }
 
-impl Others {
-    /// When the next request comes: at times within their gaps that look random, and are the same in each run.
+impl OtherClient {
+    /// Time of the next request. The times look random within their gaps, but are the same in each run.
     fn next(&self, gap: Duration) -> Option<Duration> {
         const GOLDEN_RATIO: f64 = 0.618_033_988_75;
         let within = gap.mul_f64((f64::from(self.sent) * GOLDEN_RATIO).fract());
@@ -121,15 +127,15 @@ impl Others {
     }
 }
 
-/// Times within the window that ends now, and how many there ever were at most.
+/// Arrival times within the window that ends now, and the highest number there ever was.
 #[derive(Debug, Default)]
-struct Trail {
+struct ArrivalLog {
     times: VecDeque<Duration>,
     busiest: usize,
 }
 
-impl Trail {
-    /// Forgets what is not in `(now - window, now]`.
+impl ArrivalLog {
+    /// Forgets times outside `(now - window, now]`.
     fn forget(&mut self, now: Duration, window: Duration) {
         while self.times.front().is_some_and(|time| *time + window <= now) {
             self.times.pop_front();
@@ -142,72 +148,74 @@ impl Trail {
     }
 }
 
-/// The window, in any way of counting it.
+/// The request window, for each kind of counting.
 #[derive(Debug)]
-pub struct Burst(Way);
+pub struct BurstWindow(WindowState);
 
 #[derive(Debug)]
-enum Way {
-    Strict(Trail),
-    Fixed(Counters),
-    Approximate(Counters),
+enum WindowState {
+    Strict(ArrivalLog),
+    Fixed(FixedWindowCounts),
+    Approximate(FixedWindowCounts),
 }
 
-impl Burst {
+impl BurstWindow {
     /// An empty window.
     #[must_use]
-    pub fn of(kind: WindowKind) -> Burst {
-        Burst(match kind {
-            WindowKind::Strict => Way::Strict(Trail::default()),
-            WindowKind::Fixed => Way::Fixed(Counters::default()),
-            WindowKind::Approximate => Way::Approximate(Counters::default()),
+    pub fn of(kind: WindowKind) -> BurstWindow {
+        BurstWindow(match kind {
+            WindowKind::Strict => WindowState::Strict(ArrivalLog::default()),
+            WindowKind::Fixed => WindowState::Fixed(FixedWindowCounts::default()),
+            WindowKind::Approximate => WindowState::Approximate(FixedWindowCounts::default()),
         })
     }
 
-    /// It is `now`. To be called before all else.
+    /// Advances to `now`. Call this before any other method.
     pub fn advance(&mut self, now: Duration, window: Duration) {
         match &mut self.0 {
-            Way::Strict(trail) => trail.forget(now, window),
-            Way::Fixed(counters) | Way::Approximate(counters) => counters.advance(now, window),
+            WindowState::Strict(trail) => trail.forget(now, window),
+            WindowState::Fixed(counters) | WindowState::Approximate(counters) => counters.advance(now, window),
         }
     }
 
     /// Counts a request.
     pub fn take(&mut self, now: Duration) {
         match &mut self.0 {
-            Way::Strict(trail) => trail.add(now),
-            Way::Fixed(counters) | Way::Approximate(counters) => counters.current += 1,
+            WindowState::Strict(trail) => trail.add(now),
+            WindowState::Fixed(counters) | WindowState::Approximate(counters) => counters.current += 1,
         }
     }
 
-    /// Requests that are left of `limit`.
+    /// Number of requests left of `limit`.
     #[must_use]
     pub fn remaining(&self, now: Duration, window: Duration, limit: u32) -> u32 {
         match &self.0 {
-            Way::Strict(trail) => limit.saturating_sub(u32::try_from(trail.times.len()).unwrap_or(u32::MAX)),
-            Way::Fixed(counters) => limit.saturating_sub(counters.current),
-            Way::Approximate(counters) => counters.remaining(now, window, limit),
+            WindowState::Strict(trail) => limit.saturating_sub(u32::try_from(trail.times.len()).unwrap_or(u32::MAX)),
+            WindowState::Fixed(counters) => limit.saturating_sub(counters.current),
+            WindowState::Approximate(counters) => counters.remaining(now, window, limit),
         }
     }
 
     fn next_slot(&self, now: Duration, window: Duration) -> Duration {
         match &self.0 {
-            Way::Strict(trail) => trail.times.front().map_or(window, |oldest| (*oldest + window).saturating_sub(now)),
-            Way::Fixed(_) => Duration::from_nanos_u128(overlap(now, window)),
-            Way::Approximate(_) => window,
+            WindowState::Strict(trail) => {
+                trail.times.front().map_or(window, |oldest| (*oldest + window).saturating_sub(now))
+            }
+            WindowState::Fixed(_) => Duration::from_nanos_u128(overlap(now, window)),
+            WindowState::Approximate(_) => window,
         }
     }
 }
 
 /// The counts of two fixed windows, aligned to multiples of their length.
 #[derive(Debug, Default)]
-struct Counters {
+struct FixedWindowCounts {
     window: u128,
     previous: u32,
     current: u32,
 }
 
-impl Counters {
+impl FixedWindowCounts {
     fn advance(&mut self, now: Duration, window: Duration) {
         let index = now.as_nanos() / window.as_nanos().max(1);
         if index != self.window {
@@ -217,7 +225,8 @@ impl Counters {
         }
     }
 
-    /// What is left of `limit` after `current`, and `previous` in proportion to its overlap with the sliding window.
+    /// The rest of `limit` after `current`, and after `previous` in proportion to its overlap with the sliding
+    /// window.
     fn remaining(&self, now: Duration, window: Duration, limit: u32) -> u32 {
         let weighted = (u128::from(self.previous) * overlap(now, window)).div_ceil(window.as_nanos().max(1));
         let counted = weighted + u128::from(self.current);
@@ -225,30 +234,30 @@ impl Counters {
     }
 }
 
-/// What the sliding window that ends at `now` has in common with the fixed window before: as many nanoseconds as are
-/// left of the fixed window that `now` lies in.
+/// Overlap, in nanoseconds, of the sliding window that ends at `now` with the previous fixed window. Equals the time
+/// left in the current fixed window.
 fn overlap(now: Duration, window: Duration) -> u128 {
     let length = window.as_nanos().max(1);
     length - now.as_nanos() % length
 }
 
-/// The 24 hours from a first use.
+/// The 24 hours that start with the first request.
 #[derive(Debug, Default)]
-pub struct Day {
+pub struct DayWindow {
     since: Option<Duration>,
-    /// Requests that were counted.
+    /// Number of counted requests.
     pub used: u64,
 }
 
-impl Day {
-    /// It is `now`. To be called before all else.
+impl DayWindow {
+    /// Advances to `now`. Call this before any other method.
     pub fn advance(&mut self, now: Duration) {
         if self.since.is_none_or(|since| since + DAY <= now) {
-            *self = Day { since: Some(now), used: 0 };
+            *self = DayWindow { since: Some(now), used: 0 };
         }
     }
 
-    /// Until the day ends.
+    /// Time until the day ends.
     #[must_use]
     pub fn reset(&self, now: Duration) -> Duration {
         self.since.map_or(DAY, |since| (since + DAY).saturating_sub(now))
@@ -263,15 +272,15 @@ mod tests {
 
     const WINDOW: Duration = Duration::from_millis(100);
 
-    fn allowance(limit: u32, kind: WindowKind) -> Allowance {
-        Allowance::new(Limits { limit, window: WINDOW, kind, others: 0, daily_limit: u64::MAX })
+    fn allowance(limit: u32, kind: WindowKind) -> LocationQuota {
+        LocationQuota::new(Limits { limit, window: WINDOW, kind, others: 0, daily_limit: u64::MAX })
     }
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
     }
 
-    /// The most of `times` in any half-open window, counted the slow way.
+    /// The most `times` in any half-open window, counted the slow way.
     fn most_in_any_window(times: &[Duration]) -> usize {
         times.iter().map(|end| times.iter().filter(|t| **t <= *end && **t + WINDOW > *end).count()).max().unwrap_or(0)
     }
@@ -330,8 +339,9 @@ mod tests {
             phase in 0_u64..100,
         ) {
             let limits = Limits { limit: 30, window: WINDOW, kind, others: 5, daily_limit: u64::MAX };
-            let mut allowance = Allowance::new(limits);
-            // 20 in each window: theirs may be one more than five, where a window's edge meets the gaps so.
+            let mut allowance = LocationQuota::new(limits);
+            // 20 in each window: the other client's may be one more than five, where a window's edge meets the gaps
+            // so.
             for time in (0..5_000).map(|n| ms(1_000 + phase + n)).step_by(5) {
                 prop_assert_eq!(allowance.arrive(time).refused_for, None);
             }
@@ -388,22 +398,22 @@ mod tests {
     #[test]
     fn others_were_there_before_the_first_request() {
         let limits = Limits { limit: 4, window: WINDOW, kind: WindowKind::Strict, others: 2, daily_limit: u64::MAX };
-        let mut allowance = Allowance::new(limits);
-        // Theirs of 900 has just left the window, that of 981 is in it.
+        let mut allowance = LocationQuota::new(limits);
+        // The other client's request of 900 has just left the window; that of 981 is in it.
         assert_eq!((allowance.arrive(ms(1_000)).remaining, allowance.others.sent), (2, 2));
     }
 
     #[test]
     fn what_others_are_refused_is_counted_and_not_sent_again() {
         let limits = Limits { limit: 4, window: WINDOW, kind: WindowKind::Fixed, others: 2, daily_limit: u64::MAX };
-        let mut allowance = Allowance::new(limits);
+        let mut allowance = LocationQuota::new(limits);
         for _ in 0..4 {
             allowance.arrive(ms(1_100));
         }
-        // Both of theirs find nothing left in this window.
+        // Both requests of the other client find nothing left in this window.
         let at_the_end = allowance.arrive(ms(1_199));
         assert_eq!((at_the_end.remaining, allowance.others.refused), (0, 2));
-        // In the next one there is only what belongs to it.
+        // The next window counts only its own requests.
         assert_eq!(allowance.arrive(ms(1_200)).remaining, 3);
     }
 
@@ -413,16 +423,16 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(allowance.arrive(ms(1_000)).refused_for, None);
         }
-        // An exact window would be empty by now; this one still counts all ten.
+        // An exact window would be empty by now; this kind still counts all ten.
         assert!(allowance.arrive(ms(1_100)).refused_for.is_some());
-        // Half of the last window overlaps: five of ten are left, and this takes one.
+        // Half of the last window overlaps: five of ten are left, and this request takes one.
         assert_eq!(allowance.arrive(ms(1_150)).remaining, 4);
     }
 
     #[test]
     fn a_day_lasts_24_hours_from_first_use() {
         let limits = Limits { limit: 10, window: WINDOW, kind: WindowKind::Strict, others: 0, daily_limit: 2 };
-        let mut allowance = Allowance::new(limits);
+        let mut allowance = LocationQuota::new(limits);
         let start = ms(5_000);
         assert_eq!(allowance.arrive(start).daily_remaining, 1);
         assert_eq!(allowance.arrive(start).daily_remaining, 0);

@@ -1,14 +1,14 @@
-//! A location: what it says of itself, its users, its custom values and its tags.
+//! A location's profile, users, custom values and tags.
 
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Handled};
+use super::answer::{Handled, SandboxAnswer};
 use super::custom_fields::{self, key_of};
 use super::dto;
-use super::store::{CustomValue, Part, Profile, Tag};
+use super::store::{Profile, StoredCustomValue, StoredTag, StructurePart};
 use super::visit::Visit;
 
-/// Does what a request to `/locations/{id}/{path}` asks for.
+/// Performs a request to `/locations/{id}/{path}`.
 pub(crate) fn handle(visit: &mut Visit<'_>, method: &str, path: &[&str]) -> Handled {
     match (method, path) {
         ("GET", []) => Ok(get(visit)),
@@ -31,7 +31,7 @@ pub(crate) fn handle(visit: &mut Visit<'_>, method: &str, path: &[&str]) -> Hand
         ("PUT", ["tags", id]) => rename_tag(visit, id),
         ("DELETE", ["tags", id]) => delete_tag(visit, id),
 
-        _ => Err(Answer::unknown_path(method, &visit.request.path)),
+        _ => Err(SandboxAnswer::unknown_path(method, &visit.request.path)),
     }
 }
 
@@ -45,12 +45,12 @@ pub(crate) fn users(visit: &Visit<'_>) -> Handled {
             "roles": {"type": "account", "role": "user", "locationIds": [visit.location]},
         })
     });
-    Ok(Answer::ok(json!({"users": shown.collect::<Vec<Value>>()})))
+    Ok(SandboxAnswer::ok(json!({"users": shown.collect::<Vec<Value>>()})))
 }
 
-fn get(visit: &Visit<'_>) -> Answer {
+fn get(visit: &Visit<'_>) -> SandboxAnswer {
     let Profile { name, timezone, country } = &visit.structure().profile;
-    Answer::ok(json!({
+    SandboxAnswer::ok(json!({
         "location": {
             "id": visit.location,
             "companyId": "sandbox",
@@ -68,51 +68,51 @@ fn get(visit: &Visit<'_>) -> Answer {
     }))
 }
 
-fn values(visit: &Visit<'_>) -> Answer {
+fn values(visit: &Visit<'_>) -> SandboxAnswer {
     let shown = visit.structure().custom_values.values().map(|value| value.to_json(visit.location));
-    Answer::ok(json!({"customValues": shown.collect::<Vec<Value>>()}))
+    SandboxAnswer::ok(json!({"customValues": shown.collect::<Vec<Value>>()}))
 }
 
-/// Two values of one name would have one key. That GHL refuses the second one is unverified.
+/// Two values with one name would share a key. That GHL refuses the second one is unverified.
 fn create_value(visit: &mut Visit<'_>) -> Handled {
     let body = visit.body(dto::CUSTOM_VALUE)?;
-    let made = CustomValue {
+    let made = StoredCustomValue {
         id: visit.store.ids().next_in_order(),
         name: text_of(body, "name"),
         value: text_of(body, "value"),
     };
     if visit.structure().custom_values.values().any(|other| other.key() == made.key()) {
-        return Err(Answer::bad_request(format!("A custom value with the key {} already exists.", made.key())));
+        return Err(SandboxAnswer::bad_request(format!("A custom value with the key {} already exists.", made.key())));
     }
-    let answer = Answer::created(json!({"customValue": made.to_json(visit.location)}));
-    visit.put_part(Part::CustomValue(made))?;
+    let answer = SandboxAnswer::created(json!({"customValue": made.to_json(visit.location)}));
+    visit.put_part(StructurePart::CustomValue(made))?;
     Ok(answer)
 }
 
 fn update_value(visit: &mut Visit<'_>, id: &str) -> Handled {
     let body = visit.body(dto::CUSTOM_VALUE)?;
     known_value(visit, id)?;
-    let changed = CustomValue { id: id.to_owned(), name: text_of(body, "name"), value: text_of(body, "value") };
+    let changed = StoredCustomValue { id: id.to_owned(), name: text_of(body, "name"), value: text_of(body, "value") };
     let answer = value_shown(visit, &changed);
-    visit.put_part(Part::CustomValue(changed))?;
+    visit.put_part(StructurePart::CustomValue(changed))?;
     Ok(answer)
 }
 
 fn delete_value(visit: &mut Visit<'_>, id: &str) -> Handled {
     known_value(visit, id)?;
     visit.remove_part(id)?;
-    Ok(Answer::ok(json!({"succeded": true})))
+    Ok(SandboxAnswer::ok(json!({"succeded": true})))
 }
 
-fn known_value<'a>(visit: &'a Visit<'_>, id: &str) -> Result<&'a CustomValue, Answer> {
-    visit.structure().custom_values.get(id).ok_or_else(|| Answer::not_found("Custom value", id))
+fn known_value<'a>(visit: &'a Visit<'_>, id: &str) -> Result<&'a StoredCustomValue, SandboxAnswer> {
+    visit.structure().custom_values.get(id).ok_or_else(|| SandboxAnswer::not_found("Custom value", id))
 }
 
-fn value_shown(visit: &Visit<'_>, value: &CustomValue) -> Answer {
-    Answer::ok(json!({"customValue": value.to_json(visit.location)}))
+fn value_shown(visit: &Visit<'_>, value: &StoredCustomValue) -> SandboxAnswer {
+    SandboxAnswer::ok(json!({"customValue": value.to_json(visit.location)}))
 }
 
-impl CustomValue {
+impl StoredCustomValue {
     fn key(&self) -> String {
         format!("{{{{ custom_values.{} }}}}", key_of(&self.name))
     }
@@ -124,47 +124,47 @@ impl CustomValue {
     }
 }
 
-fn tags(visit: &Visit<'_>) -> Answer {
+fn tags(visit: &Visit<'_>) -> SandboxAnswer {
     let shown = visit.structure().tags.values().map(|tag| tag.to_json(visit.location));
-    Answer::ok(json!({"tags": shown.collect::<Vec<Value>>()}))
+    SandboxAnswer::ok(json!({"tags": shown.collect::<Vec<Value>>()}))
 }
 
-/// That GHL refuses a name that it knows, and in which words, is unverified.
+/// That GHL refuses a known name, and with which words, is unverified.
 fn create_tag(visit: &mut Visit<'_>) -> Handled {
     let name = text_of(visit.body(dto::TAG)?, "name");
     if visit.structure().tags.values().any(|tag| tag.name == name) {
-        return Err(Answer::bad_request("The tag name is already exist."));
+        return Err(SandboxAnswer::bad_request("The tag name is already exist."));
     }
-    let tag = Tag { id: visit.store.ids().next_in_order(), name };
+    let tag = StoredTag { id: visit.store.ids().next_in_order(), name };
     let answer = tag_shown(visit, &tag);
-    visit.put_part(Part::Tag(tag))?;
+    visit.put_part(StructurePart::Tag(tag))?;
     Ok(answer)
 }
 
 fn rename_tag(visit: &mut Visit<'_>, id: &str) -> Handled {
     let name = text_of(visit.body(dto::TAG)?, "name");
     known_tag(visit, id)?;
-    let tag = Tag { id: id.to_owned(), name };
+    let tag = StoredTag { id: id.to_owned(), name };
     let answer = tag_shown(visit, &tag);
-    visit.put_part(Part::Tag(tag))?;
+    visit.put_part(StructurePart::Tag(tag))?;
     Ok(answer)
 }
 
 fn delete_tag(visit: &mut Visit<'_>, id: &str) -> Handled {
     known_tag(visit, id)?;
     visit.remove_part(id)?;
-    Ok(Answer::ok(json!({"succeded": true})))
+    Ok(SandboxAnswer::ok(json!({"succeded": true})))
 }
 
-fn known_tag<'a>(visit: &'a Visit<'_>, id: &str) -> Result<&'a Tag, Answer> {
-    visit.structure().tags.get(id).ok_or_else(|| Answer::not_found("Tag", id))
+fn known_tag<'a>(visit: &'a Visit<'_>, id: &str) -> Result<&'a StoredTag, SandboxAnswer> {
+    visit.structure().tags.get(id).ok_or_else(|| SandboxAnswer::not_found("Tag", id))
 }
 
-fn tag_shown(visit: &Visit<'_>, tag: &Tag) -> Answer {
-    Answer::ok(json!({"tag": tag.to_json(visit.location)}))
+fn tag_shown(visit: &Visit<'_>, tag: &StoredTag) -> SandboxAnswer {
+    SandboxAnswer::ok(json!({"tag": tag.to_json(visit.location)}))
 }
 
-impl Tag {
+impl StoredTag {
     pub(crate) fn to_json(&self, location: &str) -> Value {
         json!({"id": self.id, "name": self.name, "locationId": location})
     }

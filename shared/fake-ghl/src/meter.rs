@@ -1,17 +1,17 @@
-//! Counts requests and answers, each location for itself.
+//! Counts requests and answers for each location.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use http::StatusCode;
 
-use super::limits::{Allowance, Limits, Verdict};
+use super::limits::{Limits, LocationQuota, QuotaVerdict};
 use super::stats::Stats;
 use super::times::millis;
 
 /// The traffic of all locations.
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub(crate) struct TrafficMeter {
     limits: Limits,
     locations: HashMap<String, Traffic>,
     totals: Stats,
@@ -19,24 +19,24 @@ pub(crate) struct Meter {
 
 #[derive(Debug)]
 struct Traffic {
-    allowance: Allowance,
+    allowance: LocationQuota,
     under_way: u64,
     max_under_way: u64,
 }
 
-impl Meter {
-    pub(crate) fn new(limits: Limits) -> Meter {
-        Meter { limits, locations: HashMap::new(), totals: Stats::default() }
+impl TrafficMeter {
+    pub(crate) fn new(limits: Limits) -> TrafficMeter {
+        TrafficMeter { limits, locations: HashMap::new(), totals: Stats::default() }
     }
 
     pub(crate) fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Counts a request that arrives at `now`, and says whether it is within the limits.
-    pub(crate) fn arrive(&mut self, location: &str, now: Duration) -> Verdict {
+    /// Counts a request that arrives at `now`, and decides whether it is within the limits.
+    pub(crate) fn arrive(&mut self, location: &str, now: Duration) -> QuotaVerdict {
         let traffic = self.locations.entry(location.to_owned()).or_insert_with(|| Traffic {
-            allowance: Allowance::new(self.limits),
+            allowance: LocationQuota::new(self.limits),
             under_way: 0,
             max_under_way: 0,
         });
@@ -49,7 +49,7 @@ impl Meter {
         verdict
     }
 
-    /// Counts the answer to a request, or that there was none.
+    /// Counts the answer to a request. `None` means that there was none.
     pub(crate) fn answer(&mut self, location: &str, status: Option<StatusCode>, now: Duration) {
         if let Some(traffic) = self.locations.get_mut(location) {
             traffic.under_way = traffic.under_way.saturating_sub(1);
@@ -62,7 +62,7 @@ impl Meter {
         self.totals.last_answer_ms = Some(millis(now));
     }
 
-    /// What was counted.
+    /// The totals of all locations.
     pub(crate) fn totals(&self) -> Stats {
         let busiest = self.locations.values().map(|traffic| traffic.allowance.busiest()).max().unwrap_or(0);
         Stats {
@@ -76,8 +76,8 @@ impl Meter {
         }
     }
 
-    /// Begins anew. Answers that are still under way will count all the same.
+    /// Resets all counts. Answers still under way will count all the same.
     pub(crate) fn clear(&mut self) {
-        *self = Meter::new(self.limits);
+        *self = TrafficMeter::new(self.limits);
     }
 }

@@ -1,8 +1,8 @@
-//! Where tokens are issued: `POST /oauth/token` for a refresh or a code, `POST /oauth/locationToken` for a location of an
-//! agency, `GET /oauth/installedLocations` for all of them. How a code is come by stands in `consent`.
+//! Issues tokens: `POST /oauth/token` for a refresh or a code, `POST /oauth/locationToken` for a location of an
+//! agency, `GET /oauth/installedLocations` for the list of them. `consent` issues the codes.
 //!
-//! A refresh token is good for one refresh; the same refresh gets the same answer for 30 seconds more. What GHL answers
-//! to one that is used up is not known; this is what OAuth says (RFC 6749, 5.2).
+//! A refresh token is valid for one refresh; repeating the refresh within 30 seconds gets the same answer. GHL's
+//! answer to a used token is not known; this one follows OAuth (RFC 6749, 5.2).
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -10,27 +10,27 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Handled};
+use super::answer::{Handled, SandboxAnswer};
 use super::ids::Ids;
-use super::options::{Installed, Marketplace, OAuthOptions, Tokens};
-use super::request::Request;
+use super::options::{Installed, Marketplace, OAuthOptions, SandboxTokens};
+use super::request::SandboxRequest;
 use super::scopes;
 use super::stats::Stats;
 
-/// How long the answer to a refresh is repeated.
+/// How long the answer to a refresh can be repeated.
 const REPEATED: Duration = Duration::from_secs(30);
 
-/// What such an app is allowed that was installed before the sandbox began.
+/// Scopes of an app that was installed before the sandbox started.
 const SCOPES: &str = "contacts.readonly contacts.write opportunities.readonly opportunities.write";
 
-/// What was issued. Without an app, it issues nothing.
+/// The tokens issued so far. Without an app, it issues none.
 #[derive(Debug)]
 pub(crate) struct Issuer {
     pub(super) app: Option<Marketplace>,
     refresh_tokens: HashMap<String, Refresh>,
-    access_tokens: HashMap<String, Granted>,
-    pub(super) codes: HashMap<String, Code>,
-    /// Whether the location, or its agency, is switched off.
+    access_tokens: HashMap<String, AccessGrant>,
+    pub(super) codes: HashMap<String, AuthorizationCode>,
+    /// Whether the location, or its agency, is deactivated.
     inactive: bool,
     pub(super) ids: Ids,
     stats: Stats,
@@ -40,43 +40,43 @@ pub(crate) struct Issuer {
 #[derive(Debug)]
 struct Refresh {
     of: Installation,
-    /// When it was used, and for which answer.
+    /// Time of its use, and the answer.
     used: Option<(Duration, Value)>,
 }
 
-/// Where an app was installed, and what for.
+/// Where an app was installed, and its scopes.
 #[derive(Debug, Clone)]
 pub(super) struct Installation {
     pub(super) installed: Installed,
-    /// The scopes that were consented to; `None` if nobody was asked.
+    /// The scopes that the user consented to; `None` if nobody was asked.
     pub(super) scopes: Option<BTreeSet<String>>,
 }
 
-/// A code that was given for somebody's consent.
+/// A code that stands for a user's consent.
 #[derive(Debug)]
-pub(super) struct Code {
+pub(super) struct AuthorizationCode {
     pub(super) of: Installation,
     pub(super) redirect_uri: String,
     pub(super) until: Duration,
 }
 
 #[derive(Debug)]
-struct Granted {
+struct AccessGrant {
     until: Duration,
-    /// `None` is the agency itself.
+    /// `None` means the agency itself.
     location: Option<String>,
     scopes: Option<BTreeSet<String>>,
 }
 
 impl Issuer {
-    pub(crate) fn new(tokens: &Tokens, marketplace: Option<Marketplace>, ids: Ids) -> Issuer {
+    pub(crate) fn new(tokens: &SandboxTokens, marketplace: Option<Marketplace>, ids: Ids) -> Issuer {
         let (app, refresh_tokens) = match tokens {
-            Tokens::OAuth(app) => {
+            SandboxTokens::OAuth(app) => {
                 let of = Installation { installed: app.installed.clone(), scopes: None };
                 let token = app.refresh_token.expose().to_owned();
                 (Some(of_installed(app)), HashMap::from([(token, Refresh { of, used: None })]))
             }
-            Tokens::Any(_) | Tokens::PerLocation(_) => (None, HashMap::new()),
+            SandboxTokens::Any(_) | SandboxTokens::PerLocation(_) => (None, HashMap::new()),
         };
         Issuer {
             app: marketplace.or(app),
@@ -93,7 +93,7 @@ impl Issuer {
         self.inactive = inactive;
     }
 
-    /// The location that `token` speaks for, if it still does.
+    /// The location that `token` is valid for, if it still is.
     pub(crate) fn location_of(&mut self, token: &str, now: Duration) -> Option<String> {
         if self.inactive {
             return None;
@@ -106,17 +106,22 @@ impl Issuer {
         granted.location.clone()
     }
 
-    /// Whether `token` is one of ours, and not for what `request` asks for.
-    pub(crate) fn is_not_for(&self, token: &str, request: &Request) -> bool {
+    /// Whether we issued `token`, but without the scope that `request` needs.
+    pub(crate) fn is_not_for(&self, token: &str, request: &SandboxRequest) -> bool {
         let scopes = self.access_tokens.get(token).and_then(|granted| granted.scopes.as_ref());
         let (Some(scopes), Some(needed)) = (scopes, scopes::needed(request)) else { return false };
         !scopes.contains(&needed)
     }
 
-    /// Answers a request to `/oauth/…`; `name_of` knows what locations are called.
-    pub(crate) fn handle(&mut self, request: &Request, now: Duration, name_of: impl Fn(&str) -> String) -> Answer {
+    /// Answers a request to `/oauth/…`. `name_of` returns the name of a location.
+    pub(crate) fn handle(
+        &mut self,
+        request: &SandboxRequest,
+        now: Duration,
+        name_of: impl Fn(&str) -> String,
+    ) -> SandboxAnswer {
         if self.inactive {
-            return Answer::bad_request("Location is not active");
+            return SandboxAnswer::bad_request("Location is not active");
         }
         let handled = match (self.app.clone(), request.method.as_str(), request.segments().as_slice()) {
             (Some(app), "POST", ["oauth", "token"]) => match request.form("grant_type") {
@@ -125,19 +130,19 @@ impl Issuer {
             },
             (Some(app), "POST", ["oauth", "locationToken"]) => self.location_token(&app, request, now),
             (Some(app), "GET", ["oauth", "installedLocations"]) => self.installed(&app, request, now, name_of),
-            (_, method, _) => Err(Answer::unknown_path(method, &request.path)),
+            (_, method, _) => Err(SandboxAnswer::unknown_path(method, &request.path)),
         };
         handled.unwrap_or_else(|refusal| refusal)
     }
 
-    /// `stats`, with what was issued.
+    /// `stats` with the counts of tokens.
     pub(crate) fn add_to(&self, stats: Stats) -> Stats {
         let Stats { token_refreshes, token_repeats, token_refusals, location_tokens, expired_tokens, .. } = self.stats;
         Stats { token_refreshes, token_repeats, token_refusals, location_tokens, expired_tokens, ..stats }
     }
 
-    /// Whoever shows a code gets the first tokens for it, once. As GHL was seen to do, the code is looked at first.
-    fn exchange(&mut self, app: &Marketplace, request: &Request, now: Duration) -> Handled {
+    /// Exchanges a code for its first tokens, once. Like GHL, it checks the code first.
+    fn exchange(&mut self, app: &Marketplace, request: &SandboxRequest, now: Duration) -> Handled {
         let [client_id, client_secret, code, redirect_uri] =
             fields(request, ["client_id", "client_secret", "code", "redirect_uri"])?;
         let Some(known) = self.codes.get(code).filter(|known| now < known.until) else {
@@ -151,14 +156,14 @@ impl Issuer {
         }
         let of = known.of.clone();
         self.codes.remove(code);
-        Ok(Answer::ok(self.issue(app, of, now)))
+        Ok(SandboxAnswer::ok(self.issue(app, of, now)))
     }
 
-    fn refresh(&mut self, app: &Marketplace, request: &Request, now: Duration) -> Handled {
+    fn refresh(&mut self, app: &Marketplace, request: &SandboxRequest, now: Duration) -> Handled {
         let [client_id, client_secret, grant_type, refresh_token] =
             fields(request, ["client_id", "client_secret", "grant_type", "refresh_token"])?;
         if grant_type != "refresh_token" {
-            return Err(Answer::unprocessable(["the sandbox plays refresh_token and authorization_code only"]));
+            return Err(SandboxAnswer::unprocessable(["the sandbox plays refresh_token and authorization_code only"]));
         }
         check_app(app, client_id, client_secret).inspect_err(|_| self.stats.token_refusals += 1)?;
         let (of, used) = match self.refresh_tokens.get(refresh_token) {
@@ -179,10 +184,10 @@ impl Issuer {
             }
             Some(_) => return Err(self.refuse_refresh()),
         };
-        Ok(Answer::ok(answer))
+        Ok(SandboxAnswer::ok(answer))
     }
 
-    fn refuse_refresh(&mut self) -> Answer {
+    fn refuse_refresh(&mut self) -> SandboxAnswer {
         self.stats.token_refusals += 1;
         refused(StatusCode::BAD_REQUEST, "invalid_grant", "This refresh token is invalid")
     }
@@ -218,45 +223,45 @@ impl Issuer {
             "scope": if scopes.is_some() { &told } else { SCOPES },
             "locationId": location, "userId": "sandbox",
         });
-        self.access_tokens.insert(access_token, Granted { until: now + app.lifetime, location, scopes });
+        self.access_tokens.insert(access_token, AccessGrant { until: now + app.lifetime, location, scopes });
         answer
     }
 
-    /// The token of an agency that a request shows.
-    fn agency(&self, request: &Request, now: Duration) -> Result<&Granted, Answer> {
+    /// The agency token in a request.
+    fn agency(&self, request: &SandboxRequest, now: Duration) -> Result<&AccessGrant, SandboxAnswer> {
         request.check_version()?;
         let granted = self.access_tokens.get(request.bearer().unwrap_or_default());
         let of_agency = granted.filter(|granted| now < granted.until && granted.location.is_none());
-        of_agency.ok_or_else(|| Answer::unauthorized("Invalid token: access token is invalid"))
+        of_agency.ok_or_else(|| SandboxAnswer::unauthorized("Invalid token: access token is invalid"))
     }
 
-    fn location_token(&mut self, app: &Marketplace, request: &Request, now: Duration) -> Handled {
+    fn location_token(&mut self, app: &Marketplace, request: &SandboxRequest, now: Duration) -> Handled {
         let scopes = self.agency(request, now)?.scopes.clone();
         let [company, location] = fields(request, ["companyId", "locationId"])?;
         let is_one = app.locations.is_empty() || app.locations.iter().any(|one| one == location);
         if app.company != company || !is_one {
-            return Err(Answer::wrong_location());
+            return Err(SandboxAnswer::wrong_location());
         }
         self.stats.location_tokens += 1;
         let mut answer = self.access(app, Some(location.to_owned()), scopes, now);
         answer["userType"] = json!("Location");
-        Ok(Answer::created(answer))
+        Ok(SandboxAnswer::created(answer))
     }
 
     fn installed(
         &self,
         app: &Marketplace,
-        request: &Request,
+        request: &SandboxRequest,
         now: Duration,
         name_of: impl Fn(&str) -> String,
     ) -> Handled {
         let granted = self.agency(request, now)?;
         if granted.scopes.as_ref().is_some_and(|scopes| !scopes.contains("oauth.readonly")) {
-            return Err(Answer::missing_scope());
+            return Err(SandboxAnswer::missing_scope());
         }
         let app_id = app.client_id.split('-').next();
         if request.query("companyId") != Some(&app.company) || request.query("appId") != app_id {
-            return Err(Answer::unprocessable(["companyId and appId must be those of the token"]));
+            return Err(SandboxAnswer::unprocessable(["companyId and appId must be those of the token"]));
         }
         let number = |name, unless| request.query(name).and_then(|text| text.parse().ok()).unwrap_or(unless);
         let shown = app
@@ -266,11 +271,12 @@ impl Issuer {
             .take(number("limit", 20).min(100))
             .map(|id| json!({ "_id": id, "name": name_of(id), "address": "1 Main Street", "isInstalled": true }));
         let shown: Vec<Value> = shown.collect();
-        Ok(Answer::ok(json!({ "locations": shown, "count": app.locations.len(), "installToFutureLocations": false })))
+        let count = app.locations.len();
+        Ok(SandboxAnswer::ok(json!({ "locations": shown, "count": count, "installToFutureLocations": false })))
     }
 }
 
-/// An app that is installed already, with nothing to choose from.
+/// An app that is already installed, with no locations to choose from.
 fn of_installed(app: &OAuthOptions) -> Marketplace {
     Marketplace {
         client_id: app.client_id.clone(),
@@ -285,26 +291,26 @@ fn of_installed(app: &OAuthOptions) -> Marketplace {
     }
 }
 
-fn check_app(app: &Marketplace, client_id: &str, client_secret: &str) -> Result<(), Answer> {
+fn check_app(app: &Marketplace, client_id: &str, client_secret: &str) -> Result<(), SandboxAnswer> {
     if (client_id, client_secret) == (app.client_id.as_str(), app.client_secret.expose()) {
         return Ok(());
     }
     Err(refused(StatusCode::UNAUTHORIZED, "invalid_client", "Invalid client credentials!"))
 }
 
-/// These fields of a form; what is missing is said of all of them at once.
-fn fields<'r, const N: usize>(request: &'r Request, names: [&str; N]) -> Result<[&'r str; N], Answer> {
+/// The values of these form fields. The error lists all missing ones at once.
+fn fields<'r, const N: usize>(request: &'r SandboxRequest, names: [&str; N]) -> Result<[&'r str; N], SandboxAnswer> {
     let missing: Vec<String> = names
         .iter()
         .filter(|name| request.form(name).is_none())
         .map(|name| format!("{name} must be a string"))
         .collect();
     if !missing.is_empty() {
-        return Err(Answer::unprocessable(missing));
+        return Err(SandboxAnswer::unprocessable(missing));
     }
     Ok(names.map(|name| request.form(name).unwrap_or_default()))
 }
 
-fn refused(status: StatusCode, error: &str, description: &str) -> Answer {
-    Answer::json(status, json!({ "error": error, "error_description": description }))
+fn refused(status: StatusCode, error: &str, description: &str) -> SandboxAnswer {
+    SandboxAnswer::json(status, json!({ "error": error, "error_description": description }))
 }

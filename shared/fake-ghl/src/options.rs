@@ -1,4 +1,4 @@
-//! How a sandbox is set up.
+//! Settings of a sandbox.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use ghl_sync_model::Secret;
 use serde::{Deserialize, Serialize};
 
-use super::store::{Pipeline, default_pipelines};
+use super::store::{SandboxPipeline, default_pipelines};
 
 /// The settings of a sandbox. The default is a healthy production location: GHL's documented limits, no faults.
 #[derive(Debug, Clone)]
@@ -18,42 +18,45 @@ pub struct SandboxOptions {
     pub limit: u32,
     /// Length of the window.
     pub window: Duration,
-    /// How the window is counted.
+    /// How requests in the window are counted.
     pub window_kind: WindowKind,
-    /// Requests of a location's quota that somebody else makes in each window, spread over it. What is refused is not
-    /// sent again.
+    /// Requests that another client makes against a location's quota in each window, spread over it. That client does
+    /// not repeat refused requests.
     pub others: u32,
     /// Requests that a location may make in the 24 hours from its first one.
     pub daily_limit: u64,
-    /// How long an answer takes: a random span of this range. The request counts on arrival, before any of it; half
-    /// of it passes before the write, half after.
+    /// Latency of an answer: random within this range. The request counts on arrival, before the latency; half of it
+    /// passes before the write, half after.
     pub latency: RangeInclusive<Duration>,
     /// Share of the admitted requests, `0.0..=1.0`, that meet an injected fault: an error, a gateway's page, a
-    /// connection that closes without an answer, or an answer that is very late.
+    /// connection that closes without an answer, or a very late answer.
     pub error_rate: f64,
-    /// An outage that begins `.0` after the first request and lasts for `.1`.
+    /// An outage that starts `.0` after the first request and lasts `.1`.
     pub outage: Option<(Duration, Duration)>,
-    /// Whether a 429 says when to come back.
+    /// Whether a 429 has a `Retry-After`.
     pub retry_after: RetryAfterMode,
-    /// How long the search index takes to show a write, and reads of pipelines to show a change of theirs.
+    /// How long writes take to appear in the search index, and changes of pipelines in reads.
     pub search_lag: Duration,
-    /// The location's setting of this name: whether a second contact of the same e-mail or phone may be created.
+    /// The location's `allowDuplicateContact` setting: whether a second contact with the same e-mail or phone may be
+    /// created.
     pub allow_duplicate_contact: bool,
-    /// The location's setting of this name: whether a contact may have a second opportunity in the same pipeline.
+    /// The location's `allowDuplicateOpportunity` setting: whether a contact may have a second opportunity in the
+    /// same pipeline.
     pub allow_duplicate_opportunity: bool,
-    /// Whether an update of a contact may have a `companyName`, as GHL was seen to take it; without, it is a 422.
+    /// Whether an update of a contact may have a `companyName`, which GHL was seen to accept. If not, it gets a 422.
     pub updates_take_company: bool,
-    /// Scopes that a location's token lacks: location and scope, such as `locations/tags.write`.
+    /// Scopes that a location's token lacks, as pairs of location and scope, such as `locations/tags.write`.
     pub missing_scopes: BTreeSet<(String, String)>,
-    /// The pipelines that a location has unless it was given others.
-    pub pipelines: Vec<Pipeline>,
-    /// The tokens that are accepted.
-    pub tokens: Tokens,
-    /// The app that people may install on the consent page, if there is one. Its tokens are accepted beside `tokens`.
+    /// The pipelines of every location that was not given others.
+    pub pipelines: Vec<SandboxPipeline>,
+    /// The accepted tokens.
+    pub tokens: SandboxTokens,
+    /// The app that people can install on the consent page, if any. Its tokens are accepted in addition to `tokens`.
     pub marketplace: Option<Marketplace>,
-    /// Seed of everything that is injected at random.
+    /// Seed of all random faults.
     pub seed: u64,
-    /// Where whoever runs it keeps the records, in `sandbox.jsonl`. Without it they are gone when the process is.
+    /// Directory in which the sandbox's host keeps the records (`sandbox.jsonl`). Without it, they end with the
+    /// process.
     pub data_dir: Option<PathBuf>,
 }
 
@@ -75,7 +78,7 @@ impl Default for SandboxOptions {
             updates_take_company: true,
             missing_scopes: BTreeSet::new(),
             pipelines: default_pipelines(),
-            tokens: Tokens::Any("sandbox".to_owned()),
+            tokens: SandboxTokens::Any("sandbox".to_owned()),
             marketplace: None,
             seed: 0,
             data_dir: None,
@@ -83,87 +86,87 @@ impl Default for SandboxOptions {
     }
 }
 
-/// How the requests of a window are counted. GHL does not say how it does; a caller should survive every way.
+/// How the requests of a window are counted. GHL does not say how it counts; a caller should survive every kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowKind {
-    /// Exactly: a request is refused if the window that ends with it, `(t - window, t]`, is full. Whatever a fixed
-    /// window (aligned to multiples of its length) would refuse, this refuses too, wherever its edges are.
+    /// Exact: a request is refused if the window that ends with it, `(t - window, t]`, is full. This refuses
+    /// everything that a fixed window (aligned to multiples of its length) would refuse, wherever its edges are.
     #[default]
     #[serde(rename = "sliding")]
     Strict,
-    /// By windows aligned to multiples of their length: each begins anew with the whole limit. A caller who keeps to
-    /// it only so much may send twice the limit around an edge.
+    /// Windows aligned to multiples of their length, each starting with the whole limit. A caller that relies on this
+    /// may send twice the limit around an edge.
     Fixed,
-    /// With two counters: the current fixed window's count, plus the last one's weighted by how much of it the
-    /// sliding window still covers. It may refuse a caller who keeps to the limit exactly.
+    /// Two counters: the current fixed window's count, plus the last one's, weighted by how much of it the sliding
+    /// window still covers. This may refuse a caller who exactly keeps to the limit.
     Approximate,
 }
 
 /// Whether a 429 has a `Retry-After` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RetryAfterMode {
-    /// Never, as GHL was always seen to do.
+    /// Never. GHL has never been seen to send one.
     #[default]
     Never,
     /// Always, in whole seconds.
     Seconds,
-    /// On one of two, by chance.
+    /// On a random half of the answers.
     Sometimes,
 }
 
-/// The bearer tokens that are accepted, and whose they are.
+/// The accepted bearer tokens and their owners.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Tokens {
-    /// One token for every location; requests say which one they mean, or name a record of it. Requests of the legacy
-    /// API, which never name a location, all belong to the location `v1`.
+pub enum SandboxTokens {
+    /// One token for every location; requests name the location or a record of it. Requests of the legacy API, which
+    /// never name a location, all belong to the location `v1`.
     Any(String),
-    /// Each token is one location's: token to location id.
+    /// Each token belongs to one location. Maps token to location id.
     PerLocation(BTreeMap<String, String>),
     /// Tokens that the sandbox issues itself, and that expire.
     OAuth(OAuthOptions),
 }
 
-impl fmt::Debug for Tokens {
-    /// Whose they are, never the tokens.
+impl fmt::Debug for SandboxTokens {
+    /// Shows the owners, never the tokens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Tokens::Any(_) => f.write_str("Any([redacted])"),
-            Tokens::PerLocation(tokens) => f.debug_tuple("PerLocation").field(&tokens.values()).finish(),
-            Tokens::OAuth(app) => f.debug_tuple("OAuth").field(app).finish(),
+            SandboxTokens::Any(_) => f.write_str("Any([redacted])"),
+            SandboxTokens::PerLocation(tokens) => f.debug_tuple("PerLocation").field(&tokens.values()).finish(),
+            SandboxTokens::OAuth(app) => f.debug_tuple("OAuth").field(app).finish(),
         }
     }
 }
 
-/// An app that is installed, and how long its tokens are good.
+/// An installed app and the lifetime of its tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OAuthOptions {
-    /// Whoever asks with another one is refused.
+    /// Requests with another client id are refused.
     pub client_id: String,
-    /// What must come with the `client_id`.
+    /// The secret that belongs to `client_id`.
     pub client_secret: Secret,
-    /// The refresh token that the installation gave.
+    /// The first refresh token, from the installation.
     pub refresh_token: Secret,
-    /// Where it is installed.
+    /// Where the app is installed.
     pub installed: Installed,
-    /// How long access tokens are good, in whole seconds.
+    /// Lifetime of access tokens, in whole seconds.
     pub lifetime: Duration,
 }
 
 /// An app of the marketplace, and the agency that may install it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marketplace {
-    /// The id of its key.
+    /// The app's client id.
     pub client_id: String,
-    /// What must come with the `client_id`.
+    /// The secret that belongs to `client_id`.
     pub client_secret: Secret,
-    /// How long access tokens are good, in whole seconds.
+    /// Lifetime of access tokens, in whole seconds.
     pub lifetime: Duration,
-    /// The agency.
+    /// Company id of the agency.
     pub company: String,
     /// The locations of the agency.
     pub locations: Vec<String>,
-    /// The scopes that the app has; `None` if it has all that are asked for.
+    /// The scopes of the app; `None` if it gets every scope it asks for.
     pub scopes: Option<BTreeSet<String>>,
 }
 
@@ -172,6 +175,6 @@ pub struct Marketplace {
 pub enum Installed {
     /// In one location.
     Location(String),
-    /// In an agency, and in all of its locations.
+    /// In an agency and all its locations.
     Company(String),
 }

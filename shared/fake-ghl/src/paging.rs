@@ -1,11 +1,11 @@
-//! Lists that are read page by page with `limit`, `page`, `startAfter` and `startAfterId`.
+//! Lists that are read in pages with `limit`, `page`, `startAfter` and `startAfterId`.
 
 use serde_json::{Value, json};
 
-use super::answer::Answer;
-use super::request::Request;
+use super::answer::SandboxAnswer;
+use super::request::SandboxRequest;
 
-/// Which page of which order.
+/// The requested page and sort order.
 #[derive(Debug)]
 pub(crate) struct Paging {
     limit: usize,
@@ -14,23 +14,23 @@ pub(crate) struct Paging {
     descending: bool,
 }
 
-/// A page, and GHL's account of it.
+/// A page, and GHL's `meta` for it.
 #[derive(Debug)]
-pub(crate) struct Page<T> {
+pub(crate) struct ResultPage<T> {
     pub(crate) rows: Vec<T>,
     pub(crate) meta: Value,
 }
 
-/// A row's place in the order: a time in milliseconds, and the id.
+/// A row's sort position: a time in milliseconds, and the id.
 pub(crate) type Place<'a> = (u64, &'a str);
 
 impl Paging {
-    pub(crate) fn of(request: &Request, descending: bool) -> Result<Paging, Answer> {
+    pub(crate) fn of(request: &SandboxRequest, descending: bool) -> Result<Paging, SandboxAnswer> {
         let after_time = number(request, "startAfter")?;
         let after_id = request.query("startAfterId").map(str::to_owned);
         let limit = number(request, "limit")?.unwrap_or(20);
         if limit == 0 || limit > 100 {
-            return Err(Answer::bad_request("limit must be between 1 and 100"));
+            return Err(SandboxAnswer::bad_request("limit must be between 1 and 100"));
         }
         let page = number(request, "page")?.unwrap_or(1).max(1);
         let as_usize = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
@@ -38,8 +38,13 @@ impl Paging {
         Ok(Paging { limit: as_usize(limit), page: as_usize(page), after, descending })
     }
 
-    /// Sorts `rows` by their place and cuts out the page.
-    pub(crate) fn cut<T>(&self, request: &Request, mut rows: Vec<T>, place: impl Fn(&T) -> Place<'_>) -> Page<T> {
+    /// Sorts `rows` by their position and cuts out the page.
+    pub(crate) fn cut<T>(
+        &self,
+        request: &SandboxRequest,
+        mut rows: Vec<T>,
+        place: impl Fn(&T) -> Place<'_>,
+    ) -> ResultPage<T> {
         let total = rows.len();
         rows.sort_unstable_by(|a, b| if self.descending { place(b).cmp(&place(a)) } else { place(a).cmp(&place(b)) });
         rows.retain(|row| self.is_after_cursor(place(row)));
@@ -60,7 +65,7 @@ impl Paging {
             "nextPage": has_next.then_some(self.page + 1),
             "prevPage": self.page.checked_sub(1).filter(|page| *page > 0),
         });
-        Page { rows, meta }
+        ResultPage { rows, meta }
     }
 
     fn is_after_cursor(&self, (time, id): Place<'_>) -> bool {
@@ -74,11 +79,11 @@ impl Paging {
     }
 }
 
-/// A query parameter that must be a number if it is there.
-pub(crate) fn number(request: &Request, name: &str) -> Result<Option<u64>, Answer> {
+/// An optional query parameter that must be a number.
+pub(crate) fn number(request: &SandboxRequest, name: &str) -> Result<Option<u64>, SandboxAnswer> {
     let parse = |text: &str| {
         text.parse().map_err(|_| {
-            Answer::unprocessable([format!("{name} must be a number conforming to the specified constraints")])
+            SandboxAnswer::unprocessable([format!("{name} must be a number conforming to the specified constraints")])
         })
     };
     request.query(name).map(parse).transpose()

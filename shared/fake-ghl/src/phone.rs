@@ -1,7 +1,6 @@
-//! Phone numbers, as GHL stores them.
+//! Normalises phone numbers as GHL stores them.
 
-/// The number in E.164 form, or `None` if it cannot be one. A number without a country code is taken for a North
-/// American one.
+/// The number in E.164 form, or `None` if it cannot be one. A number without a country code counts as North American.
 pub(crate) fn normalize(text: &str) -> Option<String> {
     let text = text.trim();
     if !text.chars().all(|c| c.is_ascii_digit() || "+ -().".contains(c)) {

@@ -1,11 +1,11 @@
-//! Which endpoint a request is for.
+//! Routes a request to its endpoint.
 
-use super::answer::Answer;
+use super::answer::SandboxAnswer;
 use super::visit::Visit;
 use super::{contact_search, contacts, locations, opportunities, opportunity_search, pipelines, v1};
 
-/// Does what the request asks for.
-pub(crate) fn handle(visit: &mut Visit<'_>) -> Answer {
+/// Performs the request.
+pub(crate) fn handle(visit: &mut Visit<'_>) -> SandboxAnswer {
     let request = visit.request;
     let handled = match (request.method.as_str(), request.segments().as_slice()) {
         (method, ["v1", path @ ..]) => v1::handle(visit, method, path),
@@ -36,7 +36,7 @@ pub(crate) fn handle(visit: &mut Visit<'_>) -> Answer {
         (method, ["locations", _, path @ ..]) => locations::handle(visit, method, path),
         ("GET", ["users"]) => locations::users(visit),
 
-        (method, _) => Err(Answer::unknown_path(method, &request.path)),
+        (method, _) => Err(SandboxAnswer::unknown_path(method, &request.path)),
     };
     handled.unwrap_or_else(|refusal| refusal)
 }

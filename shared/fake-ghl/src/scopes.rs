@@ -1,11 +1,11 @@
-//! What a token must be for.
+//! The scopes that requests require.
 
 use http::Method;
 
-use super::request::Request;
+use super::request::SandboxRequest;
 
-/// The scope that a token needs for `request`; `None` where none is needed.
-pub(crate) fn needed(request: &Request) -> Option<String> {
+/// The scope that a token needs for `request`; `None` if it needs none.
+pub(crate) fn needed(request: &SandboxRequest) -> Option<String> {
     let what = match request.segments().as_slice() {
         ["opportunities", "pipelines"] if request.method == Method::POST => return Some("pipelines.create".to_owned()),
         ["opportunities", "pipelines", _] if !is_read(request) => "pipelines",
@@ -21,7 +21,7 @@ pub(crate) fn needed(request: &Request) -> Option<String> {
     Some(format!("{what}.{}", if is_read(request) { "readonly" } else { "write" }))
 }
 
-/// A search is a read, though it is posted.
-fn is_read(request: &Request) -> bool {
+/// A search is a read, although it is a POST.
+fn is_read(request: &SandboxRequest) -> bool {
     request.method == Method::GET || request.segments().last() == Some(&"search")
 }

@@ -1,37 +1,37 @@
-//! What locations hold from the start, as if their users had made it: without calls, and so without tokens, limits and
-//! faults. Bodies are those of the API's own requests, and are examined as such.
+//! Fills locations with initial data, as if their users had created it: without calls, and so without tokens, limits
+//! and faults. Bodies are those of the API's requests, and are validated in the same way.
 
 use std::collections::BTreeSet;
 
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use serde_json::{Map, Value, json};
 
-use super::answer::Answer;
+use super::answer::SandboxAnswer;
 use super::contacts;
 use super::fake::FakeGhl;
-use super::request::Request;
-use super::store::{Part, Pipeline, Profile, Stage, User};
+use super::request::SandboxRequest;
+use super::store::{Profile, SandboxPipeline, Stage, StoredUser, StructurePart};
 use super::times::millis;
 
-/// What cannot be so at GHL either.
+/// Data that a real GHL could not hold either.
 #[derive(Debug, thiserror::Error)]
 #[error("GHL cannot hold this: {0}")]
 pub struct SeedError(String);
 
-impl From<Answer> for SeedError {
-    fn from(refusal: Answer) -> SeedError {
+impl From<SandboxAnswer> for SeedError {
+    fn from(refusal: SandboxAnswer) -> SeedError {
         SeedError(refusal.text())
     }
 }
 
-/// What a contact has that no call can write.
+/// A contact's fields that no call can write.
 #[derive(Debug, Clone, Default)]
 pub struct Unwritable {
-    /// E-mail addresses beside the first.
+    /// Additional e-mail addresses.
     pub additional_emails: Vec<String>,
-    /// Phone numbers beside the first.
+    /// Additional phone numbers.
     pub additional_phones: Vec<String>,
-    /// Addresses of files.
+    /// URLs of files.
     pub attachments: Vec<String>,
 }
 
@@ -43,24 +43,24 @@ pub struct Seeding<'a> {
 }
 
 impl FakeGhl {
-    /// Fills `location` with what it shall hold from the start.
+    /// Starts filling `location`.
     #[must_use]
     pub fn seed<'a>(&'a self, location: &'a str) -> Seeding<'a> {
         Seeding { ghl: self, location }
     }
 
-    /// From now on the record of this id has also `fields` (by GHL's names), which no call can write.
+    /// Adds `fields` (by GHL's names), which no call can write, to the record with this id.
     ///
     /// # Errors
-    /// When the journal cannot be written.
+    /// If the journal cannot be written.
     pub fn attach(&self, id: &str, fields: &Map<String, Value>) -> Result<(), SeedError> {
         let mut store = self.store();
         if let Some(mut contact) = store.contacts().get(id).cloned() {
             contact.unwritable.extend(fields.clone());
-            store.put_contact(contact).map_err(Answer::from)?;
+            store.put_contact(contact).map_err(SandboxAnswer::from)?;
         } else if let Some(mut opportunity) = store.opportunities().get(id).cloned() {
             opportunity.unwritable.extend(fields.clone());
-            store.put_opportunity(opportunity).map_err(Answer::from)?;
+            store.put_opportunity(opportunity).map_err(SandboxAnswer::from)?;
         }
         Ok(())
     }
@@ -73,20 +73,20 @@ impl FakeGhl {
         of_contacts.chain(store.opportunities().iter().map(|it| it.location_id.clone())).collect()
     }
 
-    /// How many contacts and opportunities there are.
+    /// The numbers of contacts and opportunities.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
         let store = self.store();
         (store.contacts().iter().count(), store.opportunities().iter().count())
     }
 
-    /// The contact of this e-mail address in `location`, or else of this phone number, as API v2 shows it.
+    /// The contact of `location` with this e-mail address, or else this phone number, in API v2's form.
     #[must_use]
     pub fn contact_of(&self, location: &str, email: Option<&str>, phone: Option<&str>) -> Option<Value> {
         contacts::find(&self.store(), location, email, phone).map(|twin| twin.contact.to_json())
     }
 
-    /// The opportunities of this name in `location`, as API v2 shows them, whatever the search index shows.
+    /// The opportunities of `location` with this name, in API v2's form, regardless of the search index.
     #[must_use]
     pub fn opportunities_named(&self, location: &str, name: &str) -> Vec<Value> {
         let store = self.store();
@@ -96,7 +96,7 @@ impl FakeGhl {
         found.into_iter().map(|it| it.to_json(None)).collect()
     }
 
-    /// All that `location` holds.
+    /// Everything that `location` holds.
     #[must_use]
     pub fn contents(&self, location: &str) -> Contents {
         let store = self.store();
@@ -117,7 +117,7 @@ impl FakeGhl {
     }
 }
 
-/// All that a location holds, as API v2 shows it, whatever the search index shows.
+/// Everything that a location holds, in API v2's form, regardless of the search index.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contents {
     /// Contacts, oldest first.
@@ -128,96 +128,97 @@ pub struct Contents {
     pub custom_fields: Vec<Value>,
     /// Custom values.
     pub custom_values: Vec<Value>,
-    /// Tags.
+    /// All known tags.
     pub tags: Vec<Value>,
     /// Users: their ids and e-mail addresses.
     pub users: Vec<Value>,
-    /// Pipelines, in the order in which they came.
-    pub pipelines: Vec<Pipeline>,
+    /// Pipelines, in the order of their creation.
+    pub pipelines: Vec<SandboxPipeline>,
 }
 
 impl Seeding<'_> {
-    /// What the location says of itself.
+    /// Sets the location's profile.
     ///
     /// # Errors
-    /// When the journal cannot be written, as with all that follow.
+    /// If the journal cannot be written.
     pub fn profile(&self, name: &str, timezone: &str, country: &str) -> Result<(), SeedError> {
         let some = |text: &str| Some(text.to_owned());
         let profile = Profile { name: some(name), timezone: some(timezone), country: some(country) };
-        // What is kept from an earlier run need not be kept once more.
+        // Data kept from an earlier run need not be kept again.
         if self.ghl.store().structure(self.location).profile == profile {
             return Ok(());
         }
-        self.put(Part::Profile(profile))
+        self.put(StructurePart::Profile(profile))
     }
 
-    /// A custom field, by the body of `POST /locations/{id}/customFields`. Returns its id.
+    /// Creates a custom field from the body of `POST /locations/{id}/customFields`. Returns its id.
     ///
     /// # Errors
-    /// When GHL would refuse it.
+    /// If GHL would refuse it.
     pub fn custom_field(&self, body: Value) -> Result<String, SeedError> {
         self.post(&format!("/locations/{}/customFields", self.location), body, "customField", self.now())
     }
 
-    /// A custom value. Returns its id.
+    /// Creates a custom value. Returns its id.
     ///
     /// # Errors
-    /// When GHL would refuse it.
+    /// If GHL would refuse it.
     pub fn custom_value(&self, name: &str, value: &str) -> Result<String, SeedError> {
         let body = json!({"name": name, "value": value});
         self.post(&format!("/locations/{}/customValues", self.location), body, "customValue", self.now())
     }
 
-    /// A tag. Returns its id.
+    /// Creates a tag. Returns its id.
     ///
     /// # Errors
-    /// When GHL would refuse it.
+    /// If GHL would refuse it.
     pub fn tag(&self, name: &str) -> Result<String, SeedError> {
         self.post(&format!("/locations/{}/tags", self.location), json!({"name": name}), "tag", self.now())
     }
 
-    /// A user. From the first one on, records can be assigned to users of the location only. Returns the id.
+    /// Creates a user and returns its id. Once a location has a user, records can be assigned only to its users.
     ///
     /// # Errors
-    /// When the journal cannot be written.
+    /// If the journal cannot be written.
     pub fn user(&self, name: &str, email: &str) -> Result<String, SeedError> {
         let id = self.ghl.store().ids().next();
         self.user_of_id(&id, name, email)?;
         Ok(id)
     }
 
-    /// A user of this id.
+    /// Creates a user with this id.
     ///
     /// # Errors
-    /// When the journal cannot be written.
+    /// If the journal cannot be written.
     pub fn user_of_id(&self, id: &str, name: &str, email: &str) -> Result<(), SeedError> {
-        self.put(Part::User(User { id: id.to_owned(), name: name.to_owned(), email: email.to_owned() }))
+        self.put(StructurePart::User(StoredUser { id: id.to_owned(), name: name.to_owned(), email: email.to_owned() }))
     }
 
-    /// The pipelines of the location, by name and the names of their stages; instead of those that every location has.
+    /// Replaces the default pipelines of the location. Each pipeline is given by its name and the names of its
+    /// stages.
     ///
     /// # Errors
-    /// When the journal cannot be written.
-    pub fn pipelines(&self, named: &[(&str, &[&str])]) -> Result<Vec<Pipeline>, SeedError> {
-        let pipelines: Vec<Pipeline> = named.iter().map(|(name, stages)| self.named(name, stages)).collect();
-        self.put(Part::Pipelines(pipelines.clone()))?;
+    /// If the journal cannot be written.
+    pub fn pipelines(&self, named: &[(&str, &[&str])]) -> Result<Vec<SandboxPipeline>, SeedError> {
+        let pipelines: Vec<SandboxPipeline> = named.iter().map(|(name, stages)| self.named(name, stages)).collect();
+        self.put(StructurePart::Pipelines(pipelines.clone()))?;
         Ok(pipelines)
     }
 
-    /// One more pipeline, which reads show at once.
+    /// Adds a pipeline, which reads show at once.
     ///
     /// # Errors
-    /// When the journal cannot be written.
-    pub fn pipeline(&self, name: &str, stages: &[&str]) -> Result<Pipeline, SeedError> {
+    /// If the journal cannot be written.
+    pub fn pipeline(&self, name: &str, stages: &[&str]) -> Result<SandboxPipeline, SeedError> {
         let pipeline = self.named(name, stages);
         self.change_pipelines(|all| all.push(pipeline.clone()))?;
         Ok(pipeline)
     }
 
-    /// One more stage of the pipeline of this id.
+    /// Adds a stage to the pipeline with this id.
     ///
     /// # Errors
-    /// When the journal cannot be written.
+    /// If the journal cannot be written.
     pub fn stage(&self, pipeline: &str, name: &str) -> Result<(), SeedError> {
         let stage = Stage::new(&self.ghl.store().ids().next(), name);
         self.change_pipelines(|all| {
@@ -225,21 +226,21 @@ impl Seeding<'_> {
         })
     }
 
-    fn named(&self, name: &str, stages: &[&str]) -> Pipeline {
-        Pipeline::named(name, stages, self.ghl.store().ids())
+    fn named(&self, name: &str, stages: &[&str]) -> SandboxPipeline {
+        SandboxPipeline::named(name, stages, self.ghl.store().ids())
     }
 
-    fn change_pipelines(&self, change: impl FnOnce(&mut Vec<Pipeline>)) -> Result<(), SeedError> {
+    fn change_pipelines(&self, change: impl FnOnce(&mut Vec<SandboxPipeline>)) -> Result<(), SeedError> {
         let mut all = self.ghl.store().structure(self.location).pipelines.current().to_vec();
         change(&mut all);
-        self.put(Part::Pipelines(all))
+        self.put(StructurePart::Pipelines(all))
     }
 
-    /// A contact, by the body of `POST /contacts/` (without `locationId`), that was added at `at` (milliseconds since
-    /// the epoch). It may be a duplicate of another one. Returns its id.
+    /// Creates a contact from the body of `POST /contacts/` (without `locationId`), added at `at` (milliseconds since
+    /// the epoch). It may duplicate another one. Returns its id.
     ///
     /// # Errors
-    /// When GHL would refuse it.
+    /// If GHL would refuse it.
     pub fn contact(&self, mut body: Value, unwritable: &Unwritable, at: u64) -> Result<String, SeedError> {
         body["locationId"] = json!(self.location);
         let id = self.post("/contacts/", body, "contact", at)?;
@@ -257,26 +258,26 @@ impl Seeding<'_> {
         Ok(id)
     }
 
-    /// An opportunity, by the body of `POST /opportunities/` (without `locationId`), that was added at `at`
+    /// Creates an opportunity from the body of `POST /opportunities/` (without `locationId`), added at `at`
     /// (milliseconds since the epoch). Returns its id.
     ///
     /// # Errors
-    /// When GHL would refuse it.
+    /// If GHL would refuse it.
     pub fn opportunity(&self, mut body: Value, at: u64) -> Result<String, SeedError> {
         body["locationId"] = json!(self.location);
         self.post("/opportunities/", body, "opportunity", at)
     }
 
-    fn put(&self, part: Part) -> Result<(), SeedError> {
-        Ok(self.ghl.store().put_part(self.location, part).map_err(Answer::from)?)
+    fn put(&self, part: StructurePart) -> Result<(), SeedError> {
+        Ok(self.ghl.store().put_part(self.location, part).map_err(SandboxAnswer::from)?)
     }
 
-    /// Posts `body` past the door. Returns the id of the `what` in the answer.
+    /// Posts `body` without authentication. Returns the id of the `what` in the answer.
     fn post(&self, path: &str, body: Value, what: &str, at: u64) -> Result<String, SeedError> {
         let json_type = HeaderValue::from_static("application/json");
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json_type)]);
         let uri: Uri = path.parse().map_err(|error| SeedError(format!("{path}: {error}")))?;
-        let request = Request::new(Method::POST, &uri, headers, body.to_string().as_bytes());
+        let request = SandboxRequest::new(Method::POST, &uri, headers, body.to_string().as_bytes());
         let answer = self.ghl.done_by_hand(&request, self.location, at);
         let id = answer.id_of(what).map(str::to_owned);
         id.ok_or_else(|| SeedError::from(answer))

@@ -1,21 +1,21 @@
-//! What the examination found.
+//! The results of a test.
 
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::store::{Contact, Opportunity, Store};
+use super::store::{Store, StoredContact, StoredOpportunity};
 
-/// The sandbox's account of its callers.
+/// The sandbox's counts of its callers' requests and records.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stats {
     /// Requests that arrived.
     pub calls: u64,
-    /// Answers 2xx.
+    /// Answers with a 2xx status.
     pub ok: u64,
-    /// Answers 429.
+    /// Answers with status 429.
     pub status_429: u64,
-    /// Answers that were neither, and connections that were closed without one.
+    /// Answers with other statuses, and connections that were closed without an answer.
     pub status_other: u64,
     /// The most requests, refused ones included, that one location sent in any half-open window, by arrival time.
     pub max_in_any_window: u64,
@@ -23,36 +23,36 @@ pub struct Stats {
     pub limit: u32,
     /// Length of the window.
     pub window_ms: u64,
-    /// The most requests of one location that were under way at one time.
+    /// The most requests of one location that were under way at the same time.
     pub max_concurrent: u64,
     /// Records beyond the first of a kind: contacts that share an e-mail address or a phone number with another one,
-    /// and opportunities that share contact, pipeline and name. Counted from the stored records, when asked.
+    /// and opportunities that share contact, pipeline and name. Counted from the stored records on request.
     pub duplicates: u64,
-    /// Contacts that exist.
+    /// Number of stored contacts.
     pub contacts: u64,
-    /// Opportunities that exist.
+    /// Number of stored opportunities.
     pub opportunities: u64,
     /// Requests that were refused because a limit was exceeded.
     pub breaches: u64,
-    /// Requests of somebody else, if there is somebody else. His are in no other count.
+    /// Requests of the other client, if there is one. No other count includes them.
     #[serde(default)]
     pub others_calls: u64,
-    /// Of them, those that were refused.
+    /// Requests of the other client that were refused.
     #[serde(default)]
     pub others_refused: u64,
     /// Refreshes that issued new tokens.
     #[serde(default)]
     pub token_refreshes: u64,
-    /// Refreshes that got the answer of one before.
+    /// Refreshes that got the answer of an earlier one.
     #[serde(default)]
     pub token_repeats: u64,
-    /// Refreshes that were refused: the token was used up, or none of ours.
+    /// Refreshes that were refused: the token was used already, or was not ours.
     #[serde(default)]
     pub token_refusals: u64,
-    /// Tokens that were issued for locations of an agency.
+    /// Tokens issued for locations of an agency.
     #[serde(default)]
     pub location_tokens: u64,
-    /// Requests with a token that had expired.
+    /// Requests with an expired token.
     #[serde(default)]
     pub expired_tokens: u64,
     /// When the first request arrived, in milliseconds since the epoch.
@@ -61,13 +61,13 @@ pub struct Stats {
     pub last_answer_ms: Option<u64>,
 }
 
-/// Counts the records that need not have been made. It relies on no index and no normalisation of the store.
+/// Counts the superfluous records, without relying on the store's indexes and normalisation.
 pub(crate) fn duplicates(store: &Store) -> u64 {
     duplicate_contacts(store.contacts().iter()) + duplicate_opportunities(store.opportunities().iter())
 }
 
-fn duplicate_contacts<'a>(contacts: impl Iterator<Item = &'a Contact>) -> u64 {
-    let mut contacts: Vec<&Contact> = contacts.collect();
+fn duplicate_contacts<'a>(contacts: impl Iterator<Item = &'a StoredContact>) -> u64 {
+    let mut contacts: Vec<&StoredContact> = contacts.collect();
     contacts.sort_unstable_by_key(|contact| (contact.date_added, &contact.id));
     let (mut emails, mut phones) = (HashSet::new(), HashSet::new());
     let mut count = 0;
@@ -81,9 +81,9 @@ fn duplicate_contacts<'a>(contacts: impl Iterator<Item = &'a Contact>) -> u64 {
     count
 }
 
-fn duplicate_opportunities<'a>(opportunities: impl Iterator<Item = &'a Opportunity>) -> u64 {
+fn duplicate_opportunities<'a>(opportunities: impl Iterator<Item = &'a StoredOpportunity>) -> u64 {
     let mut known = HashSet::new();
-    let same = |it: &'a Opportunity| (&it.location_id, &it.contact_id, &it.pipeline_id, &it.name);
+    let same = |it: &'a StoredOpportunity| (&it.location_id, &it.contact_id, &it.pipeline_id, &it.name);
     opportunities.map(|opportunity| u64::from(!known.insert(same(opportunity)))).sum()
 }
 
@@ -93,8 +93,8 @@ mod tests {
 
     use super::*;
 
-    fn contact(location: &str, added: u64, body: &Value) -> Contact {
-        Contact::new(format!("{location}{added}"), location, body.as_object().expect("an object"), added)
+    fn contact(location: &str, added: u64, body: &Value) -> StoredContact {
+        StoredContact::new(format!("{location}{added}"), location, body.as_object().expect("an object"), added)
     }
 
     #[test]
@@ -115,8 +115,8 @@ mod tests {
     fn opportunities_beyond_the_first_of_contact_pipeline_and_name_are_duplicates() {
         let anna = contact("a", 1, &json!({"firstName": "Anna"}));
         let bert = contact("a", 2, &json!({"firstName": "Bert"}));
-        let of = |contact, pipeline| Opportunity::new("o".to_owned(), contact, pipeline, "stage", 1);
-        let deals = [of(&anna, "p"), of(&anna, "p"), of(&anna, "q"), of(&bert, "p"), of(&anna, "p")];
-        assert_eq!(duplicate_opportunities(deals.iter()), 2);
+        let of = |contact, pipeline| StoredOpportunity::new("o".to_owned(), contact, pipeline, "stage", 1);
+        let opportunities = [of(&anna, "p"), of(&anna, "p"), of(&anna, "q"), of(&bert, "p"), of(&anna, "p")];
+        assert_eq!(duplicate_opportunities(opportunities.iter()), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! The ways GHL writes a time.
+//! GHL's formats of times.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ const TIME: &[BorrowedFormatItem<'_>] =
 const DATE: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
 const US_DATE: &[BorrowedFormatItem<'_>] = format_description!("[month]-[day]-[year]");
 
-/// A span in whole milliseconds.
+/// A duration in whole milliseconds.
 pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Milliseconds since the epoch as GHL writes a time: `2021-08-03T04:55:17.355Z`.
+/// Formats milliseconds since the epoch as GHL does: `2021-08-03T04:55:17.355Z`.
 pub(crate) fn to_iso(ms: u64) -> String {
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
     time.unwrap_or(OffsetDateTime::UNIX_EPOCH).format(TIME).unwrap_or_default()
 }
 
-/// Reads a time with a zone, or `YYYY-MM-DD` as the midnight in which it begins, as milliseconds since the epoch.
+/// Parses a time with a zone, or `YYYY-MM-DD` as the start of that day, to milliseconds since the epoch.
 pub(crate) fn from_iso(text: &str) -> Option<u64> {
     match OffsetDateTime::parse(text, &Rfc3339) {
         Ok(time) => u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok(),
@@ -32,12 +32,12 @@ pub(crate) fn from_iso(text: &str) -> Option<u64> {
     }
 }
 
-/// Reads `mm-dd-yyyy` as the millisecond in which that day begins, UTC.
+/// Parses `mm-dd-yyyy` as the first millisecond of that day, UTC.
 pub(crate) fn from_us_date(text: &str) -> Option<u64> {
     midnight(Date::parse(text, US_DATE).ok()?)
 }
 
-/// The last millisecond of the day that begins at `midnight`.
+/// The last millisecond of the day that starts at `midnight`.
 pub(crate) fn end_of_day(midnight: u64) -> u64 {
     midnight + DAY_MS - 1
 }

@@ -1,32 +1,32 @@
-//! Bodies against GHL's field lists: what is not on the list is refused, and so is what is not of its type.
+//! Validates bodies against GHL's field lists: unlisted fields and wrong types are refused.
 
 use serde_json::{Map, Value};
 
-use super::answer::Answer;
+use super::answer::SandboxAnswer;
 use super::phone;
 
-/// A field list, in parts that lists share.
-pub(crate) type Dto = &'static [&'static [Field]];
+/// A field list, composed of parts that several lists share.
+pub(crate) type Dto = &'static [&'static [DtoField]];
 
 /// A field that a body may have.
 #[derive(Debug)]
-pub(crate) struct Field {
+pub(crate) struct DtoField {
     name: &'static str,
-    kind: Kind,
-    presence: Presence,
+    kind: DtoKind,
+    presence: FieldPresence,
 }
 
 #[derive(Debug, PartialEq)]
-enum Presence {
+enum FieldPresence {
     Required,
     Optional,
     /// Optional, and `null` clears it.
     Nullable,
 }
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Kind {
+pub(crate) enum DtoKind {
     Text,
     Email,
     Phone,
@@ -37,43 +37,43 @@ pub(crate) enum Kind {
     Number,
     Texts,
     Object,
-    /// Anything, looked at by the endpoint.
+    /// Anything; the endpoint checks it.
     Any,
     DndSettings,
     /// A list of `{id or key, field_value}`.
     CustomFields,
-    /// A list of objects, each of which keeps to a list of its own.
+    /// A list of objects, each with a field list of its own.
     Elements(Dto),
     Choice(&'static [&'static str]),
 }
 
-impl Field {
-    pub(crate) const fn required(name: &'static str, kind: Kind) -> Field {
-        Field { name, kind, presence: Presence::Required }
+impl DtoField {
+    pub(crate) const fn required(name: &'static str, kind: DtoKind) -> DtoField {
+        DtoField { name, kind, presence: FieldPresence::Required }
     }
 
-    pub(crate) const fn optional(name: &'static str, kind: Kind) -> Field {
-        Field { name, kind, presence: Presence::Optional }
+    pub(crate) const fn optional(name: &'static str, kind: DtoKind) -> DtoField {
+        DtoField { name, kind, presence: FieldPresence::Optional }
     }
 
-    pub(crate) const fn nullable(name: &'static str, kind: Kind) -> Field {
-        Field { name, kind, presence: Presence::Nullable }
+    pub(crate) const fn nullable(name: &'static str, kind: DtoKind) -> DtoField {
+        DtoField { name, kind, presence: FieldPresence::Nullable }
     }
 
-    /// What is wrong with it in an object that `within` leads to.
+    /// The problems of the field in an object at the path `within`.
     fn complaints(&self, within: &str, value: Option<&Value>) -> Vec<String> {
         match value {
-            None if self.presence != Presence::Required => Vec::new(),
-            Some(Value::Null) if self.presence == Presence::Nullable => Vec::new(),
+            None if self.presence != FieldPresence::Required => Vec::new(),
+            Some(Value::Null) if self.presence == FieldPresence::Nullable => Vec::new(),
             value => complaints(&format!("{within}{}", self.name), self.kind, value.unwrap_or(&Value::Null)),
         }
     }
 }
 
-/// Passes `body` on if it keeps to `dto`.
-pub(crate) fn check(body: &Map<String, Value>, dto: Dto) -> Result<&Map<String, Value>, Answer> {
+/// Returns `body` if it conforms to `dto`.
+pub(crate) fn check(body: &Map<String, Value>, dto: Dto) -> Result<&Map<String, Value>, SandboxAnswer> {
     let complaints = object_complaints("", body, dto);
-    if complaints.is_empty() { Ok(body) } else { Err(Answer::unprocessable(complaints)) }
+    if complaints.is_empty() { Ok(body) } else { Err(SandboxAnswer::unprocessable(complaints)) }
 }
 
 fn object_complaints(within: &str, object: &Map<String, Value>, dto: Dto) -> Vec<String> {
@@ -84,26 +84,26 @@ fn object_complaints(within: &str, object: &Map<String, Value>, dto: Dto) -> Vec
     complaints
 }
 
-fn complaints(name: &str, kind: Kind, value: &Value) -> Vec<String> {
+fn complaints(name: &str, kind: DtoKind, value: &Value) -> Vec<String> {
     let text = value.as_str();
     let complaint = match kind {
-        Kind::Text => text.is_none().then(|| "must be a string".to_owned()),
-        Kind::Email => (!text.is_some_and(is_email)).then(|| "must be an email".to_owned()),
-        Kind::Phone => text.and_then(phone::normalize).is_none().then(|| "must be a valid phone number".to_owned()),
-        Kind::Country => (!text.is_some_and(is_country)).then(|| "must be a valid enum value".to_owned()),
-        Kind::BirthDate => (!text.is_some_and(is_birth_date)).then(|| "must be a valid date".to_owned()),
-        Kind::Flag => (!value.is_boolean()).then(|| "must be a boolean value".to_owned()),
-        Kind::Number => {
+        DtoKind::Text => text.is_none().then(|| "must be a string".to_owned()),
+        DtoKind::Email => (!text.is_some_and(is_email)).then(|| "must be an email".to_owned()),
+        DtoKind::Phone => text.and_then(phone::normalize).is_none().then(|| "must be a valid phone number".to_owned()),
+        DtoKind::Country => (!text.is_some_and(is_country)).then(|| "must be a valid enum value".to_owned()),
+        DtoKind::BirthDate => (!text.is_some_and(is_birth_date)).then(|| "must be a valid date".to_owned()),
+        DtoKind::Flag => (!value.is_boolean()).then(|| "must be a boolean value".to_owned()),
+        DtoKind::Number => {
             (!value.is_number()).then(|| "must be a number conforming to the specified constraints".to_owned())
         }
-        Kind::Object => (!value.is_object()).then(|| "must be an object".to_owned()),
-        Kind::Choice(choices) => (!text.is_some_and(|text| choices.contains(&text)))
+        DtoKind::Object => (!value.is_object()).then(|| "must be an object".to_owned()),
+        DtoKind::Choice(choices) => (!text.is_some_and(|text| choices.contains(&text)))
             .then(|| format!("must be one of the following values: {}", choices.join(", "))),
-        Kind::Any => None,
-        Kind::Texts => return texts_complaints(name, value),
-        Kind::DndSettings => return dnd_complaints(name, value),
-        Kind::CustomFields => return custom_field_complaints(name, value),
-        Kind::Elements(dto) => return element_complaints(name, value, dto),
+        DtoKind::Any => None,
+        DtoKind::Texts => return texts_complaints(name, value),
+        DtoKind::DndSettings => return dnd_complaints(name, value),
+        DtoKind::CustomFields => return custom_field_complaints(name, value),
+        DtoKind::Elements(dto) => return element_complaints(name, value, dto),
     };
     complaint.map(|complaint| format!("{name} {complaint}")).into_iter().collect()
 }
@@ -117,7 +117,7 @@ fn texts_complaints(name: &str, value: &Value) -> Vec<String> {
 }
 
 const CHANNELS: &[&str] = &["Call", "Email", "SMS", "WhatsApp", "GMB", "FB"];
-const DND_STATES: Kind = Kind::Choice(&["active", "inactive", "permanent"]);
+const DND_STATES: DtoKind = DtoKind::Choice(&["active", "inactive", "permanent"]);
 
 fn dnd_complaints(name: &str, value: &Value) -> Vec<String> {
     let Some(settings) = value.as_object() else { return vec![format!("{name} must be an object")] };
@@ -185,7 +185,7 @@ fn is_country(text: &str) -> bool {
     text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
-/// Year, month and day with the year first or last, and `-`, `/`, `.` or `_` between them.
+/// Year, month and day, with the year first or last, separated by `-`, `/`, `.` or `_`.
 fn is_birth_date(text: &str) -> bool {
     ['-', '/', '.', '_'].iter().any(|separator| {
         let parts: Vec<&str> = text.split(*separator).collect();
@@ -201,27 +201,27 @@ mod tests {
 
     use super::*;
 
-    fn complaints_of(kind: Kind, value: &Value) -> Vec<String> {
+    fn complaints_of(kind: DtoKind, value: &Value) -> Vec<String> {
         complaints("x", kind, value)
     }
 
     #[test]
     fn each_kind_takes_its_own_and_nothing_else() {
         let table = [
-            (Kind::Text, json!("a"), json!(1)),
-            (Kind::Email, json!("a@b.co"), json!("a@b")),
-            (Kind::Phone, json!("+1 888 555 0100"), json!("home")),
-            (Kind::Country, json!("US"), json!("USA")),
-            (Kind::BirthDate, json!("1990/09/25"), json!("25 September")),
-            (Kind::BirthDate, json!("09-25-1990"), json!(19900925)),
-            (Kind::Flag, json!(true), json!("true")),
-            (Kind::Number, json!(2.5), json!("2.5")),
-            (Kind::Texts, json!(["a"]), json!(["a", 1])),
-            (Kind::Object, json!({}), json!([])),
-            (Kind::Choice(&["open"]), json!("open"), json!("Open")),
-            (Kind::DndSettings, json!({"SMS": {"status": "active"}}), json!({"sms": {"status": "active"}})),
-            (Kind::CustomFields, json!([{"key": "k", "field_value": 1}]), json!([{"id": "i", "value": 1}])),
-            (Kind::CustomFields, json!([{"id": "i", "field_value": ["a"]}]), json!([{"field_value": "a"}])),
+            (DtoKind::Text, json!("a"), json!(1)),
+            (DtoKind::Email, json!("a@b.co"), json!("a@b")),
+            (DtoKind::Phone, json!("+1 888 555 0100"), json!("home")),
+            (DtoKind::Country, json!("US"), json!("USA")),
+            (DtoKind::BirthDate, json!("1990/09/25"), json!("25 September")),
+            (DtoKind::BirthDate, json!("09-25-1990"), json!(19900925)),
+            (DtoKind::Flag, json!(true), json!("true")),
+            (DtoKind::Number, json!(2.5), json!("2.5")),
+            (DtoKind::Texts, json!(["a"]), json!(["a", 1])),
+            (DtoKind::Object, json!({}), json!([])),
+            (DtoKind::Choice(&["open"]), json!("open"), json!("Open")),
+            (DtoKind::DndSettings, json!({"SMS": {"status": "active"}}), json!({"sms": {"status": "active"}})),
+            (DtoKind::CustomFields, json!([{"key": "k", "field_value": 1}]), json!([{"id": "i", "value": 1}])),
+            (DtoKind::CustomFields, json!([{"id": "i", "field_value": ["a"]}]), json!([{"field_value": "a"}])),
         ];
         for (kind, good, bad) in table {
             assert_eq!(complaints_of(kind, &good), Vec::<String>::new(), "{kind:?} {good}");
@@ -231,11 +231,11 @@ mod tests {
 
     #[test]
     fn null_clears_nullable_fields_only() {
-        let nullable = Field::nullable("x", Kind::Text);
-        let optional = Field::optional("x", Kind::Text);
+        let nullable = DtoField::nullable("x", DtoKind::Text);
+        let optional = DtoField::optional("x", DtoKind::Text);
         assert!(nullable.complaints("", Some(&Value::Null)).is_empty());
         assert_eq!(optional.complaints("", Some(&Value::Null)), ["x must be a string"]);
         assert!(optional.complaints("", None).is_empty());
-        assert_eq!(Field::required("x", Kind::Text).complaints("", None), ["x must be a string"]);
+        assert_eq!(DtoField::required("x", DtoKind::Text).complaints("", None), ["x must be a string"]);
     }
 }

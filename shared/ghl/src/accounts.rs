@@ -1,28 +1,30 @@
-//! Who we are to GHL: a token per location.
+//! The token that authenticates us to GHL for each location.
 
 use async_trait::async_trait;
 use ghl_sync_model::{Api, KnownCredentials, LocationId, Secret};
 
-/// Where the tokens of locations come from.
+/// Source of the locations' tokens.
 #[async_trait]
 pub trait Accounts: Send + Sync {
-    /// The account of `location`. Asked before every call, within the call's timeout, so implementations cache.
-    async fn account(&self, location: &LocationId) -> Result<Account, NoAccount>;
+    /// Returns the account of `location`. Called before every call and within its timeout, so implementations must
+    /// cache.
+    async fn account(&self, location: &LocationId) -> Result<ApiAccount, NoAccount>;
 
-    /// GHL did not accept `token` for a call of `location`. Returns whether another one can be had: then the next
-    /// [`Accounts::account`] has it.
+    /// Reports that GHL rejected `token` on a call of `location`. Returns whether another token is available; the
+    /// next [`Accounts::account`] then returns it.
     async fn refused(&self, location: &LocationId, token: &Secret) -> bool;
 
-    /// GHL found fault with what `token` is for, at a call of `location`. Returns whether there are other credentials in
-    /// the place of those that it is of: then the next [`Accounts::account`] has theirs.
+    /// Reports that GHL rejected the purpose of `token` (scope, user type, …) on a call of `location`. Returns
+    /// whether other credentials have replaced the ones `token` belongs to; the next [`Accounts::account`] then
+    /// returns theirs.
     async fn replaced(&self, _location: &LocationId, _token: &Secret) -> bool {
         false
     }
 
-    /// The API that serves `location`, for a dry run, which needs no token.
+    /// The API that serves `location`. For dry runs, which need no token.
     async fn api(&self, location: &LocationId) -> Api;
 
-    /// What the credentials of `location` are, without them; `None` if nobody can tell.
+    /// Describes the credentials of `location` without revealing them; `None` if unknown.
     async fn known_credentials(&self, _location: &LocationId) -> Option<KnownCredentials> {
         None
     }
@@ -31,19 +33,19 @@ pub trait Accounts: Send + Sync {
 /// Why a location has no account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoAccount {
-    /// Until a person mends its credentials.
+    /// Nothing works until a person fixes its credentials.
     #[error("{0}")]
     Refused(String),
-    /// At the moment.
+    /// Temporary: try again later.
     #[error("{0}")]
     Unavailable(String),
 }
 
-/// How to speak to GHL for a location.
+/// Token and API to use for a location.
 #[derive(Debug, Clone)]
-pub struct Account {
+pub struct ApiAccount {
     /// OAuth access token or private integration token (API v2), or the location's API key (v1).
     pub token: Secret,
-    /// The API that the token is for.
+    /// API that accepts the token.
     pub api: Api,
 }

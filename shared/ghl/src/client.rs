@@ -1,4 +1,4 @@
-//! The client: account, request, exchange, verdict.
+//! The client: finds the account, builds the request, exchanges it and judges the answer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,57 +10,57 @@ use ghl_sync_model::{Answer, Api, Call, Cause, Failure, KnownCredentials, Locati
 use reqwest::{StatusCode, Url};
 use tokio::time::{Instant, timeout_at};
 
-use crate::accounts::{Account, Accounts, NoAccount};
+use crate::accounts::{Accounts, ApiAccount, NoAccount};
 use crate::config::{ClientConfig, ClientError};
 use crate::oauth::OAuthClient;
-use crate::request::{Request, Unsupported};
+use crate::request::{ApiRequest, Unsupported};
 use crate::text::one_line;
-use crate::transport::{Body, CONNECT_TIMEOUT, Host, HttpAnswer, Transport, most_of};
+use crate::transport::{ApiHost, CONNECT_TIMEOUT, HttpAnswer, ResponseBody, Transport, most_of};
 use crate::{answer, error, headers, v1, v2};
 
-/// Longest time that a call may take, whatever its timeout says.
+/// Upper bound on the duration of a call, whatever timeout it was given.
 const LONGEST_CALL: Duration = Duration::from_secs(3600);
 
-/// GHL over HTTP. One per process: it holds the connections.
+/// GHL over HTTP. Use one per process: it owns the connections.
 pub struct GhlClient {
-    v2: Host,
-    v1: Host,
+    v2: ApiHost,
+    v1: ApiHost,
     transport: Transport,
     accounts: Arc<dyn Accounts>,
 }
 
 impl GhlClient {
-    /// A client of the APIs at `config`, with the tokens of `accounts`.
+    /// Creates a client of the APIs at `config` with the tokens of `accounts`.
     ///
     /// # Errors
-    /// When a base URL is not an `http` or `https` URL, or TLS is needed and cannot be set up.
+    /// If a base URL is not an `http` or `https` URL, or TLS is needed and cannot be set up.
     pub fn new(config: ClientConfig, accounts: Arc<dyn Accounts>) -> Result<GhlClient, ClientError> {
         let oauth = OAuthClient::new(&config)?;
         GhlClient::beside(&oauth, config, accounts)
     }
 
-    /// The same, on the connections of `oauth`, which `accounts` may have its tokens from.
+    /// Like [`GhlClient::new`], but shares the connections of `oauth`, from which `accounts` may get its tokens.
     ///
     /// # Errors
-    /// Likewise.
+    /// If a base URL is not an `http` or `https` URL.
     pub fn beside(
         oauth: &OAuthClient,
         config: ClientConfig,
         accounts: Arc<dyn Accounts>,
     ) -> Result<GhlClient, ClientError> {
-        let v2 = Host::v2(&config)?;
-        let v1 = Host { base: base_url(&config.v1_base_url)?, version: None };
+        let v2 = ApiHost::v2(&config)?;
+        let v1 = ApiHost { base: base_url(&config.v1_base_url)?, version: None };
         Ok(GhlClient { v2, v1, transport: oauth.transport.clone(), accounts })
     }
 
-    fn host(&self, api: Api) -> &Host {
+    fn host(&self, api: Api) -> &ApiHost {
         match api {
             Api::V2 => &self.v2,
             Api::V1 => &self.v1,
         }
     }
 
-    /// A reply, or a failure that came before any answer.
+    /// Makes the call. `Err` is a failure that came before any answer.
     async fn try_call(&self, location: &LocationId, call: &Call, deadline: Instant) -> Result<Reply, Failure> {
         let account = self.account(location, deadline).await?;
         let request = request(account.api, location, call)
@@ -77,7 +77,7 @@ impl GhlClient {
         Ok(reply)
     }
 
-    /// Whether another token can be had in the place of the one that GHL did not accept.
+    /// Whether another token can replace the one that GHL rejected.
     async fn has_another(&self, location: &LocationId, token: &Secret, failure: &Failure) -> bool {
         match error::may_be_stale(failure) {
             true => self.accounts.refused(location, token).await,
@@ -85,7 +85,7 @@ impl GhlClient {
         }
     }
 
-    async fn account(&self, location: &LocationId, deadline: Instant) -> Result<Account, Failure> {
+    async fn account(&self, location: &LocationId, deadline: Instant) -> Result<ApiAccount, Failure> {
         match timeout_at(deadline, self.accounts.account(location)).await {
             Ok(Ok(account)) => Ok(account),
             Ok(Err(NoAccount::Refused(reason))) => Err(not_sent(Some(Cause::Credentials), &reason)),
@@ -105,7 +105,7 @@ impl Crm for GhlClient {
         }
     }
 
-    /// Shows the request of the location's own API.
+    /// Shows the request for the API that serves the location.
     async fn preview(&self, location: &LocationId, call: &Call) -> String {
         let api = self.accounts.api(location).await;
         match request(api, location, call) {
@@ -125,15 +125,15 @@ impl fmt::Debug for GhlClient {
     }
 }
 
-impl Host {
-    /// API v2 at its address.
-    pub(crate) fn v2(config: &ClientConfig) -> Result<Host, ClientError> {
-        Ok(Host { base: base_url(&config.v2_base_url)?, version: Some(v2::VERSION) })
+impl ApiHost {
+    /// API v2 at its configured address.
+    pub(crate) fn v2(config: &ClientConfig) -> Result<ApiHost, ClientError> {
+        Ok(ApiHost { base: base_url(&config.v2_base_url)?, version: Some(v2::VERSION) })
     }
 }
 
 impl Transport {
-    /// Connections to where `config` says that GHL is.
+    /// Opens connections to the hosts in `config`.
     pub(crate) fn to(config: &ClientConfig) -> Result<Transport, ClientError> {
         let bases = [base_url(&config.v2_base_url)?, base_url(&config.v1_base_url)?];
         let https = bases.iter().any(|base| base.scheme() == "https");
@@ -147,7 +147,7 @@ fn base_url(text: &str) -> Result<Url, ClientError> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(invalid("neither http nor https".to_owned()));
     }
-    // They would compete with the token, and do not belong into an error message either.
+    // Credentials in the URL would compete with the token, and must not appear in an error message either.
     if !url.username().is_empty() || url.password().is_some() {
         let url = url.host_str().unwrap_or_default().to_owned();
         return Err(ClientError::BaseUrl { url, problem: "it has a user name or a password".to_owned() });
@@ -158,7 +158,7 @@ fn base_url(text: &str) -> Result<Url, ClientError> {
     Ok(url)
 }
 
-fn request(api: Api, location: &LocationId, call: &Call) -> Result<Request, Unsupported> {
+fn request(api: Api, location: &LocationId, call: &Call) -> Result<ApiRequest, Unsupported> {
     match api {
         Api::V2 => v2::request(location, call),
         Api::V1 => v1::request(call),
@@ -169,7 +169,7 @@ pub(crate) fn not_sent(cause: Option<Cause>, message: &str) -> Failure {
     Failure { status: None, sent: false, cause, message: message.to_owned() }
 }
 
-fn read(account: &Account, location: &LocationId, call: &Call, http: HttpAnswer) -> Reply {
+fn read(account: &ApiAccount, location: &LocationId, call: &Call, http: HttpAnswer) -> Reply {
     let quota = headers::quota(&http.headers);
     let answer = verdict(account, location, call, http.status, http.body);
     let status = match &answer {
@@ -180,38 +180,38 @@ fn read(account: &Account, location: &LocationId, call: &Call, http: HttpAnswer)
 }
 
 pub(crate) fn verdict(
-    account: &Account,
+    account: &ApiAccount,
     location: &LocationId,
     call: &Call,
     status: StatusCode,
-    body: Body,
+    body: ResponseBody,
 ) -> Result<Answer, Failure> {
     let failed = |cause, message| Failure { status: Some(status.as_u16()), sent: true, cause, message };
     match body {
-        Body::Read(body) if status.is_success() => {
+        ResponseBody::Read(body) if status.is_success() => {
             answer::read(account.api, location, call, &body).map_err(|misread| {
                 let said = error::message_in_success(&clean(&account.token, &body));
                 let said = said.map(|words| format!(": {words}")).unwrap_or_default();
                 failed(Some(misread.cause), one_line(&format!("{}{said}", misread.problem)))
             })
         }
-        Body::Read(body) => {
+        ResponseBody::Read(body) => {
             let failure = error::failure(call, status.as_u16(), &clean(&account.token, &body));
-            // What is gone need not be deleted.
+            // The record is gone already: the deletion's goal is reached.
             let is_gone = call.is_deletion() && failure.cause == Some(Cause::Missing);
             if is_gone { Ok(Answer::Deleted) } else { Err(failure) }
         }
-        Body::TooLong => Err(failed(Some(Cause::TooLong), answer::TOO_LONG.to_owned())),
-        // These statuses say it all.
-        Body::Broken(reason) if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
+        ResponseBody::TooLong => Err(failed(Some(Cause::TooLong), answer::TOO_LONG.to_owned())),
+        // These statuses are clear without a body.
+        ResponseBody::Broken(reason) if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
             Err(failed(None, reason))
         }
-        // All others need the body to be understood. Without it, it is as if there had been no answer.
-        Body::Broken(reason) => Err(Failure { status: None, sent: true, cause: None, message: reason }),
+        // All other statuses need the body. Without it, treat the call as unanswered.
+        ResponseBody::Broken(reason) => Err(Failure { status: None, sent: true, cause: None, message: reason }),
     }
 }
 
-/// Bytes of an answer as text, without our own token should the server have echoed it.
+/// Converts answer bytes to text and redacts our own token in case the server echoed it.
 fn clean(token: &Secret, body: &[u8]) -> String {
     token.redact(String::from_utf8_lossy(body).into_owned())
 }

@@ -1,13 +1,13 @@
-//! Where GHL is, and why there may be no client for it.
+//! GHL's addresses, and the errors that prevent creating a client.
 
 use crate::transport::SetupError;
 
-/// Where GHL is.
+/// GHL's addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientConfig {
     /// Base URL of API v2.
     pub v2_base_url: String,
-    /// Base URL of API v1, with its path.
+    /// Base URL of API v1, including its path.
     pub v1_base_url: String,
 }
 
@@ -21,18 +21,18 @@ impl Default for ClientConfig {
     }
 }
 
-/// Why there is no client.
+/// Why a client could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// A base URL is none.
+    /// A base URL is invalid.
     #[error("`{url}` is not a base URL: {problem}")]
     BaseUrl {
-        /// What was configured.
+        /// The configured text, or only the host if the URL holds credentials.
         url: String,
-        /// What is wrong with it.
+        /// What makes it invalid.
         problem: String,
     },
-    /// TLS cannot be set up; mostly because the system has no root certificates.
+    /// TLS cannot be set up, usually because the system has no root certificates.
     #[error("TLS cannot be set up")]
     Tls(#[source] rustls::Error),
     /// The HTTP client cannot be set up.

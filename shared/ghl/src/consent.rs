@@ -1,32 +1,38 @@
-//! Where somebody's consent becomes a grant: `POST /oauth/token` for a code, and `GET /oauth/installedLocations`.
+//! Turns a user's consent into a grant: `POST /oauth/token` for a code, and `GET /oauth/installedLocations`.
 //!
-//! A token that somebody brings is tried by reading the location, or a contact of it if the token lacks that scope.
+//! A token that a user brings is tested by reading the location, or one of its contacts if the token lacks that
+//! scope.
 //!
-//! The user type is not asked for: GHL knows for whom the code was given, and its answer says so. Whether a code's
-//! exchange may be repeated is unverified, so it is asked for once.
+//! We send no user type: GHL knows for whom it issued the code, and says so in its answer. Whether a code's exchange
+//! may be repeated is unverified, so it is tried only once.
 
 use async_trait::async_trait;
 use ghl_sync_access::TokenError;
-use ghl_sync_access::ports::{ConsentEndpoint, Granted, InstalledPage, InstalledQuery};
+use ghl_sync_access::ports::{ConsentEndpoint, ConsentGrant, InstalledPage, InstalledQuery};
 use ghl_sync_engine::usecase::Question;
 use ghl_sync_model::{Api, Call, Cause, Failure, LocationId, MarketplaceApp, Secret, SubAccount};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::accounts::Account;
+use crate::accounts::ApiAccount;
 use crate::client::{not_sent, verdict};
 use crate::oauth::{OAuthClient, TIMEOUT, issued, lacks, read_json};
-use crate::request::{Request, Unsupported};
+use crate::request::{ApiRequest, Unsupported};
 use crate::transport::most_of;
 use crate::{error, v2};
 
-/// Longest name of a location that is kept, in characters: a thousand of them fit into one item.
+/// Longest location name that is kept, in characters: a thousand of them fit into one item.
 const LONGEST_NAME: usize = 60;
 
 #[async_trait]
 impl ConsentEndpoint for OAuthClient {
-    async fn exchange(&self, app: &MarketplaceApp, code: &Secret, redirect_uri: &str) -> Result<Granted, TokenError> {
-        let request = Request::form(
+    async fn exchange(
+        &self,
+        app: &MarketplaceApp,
+        code: &Secret,
+        redirect_uri: &str,
+    ) -> Result<ConsentGrant, TokenError> {
+        let request = ApiRequest::form(
             "/oauth/token",
             &[
                 ("client_id", app.client_id.as_str()),
@@ -49,7 +55,7 @@ impl ConsentEndpoint for OAuthClient {
             ("skip", skip.to_string()),
             ("limit", limit.to_string()),
         ];
-        let request = Request::get("/oauth/installedLocations", query);
+        let request = ApiRequest::get("/oauth/installedLocations", query);
         let json = read_json(self.ask(Some(company_token), &request).await?, &[company_token])?;
         installed(&json)
     }
@@ -61,25 +67,26 @@ impl ConsentEndpoint for OAuthClient {
         if !error::lacks_scope(&refused) {
             return Err(not_accepted(refused));
         }
-        // Without a scope, GHL says nothing of the token or the location. Nothing can be sent without reading contacts.
+        // Without the location's scope, GHL tells us nothing about the token or the location. Reading contacts is the
+        // minimum: nothing can be sent without it.
         self.read_with(token, location, &Call::ContactsPage { cursor: None, limit: 1 }).await.map_err(not_accepted)?;
         Ok(vec![Question::LOCATION.scope()])
     }
 }
 
 impl OAuthClient {
-    /// What GHL has against a call of `location` that only reads, with `token`.
+    /// Reads from `location` with `token`, and returns GHL's objection if there is one.
     async fn read_with(&self, token: &Secret, location: &LocationId, call: &Call) -> Result<(), Failure> {
         let request =
             v2::request(location, call).map_err(|Unsupported(lacking)| not_sent(Some(Cause::Unsupported), lacking))?;
         let deadline = Instant::now() + TIMEOUT;
         let answer = self.transport.exchange(&self.v2, Some(token), &request, most_of(call), deadline).await?;
-        let account = Account { token: token.clone(), api: Api::V2 };
+        let account = ApiAccount { token: token.clone(), api: Api::V2 };
         verdict(&account, location, call, answer.status, answer.body).map(drop)
     }
 }
 
-/// What a call that failed says of its token: a refusal is clear only in GHL's own words.
+/// What a failed call says about its token. A refusal counts only in GHL's own words.
 fn not_accepted(Failure { status, sent, cause, message }: Failure) -> TokenError {
     match (cause, status) {
         (Some(Cause::Gateway | Cause::Unreadable | Cause::TooLong), _) => TokenError::Unanswered(message),
@@ -91,17 +98,17 @@ fn not_accepted(Failure { status, sent, cause, message }: Failure) -> TokenError
     }
 }
 
-fn granted(json: &Value) -> Result<Granted, TokenError> {
+fn granted(json: &Value) -> Result<ConsentGrant, TokenError> {
     let tokens = issued(json).map_err(lacks)?;
     if tokens.refresh.is_none() {
         return Err(lacks("refresh_token"));
     }
     let text = |name: &str| json[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let scopes = json["scope"].as_str().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-    Ok(Granted { tokens, scopes, location_id: text("locationId"), company_id: text("companyId") })
+    Ok(ConsentGrant { tokens, scopes, location_id: text("locationId"), company_id: text("companyId") })
 }
 
-/// What cannot be a location is passed over: nobody could add it.
+/// Reads a page of installed locations. Entries that cannot be locations are skipped: nobody could add them.
 fn installed(json: &Value) -> Result<InstalledPage, TokenError> {
     let entries = json["locations"].as_array().ok_or_else(|| lacks("locations"))?;
     let location = |entry: &Value| {

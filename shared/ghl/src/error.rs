@@ -1,29 +1,29 @@
-//! Reading the bodies of errors.
+//! Reads the bodies of errors.
 //!
-//! They come in many shapes: `message` is a string or a list, or missing and there is only `error`; `statusCode` may
-//! contradict the HTTP status (which is right); a gateway's are HTML; some are empty. Whatever it is, the result is
-//! a short line for people and, where the body says what the status does not, a [`Cause`].
+//! They come in many shapes: `message` is a string or a list, or is missing and there is only `error`; `statusCode`
+//! may contradict the HTTP status (which is right); gateways send HTML; some bodies are empty. In every case the
+//! result is a short line for people and, if the body says more than the status, a [`Cause`].
 
 use ghl_sync_model::{Call, Cause, Failure, GhlId};
 use serde_json::Value;
 
 use crate::text::one_line;
 
-/// What GHL's refusal of `call` means.
+/// Interprets GHL's refusal of `call`.
 pub(crate) fn failure(call: &Call, status: u16, body: &str) -> Failure {
     let json: Value = serde_json::from_str(body).unwrap_or_default();
     let message = message(body, &json);
     Failure { status: Some(status), sent: true, cause: cause(call, status, body, &json, &message), message }
 }
 
-/// The message in the body of what should have been a success, if there is one. Nothing else of such a body is shown:
-/// it may be half a contact.
+/// The message in a body that should have been a success, if it has one. Nothing else of this body may be shown: it
+/// may be half a contact.
 pub(crate) fn message_in_success(body: &str) -> Option<String> {
     let said = said(&serde_json::from_str(body).unwrap_or_default());
     said.or_else(|| looks_like_html(body).then(|| html_text(body))).map(|words| one_line(&words))
 }
 
-/// What the body says in words; if it has none, the body itself.
+/// The body's message, or the body itself if it has none.
 fn message(body: &str, json: &Value) -> String {
     let line = match said(json) {
         Some(words) => one_line(&words),
@@ -34,7 +34,7 @@ fn message(body: &str, json: &Value) -> String {
 }
 
 fn said(json: &Value) -> Option<String> {
-    // `msg` is v1's name for it.
+    // v1 calls it `msg`.
     ["message", "error_description", "msg", "error"].iter().find_map(|name| words(&json[*name]))
 }
 
@@ -56,9 +56,9 @@ fn looks_like_html(body: &str) -> bool {
     body.trim_start().starts_with('<')
 }
 
-/// The title of a page; without one, its text.
+/// The title of an HTML page; its text if it has no title.
 fn html_text(page: &str) -> String {
-    // ASCII only, so that places in it are places in the page.
+    // Lower-case ASCII only, so that byte offsets match the original page.
     let lower = page.to_ascii_lowercase();
     let title = lower.find("<title").and_then(|tag| {
         let start = tag + lower[tag..].find('>')? + 1;
@@ -79,10 +79,10 @@ fn without_tags(page: &str) -> String {
         .join(" ")
 }
 
-/// What the body says beyond the status, in the words that GHL was seen to use.
+/// What the body says beyond the status, recognised by wordings that GHL was seen to use.
 fn cause(call: &Call, status: u16, body: &str, json: &Value, message: &str) -> Option<Cause> {
     let message = message.to_ascii_lowercase();
-    // A timeout at GHL's own gateway comes as 401, and is no fault of the token.
+    // A timeout at GHL's own gateway comes as 401, but the token is fine.
     if message.contains("command timed out") {
         return Some(Cause::Gateway);
     }
@@ -95,25 +95,27 @@ fn cause(call: &Call, status: u16, body: &str, json: &Value, message: &str) -> O
         401 if call.endpoint().is_of_structure() && forbids(&message) => Some(Cause::Forbidden),
         401 => Some(Cause::Credentials),
         403 if message.contains("token does not have access to this location") => Some(Cause::Credentials),
-        // A path that GHL does not know is also a 404: `Cannot PUT /…`. To take that for a deleted record would create
-        // it anew.
+        // GHL also answers 404 to a path it does not know: `Cannot PUT /…`. Mistaking that for a deleted record would
+        // create the record again.
         404 if call.endpoint().addressed().is_some() && !message.starts_with("cannot ") => Some(Cause::Missing),
         _ => None,
     }
 }
 
-/// Whether an update was refused for its `companyName`: GHL did not know the field there for long, and may not know it
-/// everywhere.
+/// Whether GHL refused an update because of `companyName`: for a long time GHL did not know the field there, and it
+/// may still not know it everywhere.
 fn refuses_company(call: &Call, message: &str) -> bool {
     let has_company = matches!(call, Call::UpdateContact { contact, .. } if contact.company_name.is_some());
     has_company && message.contains("property companyname should not exist")
 }
 
-/// Whether the answer is not GHL's but that of something on the way: a gateway, a proxy that wants a sign-in, a filter.
+/// Whether the answer comes not from GHL but from something in between: a gateway, a proxy that wants a sign-in, a
+/// filter.
 ///
-/// GHL never redirects, and refuses in JSON objects (of which a very long one is cut here, so that its first character
-/// must do). A page or nothing at all is therefore no verdict on what was sent (Cloudflare's "Error 1010" comes with 403; GHL's own balancer was seen to answer an unknown path with an
-/// empty 404). Statuses that are clear without a body are left to the status: 401 (the token), 429, and 5xx.
+/// GHL never redirects, and sends refusals as JSON objects. (A very long one is cut here, so we check only its first
+/// character.) An HTML page or an empty body therefore says nothing about the request: Cloudflare's "Error 1010"
+/// comes with 403, and GHL's own balancer was seen to answer an unknown path with an empty 404. Statuses that are
+/// clear without a body count by themselves: 401 (the token), 429, and 5xx.
 fn is_in_between(status: u16, body: &str) -> bool {
     match status {
         300..=399 | 407 => true,
@@ -123,7 +125,8 @@ fn is_in_between(status: u16, body: &str) -> bool {
     }
 }
 
-/// Whether another token may be accepted where this one was not: if GHL did not find fault with what the token is for.
+/// Whether another token may be accepted where this one was rejected: true unless GHL objected to the token's
+/// purpose.
 pub(crate) fn may_be_stale(failure: &Failure) -> bool {
     const NOT_ITS_AGE: [&str; 5] =
         ["not authorized for this scope", "user type mismatch", "authclass", "iam service", "version header"];
@@ -133,8 +136,9 @@ pub(crate) fn may_be_stale(failure: &Failure) -> bool {
         && !NOT_ITS_AGE.iter().any(|words| message.contains(words))
 }
 
-/// "This location does not allow duplicated contacts." names the contact in `meta.contactId`; "Can not create
-/// duplicate opportunity for the contact." has a code, and names the opportunity in `meta.existingId`.
+/// The existing record that a write would duplicate. "This location does not allow duplicated contacts." names the
+/// contact in `meta.contactId`; "Can not create duplicate opportunity for the contact." has a code, and names the
+/// opportunity in `meta.existingId`.
 fn duplicate(call: &Call, json: &Value) -> Option<Cause> {
     let existing = match call {
         Call::UpsertContact(_) | Call::CreateContact(_) | Call::UpdateContact { .. } => &json["meta"]["contactId"],
@@ -148,18 +152,18 @@ fn duplicate(call: &Call, json: &Value) -> Option<Cause> {
     GhlId::new(existing.as_str()?).ok().map(Cause::Duplicate)
 }
 
-/// GHL says 400 of a contact that does not exist: "Contact not found for id:…" or "Contact with id X not found".
+/// GHL answers 400 for a contact that does not exist: "Contact not found for id:…" or "Contact with id X not found".
 fn missing(call: &Call, message: &str) -> Option<Cause> {
     let what = call.endpoint().addressed()?;
     (message.starts_with(what) && message.contains("not found")).then_some(Cause::Missing)
 }
 
-/// Whether GHL answered, and that the token lacks a scope; whatever it answers this with.
+/// Whether GHL answered that the token lacks a scope, whichever status it used.
 pub(crate) fn lacks_scope(failure: &Failure) -> bool {
     matches!(failure.status, Some(401 | 403)) && forbids(&failure.message.to_ascii_lowercase())
 }
 
-/// Whether GHL found fault with what the token is for, not with the token.
+/// Whether GHL objects to the token's purpose rather than to the token itself.
 fn forbids(message: &str) -> bool {
     ["not authorized for this scope", "not yet supported by the iam service", "authclass type is not allowed"]
         .iter()

@@ -1,4 +1,4 @@
-//! The fields of contacts and of definitions that both APIs take, and take under the same name.
+//! Fields of contacts and of field definitions that both APIs accept under the same name.
 
 use ghl_sync_model::{Contact, CustomField, FieldType, NewField};
 use serde_json::{Map, Value, json};
@@ -6,15 +6,15 @@ use serde_json::{Map, Value, json};
 /// A JSON object.
 pub(crate) type Object = Map<String, Value>;
 
-/// The fields of `contact` that need no thought. Left to the callers are `gender` and `dndSettings`, which not every
-/// request takes, and `customFields`, whose form differs.
+/// The fields of `contact` that every request takes in the same form. Callers add `gender` and `dndSettings`, which
+/// not every request takes, and `customFields`, whose form differs.
 ///
-/// `tags` are in no such request at all: GHL would replace the contact's whole list with them (both `POST
-/// /contacts/upsert` and `PUT /contacts/{id}` say so in `apps/contacts.json`). They have a call of their own.
+/// No such request includes `tags`: GHL would replace the contact's whole list with them (both `POST
+/// /contacts/upsert` and `PUT /contacts/{id}` say so in `apps/contacts.json`). Tags have calls of their own.
 pub(crate) fn common(contact: &Contact) -> Object {
     let mut body = Object::new();
     for text in Contact::TEXTS.iter().filter(|text| text.name != "gender") {
-        // Where it is not nullable, an empty text clears it.
+        // If the field is not nullable, an empty text clears it.
         let value = text.of(contact).map(|value| match value {
             "" if text.is_nullable => Value::Null,
             value => value.into(),
@@ -25,15 +25,15 @@ pub(crate) fn common(contact: &Contact) -> Object {
     body
 }
 
-/// The value of a custom field as it is written: an empty text clears it. (GHL ignores that for some types of fields, with
-/// a success; its answer shows the old value then.)
+/// The value of a custom field to write: an empty text clears it. (For some field types GHL ignores that and still
+/// reports success; its answer then shows the old value.)
 pub(crate) fn custom_value(field: &CustomField) -> Value {
     if field.value.is_null() { "".into() } else { field.value.clone() }
 }
 
-/// The definition of a custom field, without whose it is. Options are written under another name than they are read:
-/// `options`, which the specification does not name but the API was seen to want, and `textBoxListOptions` for the
-/// labels of a list of text boxes.
+/// The definition of a custom field, without its owner. Options are written under other names than they are read:
+/// `options`, which the specification does not list but the API was seen to want, and `textBoxListOptions` for the
+/// labels of a text box list.
 pub(crate) fn definition(field: &NewField) -> Object {
     let NewField {
         name,
@@ -74,16 +74,16 @@ pub(crate) fn put<T: Clone + Into<Value>>(body: &mut Object, name: &str, value: 
     }
 }
 
-/// The tags of a contact, which take the place of whatever it has; `None` if there are none.
+/// The tags that replace the contact's whole list; `None` if the contact has none.
 pub(crate) fn tags(contact: &Contact) -> Option<Vec<String>> {
     (!contact.tags.is_empty()).then(|| contact.tags.clone())
 }
 
-/// What names `field` to GHL: `id` or `key`, and which.
+/// How to name `field` to GHL: the parameter (`id` or `key`) and its value.
 pub(crate) fn name_of(field: &CustomField) -> (&'static str, &str) {
     match (&field.id, &field.key) {
         (Some(id), _) => ("id", id),
-        // The engine admits no field without either.
+        // The engine admits no field that has neither.
         (None, key) => ("key", key.as_deref().unwrap_or_default()),
     }
 }

@@ -1,9 +1,9 @@
-//! What the fuzz targets reach of the crate's inside (`cargo fuzz` sets `cfg(fuzzing)`).
+//! Exposes the crate's internals to the fuzz targets (`cargo fuzz` sets `cfg(fuzzing)`).
 
 use ghl_sync_model::{Call, Contact, Failure, GhlId, Quota};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-/// What an error's body is read as: of a call that may create a contact, of one that updates it, and of one that reads.
+/// Reads an error body as the answer to a call that may create a contact, one that updates it, and one that reads.
 #[must_use]
 pub fn failures(status: u16, body: &str) -> Vec<Failure> {
     let _ = crate::error::message_in_success(body);
@@ -14,7 +14,7 @@ pub fn failures(status: u16, body: &str) -> Vec<Failure> {
     calls.iter().map(|call| crate::error::failure(call, status, body)).collect()
 }
 
-/// What headers are read as, when each of those that tell a time or a number has this value.
+/// Reads headers in which each time or number has this value.
 #[must_use]
 pub fn quotas(value: &[u8]) -> Vec<Quota> {
     let names = ["retry-after", "x-ratelimit-reset", "x-ratelimit-daily-reset", "x-ratelimit-max"];

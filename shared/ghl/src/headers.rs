@@ -1,27 +1,27 @@
-//! What response headers say of the quota.
+//! Reads the quota from response headers.
 //!
 //! The daily header is `X-RateLimit-Limit-Daily`, not `Daily-Limit`, and `X-RateLimit-Daily-Reset` is a duration in
-//! milliseconds, not a point in time: both as the production API was seen to send them in 2026. A value that cannot be
-//! read is as good as none. A time in an unexpected unit is known by its magnitude: what would be decades as a number of
-//! seconds is a point in time. How long anybody is waited for is limited where it is used.
+//! milliseconds, not a point in time: the production API was seen to send both this way in 2026. An unreadable value
+//! counts as missing. A time in an unexpected unit is recognised by its magnitude: a number of seconds that would
+//! mean decades is a point in time. The users of these values limit how long anything waits.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use ghl_sync_model::{EpochMs, Quota, RetryAfter};
 use reqwest::header::HeaderMap;
 
-/// Nobody asks to wait for more than a day: a larger number is one of milliseconds, or a point in time.
+/// Nobody asks for a wait of more than a day: a larger number is milliseconds or a point in time.
 const MOST_SECONDS: f64 = 86_400.0;
-/// From here on a number is a point in time in seconds (2001).
+/// From here on, a number is a point in time in seconds (2001).
 const EPOCH_SECONDS_FROM: f64 = 1e9;
-/// From here on it is one in milliseconds (as seconds it would be the year 5138).
+/// From here on, it is a point in time in milliseconds (as seconds it would be the year 5138).
 const EPOCH_MS_FROM: f64 = 1e11;
-/// From here on it is no time in any of these units.
+/// From here on, it is no time in any of these units.
 const NO_TIME_FROM: f64 = 1e14;
 /// The longest interval that is believed, in milliseconds.
 const MOST_INTERVAL_MS: u64 = 3_600_000;
 
-/// The quota as `headers` tell it.
+/// Reads the quota from `headers`.
 pub(crate) fn quota(headers: &HeaderMap) -> Quota {
     Quota {
         max: number(headers, "x-ratelimit-max"),
@@ -47,8 +47,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
-/// `Retry-After` (RFC 9110, 10.2.3): seconds or an HTTP date. Decimals are not in the standard, but some servers send
-/// them, as some send milliseconds or a point in time.
+/// `Retry-After` (RFC 9110, 10.2.3): seconds or an HTTP date. The standard has no decimals, but some servers send
+/// them; some send milliseconds or a point in time.
 fn retry_after(value: &str) -> Option<RetryAfter> {
     if let Some(number) = decimal(value) {
         return by_magnitude(number);
@@ -57,14 +57,14 @@ fn retry_after(value: &str) -> Option<RetryAfter> {
     Some(RetryAfter::At(EpochMs(0) + time))
 }
 
-/// `X-RateLimit-Daily-Reset`: GHL sends the milliseconds until then. Anything that were more than eleven days is a point
-/// in time.
+/// `X-RateLimit-Daily-Reset`: GHL sends the milliseconds until the reset. Anything above eleven days is a point in
+/// time.
 fn daily_reset(number: u64) -> Option<RetryAfter> {
     let span = Duration::from_millis(number);
     if number as f64 >= EPOCH_SECONDS_FROM { by_magnitude(number as f64) } else { Some(RetryAfter::Delay(span)) }
 }
 
-/// A delay in seconds or milliseconds, or a point in time in either: the magnitude says which.
+/// A delay or a point in time, in seconds or milliseconds: the magnitude decides which.
 fn by_magnitude(number: f64) -> Option<RetryAfter> {
     let seconds = |number| Duration::try_from_secs_f64(number).ok();
     match number {
@@ -76,7 +76,7 @@ fn by_magnitude(number: f64) -> Option<RetryAfter> {
     }
 }
 
-/// A number of digits and at most one point; unlike Rust's own parser no sign, no exponent, no `inf`.
+/// Digits with at most one point. Unlike Rust's own parser, this takes no sign, no exponent and no `inf`.
 fn decimal(value: &str) -> Option<f64> {
     if !value.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         return None;
@@ -152,7 +152,7 @@ mod tests {
             (&[("retry-after", "Sat, 21 Nov 2026 12:00:00 GMT")], at(1_795_262_400_000)),
             (&[("retry-after", "Saturday, 21-Nov-26 12:00:00 GMT")], at(1_795_262_400_000)),
             (&[("retry-after", "86400")], delay(86_400_000)),
-            // More than a day of seconds are milliseconds.
+            // More than a day in seconds means milliseconds.
             (&[("retry-after", "120000")], delay(120_000)),
             (&[("retry-after", "1795262400")], at(1_795_262_400_000)),
             (&[("retry-after", "1795262400.25")], at(1_795_262_400_250)),

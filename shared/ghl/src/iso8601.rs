@@ -8,7 +8,7 @@ use time::macros::format_description;
 const MILLISECONDS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-/// `time` in UTC with milliseconds; the last representable one if it lies beyond the year 9999.
+/// Formats `time` in UTC with milliseconds, capped at the last representable time of the year 9999.
 pub(crate) fn format(time: EpochMs) -> String {
     let time = i128::from(time.0.min(LAST_MS)) * 1_000_000;
     let time = OffsetDateTime::from_unix_timestamp_nanos(time).unwrap_or(OffsetDateTime::UNIX_EPOCH);
@@ -18,7 +18,7 @@ pub(crate) fn format(time: EpochMs) -> String {
 /// 9999-12-31T23:59:59.999Z.
 const LAST_MS: u64 = 253_402_300_799_999;
 
-/// The time that `text` means; `None` if it is no time, has no zone, or lies before 1970.
+/// Parses a time; `None` if `text` is no time, has no zone, or lies before 1970.
 pub(crate) fn parse(text: &str) -> Option<EpochMs> {
     EpochMs::from_rfc3339(text)
 }

@@ -1,16 +1,16 @@
 //! The GoHighLevel (GHL) API client: API v2 and legacy v1 behind the engine's CRM port.
 //!
-//! One [`Call`](ghl_sync_model::Call) is exactly one HTTP request. The client does not retry, does not follow
-//! redirects, does not pace and does not judge: it turns a call into a request, and whatever comes back into the
-//! engine's words. What to do about it is the engine's business.
+//! One [`Call`](ghl_sync_model::Call) is exactly one HTTP request. The client does not retry, follow redirects, pace
+//! or judge: it turns a call into a request, and translates the outcome into the engine's terms. The engine decides
+//! what to do about it.
 //!
-//! The way of a call, top down: [`GhlClient`] asks [`Accounts`] for the location's token, `v2` or `v1` writes the
-//! request, `transport` sends it, and `headers`, `answer` and `error` read what came back. [`OAuthClient`] has tokens
-//! issued, and turns somebody's consent into a grant.
+//! A call passes through these modules: [`GhlClient`] asks [`Accounts`] for the location's token, `v2` or `v1` writes
+//! the request, `transport` sends it, and `headers`, `answer` and `error` read the answer. [`OAuthClient`] obtains
+//! tokens and turns a user's consent into a grant.
 //!
-//! What is known of GHL's API comes from its OpenAPI files (GoHighLevel/highlevel-api-docs, `apps/contacts.json` and
-//! `apps/opportunities.json`) and from what the production API was publicly seen to answer. Where neither says
-//! anything, the code says "unverified".
+//! Our knowledge of GHL's API comes from its OpenAPI files (GoHighLevel/highlevel-api-docs, `apps/contacts.json` and
+//! `apps/opportunities.json`) and from publicly observed answers of the production API. Where neither covers a point,
+//! the code says "unverified".
 
 mod accounts;
 mod answer;
@@ -33,7 +33,7 @@ mod v1;
 mod v2;
 pub mod webhook;
 
-pub use accounts::{Account, Accounts, NoAccount};
+pub use accounts::{Accounts, ApiAccount, NoAccount};
 pub use client::GhlClient;
 pub use config::{ClientConfig, ClientError};
 pub use oauth::OAuthClient;

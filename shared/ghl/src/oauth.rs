@@ -1,9 +1,9 @@
-//! Where GHL issues tokens: `POST /oauth/token` and `POST /oauth/locationToken`.
+//! GHL's token endpoints: `POST /oauth/token` and `POST /oauth/locationToken`.
 //!
-//! GHL says what an answer holds, and of errors only that a bad authorization code is a 401 with
-//! `{"error": "UnAuthorized!", "error_description": …}`. What a dead refresh token gets is unverified: every refusal in
-//! JSON is taken for one, unless it says that the location (or its agency) is not active: then the same refresh token
-//! works again later.
+//! GHL documents the fields of an answer. Of errors it documents only that a bad authorization code is a 401 with
+//! `{"error": "UnAuthorized!", "error_description": …}`. The answer to a dead refresh token is unverified: we treat
+//! every refusal in JSON as one, unless it says that the location (or its agency) is not active. In that case the
+//! same refresh token works again later.
 
 use std::time::Duration;
 
@@ -16,29 +16,29 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::config::{ClientConfig, ClientError};
-use crate::request::Request;
+use crate::request::ApiRequest;
 use crate::text::one_line;
-use crate::transport::{Body, Host, HttpAnswer, MAX_ANSWER, Transport};
+use crate::transport::{ApiHost, HttpAnswer, MAX_ANSWER, ResponseBody, Transport};
 
-/// How long a request may take. Two of them are less than a call's timeout.
+/// Timeout of one request. Two of them fit into a call's timeout.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The token endpoints of API v2.
+/// Client of API v2's token endpoints.
 pub struct OAuthClient {
-    pub(crate) v2: Host,
+    pub(crate) v2: ApiHost,
     pub(crate) transport: Transport,
 }
 
 impl OAuthClient {
-    /// A client of GHL at `config`.
+    /// Creates a client of GHL at `config`.
     ///
     /// # Errors
-    /// When a base URL is not an `http` or `https` URL, or TLS is needed and cannot be set up.
+    /// If a base URL is not an `http` or `https` URL, or TLS is needed and cannot be set up.
     pub fn new(config: &ClientConfig) -> Result<OAuthClient, ClientError> {
-        Ok(OAuthClient { v2: Host::v2(config)?, transport: Transport::to(config)? })
+        Ok(OAuthClient { v2: ApiHost::v2(config)?, transport: Transport::to(config)? })
     }
 
-    pub(crate) async fn ask(&self, token: Option<&Secret>, request: &Request) -> Result<HttpAnswer, TokenError> {
+    pub(crate) async fn ask(&self, token: Option<&Secret>, request: &ApiRequest) -> Result<HttpAnswer, TokenError> {
         let answer = self.transport.exchange(&self.v2, token, request, MAX_ANSWER, Instant::now() + TIMEOUT).await;
         answer.map_err(|Failure { sent, message, .. }| match sent {
             true => TokenError::Unanswered(message),
@@ -50,7 +50,7 @@ impl OAuthClient {
 #[async_trait]
 impl TokenEndpoint for OAuthClient {
     async fn refresh(&self, grant: &OAuthGrant, refresh_token: &Secret) -> Result<IssuedTokens, TokenError> {
-        let request = Request::form(
+        let request = ApiRequest::form(
             "/oauth/token",
             &[
                 ("client_id", grant.client_id.as_str()),
@@ -74,7 +74,7 @@ impl TokenEndpoint for OAuthClient {
         location: &LocationId,
     ) -> Result<IssuedTokens, TokenError> {
         let fields = [("companyId", company_id), ("locationId", location.as_str())];
-        let request = Request::form("/oauth/locationToken", &fields);
+        let request = ApiRequest::form("/oauth/locationToken", &fields);
         let answer = self.ask(Some(company_token), &request).await?;
         let is_401 = answer.status == StatusCode::UNAUTHORIZED;
         // The newer specification has a refresh token in the answer. The agency's own is enough.
@@ -86,24 +86,24 @@ impl TokenEndpoint for OAuthClient {
     }
 }
 
-/// What an answer says; `secrets` are ours, and are taken out of GHL's words.
+/// Reads the tokens in an answer. `secrets` are ours and are redacted from GHL's words.
 fn read(answer: HttpAnswer, secrets: &[&Secret]) -> Result<IssuedTokens, TokenError> {
     let json = read_json(answer, secrets)?;
     issued(&json).map_err(lacks)
 }
 
-/// A success that lacks what it should have.
+/// A success that lacks a required field.
 pub(crate) fn lacks(field: &str) -> TokenError {
     TokenError::Unanswered(format!("the answer has no `{field}`"))
 }
 
-/// The object in a success; `secrets` are ours, and are taken out of GHL's words.
+/// The JSON object of a success. `secrets` are ours and are redacted from GHL's words.
 pub(crate) fn read_json(answer: HttpAnswer, secrets: &[&Secret]) -> Result<Value, TokenError> {
     let HttpAnswer { status, body, .. } = answer;
     let body = match body {
-        Body::Read(body) => body,
-        Body::TooLong => return Err(TokenError::Unanswered("the answer is longer than 1 MB".to_owned())),
-        Body::Broken(reason) => return Err(TokenError::Unanswered(reason)),
+        ResponseBody::Read(body) => body,
+        ResponseBody::TooLong => return Err(TokenError::Unanswered("the answer is longer than 1 MB".to_owned())),
+        ResponseBody::Broken(reason) => return Err(TokenError::Unanswered(reason)),
     };
     let json: Option<Value> = serde_json::from_slice(&body).ok().filter(Value::is_object);
     if status.is_success() {
@@ -115,13 +115,13 @@ pub(crate) fn read_json(answer: HttpAnswer, secrets: &[&Secret]) -> Result<Value
     Err(match status.as_u16() {
         408 | 500.. => TokenError::Unanswered(reason),
         400 | 401 | 403 | 422 if json.is_some() && is_inactive(&reason) => TokenError::Inactive(reason),
-        // A page is not from GHL but from the host in front of it.
+        // An HTML page comes not from GHL but from the host in front of it.
         400 | 401 | 403 | 422 if json.is_some() => TokenError::Refused(reason),
         _ => TokenError::NotDone(reason),
     })
 }
 
-/// What a success holds, or which field it lacks. API v3 writes the same names in another case.
+/// Reads the tokens of a success; `Err` names the missing field. API v3 writes the same names in another case.
 pub(crate) fn issued(json: &Value) -> Result<IssuedTokens, &'static str> {
     let text = |names: [&str; 2]| names.iter().find_map(|name| json[*name].as_str()).filter(|text| !text.is_empty());
     let seconds = json["expires_in"].as_u64().or_else(|| json["expiresIn"].as_u64());
@@ -133,7 +133,7 @@ pub(crate) fn issued(json: &Value) -> Result<IssuedTokens, &'static str> {
     })
 }
 
-/// All that an error says of itself: `invalid_grant: …`, or GHL's `message`.
+/// Every description in an error: `invalid_grant: …`, or GHL's `message`.
 fn words(json: &Value) -> String {
     let said = ["error", "error_description", "message"].iter().filter_map(|field| match &json[*field] {
         Value::String(text) => Some(text.clone()),
@@ -143,7 +143,8 @@ fn words(json: &Value) -> String {
     said.collect::<Vec<_>>().join(": ")
 }
 
-/// `Location is not active` (GHL's specification of `POST /oauth/token`), however it is spelled or whoever is meant.
+/// Recognises `Location is not active` (GHL's specification of `POST /oauth/token`) in any spelling and for any
+/// subject.
 fn is_inactive(words: &str) -> bool {
     let words = words.to_ascii_lowercase();
     ["location", "company", "agency", "account"].iter().any(|who| words.contains(who))
@@ -158,7 +159,8 @@ mod tests {
 
     fn said(status: u16, body: &str) -> Result<IssuedTokens, TokenError> {
         let status = StatusCode::from_u16(status).unwrap();
-        let answer = HttpAnswer { status, headers: HeaderMap::new(), body: Body::Read(body.as_bytes().to_vec()) };
+        let body = ResponseBody::Read(body.as_bytes().to_vec());
+        let answer = HttpAnswer { status, headers: HeaderMap::new(), body };
         read(answer, &[&Secret::new("hush-secret")])
     }
 

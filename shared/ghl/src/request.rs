@@ -1,67 +1,77 @@
-//! A request as the API modules write it and the transport sends it.
+//! A request, written by the API modules and sent by the transport.
 
 use ghl_sync_model::{PageCursor, Secret};
 use reqwest::{Method, Url};
 use serde_json::Value;
 
-/// Most records that are asked for on a page: what both APIs give at most (a contact search of v2 would give 500). More
-/// is a 400, not a shorter page.
+/// Most records to request per page: the maximum of both APIs (v2's contact search would give 500). Asking for more
+/// gets a 400, not a shorter page.
 pub(crate) const MAX_PAGE: u32 = 100;
 
 /// One HTTP request, without host and credentials.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub(crate) struct ApiRequest {
     pub(crate) method: Method,
-    /// Below the API's base URL. Its variable parts are GHL ids, which by their type need no escaping.
+    /// Path below the API's base URL. Its variable parts are GHL ids, which need no escaping by their type.
     pub(crate) path: String,
     pub(crate) query: Vec<(&'static str, String)>,
-    pub(crate) body: Option<Body>,
+    pub(crate) body: Option<RequestBody>,
 }
 
-/// What is sent with a request.
+/// The body of a request.
 #[derive(Debug)]
-pub(crate) enum Body {
+pub(crate) enum RequestBody {
     Json(Value),
-    /// Encoded as `application/x-www-form-urlencoded`. It is a secret: only requests for tokens are forms.
+    /// Encoded as `application/x-www-form-urlencoded`. It is a secret: only token requests are forms.
     Form(Secret),
 }
 
-/// Why an API has no request for a call: what it lacks, by name.
+/// An API lacks the named feature, so it has no request for the call.
 #[derive(Debug)]
 pub(crate) struct Unsupported(pub(crate) &'static str);
 
-impl Request {
-    pub(crate) fn get(path: impl Into<String>, query: Vec<(&'static str, String)>) -> Request {
-        Request { method: Method::GET, path: path.into(), query, body: None }
+impl ApiRequest {
+    pub(crate) fn get(path: impl Into<String>, query: Vec<(&'static str, String)>) -> ApiRequest {
+        ApiRequest { method: Method::GET, path: path.into(), query, body: None }
     }
 
-    pub(crate) fn post(path: impl Into<String>, body: impl Into<Value>) -> Request {
-        Request { method: Method::POST, path: path.into(), query: Vec::new(), body: Some(Body::Json(body.into())) }
-    }
-
-    pub(crate) fn put(path: impl Into<String>, body: impl Into<Value>) -> Request {
-        Request { method: Method::PUT, path: path.into(), query: Vec::new(), body: Some(Body::Json(body.into())) }
-    }
-
-    pub(crate) fn delete(path: impl Into<String>) -> Request {
-        Request { method: Method::DELETE, path: path.into(), query: Vec::new(), body: None }
-    }
-
-    pub(crate) fn delete_with(path: impl Into<String>, body: impl Into<Value>) -> Request {
-        Request { body: Some(Body::Json(body.into())), ..Request::delete(path) }
-    }
-
-    pub(crate) fn form(path: impl Into<String>, fields: &[(&str, &str)]) -> Request {
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        Request {
+    pub(crate) fn post(path: impl Into<String>, body: impl Into<Value>) -> ApiRequest {
+        ApiRequest {
             method: Method::POST,
             path: path.into(),
             query: Vec::new(),
-            body: Some(Body::Form(Secret::new(body))),
+            body: Some(RequestBody::Json(body.into())),
         }
     }
 
-    /// Where it goes, the query percent-encoded.
+    pub(crate) fn put(path: impl Into<String>, body: impl Into<Value>) -> ApiRequest {
+        ApiRequest {
+            method: Method::PUT,
+            path: path.into(),
+            query: Vec::new(),
+            body: Some(RequestBody::Json(body.into())),
+        }
+    }
+
+    pub(crate) fn delete(path: impl Into<String>) -> ApiRequest {
+        ApiRequest { method: Method::DELETE, path: path.into(), query: Vec::new(), body: None }
+    }
+
+    pub(crate) fn delete_with(path: impl Into<String>, body: impl Into<Value>) -> ApiRequest {
+        ApiRequest { body: Some(RequestBody::Json(body.into())), ..ApiRequest::delete(path) }
+    }
+
+    pub(crate) fn form(path: impl Into<String>, fields: &[(&str, &str)]) -> ApiRequest {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        ApiRequest {
+            method: Method::POST,
+            path: path.into(),
+            query: Vec::new(),
+            body: Some(RequestBody::Form(Secret::new(body))),
+        }
+    }
+
+    /// The full URL, with the query percent-encoded.
     pub(crate) fn url(&self, base: &Url) -> Url {
         let mut url = base.clone();
         url.set_path(&format!("{}{}", base.path().trim_end_matches('/'), self.path));
@@ -71,19 +81,19 @@ impl Request {
         url
     }
 
-    /// Method, path and body, for people.
+    /// Method, path and body in readable form.
     pub(crate) fn preview(&self, base: &Url) -> String {
         let url = self.url(base);
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let body = match &self.body {
-            Some(Body::Json(body)) => format!("\n{body}"),
-            Some(Body::Form(_)) | None => String::new(),
+            Some(RequestBody::Json(body)) => format!("\n{body}"),
+            Some(RequestBody::Form(_)) | None => String::new(),
         };
         format!("{} {}{query}{body}", self.method, url.path())
     }
 }
 
-/// The query that goes on after `cursor`, where the end of a page is a time and an id.
+/// Query parameters that continue after `cursor`, for lists whose cursor is a time and an id.
 pub(crate) fn after(cursor: Option<&PageCursor>) -> Result<Option<[(&'static str, String); 2]>, Unsupported> {
     let Some(PageCursor(cursor)) = cursor else { return Ok(None) };
     let (after, id): (u64, String) =
@@ -93,7 +103,7 @@ pub(crate) fn after(cursor: Option<&PageCursor>) -> Result<Option<[(&'static str
 
 #[cfg(test)]
 pub(crate) mod samples {
-    //! Calls to show as requests.
+    //! Sample calls to write as requests.
 
     use ghl_sync_model::{
         Contact, ContactRef, CustomField, FieldType, GhlId, Kind, LocationId, Marker, NewField, NewPipeline,
@@ -121,7 +131,7 @@ pub(crate) mod samples {
         ContactRef { after: Some(PageCursor(r#"[1736471515514,"VU1"]"#.to_owned())), ..of }
     }
 
-    /// A field with everything; no type of field has all of it.
+    /// A field definition with every property; no real type of field has all of them.
     pub(crate) fn new_field() -> NewField {
         NewField {
             name: "Size".to_owned(),

@@ -1,4 +1,4 @@
-//! Text of others, made fit for a log line.
+//! Makes foreign text fit for a log line.
 
 /// Longest message that is kept, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 1024;

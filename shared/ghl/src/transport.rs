@@ -1,4 +1,4 @@
-//! One HTTP exchange, and nothing else: no redirect, no retry, no proxy.
+//! Exactly one HTTP exchange: no redirect, no retry, no proxy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,29 +10,29 @@ use rustls::crypto::ring;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::time::{Instant, timeout_at};
 
-use crate::request::{Body as RequestBody, Request};
+use crate::request::{ApiRequest, RequestBody};
 use crate::text::one_line;
 
-/// How long connecting may take, TLS included. Below the timeout of a call, so that of a call that got no connection
-/// it is known that it was not sent.
+/// Timeout for connecting, TLS included. It is below a call's timeout, so a call without a connection is known not to
+/// have been sent.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an unused connection is kept. Well below the minute after which common gateways close theirs: a request
 /// that meets a closing connection is lost, and nobody can tell whether it arrived.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Most bytes of a success that are read: a page of 100 contacts with many custom fields has less.
+/// Most bytes to read of a success. A page of 100 contacts with many custom fields is smaller.
 pub(crate) const MAX_ANSWER: usize = 1024 * 1024;
 
-/// Most bytes that are read where an answer shows one record: enough to tell which record is too long.
+/// Most bytes to read of an answer with one record: enough to identify the record if it is too long.
 const MAX_OF_ONE: usize = 16 * 1024 * 1024;
 
-/// Most bytes that are read of a success of `call`.
+/// Most bytes to read of a success of `call`.
 pub(crate) fn most_of(call: &Call) -> usize {
     if call.shows_one_record() { MAX_OF_ONE } else { MAX_ANSWER }
 }
 
-/// Most bytes of an error that are read.
+/// Most bytes to read of an error.
 const MAX_ERROR: usize = 64 * 1024;
 
 /// Why there is no transport.
@@ -41,47 +41,47 @@ pub(crate) enum SetupError {
     Http(reqwest::Error),
 }
 
-/// An answer with its headers; the body may be missing.
+/// An answer with its headers. The body may be incomplete.
 #[derive(Debug)]
 pub(crate) struct HttpAnswer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Body,
+    pub(crate) body: ResponseBody,
 }
 
 #[derive(Debug)]
-pub(crate) enum Body {
-    /// All of it; of an error, at most the first 64 KB.
+pub(crate) enum ResponseBody {
+    /// The whole body; of an error, at most the first 64 KB.
     Read(Vec<u8>),
-    /// A success longer than what was to be read.
+    /// A success longer than the limit.
     TooLong,
-    /// The connection failed or the time was up before the end; and how.
+    /// The connection failed or the time was up before the end of the body. Holds the reason.
     Broken(String),
 }
 
-/// An API's address and the version header that it wants.
+/// An API's address and the version header that it requires.
 #[derive(Debug)]
-pub(crate) struct Host {
+pub(crate) struct ApiHost {
     pub(crate) base: Url,
     pub(crate) version: Option<&'static str>,
 }
 
-/// The connection pool; a clone shares it.
+/// The connection pool. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Transport {
     http: reqwest::Client,
 }
 
 impl Transport {
-    /// A transport for `https` as well as `http`, or for `http` only, which needs no root certificates.
+    /// Creates a transport for `https` and `http`, or for `http` only, which needs no root certificates.
     pub(crate) fn new(https: bool, connect_timeout: Duration) -> Result<Transport, SetupError> {
-        // What is sent again behind our back would be a request without a permit, so:
+        // Any hidden resend would be a request without a permit, so:
         // - redirects are off, and so are reqwest's retries ("protocol NACKs");
         // - hyper's pool has one retry that reqwest cannot turn off (`retry_canceled_requests`): if a pooled
-        //   connection turns out to be closed before the request was taken from its queue, it goes out on another one.
-        //   Not a byte of it was written then (only in that case hyper hands the request back, see `recv_msg` in
-        //   hyper's `proto/h1/dispatch.rs`), so GHL sees one request. Once the first byte is written, a failure is
-        //   final. That is HTTP/1.1, which is all that our features of reqwest speak.
+        //   connection turns out to be closed before it took the request from its queue, the request goes out on
+        //   another one. Not a byte of it has been written then (hyper hands the request back only in that case, see
+        //   `recv_msg` in hyper's `proto/h1/dispatch.rs`), so GHL sees one request. Once the first byte is written, a
+        //   failure is final. This holds for HTTP/1.1, the only protocol in our features of reqwest.
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls(https).map_err(SetupError::Tls)?)
             .redirect(reqwest::redirect::Policy::none())
@@ -96,13 +96,13 @@ impl Transport {
         Ok(Transport { http })
     }
 
-    /// Sends `request` to `host` in the name of `token`'s owner (without one: in nobody's), and reads the answer until
-    /// `deadline`, `most` bytes of it if it is a success.
+    /// Sends `request` to `host` with `token` (or without authentication) and reads the answer until `deadline`.
+    /// Reads at most `most` bytes of a success.
     pub(crate) async fn exchange(
         &self,
-        host: &Host,
+        host: &ApiHost,
         token: Option<&Secret>,
-        request: &Request,
+        request: &ApiRequest,
         most: usize,
         deadline: Instant,
     ) -> Result<HttpAnswer, Failure> {
@@ -131,18 +131,18 @@ impl Transport {
         };
         let body = match timeout_at(deadline, read_body(&mut response, most)).await {
             Ok(Ok(body)) => body,
-            Ok(Err(error)) => Body::Broken(describe(error)),
-            Err(_) => Body::Broken("the time was up while reading the answer".to_owned()),
+            Ok(Err(error)) => ResponseBody::Broken(describe(error)),
+            Err(_) => ResponseBody::Broken("the time was up while reading the answer".to_owned()),
         };
         Ok(HttpAnswer { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
     }
 }
 
-/// TLS on ring with the platform's certificates, without touching rustls' process-wide default. Without `https` there are no
-/// certificates, and nothing that speaks TLS is trusted.
+/// TLS on ring with the platform's certificates, without touching rustls' process-wide default. Without `https` there
+/// are no certificates, and no TLS peer is trusted.
 ///
 /// # Errors
-/// When the platform's certificates cannot be used.
+/// If the platform's certificates cannot be used.
 pub fn tls(https: bool) -> Result<rustls::ClientConfig, rustls::Error> {
     let builder = rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?;
@@ -170,26 +170,26 @@ fn bearer(token: &Secret) -> Result<HeaderValue, Failure> {
     Ok(value)
 }
 
-/// The body, as far as it is worth reading.
-async fn read_body(response: &mut Response, most: usize) -> reqwest::Result<Body> {
+/// Reads the body up to the limits.
+async fn read_body(response: &mut Response, most: usize) -> reqwest::Result<ResponseBody> {
     let success = response.status().is_success();
     let most = if success { most } else { MAX_ERROR };
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         let room = most - body.len();
         if chunk.len() > room && success {
-            return Ok(Body::TooLong);
+            return Ok(ResponseBody::TooLong);
         }
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if body.len() == most && !success {
             break;
         }
     }
-    Ok(Body::Read(body))
+    Ok(ResponseBody::Read(body))
 }
 
-/// What it means that there was no answer. Only of a request that got no connection is it certain that it was not
-/// sent: no address, refused, no TLS, or not in time.
+/// Interprets a missing answer. Only a request that got no connection was certainly not sent: no address, refused, no
+/// TLS, or not in time.
 fn unanswered(error: reqwest::Error) -> Failure {
     let sent = !(error.is_connect() || error.is_builder());
     no_answer(describe(error), sent)
@@ -199,7 +199,7 @@ fn no_answer(message: String, sent: bool) -> Failure {
     Failure { status: None, sent, cause: None, message }
 }
 
-/// The error and what caused it, without the URL, which may have an e-mail address in its query.
+/// The error and its causes, without the URL, which may have an e-mail address in its query.
 fn describe(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
@@ -220,13 +220,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_takes_too_long_is_a_request_that_was_not_sent() {
-        // It accepts, and never says a word of TLS.
+        // Accepts connections, but never answers the TLS handshake.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("https://{}", listener.local_addr().unwrap()).parse().unwrap();
         let transport = Transport::new(true, Duration::from_millis(50)).ok().unwrap();
 
-        let host = Host { base, version: None };
-        let request = Request::get("/", Vec::new());
+        let host = ApiHost { base, version: None };
+        let request = ApiRequest::get("/", Vec::new());
         let deadline = Instant::now() + Duration::from_secs(30);
         let failure =
             transport.exchange(&host, Some(&Secret::new("t")), &request, MAX_ANSWER, deadline).await.unwrap_err();

@@ -1,8 +1,8 @@
-//! Requests of API v1 (`rest.gohighlevel.com/v1`): at its end of life since 2025, for those who still have a key.
+//! Requests of API v1 (`rest.gohighlevel.com/v1`): at its end of life since 2025, for users who still have a key.
 //!
-//! The key stands for the location, so no request names one, and there is no `Version`. The vendor's documentation is
-//! gone; what stands here is from its mirrors (api.omnily.io, example.leadprosper.tech) and from public clients, and
-//! what neither has is marked "unverified". Nothing was seen to say that v1 answers today.
+//! The key implies the location, so no request names one, and there is no `Version`. The vendor's documentation is
+//! gone; our facts come from its mirrors (api.omnily.io, example.leadprosper.tech) and from public clients, and
+//! points that neither covers are marked "unverified". We have found no evidence that v1 still answers today.
 
 use ghl_sync_model::{
     Call, Contact, ContactRef, CustomField, EpochMs, GhlId, Kind, NewField, Opportunity, OpportunityStatus, PageCursor,
@@ -10,20 +10,22 @@ use ghl_sync_model::{
 use serde_json::{Value, json};
 
 use crate::fields::{self, Object, put};
-use crate::request::{self, MAX_PAGE, Request, Unsupported};
+use crate::request::{self, ApiRequest, MAX_PAGE, Unsupported};
 
-/// The request that `call` is.
-pub(crate) fn request(call: &Call) -> Result<Request, Unsupported> {
+/// Writes `call` as a request.
+pub(crate) fn request(call: &Call) -> Result<ApiRequest, Unsupported> {
     Ok(match call {
-        // Public clients use this as an upsert; that it updates a match is unverified.
+        // Public clients use this as an upsert. Whether it updates a match is unverified.
         Call::UpsertContact(contact) | Call::CreateContact(contact) => {
-            Request::post("/contacts/", new_contact(contact)?)
+            ApiRequest::post("/contacts/", new_contact(contact)?)
         }
-        Call::UpdateContact { id, contact } => Request::put(format!("/contacts/{id}"), body_of(contact)?),
-        // Path and body as in v2, with the trailing slash of v1: unverified.
-        Call::AddTags { id, tags } => Request::post(format!("/contacts/{id}/tags/"), json!({ "tags": tags })),
-        Call::RemoveTags { id, tags } => Request::delete_with(format!("/contacts/{id}/tags/"), json!({ "tags": tags })),
-        Call::GetContact(id) => Request::get(format!("/contacts/{id}"), Vec::new()),
+        Call::UpdateContact { id, contact } => ApiRequest::put(format!("/contacts/{id}"), body_of(contact)?),
+        // Path and body as in v2, with v1's trailing slash: unverified.
+        Call::AddTags { id, tags } => ApiRequest::post(format!("/contacts/{id}/tags/"), json!({ "tags": tags })),
+        Call::RemoveTags { id, tags } => {
+            ApiRequest::delete_with(format!("/contacts/{id}/tags/"), json!({ "tags": tags }))
+        }
+        Call::GetContact(id) => ApiRequest::get(format!("/contacts/{id}"), Vec::new()),
         Call::FindMarked(_) => return Err(Unsupported("API v1 cannot search the source of contacts")),
         Call::FindContact { email, phone } => find_contact(email.as_ref(), phone.as_ref()),
         Call::ContactsChanged { since, cursor, limit } => contacts_changed(*since, cursor.as_ref(), *limit)?,
@@ -35,15 +37,15 @@ pub(crate) fn request(call: &Call) -> Result<Request, Unsupported> {
         Call::OpportunitiesPage { pipeline, cursor, limit } => {
             opportunities_page(pipeline.as_ref(), cursor.as_ref(), *limit)?
         }
-        // The deletions are as public clients make them.
-        Call::DeleteContact(id) => Request::delete(format!("/contacts/{id}")),
+        // Deletions follow public clients.
+        Call::DeleteContact(id) => ApiRequest::delete(format!("/contacts/{id}")),
         Call::DeleteOpportunity { id, pipeline_id } => {
-            Request::delete(format!("/pipelines/{pipeline_id}/opportunities/{id}"))
+            ApiRequest::delete(format!("/pipelines/{pipeline_id}/opportunities/{id}"))
         }
-        Call::ListCustomFields => Request::get("/custom-fields/", Vec::new()),
-        Call::CreateCustomField(field) => Request::post("/custom-fields/", new_field(field)?),
-        Call::DeleteCustomField(id) => Request::delete(format!("/custom-fields/{id}")),
-        Call::ListPipelines => Request::get("/pipelines/", Vec::new()),
+        Call::ListCustomFields => ApiRequest::get("/custom-fields/", Vec::new()),
+        Call::CreateCustomField(field) => ApiRequest::post("/custom-fields/", new_field(field)?),
+        Call::DeleteCustomField(id) => ApiRequest::delete(format!("/custom-fields/{id}")),
+        Call::ListPipelines => ApiRequest::get("/pipelines/", Vec::new()),
         Call::GetPipeline(_) | Call::CreatePipeline(_) | Call::DeletePipeline(_) => {
             return Err(Unsupported("API v1 cannot create, read or delete single pipelines"));
         }
@@ -58,17 +60,17 @@ pub(crate) fn request(call: &Call) -> Result<Request, Unsupported> {
     })
 }
 
-/// Those of a new contact, with its tags.
+/// The fields of a new contact, with its tags.
 fn new_contact(contact: &Contact) -> Result<Object, Unsupported> {
     let mut body = body_of(contact)?;
     put(&mut body, "tags", &fields::tags(contact));
     Ok(body)
 }
 
-/// The documented fields of a contact, which are the same for create and update. `assignedTo` is documented for
-/// answers only; that it can be written is unverified.
+/// The documented fields of a contact, the same for create and update. `assignedTo` is documented for answers only;
+/// writing it is unverified.
 fn body_of(contact: &Contact) -> Result<Object, Unsupported> {
-    // Rather a refusal than a field that silently never arrives.
+    // Refuse the call instead of losing a field silently.
     if contact.gender.is_some() {
         return Err(Unsupported("API v1 has no field `gender`"));
     }
@@ -77,7 +79,7 @@ fn body_of(contact: &Contact) -> Result<Object, Unsupported> {
     }
     let mut body = fields::common(contact);
     if !contact.custom_fields.is_empty() {
-        // By id as documented; that a key does as well is unverified.
+        // By id, as documented. Whether a key works as well is unverified.
         let by_name = |field: &CustomField| {
             let (_, name) = fields::name_of(field);
             (name.to_owned(), fields::custom_value(field))
@@ -87,54 +89,54 @@ fn body_of(contact: &Contact) -> Result<Object, Unsupported> {
     Ok(body)
 }
 
-/// Not in the mirrored documentation, but in several public clients.
-fn find_contact(email: Option<&String>, phone: Option<&String>) -> Request {
+/// Not in the mirrored documentation, but used by several public clients.
+fn find_contact(email: Option<&String>, phone: Option<&String>) -> ApiRequest {
     let email = email.map(|email| ("email", email.clone()));
     let phone = phone.map(|phone| ("phone", phone.clone()));
-    Request::get("/contacts/lookup", email.into_iter().chain(phone).collect())
+    ApiRequest::get("/contacts/lookup", email.into_iter().chain(phone).collect())
 }
 
-/// Pages by the time and the id of the last contact. That `startAfter` is compared with what `sortBy` names, and works
-/// without `startAfterId`, is unverified.
-fn contacts_changed(since: EpochMs, cursor: Option<&PageCursor>, limit: u32) -> Result<Request, Unsupported> {
+/// Pages by the time and id of the last contact. Unverified: that `startAfter` is compared with the `sortBy` field,
+/// and that it works without `startAfterId`.
+fn contacts_changed(since: EpochMs, cursor: Option<&PageCursor>, limit: u32) -> Result<ApiRequest, Unsupported> {
     let mut query = vec![
         ("limit", limit.clamp(1, MAX_PAGE).to_string()),
         ("sortBy", "date_updated".to_owned()),
         ("order", "asc".to_owned()),
     ];
     match cursor {
-        // "After" excludes the very millisecond, which the engine means to include.
+        // "After" excludes the exact millisecond, which the engine wants included.
         None => query.push(("startAfter", since.0.saturating_sub(1).to_string())),
         cursor => query.extend(request::after(cursor)?.into_iter().flatten()),
     }
-    Ok(Request::get("/contacts/", query))
+    Ok(ApiRequest::get("/contacts/", query))
 }
 
-fn contacts_page(cursor: Option<&PageCursor>, limit: u32) -> Result<Request, Unsupported> {
+fn contacts_page(cursor: Option<&PageCursor>, limit: u32) -> Result<ApiRequest, Unsupported> {
     let mut query = vec![
         ("limit", limit.clamp(1, MAX_PAGE).to_string()),
         ("sortBy", "date_added".to_owned()),
         ("order", "asc".to_owned()),
     ];
     query.extend(request::after(cursor)?.into_iter().flatten());
-    Ok(Request::get("/contacts/", query))
+    Ok(ApiRequest::get("/contacts/", query))
 }
 
-/// The order is the API's own, newest first as far as is known.
+/// The API has its own order: newest first, as far as we know.
 fn opportunities_page(
     pipeline: Option<&GhlId>,
     cursor: Option<&PageCursor>,
     limit: u32,
-) -> Result<Request, Unsupported> {
+) -> Result<ApiRequest, Unsupported> {
     let Some(pipeline) = pipeline else {
         return Err(Unsupported("API v1 lists the opportunities of one pipeline only"));
     };
     let mut query = vec![("limit", limit.clamp(1, MAX_PAGE).to_string())];
     query.extend(request::after(cursor)?.into_iter().flatten());
-    Ok(Request::get(format!("/pipelines/{pipeline}/opportunities"), query))
+    Ok(ApiRequest::get(format!("/pipelines/{pipeline}/opportunities"), query))
 }
 
-/// The documented fields are those of v2; where the options go is unverified.
+/// The documented fields are those of v2. Where the options belong is unverified.
 fn new_field(field: &NewField) -> Result<Object, Unsupported> {
     match field.model {
         Kind::Contact => Ok(fields::definition(field)),
@@ -142,30 +144,30 @@ fn new_field(field: &NewField) -> Result<Object, Unsupported> {
     }
 }
 
-/// v1 cannot search by contact: its `query` is free text over names, e-mail and phone, of which a [`ContactRef`] has
-/// none. So this is a page of the pipeline, to be sifted by contact when it is read; if it is full, the next one follows.
-/// Without a status it lists those of any, as far as is known.
-fn find_opportunities(of: &ContactRef) -> Result<Request, Unsupported> {
+/// v1 cannot search by contact: its `query` is free text over names, e-mail and phone, none of which a [`ContactRef`]
+/// has. So this reads a page of the pipeline, and the reader filters it by contact; if the page is full, the next one
+/// follows. Without a status it lists opportunities of any status, as far as we know.
+fn find_opportunities(of: &ContactRef) -> Result<ApiRequest, Unsupported> {
     opportunities_page(Some(&of.pipeline_id), of.after.as_ref(), MAX_PAGE)
 }
 
-fn create_opportunity(contact: &GhlId, opportunity: &Opportunity) -> Result<Request, Unsupported> {
+fn create_opportunity(contact: &GhlId, opportunity: &Opportunity) -> Result<ApiRequest, Unsupported> {
     let mut body = opportunity_body(opportunity)?;
     body.insert("contactId".to_owned(), contact.as_str().into());
     body.insert("status".to_owned(), opportunity.status.unwrap_or(OpportunityStatus::Open).as_str().into());
-    Ok(Request::post(format!("/pipelines/{}/opportunities/", opportunity.pipeline_id), body))
+    Ok(ApiRequest::post(format!("/pipelines/{}/opportunities/", opportunity.pipeline_id), body))
 }
 
-fn update_opportunity(id: &GhlId, opportunity: &Opportunity) -> Result<Request, Unsupported> {
-    // `open` would be a guess here, and could reopen what was won.
+fn update_opportunity(id: &GhlId, opportunity: &Opportunity) -> Result<ApiRequest, Unsupported> {
+    // Sending `open` would be a guess, and could reopen a won opportunity.
     if opportunity.status.is_none() {
         return Err(Unsupported("API v1 requires `status` to update an opportunity, and the record has none"));
     }
     let body = opportunity_body(opportunity)?;
-    Ok(Request::put(format!("/pipelines/{}/opportunities/{id}", opportunity.pipeline_id), body))
+    Ok(ApiRequest::put(format!("/pipelines/{}/opportunities/{id}", opportunity.pipeline_id), body))
 }
 
-/// v1 writes `title` and `stageId` what it reads back as `name` and `pipelineStageId`.
+/// v1 writes `title` and `stageId`, but reads them back as `name` and `pipelineStageId`.
 fn opportunity_body(opportunity: &Opportunity) -> Result<Object, Unsupported> {
     let Opportunity {
         contact_record: _,
@@ -306,7 +308,7 @@ mod tests {
         let gender = Contact { gender: Some("female".to_owned()), ..Contact::default() };
         let dnd = Contact { dnd_settings: Some(json!({})), ..Contact::default() };
         let cursor = || Some(PageCursor("[]".to_owned()));
-        let deal_field = NewField { model: Kind::Opportunity, ..samples::new_field() };
+        let opportunity_field = NewField { model: Kind::Opportunity, ..samples::new_field() };
         let cases = [
             (Call::UpsertContact(gender), "`gender`"),
             (Call::UpdateContact { id: samples::id("c1"), contact: dnd }, "`dndSettings`"),
@@ -320,7 +322,7 @@ mod tests {
             (Call::ContactsPage { cursor: cursor(), limit: 1 }, "cursor"),
             (Call::OpportunitiesPage { pipeline: None, cursor: None, limit: 1 }, "pipeline"),
             (Call::OpportunitiesPage { pipeline: Some(samples::id("p1")), cursor: cursor(), limit: 1 }, "cursor"),
-            (Call::CreateCustomField(deal_field), "custom fields of opportunities"),
+            (Call::CreateCustomField(opportunity_field), "custom fields of opportunities"),
             (Call::GetPipeline(samples::id("p1")), "pipelines"),
             (Call::CreatePipeline(samples::new_pipeline()), "pipelines"),
             (Call::DeletePipeline(samples::id("p1")), "pipelines"),

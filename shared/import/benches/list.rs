@@ -1,12 +1,12 @@
-//! What it costs to read a long list: `cargo bench -p ghl-sync-import --bench list [-- ROWS]`.
+//! Measures the cost of reading a long list: `cargo bench -p ghl-sync-import --bench list [-- ROWS]`.
 //!
-//! The list has twelve columns: names, e-mail addresses, phone numbers in several forms, addresses, dates of birth, tags,
-//! consent. Some cells are not readable, and some people are there twice. It is read from a file; each record is dropped
-//! as soon as it is made. The rates are by the processor's time where the system tells it, so that other programs do not
-//! count; the memory is the most that the process had.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark whose input is wrong shall stop")]
-#![allow(clippy::cast_precision_loss, clippy::as_conversions, reason = "rates for people")]
-#![allow(clippy::print_stdout, reason = "what it is for")]
+//! The list has twelve columns: names, e-mail addresses, phone numbers in several forms, addresses, dates of birth,
+//! tags, consent. Some cells are unreadable, and some people appear twice. The list is read from a file, and each
+//! record is dropped as soon as it is made. Rates use processor time where the system reports it, to exclude other
+//! programs. Memory is the process's peak.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark should stop on bad input")]
+#![allow(clippy::cast_precision_loss, clippy::as_conversions, reason = "approximate rates")]
+#![allow(clippy::print_stdout, reason = "the benchmark's output")]
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use ghl_sync_import::{ImportOptions, Outcome, Source, plan};
+use ghl_sync_import::{ByteSource, ImportOptions, RowOutcome, plan};
 
 const FIRST: [&str; 12] =
     ["Ann", "José", "Mary Lou", "Kim", "Zoë", "Peter", "Ines", "Omar", "Li", "Grace", "Tom", "Sofía"];
@@ -34,9 +34,9 @@ const TAGS: [&str; 5] = ["", "customer", "\"customer, newsletter\"", "\"vip;fair
 const HEADER: &str =
     "First Name,Last Name,Email,Phone,Company Name,Address,City,State,Postal Code,Birthday,Tags,Email Opt Out";
 
-struct List(PathBuf);
+struct BenchList(PathBuf);
 
-impl Source for List {
+impl ByteSource for BenchList {
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         Ok(Box::new(File::open(&self.0)?))
     }
@@ -54,40 +54,40 @@ fn one_of<T: Copy, const N: usize>(all: [T; N], number: u64) -> T {
 }
 
 fn write_row(text: &mut impl Write, row: u64) -> io::Result<()> {
-    // Each thousandth row is somebody who is there already.
+    // Each thousandth row repeats a person.
     let person = if row % 1000 == 999 { row / 2 } else { row };
-    let dice = person.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
-    let (first, last) = (one_of(FIRST, dice), one_of(LAST, dice >> 4));
-    let (city, state) = one_of(CITIES, dice >> 8);
+    let bits = person.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+    let (first, last) = (one_of(FIRST, bits), one_of(LAST, bits >> 4));
+    let (city, state) = one_of(CITIES, bits >> 8);
     let (area, line) = (one_of(AREAS, person), person / 8);
     let (exchange, line) = (200 + line / 10_000 % 800, line % 10_000);
-    write!(text, "{first},{last},person.{person}@example-{}.com,", dice % 900)?;
-    match dice % 16 {
+    write!(text, "{first},{last},person.{person}@example-{}.com,", bits % 900)?;
+    match bits % 16 {
         0 => write!(text, ","),
         1..6 => write!(text, "+1{area}{exchange:03}{line:04},"),
         6..12 => write!(text, "({area}) {exchange:03}-{line:04},"),
         12..15 => write!(text, "{area}-{exchange:03}-{line:04},"),
         _ => write!(text, "{area}{exchange:03}{line:04},"),
     }?;
-    match dice % 7 {
-        0 => write!(text, "\"{last}, {first} & Co\",\"{} Elm St, Apt {}\",", dice % 2000, dice % 40),
-        1..4 => write!(text, ",{} Main Street,", dice % 2000),
-        _ => write!(text, "{last} Ltd,{} Oak Ave,", dice % 2000),
+    match bits % 7 {
+        0 => write!(text, "\"{last}, {first} & Co\",\"{} Elm St, Apt {}\",", bits % 2000, bits % 40),
+        1..4 => write!(text, ",{} Main Street,", bits % 2000),
+        _ => write!(text, "{last} Ltd,{} Oak Ave,", bits % 2000),
     }?;
-    write!(text, "{city},{state},{:05},", dice % 100_000)?;
-    match dice % 500 {
+    write!(text, "{city},{state},{:05},", bits % 100_000)?;
+    match bits % 500 {
         0 => write!(text, "soon,"),
         1..200 => write!(text, ","),
-        _ => write!(text, "{}/{}/{},", 1 + dice % 12, 1 + dice % 28, 1940 + dice % 60),
+        _ => write!(text, "{}/{}/{},", 1 + bits % 12, 1 + bits % 28, 1940 + bits % 60),
     }?;
-    writeln!(text, "{},{}", one_of(TAGS, dice >> 12), if dice.is_multiple_of(20) { "Yes" } else { "No" })
+    writeln!(text, "{},{}", one_of(TAGS, bits >> 12), if bits.is_multiple_of(20) { "Yes" } else { "No" })
 }
 
 fn main() {
     let rows = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(200_000);
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("list-{}.csv", std::process::id()));
     write_list(&path, rows).unwrap();
-    let list = List(path);
+    let list = BenchList(path);
     let before = most_memory();
     let options = ImportOptions { country: Some("US".to_owned()), ..ImportOptions::default() };
     let start = processor_time();
@@ -97,7 +97,7 @@ fn main() {
     let mut records = plan.records(&list).unwrap();
     let mut problems = 0;
     for outcome in records.by_ref() {
-        if let Outcome::Record(record) = outcome.unwrap() {
+        if let RowOutcome::Record(record) = outcome.unwrap() {
             problems += record.problems.len();
         }
     }
@@ -113,7 +113,7 @@ fn main() {
     println!("most memory: {} kB, of that {before} kB before the list was read", most_memory());
 }
 
-/// What this process had of the processor; the time of day where the system does not tell.
+/// Processor time of this process; wall-clock time if the system does not report it.
 fn processor_time() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     let told = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
@@ -121,7 +121,7 @@ fn processor_time() -> Duration {
     nanoseconds.map_or_else(|| START.elapsed(), Duration::from_nanos)
 }
 
-/// In kB; 0 where the system does not tell.
+/// Peak memory in kB; 0 if the system does not report it.
 fn most_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();

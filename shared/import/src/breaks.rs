@@ -1,4 +1,4 @@
-//! Lines that are not whole rows: a cell with a line end that stands in no quotes.
+//! Finds lines that are not whole rows, because of an unquoted cell with a line break.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,12 @@ use crate::row::RowReader;
 use crate::table::Row;
 use crate::values::{email, looks_like_contact_data, text};
 
-/// What is wrong with a line.
+/// Defect of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Break {
-    /// It is a part of a row, with lines beside it.
+    /// It is part of a row that continues on neighbouring lines.
     Part,
-    /// It is one text, in a list of several columns.
+    /// It is a single text in a list of several columns.
     Lone,
 }
 
@@ -29,11 +29,12 @@ impl Break {
     }
 }
 
-/// Finds lines that are not whole rows. Only those with fewer cells than the header are looked at.
+/// Finds lines that are not whole rows. It examines only rows with fewer cells than the header, and the rows around
+/// them.
 #[derive(Debug, Default)]
 pub(crate) struct Breaks {
     found: HashMap<u64, Break>,
-    /// Short lines so far that may be the parts of one row, and their cells as it would have them.
+    /// Consecutive short lines that may form one row, and below, their cells joined into it.
     parts: Vec<(u64, Keys)>,
     joined: Vec<String>,
     /// The row before, if it was whole.
@@ -45,13 +46,13 @@ impl Breaks {
         self.found
     }
 
-    /// Something that is no part of any row.
+    /// Starts over after a line that belongs to no row.
     pub(crate) fn interrupt(&mut self) {
         self.parts.clear();
         self.whole = None;
     }
 
-    /// Takes the next row. Returned are keys of whoever is named by rows that are not whole: nobody knows their consent.
+    /// Takes the next row. Returns the keys of everybody named in broken rows: their consent is unknown.
     pub(crate) fn take(&mut self, row: &Row, keys: Keys, reader: &RowReader<'_>) -> Vec<u64> {
         let columns = reader.columns;
         let whole = self.whole.take();
@@ -78,7 +79,7 @@ impl Breaks {
                 && !looks_like_contact_data(only)
             {
                 self.found.insert(row.number, Break::Lone);
-                // A consent that ends in another line is not known.
+                // A consent that continues on another line is unknown.
                 let last = columns.all().last().map(|column| &column.target);
                 let before = whole.filter(|_| matches!(last, Some(Target::Consent(_))));
                 self.found.extend(before.map(|(number, _)| (number, Break::Part)));
@@ -93,7 +94,7 @@ impl Breaks {
         Vec::new()
     }
 
-    /// All parts so far and this row are one. In parts, addresses and numbers stand in other columns than theirs as well.
+    /// Reports the parts so far and this row as one. In parts, addresses and numbers may be in any column.
     fn all_with(&mut self, row: &Row, keys: Keys, reader: &RowReader<'_>) -> Vec<u64> {
         let parts: Vec<(u64, Keys)> = self.parts.drain(..).chain([(row.number, keys)]).collect();
         self.found.extend(parts.iter().map(|(number, _)| (*number, Break::Part)));
@@ -117,7 +118,7 @@ fn filled<'c>(cells: &'c [String], columns: &'c Columns, field: Field) -> impl I
     cells.map(|cell| text::value(cell).into_owned()).filter(|value| !value.is_empty() && !text::is_null(value))
 }
 
-/// Whether an address or a number stands where it belongs, and nothing else where addresses belong.
+/// Whether the cells hold an address or number in its column, and nothing but addresses in address columns.
 fn fits(cells: &[String], columns: &Columns) -> bool {
     let is_number = |value: &String| {
         value.bytes().filter(u8::is_ascii_digit).count() >= 7
@@ -129,7 +130,7 @@ fn fits(cells: &[String], columns: &Columns) -> bool {
         && filled(cells, columns, Field::Email).all(|value| is_email(&value))
 }
 
-/// Whether something else than an address stands where addresses belong.
+/// Whether an address column holds something else.
 fn is_misfit(cells: &[String], columns: &Columns) -> bool {
     !fits(cells, columns) && filled(cells, columns, Field::Email).any(|value| email::emails(&value).is_err())
 }

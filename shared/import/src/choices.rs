@@ -1,8 +1,8 @@
-//! What a list may leave open, and the answers to it.
+//! Ambiguities of a list, and the possible answers.
 
 use serde::{Deserialize, Serialize};
 
-/// Which number of a date is the day.
+/// The order of day and month in dates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DateOrder {
@@ -12,7 +12,7 @@ pub enum DateOrder {
     MonthFirst,
 }
 
-/// What stands before the decimals of a number.
+/// The mark before the decimals of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DecimalMark {
@@ -22,28 +22,27 @@ pub enum DecimalMark {
     Comma,
 }
 
-/// What becomes of rows that a sheet hides, by hand or by a filter.
+/// Treatment of rows that a sheet hides, by hand or by a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HiddenRows {
-    /// They are rows like others.
+    /// Import them like other rows.
     Import,
-    /// They are no people. What they refuse holds for other rows of the same person all the same.
+    /// Leave them out. Their opt-outs still apply to other rows of the same person.
     LeaveOut,
 }
 
-/// What becomes of rows that have an e-mail address or a phone number in common.
+/// Treatment of rows that share an e-mail address or a phone number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SamePerson {
-    /// The first row is imported, the others are held back.
+    /// Import the first row and hold back the others.
     #[default]
     HoldBack,
-    /// They become one contact; where two rows disagree the first one wins.
+    /// Merge them into one contact. Where two rows disagree, the first wins.
     MergeFirst,
-    /// They become one contact; where two rows disagree the last one wins.
+    /// Merge them into one contact. Where two rows disagree, the last wins.
     MergeLast,
-    /// Rows that share a phone number, and not the e-mail address, are imported each for itself: for locations that
-    /// allow duplicate contacts.
+    /// Import rows that share only a phone number as separate contacts, for locations that allow duplicate contacts.
     KeepApart,
 }

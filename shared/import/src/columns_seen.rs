@@ -1,4 +1,4 @@
-//! What the cells of each column are like, seen over the whole list.
+//! Statistics on the cells of each column over the whole list.
 
 use crate::consent::{
     self, is_about_an_end, is_about_blocking, is_about_contacting, is_denial, is_foreign_yes_or_no, is_never, is_no,
@@ -7,38 +7,38 @@ use crate::consent::{
 use crate::mapping::{Column, Columns, Field, Target};
 use crate::table::Row;
 use crate::values::{email, phone, text};
-use crate::{Effect, LooksLike, Problem, Question};
+use crate::{ListProblem, ListQuestion, LooksLike, ProblemEffect};
 
 const SAMPLES: usize = 3;
 const SAMPLE_CHARS: usize = 40;
 
-/// What was seen of a column.
+/// Statistics on a column's cells.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Seen {
-    /// Rows in which it says something.
+pub(crate) struct ColumnStats {
+    /// Rows with a value in this column.
     pub(crate) filled: u64,
     pub(crate) samples: Vec<String>,
     emails: u64,
     phones: u64,
-    /// Digits that may be a phone number or an id.
+    /// Cells with digits that may be a phone number or an id.
     bare_phones: u64,
     opt_outs: u64,
-    /// Cells that are a yes or a no.
+    /// Cells with a yes or a no.
     answers: u64,
-    /// Cells that are a no.
+    /// Cells with a no.
     denials: u64,
-    /// Those in a language of which few names of columns are known.
+    /// Answers in a language for which we know few column names.
     foreign_answers: u64,
-    /// Cells that say never.
+    /// Cells with a word for "never".
     nevers: u64,
     /// Cells that begin like a refusal in words: `I do not agree`.
     refusals: u64,
-    /// Rows in which its value is not used, because another column of the same field is filled.
+    /// Rows in which another column of the same field is used instead.
     second: u64,
 }
 
-impl Seen {
-    pub(crate) fn take_row(seen: &mut [Seen], row: &Row, columns: &Columns) {
+impl ColumnStats {
+    pub(crate) fn take_row(seen: &mut [ColumnStats], row: &Row, columns: &Columns) {
         for ((column, seen), cell) in columns.all().iter().zip(seen.iter_mut()).zip(&row.cells) {
             let value = text::value(cell);
             if value.is_empty() || text::is_null(&value) {
@@ -54,10 +54,10 @@ impl Seen {
                     .push(value.chars().take(SAMPLE_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect());
             }
             match column.target {
-                Target::Unknown => seen.look_at(&value, true),
+                Target::Unknown => seen.observe(&value, true),
                 Target::NoPlace => {
-                    seen.look_at(&value, false);
-                    // Google has the name of a field of one's own in each row.
+                    seen.observe(&value, false);
+                    // Google repeats a custom field's name in each row.
                     let is_name =
                         column.name.starts_with("Custom Field") && consent::of_column(&value).flatten().is_some();
                     seen.opt_outs += u64::from(is_name);
@@ -92,7 +92,7 @@ impl Seen {
         count_other_addresses(seen, row, columns);
     }
 
-    fn look_at(&mut self, value: &str, also_contact_data: bool) {
+    fn observe(&mut self, value: &str, also_contact_data: bool) {
         let is_foreign = is_foreign_yes_or_no(value);
         self.answers += u64::from(is_foreign || is_yes_or_no(value));
         self.denials += u64::from(is_denial(value));
@@ -110,8 +110,8 @@ impl Seen {
     }
 }
 
-/// Counts the cells of a field's columns that are filled beside the one that is used.
-fn count_second(seen: &mut [Seen], row: &Row, indexes: &[usize]) {
+/// Counts filled cells of a field's columns other than the one used.
+fn count_second(seen: &mut [ColumnStats], row: &Row, indexes: &[usize]) {
     if indexes.len() < 2 {
         return;
     }
@@ -129,8 +129,8 @@ fn count_second(seen: &mut [Seen], row: &Row, indexes: &[usize]) {
     }
 }
 
-/// Counts the cells of addresses that are not the row's.
-fn count_other_addresses(seen: &mut [Seen], row: &Row, columns: &Columns) {
+/// Counts address cells that do not belong to the row's chosen address.
+fn count_other_addresses(seen: &mut [ColumnStats], row: &Row, columns: &Columns) {
     let says = |index: usize| {
         row.cells.get(index).map(|cell| text::value(cell)).filter(|it| !text::is_null(it) && !it.is_empty())
     };
@@ -152,17 +152,17 @@ fn count_other_addresses(seen: &mut [Seen], row: &Row, columns: &Columns) {
     }
 }
 
-/// Columns that are not used and that look like what must not be lost.
-pub(crate) fn questions(columns: &Columns, seen: &[Seen]) -> Vec<Question> {
+/// Questions about unused columns that look important.
+pub(crate) fn questions(columns: &Columns, seen: &[ColumnStats]) -> Vec<ListQuestion> {
     let mut questions = Vec::new();
     for (column, seen) in columns.all().iter().zip(seen) {
-        // One opt-out is enough. Of addresses and numbers, which may stand in notes, half of the cells.
+        // One opt-out is enough. Addresses and numbers can appear in notes, so they must fill half of the cells.
         let most = |count: u64| count > 0 && count * 2 >= seen.filled;
-        // A fax number's refusal keeps nobody from anything that GHL sends.
+        // A fax number's opt-out does not matter: GHL sends no faxes.
         let is_of_fax = crate::name::key(&column.name).contains("fax") && column.target == Target::NoPlace;
         let blocked = seen.filled.saturating_sub(seen.denials);
         let looks_like = if let Target::Field(_) = column.target {
-            // A column `SMS` of nothing but yes and no has no numbers. (A row with a no is left out.)
+            // A column `SMS` with only yes and no holds no phone numbers. (Rows with a no are left out.)
             (seen.answers == seen.filled && seen.answers > seen.denials).then_some((LooksLike::Consent, seen.answers))
         } else if seen.opt_outs > 0 && !is_of_fax {
             Some((LooksLike::Consent, seen.opt_outs))
@@ -182,15 +182,15 @@ pub(crate) fn questions(columns: &Columns, seen: &[Seen]) -> Vec<Question> {
             None
         };
         if let Some((looks_like, cells)) = looks_like {
-            questions.push(Question::UnusedColumn { column: column.name.clone(), looks_like, cells });
+            questions.push(ListQuestion::UnusedColumn { column: column.name.clone(), looks_like, cells });
         }
     }
     questions
 }
 
-/// Whether a column that is not used may well say who must not be contacted, whatever its cells are: its name has a legend that
-/// only a human understands, or says when a consent ends; somebody does not agree, or never wants to hear anything.
-fn asks_for_consent(column: &Column, seen: &Seen) -> bool {
+/// Whether an unused column may hold refusals, whatever its cells look like: its name has a legend that only a human
+/// understands, or says when a consent ends; or a cell says that somebody does not agree or never wants messages.
+fn asks_for_consent(column: &Column, seen: &ColumnStats) -> bool {
     let name = &column.name;
     let is_unknown = column.target == Target::Unknown;
     let is_of_consent = consent::of_column(name).is_some();
@@ -200,27 +200,26 @@ fn asks_for_consent(column: &Column, seen: &Seen) -> bool {
         || (seen.nevers > 0 && is_unknown && is_about_contacting(name))
 }
 
-fn speaks_of_contacting(column: &Column, seen: &Seen) -> bool {
+fn speaks_of_contacting(column: &Column, seen: &ColumnStats) -> bool {
     let has_no_words = !column.name.contains(char::is_alphanumeric);
     is_about_contacting(&column.name)
         || is_in_other_words(column, seen)
         || (column.target == Target::Unknown && (has_no_words || says_opt_out(&column.name)))
 }
 
-/// Whether a column's cells are a yes or a no, nearly all of them.
-fn are_answers(seen: &Seen) -> bool {
+/// Whether at least four fifths of a column's cells are a yes or a no.
+fn are_answers(seen: &ColumnStats) -> bool {
     seen.answers > 0 && seen.answers * 5 >= seen.filled * 4
 }
 
-/// Whether a name may well speak of contacting in a language of which few names are known: nobody else can tell that it
-/// does not.
-fn is_in_other_words(column: &Column, seen: &Seen) -> bool {
+/// Whether a name may be about contacting, in a language for which we know too few names to rule it out.
+fn is_in_other_words(column: &Column, seen: &ColumnStats) -> bool {
     let is_latin = |c: char| matches!(c, '\u{0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}');
     column.target == Target::Unknown
         && (seen.foreign_answers * 2 >= seen.answers || column.name.chars().any(|c| c.is_alphabetic() && !is_latin(c)))
 }
 
-/// Whether a name speaks of the numbers of things.
+/// Whether a name is about numbers of things.
 fn is_of_ids(name: &str) -> bool {
     let key = crate::name::key(name);
     let things = [
@@ -230,7 +229,7 @@ fn is_of_ids(name: &str) -> bool {
     key.ends_with("nr") || key == "no" || is_of_peoples_ids(name) || things.iter().any(|thing| key.contains(thing))
 }
 
-/// Whether a name speaks of numbers that states and banks give to people.
+/// Whether a name is about numbers that states or banks assign to people.
 fn is_of_peoples_ids(name: &str) -> bool {
     let key = crate::name::key(name);
     let whole = ["rg", "nif", "nie", "dni", "rfc", "ssn", "bsn", "nss", "niss", "pesel", "nip", "regon"];
@@ -253,8 +252,8 @@ fn is_of_peoples_ids(name: &str) -> bool {
     whole.contains(&key.as_str()) || parts.iter().any(|part| key.contains(part))
 }
 
-/// Filled columns that are not used, and second values that are not.
-pub(crate) fn notes(columns: &Columns, seen: &[Seen], header_row: u64) -> Vec<Problem> {
+/// Notes about filled columns that are not used, and about unused second values.
+pub(crate) fn notes(columns: &Columns, seen: &[ColumnStats], header_row: u64) -> Vec<ListProblem> {
     let mut notes = Vec::new();
     for (column, seen) in columns.all().iter().zip(seen) {
         let is_unused = matches!(column.target, Target::Unknown | Target::NoPlace) && seen.filled > 0;
@@ -273,11 +272,11 @@ pub(crate) fn notes(columns: &Columns, seen: &[Seen], header_row: u64) -> Vec<Pr
         } else {
             continue;
         };
-        notes.push(Problem {
+        notes.push(ListProblem {
             column: Some(column.name.clone()),
             field: column.target.name(),
-            effect: Effect::Note,
-            ..Problem::row(header_row, message)
+            effect: ProblemEffect::Note,
+            ..ListProblem::row(header_row, message)
         });
     }
     notes

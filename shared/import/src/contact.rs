@@ -1,4 +1,4 @@
-//! The one place that knows the engine's types: from a draft to a checked contact with its id.
+//! Turns a draft into a checked contact with an id. Only this module uses the engine's types.
 
 use ghl_sync_model::{
     Contact, CustomField, LocationId, MAX_PAYLOAD_BYTES, Payload, PayloadError, Priority, PutRecord, RecordId,
@@ -9,29 +9,30 @@ use crate::consent::Channels;
 use crate::draft::Draft;
 use crate::identity::{self, Keys, KnownIds};
 use crate::mapping::{Field, Mapping};
-use crate::{Effect, Problem};
+use crate::{ListProblem, ProblemEffect};
 
-/// A contact, where it came from, and what of its rows did not go into it.
+/// A contact with its source rows and the parts of them that it lacks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportedContact {
-    /// The row that it began with, as a spreadsheet numbers it.
+    /// Its first row, as a spreadsheet numbers it.
     pub row: u64,
-    /// All rows that it was merged of; one, unless merging was asked for.
+    /// All rows merged into it; just one unless merging was requested.
     pub rows: Vec<u64>,
-    /// Its id in the outbox. The same person has the same id in each import, and the id tells nothing of the person.
+    /// Its id in the outbox. The same person gets the same id in each import. The id reveals nothing about the person.
     pub id: RecordId,
-    /// The contact; its payload check has passed.
+    /// The contact; it has passed the payload check.
     pub contact: Contact,
-    /// What of the row was left out, cut, or read as nothing.
-    pub problems: Vec<Problem>,
-    /// The row's cells as they stand in the list, where it has problems.
+    /// Values of the rows that were left out, cut, or ignored.
+    pub problems: Vec<ListProblem>,
+    /// The row's cells as in the list, if it has problems.
     pub cells: Vec<String>,
-    /// What other rows and headings close, as `_dnd` of a list of rejects says it: channels such as `Email, SMS`, or `all`.
+    /// Channels that other rows and headings close, in the form of a reject list's `_dnd`: such as `Email, SMS`, or
+    /// `all`.
     pub dnd: String,
 }
 
 impl ImportedContact {
-    /// A contact of no list, with the id that it would have there.
+    /// A contact that comes from no list, with the id it would have in one.
     #[must_use]
     pub fn of_contact(row: u64, contact: Contact) -> ImportedContact {
         let keys = identity::keys(None, contact.email.as_deref(), contact.phone.as_deref());
@@ -47,21 +48,21 @@ impl ImportedContact {
         }
     }
 
-    /// The contact as the outbox takes it.
+    /// Converts it into a put for the outbox.
     #[must_use]
     pub fn into_put(self, location_id: LocationId, priority: Priority) -> PutRecord {
         PutRecord { priority, ..PutRecord::new(location_id, self.id, Payload::Contact(self.contact)) }
     }
 }
 
-/// Makes a checked contact of a draft with these keys. An error leaves its row out.
+/// Makes a checked contact from a draft with these keys. An error leaves its row out.
 pub(crate) fn of_draft(
     mut draft: Draft,
     keys: Keys,
     mapping: &Mapping,
     known: &KnownIds,
-) -> Result<ImportedContact, Box<(Problem, Vec<String>)>> {
-    // Of so few bytes of cells there is no JSON that is too long, whatever its signs.
+) -> Result<ImportedContact, Box<(ListProblem, Vec<String>)>> {
+    // With this few bytes of text, the JSON stays within the limit whatever the escaping.
     let is_short = text_bytes(&draft) + mapping_bytes(mapping) < MAX_PAYLOAD_BYTES / 8;
     let contact = contact(&mut draft, mapping);
     let id = record_id(keys, &contact, known);
@@ -75,16 +76,17 @@ pub(crate) fn of_draft(
             PayloadError::TooLarge { field, .. } => (Some(field.clone()), error.to_string()),
             PayloadError::Malformed { .. } => (None, error.to_string()),
         };
-        return Err(Box::new((Problem { field, ..Problem::row(draft.row, message) }, draft.cells)));
+        return Err(Box::new((ListProblem { field, ..ListProblem::row(draft.row, message) }, draft.cells)));
     }
     let Payload::Contact(contact) = payload else {
-        return Err(Box::new((Problem::row(draft.row, "is no contact".to_owned()), draft.cells)));
+        return Err(Box::new((ListProblem::row(draft.row, "is no contact".to_owned()), draft.cells)));
     };
     let Draft { row, rows, problems, cells, closed_by_others, .. } = draft;
     Ok(ImportedContact { row, rows, id, contact, problems, cells, dnd: closed_by_others.listed() })
 }
 
-/// The bytes of a draft's texts, or more; of one with custom fields, which may be anything, more than there is room for.
+/// An upper estimate of the bytes of a draft's texts. Custom fields can hold anything, so they always exceed the
+/// limit.
 fn text_bytes(draft: &Draft) -> usize {
     let texts = draft.fields.values().chain(&draft.tags).map(|text| text.len() + 8);
     if draft.custom.is_empty() { texts.sum() } else { MAX_PAYLOAD_BYTES }
@@ -94,22 +96,22 @@ fn mapping_bytes(mapping: &Mapping) -> usize {
     [&mapping.source, &mapping.assigned_to].into_iter().flatten().map(String::len).sum()
 }
 
-/// What is said of a contact whose phone number was that of another one in an earlier import.
-pub(crate) fn shared_phone(row: u64) -> Problem {
+/// Note on a contact whose phone number belonged to another contact in an earlier import.
+pub(crate) fn shared_phone(row: u64) -> ListProblem {
     let message = "has the phone number of another contact of an earlier import: GoHighLevel makes them one contact, unless the \
                    location allows duplicates";
     let field = Some(Field::Phone.as_str().to_owned());
-    Problem { effect: Effect::Note, field, ..Problem::row(row, message) }
+    ListProblem { effect: ProblemEffect::Note, field, ..ListProblem::row(row, message) }
 }
 
-/// What later imports will know a contact with these keys by.
+/// Stores the keys by which later imports will recognize this contact.
 pub(crate) fn learn(known: &mut KnownIds, keys: Keys, imported: &ImportedContact) {
     if let Some(id) = identity::hash_of_id(imported.id.as_str()) {
         known.insert(keys, || name_hash(&imported.contact), id);
     }
 }
 
-/// The contact of a draft, whose values it takes out.
+/// Makes the contact, taking the draft's values.
 fn contact(draft: &mut Draft, mapping: &Mapping) -> Contact {
     let mut contact = Contact {
         dnd: draft.closed.has(Channels::ALL).then_some(true),
@@ -135,15 +137,15 @@ fn contact(draft: &mut Draft, mapping: &Mapping) -> Contact {
     contact
 }
 
-/// The closed channels as GHL has them. Nothing is said of open ones: an import never opens a channel.
+/// Closed channels as `dndSettings`. Open channels are never written: an import never opens one.
 fn settings(closed: Channels) -> Option<Value> {
     let channels: Map<String, Value> =
         closed.names().map(|name| (name.to_owned(), json!({ "status": "active" }))).collect();
     (!channels.is_empty()).then_some(Value::Object(channels))
 }
 
-/// The id of a contact in the outbox: by the list's own id, else the one that it has from an earlier import, else by the
-/// e-mail address, else by the phone number, else by all that is known. It is a hash, because ids appear in logs.
+/// The id of a contact in the outbox. It is derived from the list's own id, else taken from an earlier import, else
+/// derived from the e-mail address, the phone number, or the whole content. It is a hash, because ids appear in logs.
 fn record_id(keys: Keys, contact: &Contact, known: &KnownIds) -> RecordId {
     let known_id = || known.id_of(keys, || name_hash(contact));
     let content = || identity::hash("content", &Payload::Contact(contact.clone()).to_json());

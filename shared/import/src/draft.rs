@@ -1,31 +1,31 @@
-//! A contact as a row describes it, before it becomes a record.
+//! A contact as read from rows, before it becomes a record.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::Problem;
+use crate::ListProblem;
 use crate::consent::Channels;
 use crate::mapping::{Custom, Field};
 
-/// A contact as a row describes it.
+/// A contact as read from rows.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Draft {
-    /// The row that it began with.
+    /// Its first row.
     pub(crate) row: u64,
-    /// All rows that it is made of.
+    /// All rows it is made of.
     pub(crate) rows: Vec<u64>,
     pub(crate) fields: BTreeMap<Field, String>,
     pub(crate) tags: Vec<String>,
     pub(crate) custom: Vec<(Custom, Value)>,
-    /// On which channels the contact must not be disturbed.
+    /// Channels on which the contact must not be messaged.
     pub(crate) closed: Channels,
-    /// Those of them that other rows and headings close: the row alone does not say so.
+    /// Those of them closed by other rows and headings, not by the row itself.
     pub(crate) closed_by_others: Channels,
     /// The list's own id.
     pub(crate) own_id: Option<String>,
-    pub(crate) problems: Vec<Problem>,
-    /// The row as it stands in the list, where it has problems.
+    pub(crate) problems: Vec<ListProblem>,
+    /// The row as in the list, if it has problems.
     pub(crate) cells: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ impl Draft {
         self.fields.get(&field).map(String::as_str)
     }
 
-    /// Takes in another row of the same person. Of two values that differ one wins, and the other is told.
+    /// Merges another row of the same person. Where two values differ, one wins and the other becomes a problem.
     pub(crate) fn merge(&mut self, other: Draft, last_wins: bool) {
         let loser = if last_wins { self.row } else { other.row };
         let winner = if last_wins { other.row } else { self.row };
@@ -44,11 +44,11 @@ impl Draft {
                 Some(known) if is_same(field, &known, &value) => {}
                 Some(known) => {
                     let sent = if last_wins { value } else { known };
-                    self.problems.push(Problem {
+                    self.problems.push(ListProblem {
                         field: Some(field.as_str().to_owned()),
-                        effect: crate::Effect::ValueLeftOut,
+                        effect: crate::ProblemEffect::ValueLeftOut,
                         value_sent: Some(sent.clone()),
-                        ..Problem::row(
+                        ..ListProblem::row(
                             loser,
                             format!("is the same person as row {winner}, whose {} is used", field.as_str()),
                         )
@@ -62,10 +62,10 @@ impl Draft {
             match self.custom.iter_mut().find(|(known, _)| known.name() == custom.name()) {
                 Some((_, known)) if *known == value => {}
                 Some((_, known)) => {
-                    self.problems.push(Problem {
+                    self.problems.push(ListProblem {
                         field: Some(custom.name()),
-                        effect: crate::Effect::ValueLeftOut,
-                        ..Problem::row(
+                        effect: crate::ProblemEffect::ValueLeftOut,
+                        ..ListProblem::row(
                             loser,
                             format!("is the same person as row {winner}, whose {} is used", custom.name()),
                         )
@@ -83,7 +83,7 @@ impl Draft {
             }
         });
         self.closed = self.closed.and(other.closed);
-        // A row of rejects stands for the person that it began with.
+        // Rejects list a merged contact under its first row.
         self.closed_by_others = self.closed_by_others.and(other.closed);
         self.own_id = self.own_id.take().or(other.own_id);
         self.rows.extend(other.rows);

@@ -1,50 +1,50 @@
-//! Why a file as a whole cannot be read.
+//! Errors that concern the whole file.
 
 use std::io;
 
-use crate::Question;
+use crate::ListQuestion;
 
-/// So many names of columns are in a message.
+/// Most column names in a message.
 const MOST_NAMED: usize = 30;
 
-/// Why a file as a whole cannot be imported. No message quotes a cell: it may be personal data.
+/// Why a file cannot be imported at all. Messages never quote cells, which may be personal data.
 #[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    /// The caller's storage failed, or the compressed data is damaged.
+pub enum FileImportError {
+    /// The caller's storage failed.
     #[error("the file cannot be read")]
     Read(#[source] io::Error),
     /// The gzip file is cut off or damaged.
     #[error("the gzip file ends too early or is damaged: fetch it again")]
     Packed(#[source] io::Error),
-    /// Nothing in it, or nothing but white space.
+    /// The file has no content but white space.
     #[error("the file is empty")]
     Empty,
-    /// Not a list.
+    /// The file is not a list.
     #[error("the file is {0}, not a contact list: export the contacts as CSV, XLSX or NDJSON")]
     NotAList(NotAList),
-    /// `--encoding` names no encoding that is known here.
+    /// The option `encoding` does not name a known encoding.
     #[error(
         "`{0}` is no known encoding: say utf-8, windows-1252, windows-1250, windows-1251, macintosh, shift_jis, gbk …"
     )]
     UnknownEncoding(String),
-    /// The location's country is told, and is none.
+    /// The country given for the location is unknown.
     #[error("`{0}` is no known country: say its two-letter code, such as US")]
     UnknownCountry(String),
-    /// A compressed file unpacks to more than is sane.
+    /// The unpacked workbook is too large.
     #[error("the workbook is larger than {max_bytes} bytes: save its sheet as CSV")]
     TooLarge {
-        /// What is read at most.
+        /// Largest size that is read.
         max_bytes: u64,
     },
-    /// A workbook that cannot be opened.
+    /// The workbook cannot be opened.
     #[error("the workbook cannot be opened: {0}")]
     Workbook(String),
-    /// The workbook has no such sheet.
+    /// The workbook has no sheet of this name.
     #[error("the workbook has no sheet `{name}`; it has: {}", sheets.join(", "))]
     NoSuchSheet {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
-        /// The sheets that there are.
+        /// The workbook's sheets.
         sheets: Vec<String>,
     },
     /// No row names columns.
@@ -53,79 +53,79 @@ pub enum ImportError {
         if columns.is_empty() { String::new() } else { format!(" (found: {})", columns.join(", ")) }
     )]
     NoHeader {
-        /// What the first row has, unless that may be personal data.
+        /// Cells of the first row, unless they may be personal data.
         columns: Vec<String>,
     },
-    /// No column that could say who a contact is.
+    /// No column identifies a contact.
     #[error(
         "no column holds an e-mail address, a phone number, a name or a company; the columns are: {}. Map one with \
          --map 'Column=email'",
         shortly(columns)
     )]
     NoUsableColumn {
-        /// The columns that there are.
+        /// The list's columns.
         columns: Vec<String>,
     },
-    /// A mapping names what is not there.
+    /// The mapping is invalid for this list.
     #[error(transparent)]
     Mapping(#[from] crate::MappingError),
-    /// Something about the file's meaning cannot be proven, so nothing is imported before it is answered.
+    /// Part of the file's meaning is ambiguous. Nothing is imported until the questions are answered.
     #[error("{} before this list can be imported: {}", if questions.len() == 1 { "one question is open" } else { "questions are open" },
         questions.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Open {
-        /// All of them.
-        questions: Vec<Question>,
+        /// All open questions.
+        questions: Vec<ListQuestion>,
     },
 }
 
-/// The first of many names.
+/// The first names, with the number of the rest.
 fn shortly(names: &[String]) -> String {
     let more = names.len().saturating_sub(MOST_NAMED);
     let named = names.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
     if more == 0 { named } else { format!("{named} and {more} more") }
 }
 
-impl From<io::Error> for ImportError {
-    fn from(error: io::Error) -> ImportError {
+impl From<io::Error> for FileImportError {
+    fn from(error: io::Error) -> FileImportError {
         if error.get_ref().is_some_and(|inner| inner.is::<Damaged>()) {
-            ImportError::Packed(error)
+            FileImportError::Packed(error)
         } else {
-            ImportError::Read(error)
+            FileImportError::Read(error)
         }
     }
 }
 
-/// What `gzip` says of bytes that it cannot unpack.
+/// Marks an error as damage of the gzip data.
 #[derive(Debug, thiserror::Error)]
 #[error("the bytes cannot be unpacked")]
 pub(crate) struct Damaged(#[source] pub(crate) io::Error);
 
-/// What a file is that is not a list.
+/// What kind of file it is instead of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotAList {
     /// A PDF document.
     Pdf,
     /// A picture.
     Image,
-    /// A web page, such as that of an expired login.
+    /// A web page, such as an expired login's.
     Html,
     /// XML.
     Xml,
     /// A ZIP archive that is no workbook.
     Archive,
-    /// An Excel workbook of the format before 2007, or one with a password.
+    /// An Excel workbook from before 2007, or one with a password.
     OldWorkbook,
-    /// A word processor's or another office document.
+    /// A document of a word processor or another office program.
     Document,
     /// A vCard address book.
     VCard,
-    /// One JSON document rather than one object a line.
+    /// A single JSON document instead of one object per line.
     Json,
     /// An SQL dump or a database file.
     Database,
-    /// A ZIP archive, perhaps a workbook, whose end is missing.
+    /// A ZIP archive, perhaps a workbook, with its end missing.
     CutArchive,
-    /// Text with four bytes a character.
+    /// Text in UTF-32.
     Utf32,
     /// Anything else that is not text.
     Binary,

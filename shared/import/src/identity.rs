@@ -1,4 +1,4 @@
-//! What makes two rows the same person, and the ids that records keep.
+//! Recognizes rows of the same person, and keeps record ids stable.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -6,14 +6,14 @@ use std::hash::{BuildHasher, BuildHasherDefault};
 
 use sha2::{Digest, Sha256};
 
-/// Hashes of what tells a person from others.
+/// Hashes that identify a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Keys {
-    /// Of the list's own id.
+    /// Hash of the list's own id.
     pub(crate) own: Option<u64>,
-    /// Of the e-mail address in lower case.
+    /// Hash of the e-mail address in lower case.
     pub(crate) email: Option<u64>,
-    /// Of the phone number in E.164.
+    /// Hash of the phone number in E.164.
     pub(crate) phone: Option<u64>,
 }
 
@@ -23,12 +23,12 @@ impl Keys {
     }
 }
 
-/// The keys of a row by which later imports know it.
+/// Keys of a row that are stable across imports.
 pub(crate) fn keys(own: Option<&str>, email: Option<&str>, phone: Option<&str>) -> Keys {
     keys_by(hash, own, email, phone)
 }
 
-/// The keys of a row among those of its list, and nowhere else: they take a tenth of the time.
+/// Keys that are valid within one list only. They take a tenth of the time.
 pub(crate) fn keys_in_list(own: Option<&str>, email: Option<&str>, phone: Option<&str>) -> Keys {
     let quick = |kind: &str, text: &str| BuildHasherDefault::<DefaultHasher>::default().hash_one((kind, text));
     keys_by(quick, own, email, phone)
@@ -47,45 +47,45 @@ pub(crate) fn lower(text: &str) -> String {
     if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase() }
 }
 
-/// A hash of a text of some kind, the same for ever: ids of earlier imports are found by it.
+/// A hash of a text, with a prefix for its kind. It must never change: it identifies contacts of earlier imports.
 pub(crate) fn hash(kind: &str, text: &str) -> u64 {
     let digest = Sha256::new().chain_update(kind).chain_update(":").chain_update(text).finalize();
     digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
-/// Keys that more than one row has. Built of eight bytes a key.
+/// Counts keys, to find those of several rows. Takes eight bytes per key.
 #[derive(Debug, Default)]
-pub(crate) struct Counter(Vec<u64>);
+pub(crate) struct KeyCounter(Vec<u64>);
 
-impl Counter {
+impl KeyCounter {
     pub(crate) fn take(&mut self, keys: Keys) {
         self.0.extend(keys.all());
     }
 
-    /// In order, so that it can be asked.
-    pub(crate) fn sorted(mut self) -> Counter {
+    /// Sorts the keys, which lookups need.
+    pub(crate) fn sorted(mut self) -> KeyCounter {
         self.0.sort_unstable();
         self
     }
 
-    /// Whether some row has a key. It must be [`sorted`](Counter::sorted).
+    /// Whether any row has this key. Must be [`sorted`](KeyCounter::sorted).
     pub(crate) fn has(&self, key: u64) -> bool {
         self.0.binary_search(&key).is_ok()
     }
 
-    /// How often each key is there that is there more than once. It must be [`sorted`](Counter::sorted).
+    /// Keys that occur more than once, with their counts. Must be [`sorted`](KeyCounter::sorted).
     pub(crate) fn repeated(&self) -> HashMap<u64, u32> {
         let runs = self.0.chunk_by(|a, b| a == b).filter(|run| run.len() > 1);
         runs.filter_map(|run| Some((*run.first()?, u32::try_from(run.len()).unwrap_or(u32::MAX)))).collect()
     }
 }
 
-/// A record id of a hash.
+/// The record id for a hash.
 pub(crate) fn id_of_hash(hash: u64) -> String {
     format!("{ID_START}{hash:016x}")
 }
 
-/// The hash that a record id was made of; nothing of an id that was made otherwise.
+/// The hash in a record id; `None` if the id is not made from one.
 pub(crate) fn hash_of_id(id: &str) -> Option<u64> {
     let hex = id.strip_prefix(ID_START)?;
     let is_written_so = hex.len() == 16 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -94,32 +94,33 @@ pub(crate) fn hash_of_id(id: &str) -> Option<u64> {
 
 const ID_START: &str = "csv-";
 
-/// Ids that contacts have from earlier imports. A contact that gains an e-mail address keeps its id as long as its phone
-/// number and its name are the same.
+/// Ids of contacts from earlier imports. A contact that gains an e-mail address keeps its id as long as its phone
+/// number and its name stay the same.
 ///
-/// It holds hashes and ids, and no personal data: [`to_text`](KnownIds::to_text) may be kept in a file. It takes eight
-/// bytes for an e-mail address that its contact's id was made of, and 24 for each phone number and any other address.
+/// It holds hashes and ids but no personal data, so [`to_text`](KnownIds::to_text) may be stored in a file. It takes
+/// eight bytes for an e-mail address from which its contact's id is derived, and 24 for each phone number and any
+/// other address.
 #[derive(Debug, Clone, Default)]
 pub struct KnownIds {
-    /// Keys that are the hash of their contact's id.
+    /// Keys that equal the hash in their contact's id.
     own: Vec<u64>,
-    others: Vec<Known>,
-    /// Whether both are in order, each key once.
+    others: Vec<KnownKey>,
+    /// Whether both are sorted and without duplicates.
     is_sorted: bool,
     damaged: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Known {
+struct KnownKey {
     key: u64,
-    /// The hash of the names beside which a phone number stands for a contact.
+    /// Hash of the contact's names. A phone number counts only together with it.
     name: u64,
-    /// The hash of the id.
+    /// The hash in the id.
     id: u64,
 }
 
 impl KnownIds {
-    /// Reads what [`to_text`](KnownIds::to_text) wrote. A line that is damaged is not used, and counted.
+    /// Parses the output of [`to_text`](KnownIds::to_text). Damaged lines are skipped and counted.
     #[must_use]
     pub fn from_text(text: &str) -> KnownIds {
         let mut known = KnownIds::default();
@@ -127,7 +128,7 @@ impl KnownIds {
             let mut words = line.split(' ');
             let mut number = || words.next().and_then(|word| u64::from_str_radix(word, 16).ok());
             match (number(), number(), words.next().map(hash_of_id)) {
-                (Some(key), Some(name), Some(Some(id))) => known.others.push(Known { key, name, id }),
+                (Some(key), Some(name), Some(Some(id))) => known.others.push(KnownKey { key, name, id }),
                 (Some(key), None, None) if line.len() == 16 => known.own.push(key),
                 _ => known.damaged += 1,
             }
@@ -135,13 +136,14 @@ impl KnownIds {
         known.sorted()
     }
 
-    /// Lines that [`from_text`](KnownIds::from_text) could not use: the contacts that they told of may get another id.
+    /// Number of lines that [`from_text`](KnownIds::from_text) skipped. Their contacts may get another id.
     #[must_use]
     pub fn damaged_lines(&self) -> u64 {
         self.damaged
     }
 
-    /// One line a key: the key's hash, the name's hash, the id; or the key's hash alone where the id is made of it.
+    /// One line per key: hash of the key, hash of the name, id; or the hash of the key alone if the id is derived from
+    /// it.
     #[must_use]
     pub fn to_text(&self) -> String {
         use std::fmt::Write as _;
@@ -150,17 +152,17 @@ impl KnownIds {
         for key in &known.own {
             let _ = writeln!(text, "{key:016x}");
         }
-        for Known { key, name, id } in &known.others {
+        for KnownKey { key, name, id } in &known.others {
             let _ = writeln!(text, "{key:016x} {name:016x} {}", id_of_hash(*id));
         }
         text
     }
 
-    /// Takes in what another import has learned. What is known already stays.
+    /// Adds ids from another import. Existing entries stay.
     pub fn merge(&mut self, other: KnownIds) {
         *self = std::mem::take(self).sorted();
         let is_new = |key: &u64| !self.knows(*key);
-        let (own, others): (Vec<u64>, Vec<Known>) = (
+        let (own, others): (Vec<u64>, Vec<KnownKey>) = (
             other.own.into_iter().filter(is_new).collect(),
             other.others.into_iter().filter(|known| is_new(&known.key)).collect(),
         );
@@ -169,13 +171,13 @@ impl KnownIds {
         *self = std::mem::take(self).sorted();
     }
 
-    /// Whether it knows none.
+    /// Whether it holds no id.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.own.is_empty() && self.others.is_empty()
     }
 
-    /// Learns the id of a contact with these keys. Keys that it has been told before keep what they were told first.
+    /// Adds the id of a contact with these keys. Keys that are already known keep their first id.
     pub(crate) fn insert(&mut self, keys: Keys, name: impl FnOnce() -> u64, id: u64) {
         self.is_sorted = false;
         let is_own = keys.email == Some(id);
@@ -185,11 +187,11 @@ impl KnownIds {
         if keys.phone.is_some() || (keys.email.is_some() && !is_own) {
             let name = name();
             let others = [keys.email.filter(|_| !is_own), keys.phone].into_iter().flatten();
-            self.others.extend(others.map(|key| Known { key, name, id }));
+            self.others.extend(others.map(|key| KnownKey { key, name, id }));
         }
     }
 
-    /// In order, so that [`id_of`](KnownIds::id_of) finds what it looks for.
+    /// Sorts the entries, which [`id_of`](KnownIds::id_of) needs.
     pub(crate) fn sorted(mut self) -> KnownIds {
         if !self.is_sorted {
             self.own.sort_unstable();
@@ -201,7 +203,7 @@ impl KnownIds {
         self
     }
 
-    /// The hash of the id of a contact with these keys and this name. It must be [`sorted`](KnownIds::sorted).
+    /// The hash in the id of a contact with these keys and this name. Must be [`sorted`](KnownIds::sorted).
     pub(crate) fn id_of(&self, keys: Keys, name: impl FnOnce() -> u64) -> Option<u64> {
         if self.is_empty() {
             return None;
@@ -211,8 +213,7 @@ impl KnownIds {
         keys.email.and_then(by_email).or_else(by_phone)
     }
 
-    /// The hash of the id of the contact that a phone number was first seen with, if it is another one. It must be
-    /// [`sorted`](KnownIds::sorted).
+    /// Whether this phone number was first seen with another contact than `id`. Must be [`sorted`](KnownIds::sorted).
     pub(crate) fn has_phone_of_another(&self, keys: Keys, id: Option<u64>) -> bool {
         keys.phone.and_then(|phone| self.other(phone)).is_some_and(|known| Some(known.id) != id)
     }
@@ -225,7 +226,7 @@ impl KnownIds {
         self.own.binary_search(&key).is_ok()
     }
 
-    fn other(&self, key: u64) -> Option<Known> {
+    fn other(&self, key: u64) -> Option<KnownKey> {
         let at = self.others.binary_search_by_key(&key, |known| known.key).ok()?;
         self.others.get(at).copied()
     }
@@ -279,7 +280,7 @@ mod tests {
 
     #[test]
     fn keys_are_counted_whatever_the_case_of_an_address() {
-        let mut counter = Counter::default();
+        let mut counter = KeyCounter::default();
         counter.take(keys(None, Some("a@b.co"), Some("+1")));
         counter.take(keys(None, Some("A@B.co"), Some("+2")));
         let repeated = counter.sorted().repeated();

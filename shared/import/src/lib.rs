@@ -1,17 +1,18 @@
-//! Contact lists: from the bytes of any file that people export to checked records, with every row accounted for.
+//! Reads contact lists: turns the bytes of any exported file into checked records, and accounts for every row.
 //!
-//! [`plan`] looks at the whole list: what it is written in, where its header is, which column goes where, in which order its
-//! dates are, who is there twice. What changes the list's meaning and is not proven by its data is a [`Question`], and nothing
-//! is imported while one is open. [`Plan::records`] then streams the list: each row is a record, held back, or told to be no
-//! person; each value arrives as it was meant, or its row and column are named in a [`Problem`].
+//! [`plan`] reads the whole list to determine its encoding, its header, the target of each column, the order of its
+//! dates, and repeated people. If an ambiguity would change the list's meaning, it becomes a [`ListQuestion`], and
+//! nothing is imported while one is open. [`ImportPlan::records`] then streams the list: each row becomes a record, is
+//! held back, or is reported as no person; each value arrives as it was meant, or a [`ListProblem`] names its row and
+//! column.
 //!
-//! The crate does no I/O of its own: bytes come from a [`Source`] that the caller gives, which is read about three times.
-//! Rows are not kept, but memory grows by hashes: [`plan`] takes eight bytes for each e-mail address, phone number and own
-//! id (24 where the row refuses contact, or may), until it knows who is there twice; [`Records`] then learns [`KnownIds`] of eight
-//! to 32 bytes a contact. Rows that wait to be merged are in memory, and so is a workbook.
+//! The crate does no I/O of its own: it reads a [`ByteSource`] from the caller about three times. It does not keep
+//! rows, but memory grows by hashes: [`plan`] takes eight bytes for each e-mail address, phone number and own id (24
+//! if the row refuses contact, or may) while it looks for repeated people; [`RecordStream`] then collects [`KnownIds`]
+//! of eight to 32 bytes per contact. Rows that wait to be merged are in memory, and so is a workbook.
 //!
-//! Consent never errs towards "may be contacted": a cell that cannot be read as one holds its row back, and an import never
-//! opens a channel.
+//! Consent never errs towards "may be contacted": a row with an unreadable consent cell is held back, and an import
+//! never opens a channel.
 
 mod breaks;
 mod bytes;
@@ -38,12 +39,12 @@ mod values;
 
 pub use choices::{DateOrder, DecimalMark, HiddenRows, SamePerson};
 pub use contact::ImportedContact;
-pub use error::{ImportError, NotAList};
+pub use error::{FileImportError, NotAList};
 pub use identity::KnownIds;
 pub use mapping::{Answers, CustomFieldType, FieldCatalogue, KnownField, Mapping, MappingError, targets};
 pub use options::ImportOptions;
-pub use plan::{MappedBy, MappedColumn, Plan, plan};
-pub use problem::{Effect, Problem};
-pub use question::{LooksLike, Question};
-pub use records::{HeldBack, Outcome, Records, Tally, UNDECIDED};
-pub use source::Source;
+pub use plan::{ImportPlan, MappedBy, MappedColumn, plan};
+pub use problem::{ListProblem, ProblemEffect};
+pub use question::{ListQuestion, LooksLike};
+pub use records::{HeldBack, RecordStream, RowOutcome, RowTally, UNDECIDED};
+pub use source::ByteSource;

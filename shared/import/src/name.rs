@@ -1,11 +1,11 @@
-//! How names are compared: of columns, of fields, of countries.
+//! Comparison of names: of columns, fields, countries.
 
-/// A name in lower case with nothing but letters and digits.
+/// A name reduced to its letters and digits, in lower case.
 pub(crate) fn key(name: &str) -> String {
     name.chars().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect()
 }
 
-/// A name without what stands in brackets: `Phone Number (mobile)`, `Email [required]`.
+/// A name without text in brackets: `Phone Number (mobile)`, `Email [required]`.
 pub(crate) fn without_brackets(name: &str) -> String {
     let mut depth = 0_usize;
     let mut outside = String::new();
@@ -20,7 +20,8 @@ pub(crate) fn without_brackets(name: &str) -> String {
     outside
 }
 
-/// Whether two names are the same, whatever their case, blanks and signs. Names without letters are compared as they are.
+/// Whether two names are equal, ignoring case, blanks and punctuation. Names without letters or digits must match
+/// exactly.
 pub(crate) fn is_same(a: &str, b: &str) -> bool {
     a.trim() == b.trim() || (!key(a).is_empty() && key(a) == key(b))
 }

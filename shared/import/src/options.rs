@@ -1,4 +1,4 @@
-//! What the caller knows about a list.
+//! The caller's knowledge of a list.
 
 use ghl_sync_model::LocationFacts;
 
@@ -6,37 +6,36 @@ use crate::mapping::{FieldCatalogue, Mapping};
 use crate::values::country;
 use crate::{DateOrder, DecimalMark, HiddenRows, SamePerson};
 
-/// What the caller knows about a list and wants of it. The default proves everything from the data or asks.
+/// The caller's knowledge of a list, and choices about it. By default, everything must be proven by the data or asked.
 #[derive(Debug, Clone, Default)]
 pub struct ImportOptions {
-    /// The location's country: two letters as in `RemoteLocation::country`, or a name. It reads national phone numbers
-    /// of rows that name no country, unless the row speaks against it. Without it no such number is guessed: it is left
-    /// out and told.
+    /// The location's country: two letters as in `RemoteLocation::country`, or a name. Used for national phone numbers
+    /// in rows without a country, unless the row contradicts it. Without it such numbers are left out and reported.
     pub country: Option<String>,
-    /// The text's encoding by its WHATWG label, where the bytes do not prove it.
+    /// The text's encoding by its WHATWG label, if the bytes do not prove it.
     pub encoding: Option<String>,
-    /// Which number of 03/04/1991 is the day, where the column does not prove it.
+    /// Which number of 03/04/1991 is the day, if the column does not prove it.
     pub date_order: Option<DateOrder>,
-    /// What 1.234 is, where the column does not prove it.
+    /// The meaning of 1.234, if the column does not prove it.
     pub decimal_mark: Option<DecimalMark>,
-    /// The sheet of a workbook.
+    /// The sheet to read from a workbook.
     pub sheet: Option<String>,
-    /// What becomes of rows that a workbook's sheet hides.
+    /// Treatment of rows that a workbook's sheet hides.
     pub hidden_rows: Option<HiddenRows>,
-    /// Columns mapped by the caller, and constants.
+    /// The caller's mapping of columns, and constants.
     pub mapping: Mapping,
     /// The location's custom fields: [`FieldCatalogue::of_location`].
     pub fields: FieldCatalogue,
-    /// What becomes of rows with one e-mail address or one phone number.
+    /// Treatment of rows that share an e-mail address or a phone number.
     pub same_person: SamePerson,
-    /// The day of the import: nobody is born after it. `None` is no limit.
+    /// The day of the import, the latest possible date of birth; `None` for no limit.
     pub today: Option<time::Date>,
-    /// Ids that contacts got in earlier imports.
+    /// Ids of contacts from earlier imports.
     pub known: crate::KnownIds,
 }
 
 impl ImportOptions {
-    /// The same, with what is known of the location. A country that no list could name is none.
+    /// Adds the location's facts. A country that is not recognized is ignored.
     #[must_use]
     pub fn knowing(self, facts: &LocationFacts) -> ImportOptions {
         let is_known = |told: &&str| country::country(told.trim()).is_some();
@@ -50,7 +49,7 @@ impl ImportOptions {
 
 #[cfg(test)]
 mod tests {
-    use ghl_sync_model::{EpochMs, Fact, FieldDefinition, KnownFields, LocationFacts, ToldFacts};
+    use ghl_sync_model::{EpochMs, Fact, FieldDefinition, KnownFields, LocationFacts, ReportedFacts};
     use serde_json::json;
 
     use super::*;
@@ -62,8 +61,8 @@ mod tests {
         let fields: Vec<FieldDefinition> = vec![serde_json::from_value(field).unwrap()];
         let account = json!({ "id": "loc1", "name": "Practice", "country": country });
         let account = Some(serde_json::from_value(account).unwrap());
-        let told =
-            LocationFacts::told(EpochMs(1), None, ToldFacts { account, ..ToldFacts::default() }, Vec::new(), false);
+        let reported = ReportedFacts { account, ..ReportedFacts::default() };
+        let told = LocationFacts::told(EpochMs(1), None, reported, Vec::new(), false);
         LocationFacts { fields: Some(Fact { as_of: EpochMs(1), value: KnownFields { fields, left_out } }), ..told }
     }
 
@@ -81,7 +80,7 @@ mod tests {
             options.mapping.add("Hat=contact.hat").unwrap();
             crate::plan(&list.as_bytes(), options)
         };
-        assert!(matches!(plan_with(0), Err(crate::ImportError::Mapping(_))));
+        assert!(matches!(plan_with(0), Err(crate::FileImportError::Mapping(_))));
         let plan = plan_with(1).unwrap();
         let targets: Vec<String> = plan.mapping_file().columns.into_values().collect();
         assert!(targets.contains(&"contact.hat".to_owned()), "{targets:?}");

@@ -1,15 +1,15 @@
-//! What the headings between the rows of a list say of those below them.
+//! Headings between the rows of a list, and their effect on the rows below.
 
 use crate::consent;
 use crate::mapping::{Columns, Field, Target};
 use crate::table::{self, Row};
 
-/// The row that says that people below it must not be contacted; 0 is the name of the sheet.
+/// The row that says that people below it must not be contacted; 0 for the sheet's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Above(u64);
 
 impl Above {
-    /// What is said of a row: of that which stands above others, what it is.
+    /// The message for a row that is, or is below, such a row.
     pub(crate) fn message(self, of: u64) -> String {
         match self.0 {
             row if row == of => {
@@ -24,26 +24,26 @@ impl Above {
         }
     }
 
-    /// Whether it is this row itself.
+    /// Whether it is the given row itself.
     pub(crate) fn is(self, number: u64) -> bool {
         self.0 == number
     }
 }
 
-/// The parts of a list that has headings between its rows.
+/// Tracks headings between the rows of a list.
 #[derive(Debug)]
 pub(crate) struct Parts {
     above: Option<Above>,
 }
 
 impl Parts {
-    /// The parts below a title that may refuse contact.
+    /// Starts below a title that may refuse contact.
     pub(crate) fn below(refused_by: Option<u64>) -> Parts {
         Parts { above: refused_by.map(Above) }
     }
 
-    /// What stands above this row, or what the row itself is. A heading that refuses holds to the end: a later row with one
-    /// cell may be another heading as well as somebody whose name is all that is known.
+    /// The refusing heading above this row, or the row itself if it is one. A refusal holds to the end of the list: a
+    /// later row with one cell may be another heading, or just a name.
     pub(crate) fn above(&mut self, row: &Row, columns: &Columns) -> Option<Above> {
         if self.above.is_none() && is_refusing_heading(row, columns) {
             self.above = Some(Above(row.number));
@@ -52,10 +52,10 @@ impl Parts {
     }
 }
 
-/// Whether a row is one text across the table that refuses contact with those below it.
+/// Whether a row is a single text that refuses contact with those below it.
 fn is_refusing_heading(row: &Row, columns: &Columns) -> bool {
     let Some(text) = table::heading(&row.cells) else { return false };
-    // A cell of consent or of tags is the row's own.
+    // A consent or tag cell concerns only its own row.
     let is_own = |(index, cell): (usize, &String)| {
         let target = columns.all().get(index).map(|column| &column.target);
         cell.trim().eq_ignore_ascii_case(text)
@@ -64,7 +64,7 @@ fn is_refusing_heading(row: &Row, columns: &Columns) -> bool {
     if !row.cells.iter().enumerate().any(is_own) {
         return false;
     }
-    // In a list of one or two columns, somebody may have nothing but a name.
+    // In a list of one or two columns, a person may have just a name.
     let is_narrow = columns.all().len() <= 2;
     if is_narrow { consent::is_refusing_heading(text) } else { consent::title_refuses(text) }
 }

@@ -1,59 +1,59 @@
-//! The first pass: what the columns are and prove, who is there twice, and what is left to ask.
+//! The first pass: finds the meaning of columns, repeated people, and open questions.
 
 use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
 use crate::breaks::{Break, Breaks};
-use crate::columns_seen::{Seen, notes, questions};
+use crate::columns_seen::{ColumnStats, notes, questions};
 use crate::consent::Channels;
-use crate::identity::Counter;
+use crate::identity::KeyCounter;
 use crate::mapping::{Column, Columns, CustomFieldType, Field, Target};
 use crate::parts::{Above, Parts};
-use crate::row::{Proofs, RowReader, Told};
+use crate::row::{Proofs, RowConsent, RowReader};
 use crate::table::{self, Layout};
 use crate::values::{country, date, number};
-use crate::{ImportError, ImportOptions, Problem, Question, SamePerson, Source};
+use crate::{ByteSource, FileImportError, ImportOptions, ListProblem, ListQuestion, SamePerson};
 
-/// A list that was looked at from the first row to the last, and not imported yet.
+/// A list that has been read once and is ready to import.
 #[derive(Debug)]
-pub struct Plan {
+pub struct ImportPlan {
     pub(crate) options: ImportOptions,
     pub(crate) layout: Layout,
     pub(crate) columns: Columns,
     pub(crate) proofs: Proofs,
-    /// How many rows have a key, where it is more than one.
+    /// Number of rows for each key that more than one row has.
     pub(crate) repeated: HashMap<u64, u32>,
-    /// Channels that some row of a repeated key closes.
+    /// Channels that any row with a repeated key closes.
     pub(crate) closed: HashMap<u64, Channels>,
     /// Lines that are not whole rows.
     pub(crate) broken: HashMap<u64, Break>,
-    seen: Vec<Seen>,
-    questions: Vec<Question>,
-    notes: Vec<Problem>,
+    seen: Vec<ColumnStats>,
+    questions: Vec<ListQuestion>,
+    notes: Vec<ListProblem>,
     rows: u64,
 }
 
-/// A column and where it goes.
+/// A column and its target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MappedColumn {
     /// Its name in the list.
     pub column: String,
-    /// The field that it goes into, as a mapping names it; `None` if it is not used.
+    /// The field it goes into, as a mapping names it; `None` if unused.
     pub field: Option<String>,
-    /// Why it goes there; `None` if it is not used.
+    /// Why it goes there; `None` if unused.
     pub by: Option<MappedBy>,
-    /// In how many rows it is filled.
+    /// Number of rows with a value in it.
     pub filled: u64,
-    /// Its first cells. They may be personal data.
+    /// Its first values. They may be personal data.
     pub samples: Vec<String>,
 }
 
-/// What a column's place goes by.
+/// The reason for a column's target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MappedBy {
-    /// The caller's word.
+    /// The caller's mapping.
     Told,
     /// The column's name.
     Name,
@@ -61,11 +61,11 @@ pub enum MappedBy {
     CustomField,
 }
 
-/// Looks at a list from its first row to its last. What it leaves open is among [`Plan::questions`].
+/// Reads a list once, from the first row to the last. Ambiguities go to [`ImportPlan::questions`].
 ///
 /// # Errors
-/// [`ImportError`] where the file as a whole cannot be used, or its form cannot be proven (an encoding, a sheet).
-pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, ImportError> {
+/// [`FileImportError`] if the whole file is unusable, or its form is ambiguous (an encoding, a sheet).
+pub fn plan(source: &dyn ByteSource, mut options: ImportOptions) -> Result<ImportPlan, FileImportError> {
     options.known = options.known.sorted();
     answer(&mut options);
     options.country = location_country(options.country)?;
@@ -73,7 +73,7 @@ pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, Imp
     let columns = Columns::of_header(&layout.columns, &options.mapping, &options.fields)?;
     if !columns.says_who() {
         let columns = columns.all().iter().map(|column| column.name.clone()).collect();
-        return Err(ImportError::NoUsableColumn { columns });
+        return Err(FileImportError::NoUsableColumn { columns });
     }
     let mut pass = Pass::new(&columns, layout.refused_by);
     let no_proofs = Proofs::default();
@@ -95,7 +95,7 @@ pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, Imp
     let mut questions = questions(&columns, &pass.seen);
     let hidden = layout.hidden_rows();
     if hidden > 0 && options.hidden_rows.is_none() {
-        questions.push(Question::HiddenRows { rows: hidden });
+        questions.push(ListQuestion::HiddenRows { rows: hidden });
     }
     let proofs = pass.proofs(&columns, &options, &mut questions);
     let proofs = Proofs { counts_from_1904: layout.counts_from_1904, ..proofs };
@@ -103,10 +103,10 @@ pub fn plan(source: &dyn Source, mut options: ImportOptions) -> Result<Plan, Imp
     let mut notes = notes(&columns, &pass.seen, layout.header_row);
     notes.extend(layout.notes.iter().cloned());
     let (seen, rows, broken) = (pass.seen, pass.rows, pass.breaks.into_found());
-    Ok(Plan { options, layout, columns, proofs, repeated, closed, broken, seen, questions, notes, rows })
+    Ok(ImportPlan { options, layout, columns, proofs, repeated, closed, broken, seen, questions, notes, rows })
 }
 
-/// Takes over what the mapping answers, and keeps all answers in it.
+/// Applies the mapping's answers to the options, and stores the final answers in the mapping.
 fn answer(options: &mut ImportOptions) {
     let answers = &mut options.mapping.answers;
     if let Some(same_person) = answers.same_person {
@@ -129,38 +129,38 @@ fn answer(options: &mut ImportOptions) {
     };
 }
 
-/// The two letters of a country that the caller names; of a blank, none.
-fn location_country(told: Option<String>) -> Result<Option<String>, ImportError> {
+/// The two-letter code of the caller's country; `None` if blank.
+fn location_country(told: Option<String>) -> Result<Option<String>, FileImportError> {
     let told = told.filter(|told| !told.trim().is_empty());
-    told.map(|told| country::country(told.trim()).ok_or(ImportError::UnknownCountry(told))).transpose()
+    told.map(|told| country::country(told.trim()).ok_or(FileImportError::UnknownCountry(told))).transpose()
 }
 
-impl Plan {
-    /// What must be answered before the list is imported. Each names the option that answers it.
+impl ImportPlan {
+    /// Questions to answer before the import. Each names the option that answers it.
     #[must_use]
-    pub fn questions(&self) -> &[Question] {
+    pub fn questions(&self) -> &[ListQuestion] {
         &self.questions
     }
 
-    /// Columns that are not used although they are filled, and second values of a field that has one already.
+    /// Filled columns that are not used, and values for fields that already have one.
     #[must_use]
-    pub fn notes(&self) -> &[Problem] {
+    pub fn notes(&self) -> &[ListProblem] {
         &self.notes
     }
 
-    /// What the text is written in; `xlsx` for a workbook.
+    /// The text's encoding; `xlsx` for a workbook.
     #[must_use]
     pub fn encoding(&self) -> &str {
         &self.layout.encoding
     }
 
-    /// The sign between cells by its name, such as `comma`.
+    /// Name of the delimiter, such as `comma`.
     #[must_use]
     pub fn delimiter(&self) -> Option<String> {
         self.layout.delimiter.map(|delimiter| delimiter.to_string())
     }
 
-    /// The row that names the columns; 0 where each row names its own.
+    /// Number of the header row; 0 if each row names its own columns.
     #[must_use]
     pub fn header_row(&self) -> u64 {
         self.layout.header_row
@@ -178,25 +178,25 @@ impl Plan {
         self.rows
     }
 
-    /// E-mail addresses, phone numbers and own ids that more than one row has.
+    /// Number of e-mail addresses, phone numbers and own ids that occur in more than one row.
     #[must_use]
     pub fn repeated(&self) -> usize {
         self.repeated.len()
     }
 
-    /// The header as it stands in the list.
+    /// The header as it is in the list.
     #[must_use]
     pub fn header(&self) -> &[String] {
         &self.layout.columns
     }
 
-    /// What the caller says of the list, with the answers to all that was asked.
+    /// The caller's mapping, completed with all answers.
     #[must_use]
     pub fn told(&self) -> &crate::Mapping {
         &self.options.mapping
     }
 
-    /// The custom fields that a column may go into.
+    /// The custom fields that columns can go into.
     #[must_use]
     pub fn custom_fields(&self) -> &[crate::KnownField] {
         self.options.fields.fields()
@@ -226,7 +226,7 @@ impl Plan {
         }
     }
 
-    /// The mapping as a file that imports this list the same way without a question and without further options.
+    /// A mapping that imports this list the same way, without questions or further options.
     #[must_use]
     pub fn mapping_file(&self) -> crate::Mapping {
         let mut mapping = self.options.mapping.clone();
@@ -240,25 +240,26 @@ impl Plan {
     }
 }
 
-/// No column: what is closed is closed whatever the columns are.
+/// In place of a column: the closing is unconditional.
 const ANY_COLUMN: u16 = u16::MAX;
 
-/// What a row closes for all rows with a key.
+/// Channels that a row closes for all rows with the same key.
 struct Closing {
     key: u64,
     channels: Channels,
-    /// Whether the key is counted: else other rows alone may have it.
+    /// Whether [`KeyCounter`] counts the key. If not, any single row that has it is another row.
     is_counted: bool,
-    /// Only if this column is one of subscriptions; of nothing else, if `is_strict`. (In two bytes: there may be many.)
+    /// The closing holds only if this column is about subscriptions; about nothing else if `is_strict`. (Two bytes to
+    /// save memory, since there may be many.)
     column: u16,
     is_strict: bool,
 }
 
 struct Pass {
-    seen: Vec<Seen>,
-    dates: Vec<(usize, date::Evidence)>,
-    numbers: Vec<(usize, number::Evidence)>,
-    counter: Counter,
+    seen: Vec<ColumnStats>,
+    dates: Vec<(usize, date::DateEvidence)>,
+    numbers: Vec<(usize, number::NumberEvidence)>,
+    counter: KeyCounter,
     closed: Vec<Closing>,
     subscriptions: HashSet<usize>,
     of_subscriptions_only: HashSet<usize>,
@@ -283,10 +284,10 @@ impl Pass {
             _ => false,
         };
         Self {
-            seen: vec![Seen::default(); columns.all().len()],
-            dates: of(is_date).map(|index| (index, date::Evidence::default())).collect(),
-            numbers: of(is_number).map(|index| (index, number::Evidence::default())).collect(),
-            counter: Counter::default(),
+            seen: vec![ColumnStats::default(); columns.all().len()],
+            dates: of(is_date).map(|index| (index, date::DateEvidence::default())).collect(),
+            numbers: of(is_number).map(|index| (index, number::NumberEvidence::default())).collect(),
+            counter: KeyCounter::default(),
             closed: Vec::new(),
             subscriptions: HashSet::new(),
             of_subscriptions_only: HashSet::new(),
@@ -298,7 +299,7 @@ impl Pass {
 
     fn take(&mut self, row: &table::Row, reader: &RowReader<'_>, above: Option<Above>) {
         self.rows += 1;
-        Seen::take_row(&mut self.seen, row, reader.columns);
+        ColumnStats::take_row(&mut self.seen, row, reader.columns);
         let cell = |index: usize| crate::values::text::value(row.cells.get(index).map_or("", String::as_str));
         self.dates.iter_mut().for_each(|(index, evidence)| evidence.take(&cell(*index)));
         self.numbers.iter_mut().for_each(|(index, evidence)| evidence.take(&cell(*index)));
@@ -313,19 +314,19 @@ impl Pass {
             }
         }
         let mut told = reader.told(row);
-        // (A row that is a heading may also be somebody with a remark.)
+        // The row may be a heading, or a person with a remark.
         if above.is_some() {
             told.closed = Channels::ALL;
         }
         self.counter.take(told.keys);
         let others = self.breaks.take(row, told.keys, reader);
         self.close(told);
-        self.close(Told { others, closed: Channels::ALL, ..Told::default() });
+        self.close(RowConsent { others, closed: Channels::ALL, ..RowConsent::default() });
     }
 
-    /// Keeps what a row closes for others of the same person.
-    fn close(&mut self, told: Told) {
-        let Told { keys, others, closed, if_of_subscription } = told;
+    /// Stores what a row closes for other rows of the same person.
+    fn close(&mut self, told: RowConsent) {
+        let RowConsent { keys, others, closed, if_of_subscription } = told;
         let certain = (!closed.is_none()).then_some((ANY_COLUMN, false, closed));
         let perhaps = if_of_subscription.into_iter();
         let perhaps = perhaps
@@ -337,7 +338,7 @@ impl Pass {
         }
     }
 
-    /// How often each key is there that is there more than once, and what rows close for others.
+    /// Repeated keys with their counts, and the channels closed for other rows.
     fn repeated_and_closed(&mut self) -> (HashMap<u64, u32>, HashMap<u64, Channels>) {
         let counter = std::mem::take(&mut self.counter).sorted();
         let repeated = counter.repeated();
@@ -355,8 +356,8 @@ impl Pass {
         (repeated, closed)
     }
 
-    /// What is proven; what is not is asked.
-    fn proofs(&self, columns: &Columns, options: &ImportOptions, questions: &mut Vec<Question>) -> Proofs {
+    /// Collects proven facts, and adds a question for each ambiguous column.
+    fn proofs(&self, columns: &Columns, options: &ImportOptions, questions: &mut Vec<ListQuestion>) -> Proofs {
         let mut proofs = Proofs {
             subscriptions: self.subscriptions.clone(),
             of_subscriptions_only: self.of_subscriptions_only.clone(),
@@ -365,13 +366,15 @@ impl Pass {
         for (index, evidence) in &self.dates {
             match evidence.orders(options.date_order) {
                 Ok(orders) => drop(proofs.date_orders.insert(*index, orders)),
-                Err(mixed) => questions.push(Question::DateOrder { column: columns.name(*index).to_owned(), mixed }),
+                Err(mixed) => {
+                    questions.push(ListQuestion::DateOrder { column: columns.name(*index).to_owned(), mixed });
+                }
             }
         }
         for (index, evidence) in &self.numbers {
             match evidence.mark(options.decimal_mark) {
                 Ok(mark) => drop(mark.map(|mark| proofs.decimal_marks.insert(*index, mark))),
-                Err(()) => questions.push(Question::DecimalMark { column: columns.name(*index).to_owned() }),
+                Err(()) => questions.push(ListQuestion::DecimalMark { column: columns.name(*index).to_owned() }),
             }
         }
         proofs

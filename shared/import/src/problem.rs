@@ -1,50 +1,49 @@
-//! What of a list did not go into a contact as it stands there.
+//! Deviations of contacts from the list.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Something in a list that did not go into a contact as it stands there. No text of it quotes a cell, except
-/// `value_sent`.
+/// A cell or row that did not go into a contact unchanged. Texts never quote a cell, except `value_sent`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
+pub struct ListProblem {
     /// The row, as a spreadsheet numbers it.
     pub row: u64,
-    /// The column's name, where one cell or column is to blame.
+    /// Name of the column, if a single cell or column is the cause.
     pub column: Option<String>,
     /// The field that the column goes into.
     pub field: Option<String>,
     /// What is wrong, and what would be accepted.
     #[serde(rename = "problem")]
     pub message: String,
-    /// What it led to.
-    pub effect: Effect,
-    /// What is sent in the place of the cell; nothing if the contact goes without it. It may be personal data.
+    /// The consequence.
+    pub effect: ProblemEffect,
+    /// The value sent instead of the cell; `None` if nothing is. It may be personal data.
     pub value_sent: Option<String>,
 }
 
-/// What a problem led to.
+/// The consequence of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Effect {
-    /// The row is not among the contacts.
+pub enum ProblemEffect {
+    /// The row does not become a contact.
     RowLeftOut,
-    /// The contact goes without this value.
+    /// The contact lacks this value.
     ValueLeftOut,
-    /// The contact has a part of this value.
+    /// The contact has only part of this value.
     ValueCut,
-    /// Nothing is missing that was meant to be sent: a column that is not used, a word read as nothing.
+    /// Nothing is lost: an unused column, or a word read as empty.
     Note,
 }
 
-impl Problem {
-    pub(crate) fn row(row: u64, message: impl Into<String>) -> Problem {
-        Problem {
+impl ListProblem {
+    pub(crate) fn row(row: u64, message: impl Into<String>) -> ListProblem {
+        ListProblem {
             row,
             column: None,
             field: None,
             message: message.into(),
-            effect: Effect::RowLeftOut,
+            effect: ProblemEffect::RowLeftOut,
             value_sent: None,
         }
     }
@@ -52,11 +51,11 @@ impl Problem {
     /// Whether a row or a part of it was left out.
     #[must_use]
     pub fn is_loss(&self) -> bool {
-        self.effect != Effect::Note
+        self.effect != ProblemEffect::Note
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ListProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "row {}", self.row)?;
         if let Some(column) = &self.column {
@@ -66,13 +65,13 @@ impl fmt::Display for Problem {
     }
 }
 
-impl fmt::Display for Effect {
+impl fmt::Display for ProblemEffect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Effect::RowLeftOut => "row left out",
-            Effect::ValueLeftOut => "value left out",
-            Effect::ValueCut => "value cut",
-            Effect::Note => "note",
+            ProblemEffect::RowLeftOut => "row left out",
+            ProblemEffect::ValueLeftOut => "value left out",
+            ProblemEffect::ValueCut => "value cut",
+            ProblemEffect::Note => "note",
         })
     }
 }

@@ -1,54 +1,55 @@
-//! What a file leaves open, and the options that answer it.
+//! Ambiguities of a file, and the options that resolve them.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Something that changes what the list means and that its data does not prove. Nothing is imported while one is open.
+/// An ambiguity that changes the list's meaning and that its data does not resolve. Nothing is imported while one is
+/// open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "question", rename_all = "snake_case")]
-pub enum Question {
-    /// The text is not UTF-8 and nothing in it says what it is.
+pub enum ListQuestion {
+    /// The text is not UTF-8, and its encoding is uncertain.
     Encoding {
-        /// The detector's guess, as `--encoding` takes it.
+        /// The detector's guess, in the form `--encoding` accepts.
         guess: String,
-        /// Words of the file with other characters than ASCII, read by the guess.
+        /// Sample words with non-ASCII characters, decoded by the guess.
         samples: Vec<String>,
     },
-    /// Dates such as 03/04/1991, and none in the column that proves which number is the day.
+    /// Dates such as 03/04/1991, in a column that does not prove which number is the day.
     DateOrder {
         /// The column.
         column: String,
         /// Whether the column has dates that prove one order and dates that prove the other.
         mixed: bool,
     },
-    /// Numbers such as 1.234 and none in the column that proves what the mark means.
+    /// Numbers such as 1.234, in a column that does not prove the meaning of the mark.
     DecimalMark {
         /// The column.
         column: String,
     },
-    /// A column that is not used and whose cells look like something that must not be lost.
+    /// An unused column whose cells look important.
     UnusedColumn {
         /// The column.
         column: String,
         /// What its cells look like.
         looks_like: LooksLike,
-        /// In how many rows.
+        /// Number of rows with such cells.
         cells: u64,
     },
     /// More than one sheet holds people.
     Sheet {
-        /// Those.
+        /// Names of these sheets.
         sheets: Vec<String>,
     },
-    /// The sheet hides rows, by hand or by a filter, that say something.
+    /// The sheet hides rows with content, by hand or by a filter.
     HiddenRows {
-        /// How many rows are hidden and say something.
+        /// Number of these rows.
         rows: u64,
     },
 }
 
-/// What the cells of an unused column look like.
+/// Content that the cells of an unused column look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LooksLike {
@@ -60,10 +61,10 @@ pub enum LooksLike {
     Consent,
 }
 
-impl fmt::Display for Question {
+impl fmt::Display for ListQuestion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Question::Encoding { guess, samples } => {
+            ListQuestion::Encoding { guess, samples } => {
                 write!(f, "the text is not UTF-8. It may be {guess}")?;
                 if !samples.is_empty() {
                     write!(f, ", which reads: {}", samples.join(", "))?;
@@ -73,22 +74,22 @@ impl fmt::Display for Question {
                     ". If that is right say --encoding {guess}, else name the right one, or save the list as UTF-8"
                 )
             }
-            Question::DateOrder { column, mixed: false } => write!(
+            ListQuestion::DateOrder { column, mixed: false } => write!(
                 f,
                 "column `{column}` has dates like 03/04/1991, and none that proves whether the day or the month comes \
                  first: say --day-first or --month-first"
             ),
-            Question::DateOrder { column, mixed: true } => write!(
+            ListQuestion::DateOrder { column, mixed: true } => write!(
                 f,
                 "column `{column}` has dates with the day first and dates with the month first: say --day-first or \
                  --month-first for those that could be both"
             ),
-            Question::DecimalMark { column } => write!(
+            ListQuestion::DecimalMark { column } => write!(
                 f,
                 "column `{column}` has numbers like 1.234, and none that proves whether the mark stands for thousands \
                  or for decimals: say --decimal-point or --decimal-comma"
             ),
-            Question::UnusedColumn { column, looks_like, cells } => {
+            ListQuestion::UnusedColumn { column, looks_like, cells } => {
                 let (what, answers) = match looks_like {
                     LooksLike::Email => ("e-mail addresses", format!("'{column}=email'")),
                     LooksLike::Phone => ("phone numbers", format!("'{column}=phone'")),
@@ -103,10 +104,10 @@ impl fmt::Display for Question {
                      --map '{column}=ignore'"
                 )
             }
-            Question::Sheet { sheets } => {
+            ListQuestion::Sheet { sheets } => {
                 write!(f, "more than one sheet holds people: say --sheet with one of {}", sheets.join(", "))
             }
-            Question::HiddenRows { rows } => write!(
+            ListQuestion::HiddenRows { rows } => write!(
                 f,
                 "the sheet hides {rows} rows, by hand or by a filter: say --hidden-rows import or --hidden-rows leave-out"
             ),

@@ -1,4 +1,4 @@
-//! The second pass: rows become records, or are told.
+//! The second pass: turns rows into records, or reports why not.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
@@ -8,97 +8,98 @@ use crate::draft::Draft;
 use crate::identity::{self, Keys, KnownIds};
 use crate::mapping::Field;
 use crate::parts::Parts;
-use crate::plan::Plan;
+use crate::plan::ImportPlan;
 use crate::row::{LeftOut, RowReader};
 use crate::table::{self, NotAPerson, Row, Rows};
-use crate::{HiddenRows, ImportError, Problem, SamePerson, Source};
+use crate::{ByteSource, FileImportError, HiddenRows, ListProblem, SamePerson};
 
-/// What became of a row. Blank rows are nothing at all, and only counted.
+/// The outcome of a row. Blank rows have none; they are only counted.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum RowOutcome {
     /// A contact.
     Record(Box<ImportedContact>),
     /// A row that is left out until it is corrected.
     HeldBack(HeldBack),
-    /// A row that is no person: a total, the header again.
+    /// A row that is not a person: a total, a repeated header.
     NotAPerson(HeldBack),
 }
 
-/// A row that is not among the contacts, and why.
+/// A row that did not become a contact, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldBack {
-    /// The row's cells as they stand in the list.
+    /// The row's cells as in the list.
     pub cells: Vec<String>,
-    /// Why it is left out.
-    pub problem: Problem,
-    /// What `_dnd` of a list of rejects says of it: [`UNDECIDED`] where only a heading, a title or other rows tell whether the
-    /// person may be contacted, channels that other rows of the person close, or nothing.
+    /// Why it was left out.
+    pub problem: ListProblem,
+    /// The row's `_dnd` in a reject list: [`UNDECIDED`] if only a heading, a title or other rows tell whether the
+    /// person may be contacted, the channels that other rows of the person close, or empty.
     pub dnd: String,
 }
 
-/// What `_dnd` says of a row of which somebody has to say whether the person must not be contacted.
+/// Value of `_dnd` if somebody must decide whether the person may be contacted.
 pub const UNDECIDED: &str = "?";
 
-/// How many rows became what. `rows` is the sum of the others but `blank` and `contacts`.
+/// Number of rows by outcome. `rows` is the sum of the others except `blank` and `contacts`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tally {
-    /// Rows with something in them.
+pub struct RowTally {
+    /// Rows with content.
     pub rows: u64,
-    /// Rows that are in a contact.
+    /// Rows that became part of a contact.
     pub accepted: u64,
-    /// Rows that are left out.
+    /// Rows left out.
     pub held_back: u64,
-    /// Rows that are no people.
+    /// Rows that are not people.
     pub not_people: u64,
-    /// Contacts; fewer than `accepted` where rows were merged.
+    /// Contacts; fewer than `accepted` if rows were merged.
     pub contacts: u64,
-    /// Rows with nothing in them.
+    /// Empty rows.
     pub blank: u64,
 }
 
-/// The records of a list, as a stream. It keeps hashes of each contact, and no rows but those that wait to be merged.
+/// Streams the records of a list. It keeps hashes of each contact, but only those rows that wait to be merged.
 #[derive(Debug)]
-pub struct Records<'a> {
-    plan: &'a Plan,
+pub struct RecordStream<'a> {
+    plan: &'a ImportPlan,
     rows: Rows<'a>,
-    /// Outcomes that are ready.
-    ready: VecDeque<Outcome>,
-    /// The row that a repeated key belongs to.
+    /// Outcomes ready to return.
+    ready: VecDeque<RowOutcome>,
+    /// The row that owns each repeated key.
     owners: HashMap<u64, u64>,
-    /// Contacts that wait for the other rows of the same person, by their first rows.
+    /// Contacts waiting for other rows of the same person, by their first row.
     waiting: BTreeMap<u64, Waiting>,
-    /// Which contacts wait for a key.
+    /// First rows of the contacts waiting for each key.
     waiting_for: HashMap<u64, BTreeSet<u64>>,
-    /// Hashes of the ids of contacts that have no key, or may have got their id from an earlier import.
+    /// Id hashes of contacts without a key, or with an id possibly from an earlier import.
     ids: HashSet<u64>,
     learned: KnownIds,
     parts: Parts,
-    tally: Tally,
+    tally: RowTally,
     is_over: bool,
 }
 
 #[derive(Debug)]
 struct Waiting {
     draft: Draft,
-    /// Rows with each of its keys that are still to come.
+    /// Number of rows still to come for each of its keys.
     left: HashMap<u64, u32>,
 }
 
-impl Plan {
-    /// The second pass: the records, and the rows that are none.
+impl ImportPlan {
+    /// Starts the second pass: the records, and the rows left out.
     ///
     /// # Errors
-    /// [`ImportError::Open`] while a question is open, [`ImportError::Read`] if the source cannot be read again.
-    pub fn records<'a>(&'a self, source: &'a dyn Source) -> Result<Records<'a>, ImportError> {
+    /// [`FileImportError::Open`] while a question is open, [`FileImportError::Read`] if the source cannot be read
+    /// again.
+    pub fn records<'a>(&'a self, source: &'a dyn ByteSource) -> Result<RecordStream<'a>, FileImportError> {
         if !self.questions().is_empty() {
-            return Err(ImportError::Open { questions: self.questions().to_vec() });
+            return Err(FileImportError::Open { questions: self.questions().to_vec() });
         }
-        Records::new(self, self.layout.rows(source)?)
+        RecordStream::new(self, self.layout.rows(source)?)
     }
 }
 
-impl<'a> Records<'a> {
-    fn new(plan: &'a Plan, rows: Rows<'a>) -> Result<Self, ImportError> {
+impl<'a> RecordStream<'a> {
+    fn new(plan: &'a ImportPlan, rows: Rows<'a>) -> Result<Self, FileImportError> {
         let mut records = Self {
             plan,
             rows,
@@ -109,7 +110,7 @@ impl<'a> Records<'a> {
             ids: HashSet::new(),
             learned: KnownIds::default(),
             parts: Parts::below(plan.layout.refused_by),
-            tally: Tally::default(),
+            tally: RowTally::default(),
             is_over: false,
         };
         for row in &plan.layout.above {
@@ -118,19 +119,19 @@ impl<'a> Records<'a> {
         Ok(records)
     }
 
-    /// How many rows became what, so far.
+    /// Counts so far.
     #[must_use]
-    pub fn tally(&self) -> Tally {
+    pub fn tally(&self) -> RowTally {
         self.tally
     }
 
-    /// The ids that the contacts so far have, for a later import.
+    /// Ids of the contacts so far, for a later import.
     #[must_use]
     pub fn learned(&self) -> &KnownIds {
         &self.learned
     }
 
-    /// The ids that all contacts have, for a later import.
+    /// Ids of all contacts, for a later import.
     #[must_use]
     pub fn into_learned(self) -> KnownIds {
         self.learned
@@ -144,17 +145,18 @@ impl<'a> Records<'a> {
         self.tally.rows += 1;
         let reader = RowReader { columns: &self.plan.columns, options: &self.plan.options, proofs: &self.plan.proofs };
         if let Some(fault) = row.fault {
-            // What it says of consent may stand in another column than where it belongs.
+            // Its consent may be in the wrong column.
             let is_open = reader.may_refuse(&row);
             let dnd = if is_open { UNDECIDED } else { "" };
-            return self.hold_back(row.cells, Problem::row(row.number, fault.message()), dnd.to_owned());
+            return self.hold_back(row.cells, ListProblem::row(row.number, fault.message()), dnd.to_owned());
         }
         let is_left_out = row.is_hidden && self.plan.options.hidden_rows == Some(HiddenRows::LeaveOut);
         let what = is_left_out.then_some(NotAPerson::Hidden);
         if let Some(what) = what.or_else(|| table::not_a_person(&row, &self.plan.layout.columns)) {
             self.tally.not_people += 1;
-            let problem = Problem { effect: crate::Effect::Note, ..Problem::row(row.number, what.message()) };
-            return self.ready.push_back(Outcome::NotAPerson(HeldBack {
+            let problem =
+                ListProblem { effect: crate::ProblemEffect::Note, ..ListProblem::row(row.number, what.message()) };
+            return self.ready.push_back(RowOutcome::NotAPerson(HeldBack {
                 cells: row.cells,
                 problem,
                 dnd: String::new(),
@@ -162,7 +164,7 @@ impl<'a> Records<'a> {
         }
         if let Some(above) = self.parts.above(&row, &self.plan.columns) {
             let draft = reader.read(&row);
-            // Whoever refuses all by their own row may be imported as such.
+            // A person whose own row refuses everything can be imported as such.
             let is_closed = draft.as_ref().is_ok_and(|draft| draft.closed.has(Channels::ALL));
             match draft {
                 Err(left_out) if above.is(row.number) => {
@@ -171,13 +173,13 @@ impl<'a> Records<'a> {
                 Ok(_) if is_closed && !above.is(row.number) => {}
                 _ => {
                     let dnd = if above.is(row.number) { "" } else { UNDECIDED };
-                    let problem = Problem::row(row.number, above.message(row.number));
+                    let problem = ListProblem::row(row.number, above.message(row.number));
                     return self.hold_back(row.cells, problem, dnd.to_owned());
                 }
             }
         }
         if let Some(broken) = self.plan.broken.get(&row.number) {
-            let problem = Problem::row(row.number, broken.message());
+            let problem = ListProblem::row(row.number, broken.message());
             return self.hold_back(row.cells, problem, UNDECIDED.to_owned());
         }
         let is_merging = matches!(self.plan.options.same_person, SamePerson::MergeFirst | SamePerson::MergeLast);
@@ -198,7 +200,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// The first row of a person is imported.
+    /// Imports the first row of a person, and holds the others back.
     fn first_come(&mut self, row: Row, mut draft: Draft) {
         let keys = keys(&draft);
         self.close(&mut draft, keys);
@@ -221,7 +223,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// Rows of one person become one contact once all of them are there.
+    /// Merges the rows of one person. The contact is ready once all of them have come.
     fn merge(&mut self, row: Row, keys: Keys, repeated: &[u64], draft: Result<Draft, LeftOut>) {
         let last_wins = self.plan.options.same_person == SamePerson::MergeLast;
         let at = repeated.iter().filter_map(|key| self.waiting_for.get(key)?.first()).min().copied();
@@ -264,7 +266,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// A row with these keys has come: whoever waits for no other is ready.
+    /// Counts a row with these keys. Contacts that wait for no further row are ready.
     fn came(&mut self, keys: &[u64]) {
         let mut touched: BTreeSet<u64> = BTreeSet::new();
         for key in keys {
@@ -281,7 +283,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// All rows of a contact have come.
+    /// Emits a contact, with all rows that have come.
     fn merged(&mut self, first: u64) {
         let Some(Waiting { mut draft, left }) = self.waiting.remove(&first) else { return };
         for key in left.keys() {
@@ -296,7 +298,7 @@ impl<'a> Records<'a> {
         self.emit(draft, cells);
     }
 
-    /// What any row of the person has refused holds for all of them.
+    /// Applies refusals in any row of the person.
     fn close(&self, draft: &mut Draft, keys: Keys) {
         for key in keys.all() {
             if let Some(closed) = self.plan.closed.get(&key) {
@@ -306,7 +308,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// Makes a record of a draft. False if the check refuses it.
+    /// Makes a record from a draft. Returns false if it is held back instead.
     fn emit(&mut self, draft: Draft, cells: Vec<String>) -> bool {
         let keys = keys_by(identity::keys, &draft);
         let row = draft.row;
@@ -327,7 +329,7 @@ impl<'a> Records<'a> {
         if id.is_some_and(|id| !self.ids.insert(id)) {
             self.hold_back(
                 imported.cells,
-                Problem::row(
+                ListProblem::row(
                     row,
                     "says the same as an earlier row, word for word, or is the same contact by an earlier import",
                 ),
@@ -345,7 +347,7 @@ impl<'a> Records<'a> {
         self.tally.accepted += count;
         self.tally.contacts += 1;
         contact::learn(&mut self.learned, keys, &imported);
-        self.ready.push_back(Outcome::Record(Box::new(imported)));
+        self.ready.push_back(RowOutcome::Record(Box::new(imported)));
         true
     }
 
@@ -357,12 +359,12 @@ impl<'a> Records<'a> {
         self.hold_back(row.cells, left_out.problem, dnd);
     }
 
-    fn hold_back(&mut self, cells: Vec<String>, problem: Problem, dnd: String) {
+    fn hold_back(&mut self, cells: Vec<String>, problem: ListProblem, dnd: String) {
         self.tally.held_back += 1;
-        self.ready.push_back(Outcome::HeldBack(HeldBack { cells, problem, dnd }));
+        self.ready.push_back(RowOutcome::HeldBack(HeldBack { cells, problem, dnd }));
     }
 
-    fn advance(&mut self) -> Result<(), ImportError> {
+    fn advance(&mut self) -> Result<(), FileImportError> {
         match self.rows.next()? {
             Some(row) => self.place(row),
             None => {
@@ -376,8 +378,8 @@ impl<'a> Records<'a> {
     }
 }
 
-impl Iterator for Records<'_> {
-    type Item = Result<Outcome, ImportError>;
+impl Iterator for RecordStream<'_> {
+    type Item = Result<RowOutcome, FileImportError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -408,10 +410,10 @@ fn is_one_person(a: &Draft, b: &Draft) -> bool {
     !differ(a.field(Field::Email), b.field(Field::Email)) && !differ(a.own_id.as_deref(), b.own_id.as_deref())
 }
 
-fn same_person(row: u64, what: &str, owner: u64) -> Problem {
+fn same_person(row: u64, what: &str, owner: u64) -> ListProblem {
     let message = format!(
         "has the {what} of row {owner}: GoHighLevel would make them one contact. Say --same-person merge-first, merge-last or \
          keep-apart, or correct the row"
     );
-    Problem::row(row, message)
+    ListProblem::row(row, message)
 }

@@ -1,36 +1,36 @@
-//! Where a list's bytes come from.
+//! The source of a list's bytes.
 
 use std::io::{self, Read};
 
-/// A list that can be read more than once: the first passes learn what it is and what its columns prove, the last one
-/// makes records of it. Each [`open`](Source::open) begins at the first byte and gives the same bytes.
-pub trait Source: Send + Sync {
-    /// The bytes, from the start.
+/// A list that can be read repeatedly: the first passes determine its form and meaning, and the last one makes
+/// records. Each [`open`](ByteSource::open) must return the same bytes from the start.
+pub trait ByteSource: Send + Sync {
+    /// Opens the bytes at the start.
     ///
     /// # Errors
-    /// Whatever the caller's storage says.
+    /// Errors of the caller's storage.
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>>;
 }
 
-impl Source for [u8] {
+impl ByteSource for [u8] {
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         Ok(Box::new(self))
     }
 }
 
-impl Source for Vec<u8> {
+impl ByteSource for Vec<u8> {
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         self.as_slice().open()
     }
 }
 
-impl<S: Source + ?Sized> Source for &S {
+impl<S: ByteSource + ?Sized> ByteSource for &S {
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         (**self).open()
     }
 }
 
-impl<S: Source + ?Sized> Source for Box<S> {
+impl<S: ByteSource + ?Sized> ByteSource for Box<S> {
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         (**self).open()
     }

@@ -1,13 +1,13 @@
-//! Lists written to mislead: each refusal is kept, each value arrives as it was meant or its row and column are told.
+//! Lists written to mislead: each refusal is kept, and each value arrives as meant or its row and column are reported.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
 
 use common::{import, list, questions, us};
-use ghl_sync_import::{FieldCatalogue, ImportError, ImportOptions};
+use ghl_sync_import::{FieldCatalogue, FileImportError, ImportOptions};
 use serde_json::json;
 
-/// Whether the contact of a column with this name and cell may be contacted; `None` if its row is left out.
+/// Whether the contact may be contacted, with this cell in a column of this name; `None` if its row is left out.
 fn is_open(name: &str, cell: &str) -> Option<bool> {
     let told = list(&format!("First Name,Email,\"{name}\"\nA,a@example.com,\"{cell}\"\n"));
     told.contacts.first().map(|(_, contact)| contact.dnd.is_none() && contact.dnd_settings.is_none())
@@ -172,7 +172,7 @@ fn columns_by_other_names_are_found() {
     assert_eq!((ana.last_name.as_deref(), ana.city.as_deref()), (Some("García"), Some("Ulm")));
     assert_eq!((ana.phone.as_deref(), ana.name.as_deref()), (Some("+12025550143"), Some("x")));
     let nothing = import(b"Foo\nbar\n", us());
-    assert!(matches!(nothing, Err(ImportError::NoUsableColumn { .. })));
+    assert!(matches!(nothing, Err(FileImportError::NoUsableColumn { .. })));
 }
 
 fn addresses(text: &str) -> Vec<String> {
@@ -202,7 +202,7 @@ fn a_house_number_of_its_own_joins_the_street() {
         let told = list(&format!("Email,{names}\na@example.com,{cells}\n"));
         assert_eq!(told.contact(2).address1.as_deref(), Some(address), "{names}");
     }
-    // Elsewhere a number is one of anything.
+    // Elsewhere, a number can mean anything.
     let told = list("Nr,Street,Email\n1,Main St 4,a@example.com\n");
     assert_eq!((told.contact(2).address1.as_deref(), told.notes.len()), (Some("Main St 4"), 1));
 }

@@ -1,4 +1,4 @@
-//! What programs export, as they write it: each goes in whole, or says what does not.
+//! Exports as other programs write them: each arrives whole, or reports what does not.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
@@ -11,8 +11,8 @@ fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// What nearly all of the exports say of Nora and Otto.
-fn assert_people(bytes: &[u8]) -> common::Told {
+/// Checks the content that nearly all of these exports hold about Nora and Otto.
+fn assert_people(bytes: &[u8]) -> common::ImportResult {
     let told = import(bytes, us()).unwrap();
     assert_eq!(told.contacts.len(), 2, "{:?}", told.held_back);
     let (nora, otto) = (&told.contacts[0].1, &told.contacts[1].1);
@@ -20,7 +20,7 @@ fn assert_people(bytes: &[u8]) -> common::Told {
     told
 }
 
-fn people(told: &common::Told) -> (&Contact, &Contact) {
+fn people(told: &common::ImportResult) -> (&Contact, &Contact) {
     (&told.contacts[0].1, &told.contacts[1].1)
 }
 

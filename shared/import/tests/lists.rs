@@ -1,4 +1,4 @@
-//! Lists of many sources and languages, and what comes of each: whatever does not arrive is told.
+//! Lists from many sources and in many languages, with their expected results: every loss is reported.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
@@ -6,10 +6,10 @@ mod common;
 use std::fmt::Write as _;
 
 use common::{import, us};
-use ghl_sync_import::{ImportError, ImportOptions, Question};
+use ghl_sync_import::{FileImportError, ImportOptions, ListQuestion};
 use ghl_sync_model::Contact;
 
-/// All that a list leads to: its contacts, rows that are held back, cells that are told, columns that are not used.
+/// Full result of a list: contacts, rows held back, cells reported, columns not used.
 fn outcome(country: &str, maps: &[&str], list: &str) -> String {
     let mut options = ImportOptions { country: Some(country.to_owned()), ..us() };
     for map in maps {
@@ -18,9 +18,9 @@ fn outcome(country: &str, maps: &[&str], list: &str) -> String {
     let mut lines = String::new();
     let told = match import(list.as_bytes(), options) {
         Ok(told) => told,
-        Err(ImportError::Open { questions }) => {
+        Err(FileImportError::Open { questions }) => {
             let asked = questions.iter().filter_map(|question| match question {
-                Question::UnusedColumn { column, looks_like, .. } => {
+                ListQuestion::UnusedColumn { column, looks_like, .. } => {
                     Some(format!("asked: {column} ({looks_like:?})\n"))
                 }
                 _ => None,
@@ -47,8 +47,8 @@ fn outcome(country: &str, maps: &[&str], list: &str) -> String {
     lines
 }
 
-/// Each list of the file begins with `===`, its name, the location's country and what columns are mapped to; what comes of
-/// it stands below `>>>`. (It takes four seconds, because phone numbers of some twenty countries are read.)
+/// Each list in the file begins with `===`, its name, the location's country and its mapping; the expected result
+/// follows `>>>`. (Takes four seconds, because it reads phone numbers of some twenty countries.)
 #[test]
 fn whatever_of_a_list_does_not_arrive_is_told() {
     let lists = include_str!("data/lists.txt");
@@ -67,7 +67,7 @@ fn whatever_of_a_list_does_not_arrive_is_told() {
     assert!(wrong.is_empty(), "other outcomes than the file says:\n{wrong}=== end");
 }
 
-/// Each line of the file is what comes of somebody whose list has a column of this name with this cell.
+/// Each line of the file gives the expected result for a person with this cell in a column of this name.
 #[test]
 fn a_refusal_is_kept_or_asked_about_whatever_its_column_is_called() {
     let mut wrong = String::new();
@@ -80,7 +80,7 @@ fn a_refusal_is_kept_or_asked_about_whatever_its_column_is_called() {
                 Some((_, contact)) => closed(contact),
                 None => "left out".to_owned(),
             },
-            Err(ImportError::Open { .. }) => "asked".to_owned(),
+            Err(FileImportError::Open { .. }) => "asked".to_owned(),
             Err(error) => error.to_string(),
         };
         if found != expected {

@@ -1,5 +1,5 @@
-//! What holds of any list: a table comes back the same in whatever form it is written, and whatever the bytes are, each
-//! row is a contact, held back, or told to be no person.
+//! Properties of any list: a table comes back unchanged in whatever form it is written, and whatever the bytes, each
+//! row is a contact, held back, or reported as no person.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
@@ -19,7 +19,7 @@ fn people() -> impl Strategy<Value = People> {
     let text = "[A-Za-zÀ-žА-я家族,;|\t\"'’() &.]{0,12}|[A-Z][a-z]{1,8}\n[A-Z][a-z]{1,8}";
     let is_plain = |text: &String| {
         let trimmed = text.trim();
-        // What a spreadsheet's or a database's marks would be, and words for nothing, are read as such.
+        // Exclude spreadsheet or database marks and words for empty, which are read as such.
         trimmed == text
             && !trimmed.starts_with(['\'', '"', '='])
             && !trimmed.chars().all(|c| "-.?/'\"".contains(c) || c.is_whitespace())
@@ -31,7 +31,7 @@ fn people() -> impl Strategy<Value = People> {
         .prop_map(|rows| People(rows.into_iter().map(|(a, b, c)| [a, b, c]).collect()))
 }
 
-/// Whether two signs in a row are what one letter of UTF-8 looks like in Windows-1252: of that, a reader is told.
+/// Whether two adjacent characters look like one UTF-8 letter read as Windows-1252, which is reported.
 fn looks_misread(text: &str) -> bool {
     let signs: Vec<char> = text.chars().collect();
     signs.windows(2).any(|pair| ('À'..='ô').contains(&pair[0]) && "’ŒœŠšŸŽž".contains(pair[1]))
@@ -73,7 +73,7 @@ impl People {
         Workbook::of(&rows).bytes()
     }
 
-    /// The list says exactly what the table does.
+    /// Checks that the list yields exactly this table.
     fn assert_read(&self, bytes: &[u8], what: &str) {
         let told = import(bytes, us()).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(told.contacts.len(), self.0.len(), "{what}: {:?}", told.held_back);
@@ -160,11 +160,11 @@ proptest! {
             let email = format!("p{n}@example.com");
             let accepted = told.contacts.iter().any(|(_, contact)| contact.email.as_deref() == Some(email.as_str()));
             let is_told = told.held().contains(&row) || told.problems.iter().any(|problem| problem.row == row)
-                // A block of lines that one quote holds together is told by its first row.
+                // Lines held together by one quote are reported under the first of them.
                 || told.held_back.iter().any(|problem| problem.row < row && problem.message.contains("other people"));
             let is_whole = !line.contains('"');
             prop_assert!(accepted || is_told || !is_whole, "{} of {:?}", email, lines);
-            // Nobody is in somebody else's cell.
+            // No person ends up in another person's cell.
             for (_, contact) in &told.contacts {
                 let city = contact.city.clone().unwrap_or_default();
                 prop_assert!(!city.contains('@'), "{} of {:?}", city, lines);

@@ -1,23 +1,23 @@
-//! Workbooks whose cells are not what they show, or show what they are not.
+//! Workbooks with cells that show something other than their value.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
 
 use common::workbook::{Workbook, inline, number, typed};
-use common::{Told, import, questions, us};
-use ghl_sync_import::{FieldCatalogue, HiddenRows, ImportError, ImportOptions};
+use common::{ImportResult, import, questions, us};
+use ghl_sync_import::{FieldCatalogue, FileImportError, HiddenRows, ImportOptions};
 use serde_json::json;
 
 fn header(names: &[&str]) -> String {
     names.iter().map(|name| inline(name)).collect()
 }
 
-fn read(book: &Workbook) -> Told {
+fn read(book: &Workbook) -> ImportResult {
     import(&book.bytes(), us()).unwrap()
 }
 
-/// One person whose second column has this cell, in a workbook with these formats.
-fn one(name: &str, cell: String, formats: &[&'static str]) -> Told {
+/// One person with this cell in the second column, in a workbook with these formats.
+fn one(name: &str, cell: String, formats: &[&'static str]) -> ImportResult {
     let rows = [header(&["Email", name]), inline("a@example.com") + &cell];
     read(&Workbook { formats: formats.to_vec(), ..Workbook::of(&rows) })
 }
@@ -34,7 +34,7 @@ fn a_birthday_is_the_day_that_its_format_shows_or_is_told() {
         assert_eq!(birth("33373", format), (Some("1991-05-15".to_owned()), 0), "{format}");
     }
     assert_eq!(birth("33373.5", "m/d/yy h:mm"), (Some("1991-05-15".to_owned()), 0));
-    // Typed without a year or a day: Excel adds that of the day of typing, and the first.
+    // Entered without a year or a day, for which Excel adds the current year or the first of the month.
     for format in ["d-mmm", "mmm-yy", "dd/mm", "yyyy"] {
         assert_eq!(birth("45427", format), (None, 1), "{format}");
     }
@@ -115,7 +115,7 @@ fn errors_are_told_and_hold_a_row_back_where_consent_is_asked() {
     assert_eq!(one("Unsubscribed", number("1", 0), &[]).contact(2).dnd, Some(true));
 }
 
-/// Two people with such a cell between others, whose cells say where they stand.
+/// Two people with such a cell between others; the cells carry positions.
 fn with_strange_error(column: &str, error: &str) -> Workbook {
     let cell = |place: &str, text: &str| inline(text).replacen("<c ", &format!("<c r=\"{place}\" "), 1);
     let strange = format!("<c r=\"B2\" t=\"e\"><f>X()</f><v>{error}</v></c>");
@@ -247,7 +247,7 @@ fn of_several_sheets_that_with_the_people_is_read_and_others_are_named() {
     let noted: Vec<&str> = told.notes.iter().map(|note| note.message.as_str()).collect();
     assert!(noted[0].contains("`Old`") && noted[1].contains("`Bare`") && noted.len() == 2, "{noted:?}");
     let both = book(&[("Old", "visible", &others), ("People", "visible", &people)]).bytes();
-    assert!(matches!(import(&both, us()), Err(ImportError::Open { .. })));
+    assert!(matches!(import(&both, us()), Err(FileImportError::Open { .. })));
     let told = import(&both, ImportOptions { sheet: Some("Old".to_owned()), ..us() }).unwrap();
     assert_eq!(told.contact(2).city.as_deref(), Some("Oslo"));
     let hidden_only = read(&book(&[("Old", "veryHidden", &others), ("Codes", "visible", &codes)]));

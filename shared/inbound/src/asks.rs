@@ -1,4 +1,4 @@
-//! Asking for something of all locations: the scheduler has no token, and only sends messages to the consumer.
+//! Requests to all locations: the scheduler has no token, so it only sends messages to the consumer.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Engine, Event, Ports};
 use ghl_sync_model::{Ask, LocationId, LocationSettings};
 
-/// Locations that are asked before it is kept how far that got.
+/// Locations asked before the progress is stored.
 const ASKED_AT_ONCE: usize = 400;
-/// Locations whose settings are read at once.
+/// Locations whose settings are read concurrently.
 const READ_AT_ONCE: usize = 32;
-/// Messages that ask many locations arrive over so long a time for each.
+/// Time per location over which the messages to many locations are spread.
 const SPREAD_EACH: Duration = Duration::from_secs(2);
-/// And over so long a time at most.
+/// Longest such time.
 const SPREAD: Duration = Duration::from_secs(600);
 
-/// Whether anything may be asked of a location.
+/// Whether a location may be asked at all.
 pub(crate) fn can_be_asked(settings: &LocationSettings) -> bool {
     settings.enabled && !settings.dry_run
 }
 
-/// Asks for something of those of `locations` that can be asked, in this order, spread over some minutes. Returns how many
+/// Sends `ask` to those of `locations` that may be asked, in this order, spread over some minutes. Returns how many
 /// were asked.
 pub(crate) async fn ask_all(engine: &Engine, ask: Ask, locations: &[LocationId]) -> Result<u32, PortError> {
     let count = u32::try_from(locations.len()).unwrap_or(u32::MAX);
@@ -39,12 +39,13 @@ pub(crate) async fn ask_all(engine: &Engine, ask: Ask, locations: &[LocationId])
     first_error.map_or(Ok(asked), Err)
 }
 
-/// Contents are dropped when a location is asked to reconcile, also where nothing is read from GHL.
+/// Whether this location should be asked. Retention runs when a location is asked to reconcile, even if nothing is read
+/// from GHL.
 fn wants_to_be_asked(ask: Ask, settings: &LocationSettings) -> bool {
     can_be_asked(settings) || (ask == Ask::Reconcile && settings.content_days.is_some())
 }
 
-/// Asks those of `group` that can be asked, and keeps how far that got. Returns how many were asked.
+/// Asks the locations of `group` that should be asked, and stores the progress. Returns how many were asked.
 async fn ask_group(ports: &Ports, ask: Ask, group: &[LocationId], spread: Duration) -> Result<u32, PortError> {
     let reads: Vec<_> = group.iter().map(|location| ports.registry.location(location)).collect();
     let settings: Vec<_> = futures::stream::iter(reads).buffered(READ_AT_ONCE).collect().await;

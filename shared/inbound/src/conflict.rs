@@ -1,4 +1,4 @@
-//! When there is quota to spare for reconciling, and who wins where GHL and we differ.
+//! Decides when reconciling may use quota, and who wins when GHL and we differ.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use ghl_sync_model::{
     Conflict, Contact, ContentHash, EpochMs, LocationSettings, Payload, Priority, Record, Resolution, Undo,
 };
 
-/// What starts, or is due, within this time comes first.
+/// Work that starts or is due within this time goes first.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
-/// So much of a day's calls is left to everything else: one in so many.
+/// The share of a day's calls that is reserved for all other work: one in this many.
 const KEPT_SHARE: u64 = 2;
-/// GHL's clock may be ahead of ours by so much: a change this soon after our write is taken for that write.
+/// How far GHL's clock may be ahead of ours: a change this soon after our write counts as that write.
 const OWN_WRITE: Duration = Duration::from_secs(15);
 
-/// Whether nothing else of the gate's scope needs its quota now, as far as the gate tells: nobody is at work or about to
-/// be, nothing stands in the way of a call, and of the day's calls at least half are left.
+/// Whether, as far as the gate shows, no other work of the scope needs its quota now: no batch is running or about to,
+/// no pause or breaker blocks calls, and at least half of the day's calls are left.
 #[must_use]
 pub fn has_quota_to_spare(gate: &Gate, now: EpochMs, rules: &Rules) -> bool {
     let planned = gate.live_plan(now).is_some_and(|plan| plan.starts_at <= now + SOON);
@@ -28,22 +28,21 @@ pub fn has_quota_to_spare(gate: &Gate, now: EpochMs, rules: &Rules) -> bool {
     !at_work && open && left >= limit / KEPT_SHARE
 }
 
-/// The rule that holds for `record`: the location's, if somebody set it; else that of whoever put the record, once GHL has
-/// accepted it; else the location's default.
+/// The conflict rule for `record`: the location's, if somebody set it; else the producer's, once GHL has accepted the
+/// record; else the location's default.
 #[must_use]
 pub fn rule_for(settings: &LocationSettings, record: &Record) -> Conflict {
     let of_record = record.conflict.filter(|_| !settings.conflict_is_set && record.accepted_version.is_some());
     of_record.unwrap_or(settings.conflict)
 }
 
-/// What becomes of `record`, whose contact GHL shows as `theirs`, changed last at `changed_at`; `None` if it stays as it
-/// is. Only fields that the record names are compared, in the form that GHL gives them. Consent (`dnd`, `dndSettings`) is
-/// not: it makes nothing due, and what GHL shows of it always stands.
+/// Decides about `record`, whose contact GHL shows as `theirs`, last changed at `changed_at`; `None` if it stays as it
+/// is. Only fields that the record sets are compared, in GHL's form. Consent (`dnd`, `dndSettings`) is not compared: it
+/// makes nothing due, and GHL's consent always stands.
 ///
-/// An opt-out that has not gone out yet goes out: its record is not superseded. A record that failed, or that a dry run has shown, is left to a
-/// person, and one that GHL shall delete is deleted. One whose content was dropped says nothing that could be compared, and one
-/// whose import is undone is not sent again. One that is due is sent anyway, unless GHL's
-/// content shall stand.
+/// A record with an unsent opt-out is not superseded, so the opt-out goes out. A record that failed or was part of a
+/// dry run is left to a person, and one that is to be deleted is deleted. One whose content was dropped cannot be
+/// compared, and one whose import is undone is not sent again. A due record is sent anyway, unless GHL's content wins.
 #[must_use]
 pub fn resolve(rule: Conflict, record: &Record, theirs: &Contact, changed_at: EpochMs) -> Option<Resolution> {
     let Payload::Contact(ours) = &record.payload else { return None };
@@ -78,15 +77,14 @@ pub fn resolve(rule: Conflict, record: &Record, theirs: &Contact, changed_at: Ep
     is_new.then_some(Resolution::Resend { overruled })
 }
 
-/// Of the records that GHL has as one contact, the one whose content it took last: only that one can be in conflict with
-/// what GHL shows. The others were overwritten by our own hand, and sending one of them again would only overwrite this
-/// one.
+/// The record whose content GHL took last, among those that GHL has as one contact: only that record can be in conflict
+/// with GHL. Our own writes overwrote the others, and sending one of them again would only overwrite this one.
 #[must_use]
 pub fn last_accepted(records: Vec<Record>) -> Option<Record> {
     records.into_iter().max_by(|a, b| (a.accepted_at, a.put_at, &a.key).cmp(&(b.accepted_at, b.put_at, &b.key)))
 }
 
-/// Whether the change is later than what we wrote last, and than what was decided last.
+/// Whether the change is later than our last write and our last decision.
 fn changed_elsewhere(record: &Record, changed_at: EpochMs) -> bool {
     let ours_at = record.accepted_at.or(record.put_at).map(|at| at + OWN_WRITE);
     ours_at.is_none_or(|at| changed_at > at) && record.superseded_at.is_none_or(|at| changed_at > at)
@@ -139,7 +137,7 @@ mod tests {
                 "{rule:?}"
             );
         }
-        // Both sides have changed: the record was put again, and has not gone out yet.
+        // Both sides have changed: the record was put again and has not gone out yet.
         for (put_at, newest_is_ours) in [(later(59), false), (later(61), true)] {
             let due = Record { put_at: Some(put_at), due_at: Some(later(3600)), version: 2, ..ann() };
             assert_eq!(resolve(Conflict::Ours, &due, &bob(), changed_at), None, "it is sent anyway");
@@ -165,7 +163,7 @@ mod tests {
             let ours = record(&format!(r#"{{"firstName":"Ann","email":"ann@example.com",{out}}}"#));
             let due = Record { due_at: Some(later(3600)), version: 2, ..ours.clone() };
             assert_eq!(resolve(Conflict::Theirs, &due, &bob(), later(60)), None, "{out}");
-            // GHL has it, from this record or from somebody else.
+            // GHL has the opt-out, from this record or from somebody else.
             let bob_out = Contact { dnd: opted_out.dnd, dnd_settings: opted_out.dnd_settings.clone(), ..bob() };
             let superseded = Some(Resolution::Supersede { changed_at: later(60) });
             assert_eq!(resolve(Conflict::Theirs, &due, &bob_out, later(60)), superseded, "{out}");

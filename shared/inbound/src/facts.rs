@@ -1,17 +1,21 @@
-//! What a location is: asked of GHL by whoever has a token, and kept for those who have none.
+//! Reads the facts of a location from GHL, with the consumer's token, and stores them for functions that have none.
 
 use std::time::Duration;
 
 use ghl_sync_engine::ports::{Entry, PortError, Versioned};
-use ghl_sync_engine::usecase::{AccessReport, Asked, Asking, DirectError, Engine, Invocation, Question};
-use ghl_sync_model::{Answer, Ask, Cause, LocationFacts, LocationId, LocationProfile, Priority, ToldFacts, Untold};
+use ghl_sync_engine::usecase::{
+    AccessReport, DirectError, Engine, Invocation, Question, QuestionContext, QuestionResult,
+};
+use ghl_sync_model::{
+    Answer, Ask, Cause, LocationFacts, LocationId, LocationProfile, Priority, ReportedFacts, UnreportedFact,
+};
 
 use crate::asks::{ask_all, can_be_asked};
 
-/// What is asked for. Pipelines last: lists do without them.
+/// The questions to ask. Pipelines come last, because lists do without them.
 const QUESTIONS: [Question; 3] = [Question::LOCATION, Question::CUSTOM_FIELDS, Question::PIPELINES];
 
-/// Asks GHL what locations are. Cheap to clone.
+/// Reads the facts of locations from GHL. Cheap to clone.
 #[derive(Clone)]
 pub struct FactsReader {
     pub(crate) engine: Engine,
@@ -20,7 +24,7 @@ pub struct FactsReader {
 }
 
 impl FactsReader {
-    /// Over `engine` and its ports.
+    /// A reader that uses `engine` and its ports.
     #[must_use]
     pub fn new(engine: Engine) -> FactsReader {
         let items = &engine.ports().items;
@@ -28,10 +32,10 @@ impl FactsReader {
         FactsReader { engine, facts, profiles }
     }
 
-    /// Asks GHL what `location` is, and keeps the answer: three calls of low priority. What GHL does not tell, because the
-    /// token lacks a scope or for any other reason, is kept as it was told before, with the reason.
+    /// Reads the facts of `location` from GHL and stores them: three calls of low priority. If GHL does not answer a
+    /// question, because the token lacks a scope or for any other reason, the previous facts are kept, with the reason.
     ///
-    /// Never fails: what could not be asked or kept is asked again the next time, and the log says why.
+    /// Never fails: facts that could not be read or stored are read again the next time, and the log says why.
     pub async fn read(&self, location: &LocationId, invocation: &Invocation) {
         if let Err(error) = self.read_and_keep(location, invocation).await {
             self.engine.port_failed(location.clone(), &error);
@@ -40,11 +44,11 @@ impl FactsReader {
 
     /// Asks for the facts of all enabled locations to be read, spread over some minutes. Returns how many were asked.
     ///
-    /// It begins anywhere: should the function's time not be enough for all, it is not always the same ones that are left
-    /// out.
+    /// It starts at a random location: if the function's time runs out, it is not always the same locations that are
+    /// left out.
     ///
     /// # Errors
-    /// When the locations cannot be listed; or, after all others were asked, when some could not be.
+    /// If the locations cannot be listed; or, after all others were asked, if some could not be.
     pub async fn ask_all(&self) -> Result<u32, PortError> {
         let ports = self.engine.ports();
         let mut locations = ports.registry.locations().await?;
@@ -64,14 +68,14 @@ impl FactsReader {
             Some(Entry { rev, value }) => Entry { rev, value: Some(value) },
             None => Entry::default(),
         };
-        let asking = Asking { priority: Priority::Low, work: "facts" };
+        let asking = QuestionContext { priority: Priority::Low, work: "facts" };
         let report = self.engine.ask_location(location, QUESTIONS.into(), asking, invocation).await?;
         if matches!(report.not_asked, Some(DirectError::NotEnabled(_))) {
             return Ok(());
         }
         let now = self.engine.ports().clock.now();
         let (untold, in_passing) = untold(&report);
-        let mut told = ToldFacts::default();
+        let mut told = ReportedFacts::default();
         for asked in report.asked {
             match asked.answer {
                 Ok(Answer::Location(account)) => told.account = Some(account),
@@ -81,12 +85,12 @@ impl FactsReader {
             }
         }
         let facts = LocationFacts::told(now, before, told, untold, in_passing);
-        // Should somebody else have written meanwhile, that was as late as this.
+        // If somebody else wrote in between, their facts are just as fresh.
         self.facts.replace(location, rev, &facts).await?;
         self.keep_profile(location, &facts).await
     }
 
-    /// What lists show of the location, where that is not what they show already.
+    /// Stores what lists show of the location, if it has changed.
     async fn keep_profile(&self, location: &LocationId, facts: &LocationFacts) -> Result<(), PortError> {
         let credentials = self.engine.ports().crm.credentials(location).await;
         let before = self.profiles.load(location).await?;
@@ -100,8 +104,8 @@ impl FactsReader {
     }
 }
 
-/// What GHL did not tell, and whether it may in a few minutes.
-fn untold(report: &AccessReport) -> (Vec<Untold>, bool) {
+/// The questions that GHL did not answer, and whether it may answer them in a few minutes.
+fn untold(report: &AccessReport) -> (Vec<UnreportedFact>, bool) {
     let mut untold = Vec::new();
     let mut in_passing = false;
     for question in QUESTIONS {
@@ -109,11 +113,11 @@ fn untold(report: &AccessReport) -> (Vec<Untold>, bool) {
         if asked.is_some_and(|asked| asked.answer.is_ok()) {
             continue;
         }
-        // What was not asked for has the reason of what came before it.
+        // A question that was not asked gets the reason of the question that failed before it.
         let asked = asked.or_else(|| report.asked.iter().find(|asked| asked.answer.is_err()));
-        let why = asked.and_then(Asked::error).or_else(|| report.not_asked.as_ref().map(ToString::to_string));
+        let why = asked.and_then(QuestionResult::error).or_else(|| report.not_asked.as_ref().map(ToString::to_string));
         in_passing |= !asked.is_some_and(is_refused);
-        untold.push(Untold {
+        untold.push(UnreportedFact {
             what: question.what.to_owned(),
             scope: question.scope().to_owned(),
             why: why.unwrap_or_default(),
@@ -122,8 +126,8 @@ fn untold(report: &AccessReport) -> (Vec<Untold>, bool) {
     (untold, in_passing)
 }
 
-/// Whether asking again is of no use, until somebody changes the token.
-fn is_refused(asked: &Asked) -> bool {
+/// Whether asking again is useless until somebody changes the token.
+fn is_refused(asked: &QuestionResult) -> bool {
     let Err(DirectError::Failed(failure)) = &asked.answer else { return false };
     matches!(failure.cause, Some(Cause::Forbidden | Cause::Unsupported | Cause::TooLong))
 }

@@ -1,8 +1,8 @@
-//! What GHL tells of its own accord, or when it is asked: webhooks, and changes that a location is read for.
+//! Data from GHL: webhook events that it sends, and changes and facts that we read.
 //!
-//! [`WebhookReceiver`] stores the last known state of a record; [`Reconciler`] reads what has changed, and decides by
-//! [`conflict`] who wins where GHL and we differ. A record that is due again goes out through the engine, like any other.
-//! [`FactsReader`] reads what a location itself is.
+//! [`WebhookReceiver`] stores the last known state of a record. [`Reconciler`] reads what has changed, and [`conflict`]
+//! decides who wins when GHL and we differ. A record that becomes due again goes out through the engine, like any
+//! other. [`FactsReader`] reads the facts of a location itself.
 
 mod asks;
 pub mod conflict;
@@ -16,14 +16,14 @@ pub use receive_webhook::{REPEATED, ReceiveError, WebhookPorts, WebhookReceiver,
 
 use ghl_sync_engine::usecase::{Engine, Ports};
 
-/// Reads what GHL has changed, and settles it. Cheap to clone.
+/// Reads changes in GHL and resolves conflicts with our records. Cheap to clone.
 #[derive(Clone)]
 pub struct Reconciler {
     engine: Engine,
 }
 
 impl Reconciler {
-    /// Over `engine` and its ports.
+    /// A reconciler that uses `engine` and its ports.
     #[must_use]
     pub fn new(engine: Engine) -> Reconciler {
         Reconciler { engine }

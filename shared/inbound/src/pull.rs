@@ -1,15 +1,15 @@
-//! Reading what changed in GHL.
+//! Reads the contacts that changed in GHL.
 
 use crate::Reconciler;
 use ghl_sync_engine::usecase::{DirectCalls, DirectError, Invocation};
 use ghl_sync_model::{Bookmark, ContactPage, EpochMs, LocationId, Priority};
 
 impl Reconciler {
-    /// Reads all contacts of `location` that changed since `since`, page by page, oldest change first, and hands each
-    /// page to `page`. Returns how many there were that could be read; a page names those that are too long for that.
+    /// Reads all contacts of `location` that changed since `since`, page by page, oldest change first, and passes each
+    /// page to `page`. Returns the number of readable contacts; a page also names those that are too long to read.
     ///
     /// # Errors
-    /// [`DirectError`]; what was handed over until then stays good.
+    /// [`DirectError`]; pages passed on before the error remain valid.
     pub async fn contacts_changed_since(
         &self,
         location: &LocationId,

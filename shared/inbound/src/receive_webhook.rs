@@ -1,10 +1,10 @@
-//! Taking in what GHL tells by itself.
+//! Receives webhook events from GHL.
 //!
-//! An event becomes the last known state of its record, or switches a location on or off, and that is all: nothing
-//! becomes due by it. So what we write to GHL cannot come back to us as work, whoever caused the event.
+//! An event becomes the last known state of its record, or enables or disables a location, and that is all: it makes
+//! nothing due. So our own writes cannot come back to us as work, whoever caused the event.
 //!
-//! Every step may be repeated. The state is stored first and the event's id is remembered last: an id is only known as
-//! seen when nothing is left to store.
+//! Every step may be repeated. The state is stored first and the event's id is remembered last, so an id counts as seen
+//! only when nothing is left to store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,24 +21,24 @@ use ghl_sync_model::{
 
 /// How far GHL's clock may be ahead of ours.
 const AHEAD: Duration = Duration::from_secs(300);
-/// Ids are remembered for so much longer than events are accepted.
+/// Ids are remembered for this much longer than events are accepted.
 const MARGIN: Duration = Duration::from_secs(3600);
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// For so long GHL repeats a delivery that failed, with a backoff and with its first timestamp.
+/// How long GHL repeats a failed delivery, with a backoff and with its first timestamp.
 pub const REPEATED: Duration = Duration::from_secs(3 * 24 * 3600);
 
-/// How often a location's settings are changed anew when somebody else changes them at the same time.
+/// How often a change of a location's settings is tried when others change them at the same time.
 const TRIES: u32 = 4;
 
-/// Which events are taken.
+/// The events to accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookRules {
-    /// An event is taken up to this long after it happened (`GHL_WEBHOOK_MAX_AGE`). GHL repeats a delivery that was not
-    /// accepted with its first timestamp, for up to [`REPEATED`].
+    /// An event is accepted up to this long after it happened (`GHL_WEBHOOK_MAX_AGE`). GHL repeats a delivery that was
+    /// not accepted with its first timestamp, for up to [`REPEATED`].
     pub max_age: Duration,
-    /// Our app (`GHL_WEBHOOK_APP_ID`). GHL signs the events of all apps with the same key, so without it nobody knows
-    /// whose installation is told.
+    /// Our app (`GHL_WEBHOOK_APP_ID`). GHL signs the events of all apps with the same key, so without the id we cannot
+    /// tell whose installation an event reports.
     pub app_id: Option<String>,
 }
 
@@ -48,12 +48,12 @@ impl Default for WebhookRules {
     }
 }
 
-/// The world, as the receiver of webhooks sees it.
+/// The webhook receiver's connections to the outside world.
 #[derive(Clone)]
 pub struct WebhookPorts {
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// What GHL told last.
+    /// The last known GHL state of each record.
     pub known: Arc<dyn KnownStates>,
     /// Where the app is installed.
     pub installations: Arc<dyn Installations>,
@@ -63,31 +63,31 @@ pub struct WebhookPorts {
     pub sink: Arc<dyn EventSink>,
 }
 
-/// Takes in webhooks that were verified and read. Cheap to clone.
+/// Receives webhooks that were verified and parsed. Cheap to clone.
 #[derive(Clone)]
 pub struct WebhookReceiver {
     ports: WebhookPorts,
     rules: WebhookRules,
 }
 
-/// Why a webhook was not taken in.
+/// Why a webhook was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
-    /// It happened too long ago: it may be a recorded one, played again.
+    /// It happened too long ago: it may be a replay of a recorded one.
     #[error("field `timestamp` lies {} s back; at most {} s are accepted (GHL_WEBHOOK_MAX_AGE)", .age.as_secs(), .max_age.as_secs())]
     TooOld {
-        /// How long ago.
+        /// Age of the event.
         age: Duration,
-        /// How long ago it may be.
+        /// Largest accepted age.
         max_age: Duration,
     },
-    /// It has not happened yet: one of the clocks is wrong.
+    /// It lies in the future: one of the clocks is wrong.
     #[error("field `timestamp` lies {} s ahead; at most {} s are accepted", .ahead.as_secs(), AHEAD.as_secs())]
     TooEarly {
-        /// How far ahead.
+        /// How far ahead of our clock it is.
         ahead: Duration,
     },
-    /// A store failed. What was to be stored may or may not be; the same webhook again puts it right.
+    /// A store failed. The event may or may not have been stored; receiving it again puts that right.
     #[error(transparent)]
     Port(#[from] PortError),
 }
@@ -99,10 +99,10 @@ impl WebhookReceiver {
         WebhookReceiver { ports, rules }
     }
 
-    /// Takes in `webhook`, with at most two writes.
+    /// Receives `webhook`, with at most two writes.
     ///
     /// # Errors
-    /// When it lies outside of the time window, or when a store fails: then GHL must send it again.
+    /// If the event lies outside the time window, or a store fails: GHL must then send it again.
     pub async fn receive(&self, webhook: &Webhook) -> Result<Received, ReceiveError> {
         let (event_type, location, received) = match webhook {
             Webhook::Other { event_type, reason } => (event_type.as_str(), None, Received::Ignored(*reason)),
@@ -112,10 +112,10 @@ impl WebhookReceiver {
         Ok(received)
     }
 
-    /// What GHL told last of a record.
+    /// The last known GHL state of a record.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn known(&self, key: RemoteKey<'_>) -> Result<Option<KnownState>, PortError> {
         self.ports.known.load(key).await
     }
@@ -149,7 +149,7 @@ impl WebhookReceiver {
         Ok(())
     }
 
-    /// The settings of its location, if that is known already; or why it is not for us.
+    /// The settings of the event's location, if it is known already; or why the event is not for us.
     async fn for_us(&self, event: &RemoteEvent) -> Result<Result<Option<LocationSettings>, NotForUs>, PortError> {
         let is_installation = matches!(event.change, RemoteChange::Installed | RemoteChange::Uninstalled);
         match (&self.rules.app_id, &event.app_id) {
@@ -158,7 +158,7 @@ impl WebhookReceiver {
             (Some(_), None) if is_installation => return Ok(Err(NotForUs::OtherApp)),
             _ => {}
         }
-        // It may be how we learn of a location.
+        // An installation may be how we learn of a location.
         if is_installation {
             return Ok(Ok(None));
         }
@@ -174,8 +174,8 @@ impl WebhookReceiver {
     ) -> Result<Received, PortError> {
         let (location, at) = (&event.location_id, event.at);
         let state = |content, deleted_at| {
-            let told = KnownState { at, event_id: event.id.clone(), content, deleted_at, keep_until: None };
-            kept_until(told, keep_until)
+            let reported = KnownState { at, event_id: event.id.clone(), content, deleted_at, keep_until: None };
+            kept_until(reported, keep_until)
         };
         let received = match &event.change {
             RemoteChange::Written { ghl_id, content } => {
@@ -189,7 +189,7 @@ impl WebhookReceiver {
             RemoteChange::Installed => return self.switch(event, true).await,
             RemoteChange::Uninstalled => return self.switch(event, false).await,
         };
-        // Seen already, says the state itself.
+        // The stored state itself shows that the event was seen before.
         if received == Received::Duplicate {
             return Ok(received);
         }
@@ -216,8 +216,8 @@ impl WebhookReceiver {
         })
     }
 
-    /// Switches the location, as an operator would. The note of the installation says what is the latest, so that the
-    /// event itself need not be remembered.
+    /// Enables or disables the location, as an operator would. The installation's note shows which event is the latest,
+    /// so the event itself need not be remembered.
     async fn switch(&self, event: &RemoteEvent, installed: bool) -> Result<Received, PortError> {
         let location = &event.location_id;
         if !self.ports.installations.note(location, installed, event.at).await? {

@@ -1,10 +1,10 @@
-//! Reconciling: reading what changed in GHL with quota that nothing else needs, and repairing what no webhook told.
+//! Reconciling: reads what changed in GHL with spare quota, and repairs what no webhook reported.
 //!
-//! Each location's changes are read page by page from where the last reading ended. Of each contact the last known state
-//! is brought up to date. Where a record of ours says otherwise, the location's rule decides who wins, once the contact
-//! itself was read: the search lags, and leaves fields out.
+//! It reads each location's changes page by page from where the last reading ended, and brings each contact's last
+//! known state up to date. If one of our records differs, the contact itself is read, because the search lags and omits
+//! fields, and the location's rule decides who wins.
 //!
-//! Whatever is repeated after a crash does no harm: a page is turned when all of it was dealt with.
+//! Repeating work after a crash does no harm: the bookmark advances only when the whole page was processed.
 
 use std::time::Duration;
 
@@ -20,37 +20,37 @@ use ghl_sync_engine::usecase::{
 };
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
-    Answer, Ask, Bookmark, Call, Cause, EpochMs, EventId, Failure, Kind, KnownState, LocationId, LocationSettings,
-    Priority, Record, RemoteContact, RemoteContent, Resolution,
+    Answer, Ask, Bookmark, Call, Cause, EpochMs, EventId, Failure, Kind, KnownState, ListedContact, LocationId,
+    LocationSettings, Priority, Record, RemoteContent, Resolution,
 };
 
-/// Contacts looked up at once.
+/// Contacts looked up concurrently.
 const AT_ONCE: usize = 8;
-/// A location that was never read is read from so far back.
+/// How far back to read a location that was never read.
 const FIRST_LOOK: Duration = Duration::from_secs(24 * 3600);
-/// No record is begun in the last of the function's time.
+/// No record is started with less than this left of the function's time.
 const TIME_TO_FINISH: Duration = Duration::from_secs(20);
-/// And every call has ended so long before its end.
+/// Every call must have ended this long before the function's time is up.
 const TIME_TO_WRITE: Duration = Duration::from_secs(3);
 
-/// A changed contact, and the record of ours that it is.
-struct Looked<'p> {
-    contact: &'p RemoteContact,
+/// A changed contact with our record of it.
+struct LookedUpContact<'p> {
+    contact: &'p ListedContact,
     changed_at: EpochMs,
-    /// Of our records of it, the one that GHL accepted last.
+    /// Of our records of the contact, the one that GHL accepted last.
     record: Option<Record>,
-    /// Whether its last known state was behind.
+    /// Whether its last known state was out of date.
     repaired: bool,
 }
 
 impl Reconciler {
-    /// Asks for all enabled locations to be reconciled, spread over some minutes. Returns how many were asked.
+    /// Asks all enabled locations to reconcile, spread over some minutes. Returns how many were asked.
     ///
-    /// It begins behind the location that was asked last: should the function's time not be enough for all, it is not
-    /// always the same ones that are left out.
+    /// It starts after the location that was asked last: if the function's time runs out, it is not always the same
+    /// locations that are left out.
     ///
     /// # Errors
-    /// When the locations cannot be listed; or, after all others were asked, when some could not be.
+    /// If the locations cannot be listed; or, after all others were asked, if some could not be.
     pub async fn ask_to_reconcile_all(&self) -> Result<u32, PortError> {
         let mut locations = self.ports().registry.locations().await?;
         let last_asked = self.ports().bookmarks.last_asked().await.unwrap_or_else(|error| {
@@ -64,10 +64,10 @@ impl Reconciler {
         ask_all(&self.engine, Ask::Reconcile, &locations).await
     }
 
-    /// Reads what changed in GHL since the last time, as long as nothing else needs the location's quota, and repairs
-    /// what is behind.
+    /// Reads what changed in GHL since the last time, as long as no other work needs the location's quota, and repairs
+    /// what is out of date.
     ///
-    /// Never fails: what was not read is read the next time, and the report says why.
+    /// Never fails: changes that were not read are read the next time, and the report says why.
     pub async fn reconcile(&self, location: &LocationId, invocation: &Invocation) -> ReconcileReport {
         let (engine, tally) = self.engine.tallied();
         let mut report = ReconcileReport::default();
@@ -76,7 +76,7 @@ impl Reconciler {
             Err(DirectError::Wait(wait)) if wait.reason == WaitReason::Deadline => ReconcileEnd::OutOfTime,
             Err(DirectError::Wait(_)) => ReconcileEnd::Busy,
             Err(DirectError::NotEnabled(_)) => ReconcileEnd::NotEnabled,
-            // The call has its own line in the log.
+            // The call's failure has its own line in the log.
             Err(DirectError::Failed(_)) => ReconcileEnd::Failed,
             Err(DirectError::Port(error)) => {
                 engine.port_failed(location.clone(), &error);
@@ -104,7 +104,7 @@ impl Reconciler {
         let last_start = invocation.deadline - TIME_TO_FINISH;
         let invocation = Invocation { deadline: invocation.deadline - TIME_TO_WRITE, ..invocation.clone() };
         let calls = self.engine.direct_calls(location, Priority::Low, &invocation).await?;
-        let reading = Reading { engine: &self.engine, location, settings: &settings, calls: &calls, last_start };
+        let reading = ChangeReader { engine: &self.engine, location, settings: &settings, calls: &calls, last_start };
         let read = reading.pages(work_seq, report).await;
         let closed = calls.close().await;
         let ended = read?;
@@ -113,7 +113,7 @@ impl Reconciler {
     }
 }
 
-/// The number of the last put, if nothing needs the quota of the location's scope now.
+/// The scope's work sequence if no other work needs its quota now, else `None`.
 async fn spare_quota(engine: &Engine, settings: &LocationSettings) -> Result<Option<u64>, PortError> {
     let Some((members, rules)) = engine.enabled_members(&settings.scope).await? else {
         return Ok(None);
@@ -135,24 +135,24 @@ async fn spare_quota(engine: &Engine, settings: &LocationSettings) -> Result<Opt
 }
 
 /// One invocation's reading of a location's changes.
-struct Reading<'e, 'c> {
+struct ChangeReader<'e, 'c> {
     engine: &'e Engine,
     location: &'e LocationId,
     settings: &'e LocationSettings,
     calls: &'c DirectCalls<'e>,
-    /// Nothing is begun after this time.
+    /// No record is started after this time.
     last_start: EpochMs,
 }
 
-/// How far the contacts of a page were dealt with.
+/// How far the contacts of a page were processed.
 enum PageEnd {
     Whole,
-    /// A change was too young to be judged.
+    /// A change was too recent to decide on.
     TooYoung,
     OutOfTime,
 }
 
-impl Reading<'_, '_> {
+impl ChangeReader<'_, '_> {
     async fn pages(&self, work_seq: u64, report: &mut ReconcileReport) -> Result<ReconcileEnd, DirectError> {
         let ports = self.engine.ports();
         let first_time = || Bookmark { since: ports.clock.now() - FIRST_LOOK, page: None, limit: None };
@@ -169,12 +169,14 @@ impl Reading<'_, '_> {
             }
             match whole? {
                 PageEnd::OutOfTime => return Ok(ReconcileEnd::OutOfTime),
-                // The last page's changes are read again anyway; behind any other, nobody would come back to them.
+                // The last page's changes are read again anyway; on any other page, nothing would come back to this
+                // change.
                 PageEnd::TooYoung if next.is_some() => return Ok(ReconcileEnd::Busy),
                 PageEnd::TooYoung | PageEnd::Whole => {}
             }
             let is_last = next.is_none();
-            // What the search did not show yet is read the next time, and more of it at once again.
+            // The next reading overlaps by twice the search lag to catch what the search did not show yet, with a
+            // larger page again.
             bookmark = next.unwrap_or_else(|| Bookmark {
                 since: asked_at - 2 * self.engine.config().search_lag,
                 page: None,
@@ -190,12 +192,12 @@ impl Reading<'_, '_> {
         }
     }
 
-    /// Deals with the contacts of a page.
-    async fn page(&self, contacts: &[RemoteContact], report: &mut ReconcileReport) -> Result<PageEnd, DirectError> {
+    /// Processes the contacts of a page.
+    async fn page(&self, contacts: &[ListedContact], report: &mut ReconcileReport) -> Result<PageEnd, DirectError> {
         let mut end = PageEnd::Whole;
         let mut looks = Vec::with_capacity(contacts.len());
         for contact in contacts {
-            // GHL shows the time with each contact; without it nothing can be said.
+            // GHL shows the time of the last change with each contact; without it, we cannot decide.
             if let Some(changed_at) = contact.updated_at {
                 looks.push(self.look_up(contact, changed_at));
             }
@@ -217,8 +219,12 @@ impl Reading<'_, '_> {
         Ok(end)
     }
 
-    /// Brings the contact's last known state up to date, and finds our records of it.
-    async fn look_up<'p>(&self, contact: &'p RemoteContact, changed_at: EpochMs) -> Result<Looked<'p>, PortError> {
+    /// Updates the contact's last known state, and finds our records of it.
+    async fn look_up<'p>(
+        &self,
+        contact: &'p ListedContact,
+        changed_at: EpochMs,
+    ) -> Result<LookedUpContact<'p>, PortError> {
         let repaired = self.repair_known_state(contact, changed_at).await?;
         let outbox = &self.engine.ports().outbox;
         let keys = outbox.of_ghl_id(self.location, &contact.id).await?;
@@ -228,35 +234,35 @@ impl Reading<'_, '_> {
             Loaded::Record(_) | Loaded::Damaged { .. } => None,
         };
         let record = last_accepted(loaded.into_iter().filter_map(readable).collect());
-        Ok(Looked { contact, changed_at, record, repaired })
+        Ok(LookedUpContact { contact, changed_at, record, repaired })
     }
 
-    /// Stores what GHL shows, unless an event has told as much or more. Returns whether it did.
-    async fn repair_known_state(&self, contact: &RemoteContact, at: EpochMs) -> Result<bool, PortError> {
+    /// Stores GHL's state, unless an event has reported the same or newer. Returns whether it was stored.
+    async fn repair_known_state(&self, contact: &ListedContact, at: EpochMs) -> Result<bool, PortError> {
         let known = &self.engine.ports().known;
         let key = RemoteKey { location: self.location, kind: Kind::Contact, ghl_id: &contact.id };
         let event_id = EventId::of_reading(at);
         let precedence = Precedence::of_reading(at, event_id.clone());
-        // A read is cheaper than a write that is refused.
+        // A read is cheaper than a rejected write.
         match known.load(key).await {
             Ok(Some(known)) if !precedence.over(&known) => return Ok(false),
             Ok(_) => {}
-            // One that cannot be read is replaced; while the store is down, that fails as well.
+            // A state that cannot be read is replaced; if the store is down, that fails as well.
             Err(error) => self.engine.port_failed(self.location.clone(), &error),
         }
         let content = Some(RemoteContent::Contact(contact.content.clone()).shortened());
         let now = self.engine.ports().clock.now();
-        let told = KnownState { at, event_id, content, deleted_at: None, keep_until: None };
-        let state = kept_until(told, self.settings.keep_until(now));
+        let reported = KnownState { at, event_id, content, deleted_at: None, keep_until: None };
+        let state = kept_until(reported, self.settings.keep_until(now));
         let replacement = known.replace(key, &state, &precedence, now).await?;
         Ok(matches!(replacement, Replacement::Done(_)))
     }
 
-    /// Decides on a record whose contact was changed. Returns false if the change is too young for that.
+    /// Decides about a record whose contact has changed. Returns false if the change is too recent.
     async fn reconcile_record(
         &self,
         record: &Record,
-        shown: &RemoteContact,
+        shown: &ListedContact,
         changed_at: EpochMs,
         report: &mut ReconcileReport,
     ) -> Result<bool, DirectError> {
@@ -268,7 +274,7 @@ impl Reading<'_, '_> {
                 let Some(contact) = self.read(shown).await? else { return Ok(true) };
                 let changed_at = contact.updated_at.unwrap_or(changed_at);
                 let Some(resolution) = resolve(rule, record, &contact.content, changed_at) else { return Ok(true) };
-                // It may be our own write of another record, which is not written down yet.
+                // It may be our own write of another record that is not stored yet.
                 if changed_at + self.engine.config().settle_lag > self.engine.ports().clock.now() {
                     return Ok(false);
                 }
@@ -277,7 +283,7 @@ impl Reading<'_, '_> {
         };
         let now = self.engine.ports().clock.now();
         if !self.engine.ports().outbox.resolve(record, &resolution, now).await? {
-            return Ok(true); // Something has happened to it since: that counts.
+            return Ok(true); // The record has changed since, which takes precedence.
         }
         match resolution {
             Resolution::Resend { .. } => report.resent += 1,
@@ -287,8 +293,8 @@ impl Reading<'_, '_> {
         Ok(true)
     }
 
-    /// The contact as it is now; `None` if it is gone, or too long to be read.
-    async fn read(&self, shown: &RemoteContact) -> Result<Option<Box<RemoteContact>>, DirectError> {
+    /// The current contact; `None` if it is gone, or too long to read.
+    async fn read(&self, shown: &ListedContact) -> Result<Option<Box<ListedContact>>, DirectError> {
         match self.calls.call(&Call::GetContact(shown.id.clone())).await {
             Ok(Answer::Contact(contact)) => Ok(contact),
             Ok(_) | Err(DirectError::Failed(Failure { cause: Some(Cause::Missing | Cause::TooLong), .. })) => Ok(None),
@@ -296,7 +302,7 @@ impl Reading<'_, '_> {
         }
     }
 
-    /// Sends what is due again.
+    /// Starts sending the records that are due again.
     async fn start(&self) -> Result<(), PortError> {
         let scope = &self.settings.scope;
         self.engine.ports().gates.advance_work_seq(scope, self.engine.ports().clock.now()).await?;

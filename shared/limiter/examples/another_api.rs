@@ -14,7 +14,7 @@ use ghl_sync_model::{EpochMs, Holder, Pace};
 
 const WORKERS: usize = 6;
 const CALLS_EACH: usize = 5;
-/// The most by which the workers' clocks differ. Here they have one clock.
+/// The largest difference between the workers' clocks. Here they share one clock.
 const SKEW: Duration = Duration::ZERO;
 /// Longer than any call takes.
 const LEASE: Duration = Duration::from_secs(5);
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let pace = Pace { limit: NonZeroU32::new(5).ok_or("no limit")?, window: Duration::from_secs(1) };
     let started = Instant::now();
     let now = move || EpochMs(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
-    // In another program this is a row or an item that all hosts read and replace by compare-and-swap.
+    // In another program, this would be a row or an item that all hosts read and replace by compare-and-swap.
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let calls = Arc::new(Mutex::new(Vec::new()));
 
@@ -58,13 +58,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// Takes a permit for one call now.
 ///
 /// # Errors
-/// When there is none: how long to wait before asking again.
+/// If there is none: when to ask again.
 fn take_permit(ledger: &Mutex<Ledger>, holder: &Holder, now: EpochMs, pace: Pace) -> Result<(), EpochMs> {
     let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
     ledger.prune(now, pace.window + SKEW);
     let free_at = ledger.next_at(now, pace, SKEW);
     if free_at > now {
-        // While all permits are out, nobody knows yet when one is free: look again soon.
+        // While all permits are lent, nobody knows when one becomes free: check again soon.
         return Err(free_at.min(now + Duration::from_millis(20)));
     }
     ledger.lend(holder, 1, now + LEASE);

@@ -1,4 +1,4 @@
-//! How long to wait before an operation is tried again.
+//! Delays before an operation is tried again.
 
 use std::time::Duration;
 
@@ -11,24 +11,24 @@ pub struct Backoff {
     pub base: Duration,
     /// The longest delay, jitter included.
     pub max: Duration,
-    /// Up to this much is added at random; zero is no jitter.
+    /// Largest random addition; zero disables jitter.
     pub jitter: Duration,
 }
 
-/// A record that failed comes back after this long, at first.
+/// First delay of a record that failed in a batch.
 const ROUND_BASE: Duration = Duration::from_secs(30);
-/// A record that fails again and again comes back at least this often.
+/// Longest delay of a record that keeps failing.
 const ROUND_MAX: Duration = Duration::from_secs(3600);
 
 impl Backoff {
-    /// Delay before retry number `attempt` (0 is the first retry). `roll`, in `0.0..1.0`, is the randomness.
+    /// Delay before retry number `attempt` (0 is the first retry). `roll` is the random number, in `0.0..1.0`.
     #[must_use]
     pub fn delay(&self, attempt: u32, roll: f64) -> Duration {
         exponential(self.base, attempt).saturating_add(self.jitter.mul_f64(roll.clamp(0.0, 1.0))).min(self.max)
     }
 
-    /// How long a record rests after it failed in `rounds` batches (1 is the first): doubles each time, up to an hour,
-    /// and up to a quarter is taken off at random so that records that failed together do not come back together.
+    /// How long a record rests after it failed in `rounds` batches (1 is the first): doubles each time, up to an hour.
+    /// Up to a quarter is subtracted at random, so that records that failed together do not come back together.
     #[must_use]
     pub fn rest(&self, rounds: u32, roll: f64) -> Duration {
         exponential(ROUND_BASE, rounds.saturating_sub(1)).min(ROUND_MAX).mul_f64(1.0 - 0.25 * roll.clamp(0.0, 1.0))

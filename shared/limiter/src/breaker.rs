@@ -1,4 +1,4 @@
-//! The circuit breaker: stop calling a GHL that is down, and let one call find out when it is up again.
+//! The circuit breaker: stops calls while GHL is down, and lets a single call test whether it is up again.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,37 +8,37 @@ use serde::{Deserialize, Serialize};
 use super::rules::{BreakerRules, REOPEN_MAX};
 use ghl_sync_model::EpochMs;
 
-/// Each time it opens anew without having closed, it stays open this much longer…
+/// Additional open time for each time that the breaker reopens without having closed, up to `REOPEN_MAX`.
 const REOPEN_STEP: Duration = Duration::from_secs(1);
-/// After it closed, so many records go in the first batch; each batch that follows may have twice as many.
+/// Most records of the first batch after the breaker closed. Each following batch may have twice as many.
 const RAMP_START: u32 = 5;
 
-/// State of the circuit breaker of one scope.
+/// The state of one scope's circuit breaker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum Breaker {
     /// Calls go out.
     Closed {
-        /// The different operations that failed in a row, by a hash of their record. One record that fails
-        /// for its own reasons, however often, is one.
+        /// Distinct operations that failed in a row, each as a hash of its record. A single record that fails for its
+        /// own reasons counts once, however often it fails.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         failing: BTreeSet<u32>,
-        /// After an outage: the most records of the next batch.
+        /// After an outage: most records of the next batch.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ramp: Option<u32>,
     },
-    /// No calls.
+    /// No calls go out.
     Open {
-        /// Until then.
+        /// When the next probe may go.
         until: EpochMs,
-        /// How often it has opened since it was closed.
+        /// How often it has opened since it last closed.
         opens: u32,
     },
-    /// One call is finding out whether GHL is up.
+    /// One call tests whether GHL is up.
     HalfOpen {
-        /// At this time the probe is over, whatever became of it: later than its request's deadline + D.
+        /// When the probe is over, whatever its result: later than its request's deadline + D.
         probe_until: EpochMs,
-        /// How often it has opened since it was closed.
+        /// How often it has opened since it last closed.
         opens: u32,
     },
 }
@@ -49,12 +49,12 @@ impl Default for Breaker {
     }
 }
 
-/// May a call go out?
+/// Whether a call may go out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// Yes.
     Calls,
-    /// One, of one record, as a probe.
+    /// One call of one record may go out, as a probe.
     Probe,
     /// Not before this time.
     WaitUntil(EpochMs),
@@ -73,28 +73,28 @@ impl Breaker {
         }
     }
 
-    /// GHL is thought to be down, though nothing failed here: the next call is a probe.
+    /// Notes that GHL may be down although nothing failed here: the next call is a probe.
     pub fn suspect(&mut self, now: EpochMs) {
         if self.is_closed() {
             *self = Breaker::Open { until: now, opens: 1 };
         }
     }
 
-    /// Sends the probe that [`Admission::Probe`] allowed. Nobody else calls before `probe_until`.
+    /// Starts the probe that [`Admission::Probe`] allowed. Nobody else calls before `probe_until`.
     pub fn probe(&mut self, probe_until: EpochMs) {
         if let Breaker::Open { opens, .. } | Breaker::HalfOpen { opens, .. } = *self {
             *self = Breaker::HalfOpen { probe_until, opens };
         }
     }
 
-    /// The probe found nothing to send: the next one may go at once.
+    /// Returns a probe that found nothing to send: the next one may go at once.
     pub fn return_probe(&mut self, now: EpochMs) {
         if let Breaker::HalfOpen { opens, .. } = *self {
             *self = Breaker::Open { until: now, opens };
         }
     }
 
-    /// An operation met a transient failure for the first time (its retries are not told).
+    /// Notes the first transient failure of an operation (its retries are not reported).
     pub fn failed(&mut self, operation: u32, now: EpochMs, rules: BreakerRules) {
         let opens = match self {
             Breaker::Closed { failing, .. } => {
@@ -105,24 +105,24 @@ impl Breaker {
                 1
             }
             Breaker::HalfOpen { opens, .. } => opens.saturating_add(1),
-            Breaker::Open { .. } => return, // Was in flight when it opened.
+            Breaker::Open { .. } => return, // The call was in flight when the breaker opened.
         };
         let longer = REOPEN_STEP.saturating_mul(opens - 1).min(REOPEN_MAX);
         *self = Breaker::Open { until: now + rules.reset + longer, opens };
     }
 
-    /// GHL answered a call, if only to refuse it: it is up.
+    /// Notes that GHL answered a call, if only to reject it: it is up.
     pub fn succeeded(&mut self) {
         match self {
             Breaker::Closed { failing, .. } => failing.clear(),
             Breaker::HalfOpen { .. } => {
                 *self = Breaker::Closed { failing: BTreeSet::new(), ramp: Some(RAMP_START) };
             }
-            Breaker::Open { .. } => {} // Was in flight when it opened.
+            Breaker::Open { .. } => {} // The call was in flight when the breaker opened.
         }
     }
 
-    /// An operator says that GHL is up: it closes, and batches grow from small ones as after any outage.
+    /// Closes the breaker on an operator's word. Batches grow from small ones, as after any outage.
     pub fn reset(&mut self) {
         let ramp = match self {
             Breaker::Closed { ramp, .. } => *ramp,
@@ -131,7 +131,7 @@ impl Breaker {
         *self = Breaker::Closed { failing: BTreeSet::new(), ramp };
     }
 
-    /// Corrects times that lie later than a clock that goes right can have written them.
+    /// Cuts times that are further ahead than a correct clock can have written.
     pub fn correct_times(&mut self, latest_break: EpochMs, latest_probe: EpochMs) {
         match self {
             Breaker::Closed { .. } => {}
@@ -140,7 +140,7 @@ impl Breaker {
         }
     }
 
-    /// When the next probe may go, unless it is closed.
+    /// When the next probe may go, unless the breaker is closed.
     #[must_use]
     pub fn retry_at(&self) -> Option<EpochMs> {
         match self {
@@ -149,7 +149,7 @@ impl Breaker {
         }
     }
 
-    /// A batch ended: after an outage, the next one may be twice as large.
+    /// Notes the end of a batch: after an outage, the next one may be twice as large.
     pub fn batch_ended(&mut self, batch_size: u32) {
         if let Breaker::Closed { ramp: ramp @ Some(_), failing } = self
             && failing.is_empty()
@@ -158,7 +158,7 @@ impl Breaker {
         }
     }
 
-    /// The most records that the next batch may have.
+    /// Most records of the next batch.
     #[must_use]
     pub fn batch_limit(&self) -> u32 {
         match self {
@@ -167,7 +167,7 @@ impl Breaker {
         }
     }
 
-    /// Whether a success would change nothing: the usual case, which costs no write.
+    /// Whether a success would change nothing, which is the usual case and costs no write.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         matches!(self, Breaker::Closed { failing, .. } if failing.is_empty())
@@ -179,7 +179,7 @@ impl Breaker {
         matches!(self, Breaker::Closed { .. })
     }
 
-    /// The state as it is written in logs.
+    /// The state as logs write it.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {

@@ -6,52 +6,52 @@ use serde::{Deserialize, Serialize};
 
 use ghl_sync_model::{EpochMs, Quota, RetryAfter};
 
-/// GHL's day, from the first call on (a reset at midnight does not fit what was seen of its header).
+/// GHL's day, counted from the first call (a reset at midnight does not match the observed header).
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// Two answers speak of the same day when their resets differ by less.
+/// Two answers refer to the same day if their reset times differ by less than this.
 const SAME_DAY: Duration = Duration::from_secs(3600);
 
-/// What is used of the daily quota.
+/// Use of the daily quota.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Daily {
     /// Calls counted since the last reset.
     used: u64,
-    /// When GHL counts from zero again; unknown before the first call.
+    /// When GHL's count starts over; unknown before the first call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     resets_at: Option<EpochMs>,
-    /// GHL's own limit, where it told one: smaller or larger than the configured one.
+    /// GHL's own limit, if it reported one: smaller or larger than the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told_limit: Option<u64>,
-    /// What was allotted of a day that other scopes share.
+    /// The part of a shared day that was allotted to this scope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     share: Option<Allotment>,
 }
 
-/// Calls that a scope may make of a day that it shares with others: taken from the shared count in advance.
+/// Calls that a scope may make of a day that it shares with others. They are taken from the shared count in advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allotment {
-    /// Calls that are left of it.
+    /// Calls left in the allotment.
     pub calls: u64,
-    /// Calls that the day had left beside it, when it was taken.
+    /// Calls that the day had left beyond it when it was taken.
     pub rest: u64,
-    /// When the shared day begins anew, and this one is void.
+    /// When the shared day starts over and the allotment expires.
     pub resets_at: EpochMs,
 }
 
 impl Daily {
-    /// Calls left, of `limit` a day.
+    /// Calls left of a configured `limit` per day.
     #[must_use]
     pub fn left(&self, now: EpochMs, limit: u64) -> u64 {
         self.limit(limit).saturating_sub(self.used(now))
     }
 
-    /// The limit to keep to: GHL's own, if that is less than the `configured` one.
+    /// The limit in force: GHL's own, if it is smaller than the `configured` one.
     #[must_use]
     pub fn limit(&self, configured: u64) -> u64 {
         self.told_limit.map_or(configured, |told| told.min(configured))
     }
 
-    /// GHL's own limit, where it told one.
+    /// GHL's own limit, if it reported one.
     #[must_use]
     pub fn told_limit(&self) -> Option<u64> {
         self.told_limit
@@ -63,32 +63,32 @@ impl Daily {
         if self.is_over(now) { 0 } else { self.used }
     }
 
-    /// When it starts anew; a day from `now`, if that is not known.
+    /// When the day starts over; a day from `now` if unknown.
     #[must_use]
     pub fn resets_at(&self, now: EpochMs) -> EpochMs {
         self.resets_at.filter(|reset| *reset > now).unwrap_or(now + DAY)
     }
 
-    /// What is left of the allotment of a shared day; `None` before the first of a day.
+    /// The remaining allotment of a shared day; `None` before the day's first.
     #[must_use]
     pub fn share(&self, now: EpochMs) -> Option<Allotment> {
         self.share.filter(|share| share.resets_at > now)
     }
 
-    /// Takes `allotment`, beside what is left of the last one.
+    /// Adds `allotment` to what is left of the last one.
     pub fn add_share(&mut self, now: EpochMs, allotment: Allotment) {
         let left = self.share(now).map_or(0, |share| share.calls);
         self.share = Some(Allotment { calls: left.saturating_add(allotment.calls), ..allotment });
     }
 
-    /// One call of the allotment was made.
+    /// Notes that one call of the allotment was made.
     pub fn spend_share(&mut self) {
         if let Some(share) = &mut self.share {
             share.calls = share.calls.saturating_sub(1);
         }
     }
 
-    /// What GHL told of the day that is not over, as its headers would tell it now.
+    /// GHL's report of the current day, as its headers would state it now.
     #[must_use]
     pub fn as_told(&self, now: EpochMs) -> Option<Quota> {
         let (limit, resets_at) = (self.told_limit?, self.resets_at.filter(|reset| *reset > now)?);
@@ -109,9 +109,9 @@ impl Daily {
         self.used = self.used.saturating_add(calls);
     }
 
-    /// Takes over what GHL told. Answers come in any order, so within a day the larger use is the newer.
+    /// Adopts GHL's report. Answers arrive in any order, so within a day the larger use is the newer one.
     pub fn observe(&mut self, now: EpochMs, quota: &Quota) {
-        // A limit of nothing is a mistake: nobody would ever call again, and learn of a better one.
+        // A limit of zero is a mistake: nobody would ever call again and learn a better one.
         let limit = quota.daily_limit.filter(|limit| *limit > 0);
         if let Some(limit) = limit {
             self.told_limit = Some(limit);
@@ -124,7 +124,7 @@ impl Daily {
         let told = quota.daily_reset.map(|reset| reset.from(now).min(now + DAY)).filter(|reset| *reset > now);
         match (told, self.resets_at) {
             (Some(told), Some(known)) if told.since(known) > SAME_DAY => {
-                self.used = used; // GHL has begun a new day.
+                self.used = used; // GHL has started a new day.
                 self.resets_at = Some(told);
             }
             (told, known) => {
@@ -134,7 +134,7 @@ impl Daily {
         }
     }
 
-    /// A day that ends later than a day from now was told by a clock that was ahead.
+    /// Cuts reset times that lie more than a day ahead: they come from a clock that was ahead.
     pub fn correct_times(&mut self, now: EpochMs) {
         self.resets_at = self.resets_at.map(|reset| reset.min(now + DAY));
         if let Some(share) = &mut self.share {

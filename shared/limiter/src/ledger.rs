@@ -1,12 +1,12 @@
-//! The ledger: the pace of calls that cannot exceed the quota, however many hosts take turns.
+//! The ledger: paces calls so that they cannot exceed the quota, however many hosts take turns.
 //!
-//! For a quota of `L` calls in any window `W`, the ledger knows for each call that may still count the latest time at
-//! which the server can have counted it: a finished call counts at the latest when its answer was here, and one that
-//! is still out counts at the latest when its lease ends. A new permit is usable at the first time at which fewer than
-//! `L` of these lie within `W` (and ε for the clocks). So for any call, of the calls that were permitted before it at
-//! most `L - 1` can be counted within `W` of it: no window holds more than `L`.
+//! For a quota of `L` calls in any window `W`, the ledger keeps, for each call that may still count, the latest time at
+//! which the server can have counted it. For a finished call, that is when its answer arrived; for a permit that is
+//! still out, when its lease ends. A new permit is usable at the first time at which fewer than `L` of these times lie
+//! within `W` (plus ε for the clocks). So for any call, at most `L - 1` of the calls permitted before it can be counted
+//! within `W` of it: no window holds more than `L`.
 //!
-//! It rests on four assumptions: clocks differ by at most ε; a request that was given up is counted within D, and its
+//! This rests on four assumptions: clocks differ by at most ε; a request that was given up is counted within D, and its
 //! holder settles it at that later time; one permit is one request; and every request's deadline lies D before the end
 //! of its lease.
 
@@ -27,18 +27,18 @@ pub struct Ledger {
     out: Vec<Lease>,
 }
 
-/// Permits of one holder that it has not settled.
+/// The unsettled permits of one holder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Lease {
     holder: Holder,
     count: u32,
-    /// At this time at the latest all of them are counted.
+    /// When all of them are counted at the latest.
     until: EpochMs,
 }
 
 impl Ledger {
-    /// The times from which on the next `want` calls may be sent, ascending; those later than `horizon` are left out.
-    /// Nothing is leased yet: see [`Ledger::lend`].
+    /// The earliest times of the next `want` calls, ascending, without those after `horizon`. Leases nothing: see
+    /// [`Ledger::lend`].
     #[must_use]
     pub fn available(&self, now: EpochMs, pace: Pace, skew: Duration, want: u32, horizon: EpochMs) -> Vec<EpochMs> {
         let mut bounds = self.bounds();
@@ -49,12 +49,12 @@ impl Ledger {
                 break;
             }
             permits.push(at);
-            bounds.push(EpochMs(u64::MAX)); // Out: it does not leave the window within the horizon.
+            bounds.push(EpochMs(u64::MAX)); // It is out, and does not leave the window within the horizon.
         }
         permits
     }
 
-    /// Counts `count` permits as out with `holder`, which must use and settle them before `until`.
+    /// Lends `count` permits to `holder`, which must use and settle them before `until`.
     pub fn lend(&mut self, holder: &Holder, count: u32, until: EpochMs) {
         match self.out.iter_mut().find(|lease| lease.holder == *holder) {
             Some(lease) => {
@@ -66,14 +66,14 @@ impl Ledger {
         }
     }
 
-    /// The first time at which one more call may be sent, as things stand.
+    /// The earliest time of one more call, as things stand.
     #[must_use]
     pub fn next_at(&self, now: EpochMs, pace: Pace, skew: Duration) -> EpochMs {
         usable_at(&self.bounds(), now, pace, skew)
     }
 
-    /// A call of `holder` is over; the server had counted it by `at`. What a holder does not settle counts until the
-    /// end of its lease.
+    /// Settles a call of `holder`; the server had counted it by `at`. Permits that a holder does not settle count until
+    /// the end of its lease.
     pub fn settle(&mut self, holder: &Holder, at: EpochMs) {
         if self.take_back(holder, 1) == 1 {
             self.done.insert(self.done.partition_point(|done| *done <= at), at);
@@ -82,7 +82,7 @@ impl Ledger {
 
     /// Takes back permits that `holder` did not use. Returns how many it really had.
     pub fn take_back(&mut self, holder: &Holder, count: u32) -> u32 {
-        // Without a lease it has ended: all of it is counted already, at a later time than the true one.
+        // Without a lease entry, the lease has ended: all its permits are counted already, later than in truth.
         let Some(lease) = self.out.iter_mut().find(|lease| lease.holder == *holder) else {
             return 0;
         };
@@ -92,13 +92,13 @@ impl Ledger {
         taken
     }
 
-    /// How many permits are out, those included whose holder let their time pass.
+    /// Number of permits that are out, including those of expired leases.
     #[must_use]
     pub fn out(&self) -> u32 {
         self.out.iter().map(|lease| lease.count).sum()
     }
 
-    /// How many permits can still be used or come back at `now`.
+    /// Number of permits that can still be used or come back at `now`.
     #[must_use]
     pub fn out_at(&self, now: EpochMs) -> u32 {
         self.live(now).map(|lease| lease.count).sum()
@@ -108,28 +108,28 @@ impl Ledger {
         self.out.iter().filter(move |lease| lease.until > now)
     }
 
-    /// Most calls of ours that a server can have counted since `time`.
+    /// The most of our calls that a server can have counted since `time`.
     #[must_use]
     pub fn counted_since(&self, time: EpochMs) -> u32 {
         let done = self.done.len() - self.done.partition_point(|done| *done <= time);
         self.out() + u32::try_from(done).unwrap_or(u32::MAX)
     }
 
-    /// How many calls were finished after `from` and up to `to`.
+    /// Number of calls that finished after `from` and up to `to`.
     #[must_use]
     pub fn finished_within(&self, from: EpochMs, to: EpochMs) -> u32 {
         let [to, from] = [to, from].map(|time| self.done.partition_point(|done| *done <= time));
         u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX)
     }
 
-    /// When each finished call leaves a window of this length, of those that have not left it yet; ascending.
+    /// When each finished call leaves a window of this length, for those that have not left it yet; ascending.
     #[must_use]
     pub fn leaving(&self, now: EpochMs, window: Duration) -> Vec<EpochMs> {
         self.done.iter().map(|done| *done + window).filter(|leaves_at| *leaves_at > now).collect()
     }
 
-    /// Corrects times that lie later than a clock that goes right can have written them: finished calls are counted at
-    /// `counted_by` at the latest, and no lease is longer than until `lent_until`.
+    /// Cuts times that are further ahead than a correct clock can have written: finished calls are counted by
+    /// `counted_by`, and no lease lasts beyond `lent_until`.
     pub fn correct_times(&mut self, counted_by: EpochMs, lent_until: EpochMs) {
         let from = self.done.partition_point(|done| *done <= counted_by);
         self.done[from..].fill(counted_by);
@@ -138,13 +138,13 @@ impl Ledger {
         }
     }
 
-    /// When the last of the permits that are out at `now` must be settled; `None` if none is.
+    /// When the last of the permits that are out at `now` must be settled; `None` if there are none.
     #[must_use]
     pub fn out_until(&self, now: EpochMs) -> Option<EpochMs> {
         self.live(now).map(|lease| lease.until).max()
     }
 
-    /// Forgets what can no longer count. Leases that ended become calls, counted when they ended.
+    /// Drops calls that can no longer count. Expired leases become calls, counted when the lease ended.
     pub fn prune(&mut self, now: EpochMs, reach: Duration) {
         for lease in self.out.extract_if(.., |lease| lease.until <= now) {
             let at = self.done.partition_point(|done| *done <= lease.until);
@@ -154,7 +154,7 @@ impl Ledger {
         self.done.drain(..gone);
     }
 
-    /// For each call that may count, the latest time at which it does; ascending.
+    /// The latest counting time of each call that may still count; ascending.
     fn bounds(&self) -> Vec<EpochMs> {
         let mut bounds = self.done.clone();
         for lease in &self.out {
@@ -165,7 +165,7 @@ impl Ledger {
     }
 }
 
-/// The first time, from `now` on, at which fewer than the limit of `bounds` lie within the window.
+/// The earliest time, from `now` on, at which fewer than the limit of `bounds` lie within the window.
 fn usable_at(bounds: &[EpochMs], now: EpochMs, pace: Pace, skew: Duration) -> EpochMs {
     let limit = pace.limit.get() as usize;
     match bounds.len().checked_sub(limit) {
@@ -175,7 +175,7 @@ fn usable_at(bounds: &[EpochMs], now: EpochMs, pace: Pace, skew: Duration) -> Ep
 }
 
 mod delta_coded {
-    //! Ascending times as one short text: the first in full, then the steps. A hundred of them take 300 bytes.
+    //! Ascending times as one short text: the first in full, then the differences. A hundred of them take 300 bytes.
 
     use std::fmt::Write as _;
 
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(ledger.available(later, pace(1), SKEW, 1, later + W), [UNTIL + W + SKEW]);
         ledger.lend(&holder("b"), 1, later + Duration::from_secs(60));
         assert_eq!(ledger.out(), 1);
-        // The dead one wakes up and settles: nothing changes.
+        // The dead holder wakes up and settles: nothing changes.
         ledger.settle(&holder("a"), EpochMs(1_000_100));
         assert_eq!(ledger.out(), 1);
     }
@@ -288,7 +288,7 @@ mod tests {
             ledger.settle(&holder("a"), EpochMs(done));
         }
         assert_eq!(lease(&mut ledger, EpochMs(1_000_400), 1, 1), [EpochMs(1_010_350)]);
-        // Returned unused, and the limit raised again: the three are still there.
+        // After an unused return and a raised limit, the three are still there.
         ledger.take_back(&holder("a"), 1);
         assert_eq!(lease(&mut ledger, EpochMs(1_000_400), 3, 1), [EpochMs(1_010_150)]);
     }

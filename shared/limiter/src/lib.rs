@@ -1,8 +1,8 @@
-//! Decides when a call may begin, so that a remote API's limits are never hit, by any number of processes at once.
+//! Decides when a call may begin, so that any number of processes together never exceed a remote API's limits.
 //!
-//! Everything here is pure: the time is an argument, and a refusal is a value that says how long to wait. The state is
-//! one document, the [`Gate`], for one rate scope. Whoever keeps it (a DynamoDB item, a row, a file) must replace it only
-//! if it is still the one that was read. The README shows the idea and an example.
+//! Everything here is pure: the time is an argument, and a refusal is a value that says how long to wait. The state of
+//! one rate scope is one document, the [`Gate`]. Its store (a DynamoDB item, a row, a file) must replace it only if it
+//! is still the one that was read. The README shows the idea and an example.
 
 mod backoff;
 mod breaker;

@@ -1,5 +1,5 @@
-//! What the answers teach about the pace: other users of the quota, limits that GHL told, and servers that count
-//! otherwise than the ledger assumes.
+//! What answers teach about the pace: other users of the quota, limits that GHL reports, and servers that count
+//! differently than the ledger assumes.
 
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
@@ -9,40 +9,40 @@ use serde::{Deserialize, Serialize};
 
 use ghl_sync_model::{EpochMs, Pace, Quota};
 
-/// Calls to an unexpectedly strict server are spaced this much wider than its limit says (in percent): with 102, one
-/// that counts by two counters still refuses a call now and then, and each refusal costs more than the two percent.
+/// How much wider than its limit says calls to an unexpectedly strict server are spaced, in percent: with 102, a server
+/// with two counters still rejects a call now and then, and each rejection costs more than two percent.
 const SPACING_PERCENT: u32 = 104;
-/// A limit that was lowered recovers by this share of the configured one (a 50th) in each window.
+/// A lowered limit recovers by this part of the configured one (a 50th) in each window.
 const RECOVERY_PARTS: u32 = 50;
-/// What others used is given back in equal parts over so many windows.
+/// Quota that others used is given back in equal parts over this many windows.
 const OTHERS_WINDOWS: u32 = 5;
-/// What passed unused of the last such part of a window is made up for.
+/// Time that passed unused is made up for, up to this part of a window.
 const CATCH_UP: u32 = 33;
-/// What was learned of a server's way of counting is tried again after this long without another sign of it.
+/// What was learned about a server's counting is tested again this long after the last sign of it.
 const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 3600);
-/// The longest window that is believed; the bound of `window_ms` in the settings.
+/// The longest window that we believe; also the bound of `window_ms` in the settings.
 const WINDOW_MAX: Duration = Duration::from_secs(3600);
 
 /// What was learned about one scope's quota.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Pacing {
-    /// The quota that GHL told last, be it smaller or larger than the configured one.
+    /// The last quota that GHL reported, smaller or larger than the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told: Option<Pace>,
-    /// What others used of the quota.
+    /// Other clients' recent use of the quota.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    others: Option<Others>,
-    /// Evenly spaced calls, after a 429 that the ledger did not expect.
+    others: Option<OthersUse>,
+    /// Even spacing of calls, after a 429 that the ledger did not expect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     spaced: Option<Spaced>,
-    /// When a window was last seen to begin anew as a whole: it does not slide.
+    /// When a window was last seen to reset as a whole, rather than slide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reset_seen_at: Option<EpochMs>,
 }
 
 /// Calls in a window that were not ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Others {
+struct OthersUse {
     calls: u32,
     at: EpochMs,
 }
@@ -51,9 +51,9 @@ struct Others {
 struct Spaced {
     /// When the next call may go.
     next_at: EpochMs,
-    /// The last 429, or lowering of the limit.
+    /// Time of the last 429, or of the last lowering of the limit.
     at: EpochMs,
-    /// When the pause that it asked for is over.
+    /// End of the pause that it asked for.
     #[serde(default)]
     resumes_at: EpochMs,
     /// The limit at that time.
@@ -61,7 +61,7 @@ struct Spaced {
 }
 
 impl Pacing {
-    /// The quota to keep to now: never more than `configured`, and never more than others leave of what GHL allows.
+    /// The quota in force: never more than `configured`, and never more than others leave of GHL's limit.
     #[must_use]
     pub fn pace(&self, now: EpochMs, configured: Pace) -> Pace {
         let mut pace = self.quota(configured);
@@ -74,21 +74,21 @@ impl Pacing {
         pace
     }
 
-    /// The quota that GHL told last, be it smaller or larger than the configured one.
+    /// The last quota that GHL reported, smaller or larger than the configured one.
     #[must_use]
     pub fn told(&self) -> Option<Pace> {
         self.told
     }
 
-    /// What others leave of the quota that GHL allows all of us; `None` if nobody else calls. It is taken from GHL's
-    /// limit, not from ours: where ours is the smaller one, others may use the difference.
+    /// What others leave of GHL's limit; `None` if nobody else calls. It is derived from GHL's limit rather than ours:
+    /// if ours is smaller, others may use the difference.
     fn left_by_others(&self, now: EpochMs, configured: Pace) -> Option<Pace> {
         let allowed = self.told.unwrap_or(configured);
         let others = self.others(now, allowed.window);
         (others > 0).then(|| Pace { limit: Pace::at_least_one(allowed.limit.get().saturating_sub(others)), ..allowed })
     }
 
-    /// The smaller of the configured quota and the one that GHL told, whoever uses it.
+    /// The smaller of the configured quota and the one that GHL reported, regardless of other clients.
     #[must_use]
     pub fn quota(&self, configured: Pace) -> Pace {
         match self.told {
@@ -100,13 +100,13 @@ impl Pacing {
         }
     }
 
-    /// Whether others use the quota, too.
+    /// Whether other clients use the quota.
     #[must_use]
     pub fn is_shared(&self, now: EpochMs, configured: Pace) -> bool {
         self.left_by_others(now, configured).is_some()
     }
 
-    /// Whether the server's windows slide, as far as was seen.
+    /// Whether the server's windows slide, as far as we have seen.
     #[must_use]
     pub fn slides(&self, now: EpochMs) -> bool {
         self.reset_seen_at.is_none_or(|at| now.since(at) > REMEMBERED_FOR)
@@ -118,8 +118,8 @@ impl Pacing {
         self.spaced.is_some()
     }
 
-    /// Spreads `permits` (ascending times from which on each may be used) evenly, if that is the mode; drops those that
-    /// would come after `horizon`.
+    /// Spreads `permits` (ascending earliest times) evenly if calls are spaced, and drops those that would come after
+    /// `horizon`.
     #[must_use]
     pub fn space(&self, permits: Vec<EpochMs>, pace: Pace, horizon: EpochMs) -> Vec<EpochMs> {
         let Some(spaced) = self.spaced else {
@@ -139,7 +139,7 @@ impl Pacing {
         kept
     }
 
-    /// Takes note of the permits that [`Pacing::space`] gave.
+    /// Notes the lease of permits that [`Pacing::space`] returned.
     pub fn leased(&mut self, permits: &[EpochMs], pace: Pace) {
         let interval = self.interval(pace);
         if let Some(spaced) = &mut self.spaced {
@@ -149,7 +149,7 @@ impl Pacing {
         }
     }
 
-    /// Takes note that `count` of the permits that [`Pacing::space`] gave were not used.
+    /// Notes that `count` of the permits that [`Pacing::space`] returned were not used.
     pub fn given_back(&mut self, count: u32, pace: Pace) {
         let interval = self.interval(pace);
         if let Some(spaced) = &mut self.spaced {
@@ -158,19 +158,19 @@ impl Pacing {
     }
 
     fn interval(&self, pace: Pace) -> Duration {
-        // Beside others, what they leave unused decides, and not how the server counts.
+        // If the quota is shared, the others' unused calls decide, not the server's way of counting.
         let percent = if self.others.is_some() { 100 } else { SPACING_PERCENT };
         pace.window * percent / 100 / pace.limit.get()
     }
 
-    /// The first time that the spacing allows.
+    /// The earliest time that the spacing allows.
     #[must_use]
     pub fn next_at(&self, now: EpochMs) -> EpochMs {
         self.spaced.map_or(now, |spaced| spaced.next_at.max(now))
     }
 
-    /// Takes over what an answer told. `ours` are the fewest and the most calls of ours that the server can have
-    /// counted in the window before it.
+    /// Applies the quota in an answer. `ours` are the fewest and the most of our calls that the server can have counted
+    /// in the window before it.
     pub fn observe(&mut self, now: EpochMs, quota: &Quota, ours: &RangeInclusive<u32>, configured: Pace) {
         let Some(max) = quota.max.and_then(NonZeroU32::new) else {
             return;
@@ -184,9 +184,9 @@ impl Pacing {
                 self.reset_seen_at = Some(now);
             }
             let others = used.saturating_sub(*ours.end());
-            // Up at once, down slowly: an answer that shows fewer may be older, or the window may have just begun.
+            // Rise at once, fall slowly: an answer that shows fewer may be older, or the window may have just begun.
             if others > 0 && others >= self.others(now, told.window) {
-                self.others = Some(Others { calls: others, at: now });
+                self.others = Some(OthersUse { calls: others, at: now });
             }
         }
         if self.others.is_some_and(|known| self.others(now, told.window) == 0 && known.at < now) {
@@ -194,7 +194,7 @@ impl Pacing {
         }
     }
 
-    /// GHL answered 429 although the ledger allowed the call. Nobody calls before `resumes_at`.
+    /// Notes a 429 for a call that the ledger allowed. Nobody calls before `resumes_at`.
     pub fn throttled(&mut self, now: EpochMs, resumes_at: EpochMs, configured: Pace) {
         let quota = self.quota(configured);
         let pace = self.pace(now, configured);
@@ -202,11 +202,11 @@ impl Pacing {
         match &mut self.spaced {
             // This server does not count as the ledger assumes: no more bursts.
             None => self.spaced = Some(Spaced { next_at: now, at: now, resumes_at, limit: quota.limit }),
-            // One volley of 429s is one signal.
+            // A volley of 429s is one signal.
             Some(spaced) if now.since(spaced.at) < pace.window => {
                 spaced.resumes_at = spaced.resumes_at.max(resumes_at);
             }
-            // Others took what we thought was ours; that is kept free for them from now on.
+            // Others took quota that we counted as ours; it is kept free for them from now on.
             Some(spaced) if is_shared => (spaced.at, spaced.resumes_at) = (now, resumes_at),
             Some(spaced) => {
                 spaced.limit = Pace::at_least_one(pace.limit.get() * 4 / 5);
@@ -215,8 +215,8 @@ impl Pacing {
         }
     }
 
-    /// Corrects times that lie later than a clock that goes right can have written them: `ahead` is how far ahead calls
-    /// are spaced, `longest_pause` the longest pause that there is.
+    /// Cuts times that are further ahead than a correct clock can have written: `ahead` is how far ahead calls are
+    /// spaced, `longest_pause` the longest possible pause.
     pub fn correct_times(&mut self, now: EpochMs, ahead: Duration, longest_pause: Duration) {
         if let Some(others) = &mut self.others {
             others.at = others.at.min(now);
@@ -229,14 +229,14 @@ impl Pacing {
         self.reset_seen_at = self.reset_seen_at.map(|at| at.min(now));
     }
 
-    /// Forgets the spacing when there was no 429 for a day.
+    /// Drops the spacing after a day without a 429.
     pub fn relax(&mut self, now: EpochMs) {
         if self.spaced.is_some_and(|spaced| now.since(spaced.at) > REMEMBERED_FOR) {
             self.spaced = None;
         }
     }
 
-    /// What to keep free for others: what they used, a little less with each window since, nothing in the end.
+    /// The quota to keep free for others: what they used, less with each window since, and finally nothing.
     fn others(&self, now: EpochMs, window: Duration) -> u32 {
         let Some(others) = self.others else {
             return 0;
@@ -248,7 +248,7 @@ impl Pacing {
 }
 
 impl Spaced {
-    /// It recovers while calls are made: that nobody was refused in a pause teaches nothing.
+    /// The limit recovers only while calls are made: no rejections during a pause prove nothing.
     fn limit_at(&self, now: EpochMs, configured: Pace) -> NonZeroU32 {
         let called_since = self.at.max(self.resumes_at);
         let windows = now.since(called_since).as_millis() / configured.window.as_millis().max(1);
@@ -258,7 +258,7 @@ impl Spaced {
     }
 }
 
-/// The slower of two quotas, so that both are kept. One of a longer window is brought to the shorter one of `pace`.
+/// The slower of two quotas, so that both are kept. A quota with a longer window is converted to the window of `pace`.
 fn slower(pace: Pace, other: Pace) -> Pace {
     if other.window < pace.window {
         return if other.rate() < pace.rate() { other } else { pace };

@@ -1,61 +1,61 @@
-//! RemainingQuota in a quota that others use, too: what the last answer said is left, less what was sent since, and more by what
-//! has left the window since.
+//! The remaining quota where other clients use it too: the remaining calls in the last answer, minus calls sent since,
+//! plus calls that have left the window since.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use ghl_sync_model::EpochMs;
 
-/// So many calls are left to the others, who call while ours are under way.
+/// Calls left to the others, who call while ours are under way.
 const RESERVE: usize = 3;
-/// Without room, one call in this part of the window finds out whether there is some again.
+/// Without remaining quota, one call in this part of the window tests whether there is some again.
 const LOOKS: u32 = 8;
 
-/// Calls that GHL will still allow, as far as one batch knows.
+/// The calls that GHL will still allow, as far as one batch knows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RemainingQuota {
-    /// What the answer of the latest call said that has been answered.
-    told: Option<Told>,
-    /// When the calls after it were sent, or will be; ascending.
+    /// The answer to the latest call that was answered.
+    told: Option<LastAnswer>,
+    /// Send times of the calls after that one, past and planned; ascending.
     sent: VecDeque<EpochMs>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Told {
+struct LastAnswer {
     /// When the call was sent.
     sent_at: EpochMs,
-    /// So many more were allowed.
+    /// Calls that GHL still allowed.
     remaining: u32,
-    /// When each of our calls leaves the window and makes room for another, ascending.
+    /// When each of our calls leaves the window and frees quota, ascending.
     leaving: Vec<EpochMs>,
-    /// Without room, the next call may go then.
+    /// Without remaining quota, when the next call may go.
     next_look: EpochMs,
     look_every: Duration,
 }
 
 impl RemainingQuota {
-    /// The answer to the call of `sent_at` said that `remaining` calls were left in its `window`.
-    /// Where windows slide, our calls leave the window at the times `leaving` (ascending, after now); where it begins
-    /// anew as a whole, nobody knows when, and there are none.
+    /// Applies an answer: `remaining` calls were left in the `window` of the call sent at `sent_at`. If windows slide,
+    /// our calls leave the window at the times `leaving` (ascending, after now). If the window resets as a whole,
+    /// nobody knows when, and `leaving` is empty.
     pub fn tell(&mut self, now: EpochMs, sent_at: EpochMs, remaining: u32, window: Duration, leaving: Vec<EpochMs>) {
-        // Answers come in any order; that of the latest call knows most.
+        // Answers arrive in any order; the one to the latest call is the most recent.
         if self.told.as_ref().is_some_and(|told| told.sent_at > sent_at) {
             return;
         }
         let look_every = window / LOOKS;
-        self.told = Some(Told { sent_at, remaining, leaving, next_look: now + look_every, look_every });
+        self.told = Some(LastAnswer { sent_at, remaining, leaving, next_look: now + look_every, look_every });
         self.sent.drain(..self.sent.partition_point(|at| *at <= sent_at));
     }
 
-    /// A call will be sent at this time.
+    /// Notes that a call will be sent at this time.
     pub fn send(&mut self, at: EpochMs) {
         self.sent.insert(self.sent.partition_point(|sent| *sent <= at), at);
     }
 
-    /// Whether there is room for one call.
+    /// Whether quota remains for one call.
     ///
     /// # Errors
-    /// When there is none: how long to wait.
+    /// If there is none: when to ask again.
     pub fn admit(&mut self, now: EpochMs) -> Result<(), EpochMs> {
         let Some(told) = &mut self.told else {
             return Ok(());

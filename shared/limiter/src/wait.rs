@@ -1,4 +1,4 @@
-//! Waiting, as a value.
+//! Waits as values: until when, and why.
 
 use std::borrow::Cow;
 
@@ -8,16 +8,16 @@ use strum::{EnumCount, IntoStaticStr};
 
 use ghl_sync_model::EpochMs;
 
-/// "Not before this time, and this is why."
+/// A refusal: not before this time, for this reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WaitUntil {
     /// When to ask again.
     pub at: EpochMs,
-    /// What is waited for.
+    /// Why to wait.
     pub reason: WaitReason,
 }
 
-/// What is waited for.
+/// A reason to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EnumCount)]
 pub enum WaitReason {
     /// The burst quota: the next permit.
@@ -32,12 +32,12 @@ pub enum WaitReason {
     Backoff,
     /// The function's time is up; the rest goes into the next batch.
     Deadline,
-    /// The store that holds the gate does not answer. No gate, no call.
+    /// The gate's store does not answer. Without a gate, no call is made.
     Store,
 }
 
 impl WaitReason {
-    /// All of them: one for each reason of a pause, and the others.
+    /// All reasons, with one for each reason of a pause.
     pub const ALL: [WaitReason; WaitReason::COUNT - 1 + PauseReason::COUNT] = [
         WaitReason::Pace,
         WaitReason::Pause(PauseReason::Throttled),
@@ -51,10 +51,10 @@ impl WaitReason {
         WaitReason::Store,
     ];
 
-    /// Waits before a call is made again after a failure.
+    /// Reasons of waits before a call is repeated after a failure.
     pub const BACKOFFS: [WaitReason; 2] = [WaitReason::Backoff, WaitReason::Pause(PauseReason::Throttled)];
 
-    /// The reason as it is written in logs.
+    /// The reason as logs write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -86,9 +86,9 @@ impl<'de> Deserialize<'de> for WaitReason {
 /// A pause of a whole scope: nobody calls before it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// Its end.
+    /// End of the pause.
     pub until: EpochMs,
-    /// When it was told; unknown in what older builds stored.
+    /// When it was set; zero in items that older builds stored.
     #[serde(default)]
     pub since: EpochMs,
     /// Why nothing is sent.
@@ -104,38 +104,37 @@ pub struct Pause {
 pub enum PauseReason {
     /// GHL answered 429.
     Throttled,
-    /// GHL does not accept the token; looked at again from time to time, so that a mended token needs no hand.
+    /// GHL rejects the token. It is tried again from time to time, so that a repaired token needs no operator.
     Credentials,
-    /// GHL answered for another location: the token may be somebody else's. Looked at again from time to time.
+    /// GHL answered for another location: the token may belong to somebody else. It is tried again from time to time.
     OtherLocation,
-    /// An operator said so.
+    /// An operator paused the scope.
     Operator,
 }
 
 impl PauseReason {
-    /// The reason as it is written in logs.
+    /// The reason as logs write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// An operator's pause of a whole scope. Unlike a [`Pause`] it stands beside what GHL asked for, and only an operator
-/// or its own end lifts it.
+/// An operator's pause of a whole scope. It is independent of a [`Pause`], and ends only by itself or by an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// Since when it is held.
+    /// Start of the hold.
     pub since: EpochMs,
-    /// Its end; without one, until it is lifted.
+    /// End of the hold; without one, it lasts until it is lifted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<EpochMs>,
-    /// The operator's own words.
+    /// The operator's note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
 impl Hold {
-    /// Its end, or [`EpochMs::NEVER`].
+    /// End of the hold, or [`EpochMs::NEVER`].
     #[must_use]
     pub fn ends_at(&self) -> EpochMs {
         self.until.unwrap_or(EpochMs::NEVER)

@@ -1,5 +1,5 @@
 //! The ledger's theorem, under its stated assumptions: whatever the network, the holders and their clocks do, no window
-//! of any phase at the server ever holds more calls than the limit; and the pace comes within 1 % of what is possible.
+//! of any phase at the server ever holds more calls than the limit; and the pace is within 1 % of the maximum.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -13,7 +13,7 @@ use ghl_sync_model::{EpochMs, Holder, Pace};
 use proptest::prelude::*;
 
 const MS: Duration = Duration::from_millis(1);
-/// D, and the longest that a call is waited for.
+/// D, and the longest wait for a call.
 const LATE_ARRIVAL: u64 = 2_000;
 const TIMEOUT: u64 = 3_000;
 /// How long a holder's lease lasts.
@@ -27,16 +27,16 @@ struct World {
     skew_ms: u64,
     holders: usize,
     lease_size: u32,
-    /// Of a thousand calls, so many get no answer, and arrive up to D after they were given up.
+    /// Calls in a thousand that get no answer and arrive up to D after they were given up.
     lost_per_mille: u64,
-    /// Of a thousand turns, so many end with the holder's death: nothing is settled.
+    /// Turns in a thousand that end with the holder's death: nothing is settled.
     dies_per_mille: u64,
     network_ms: u64,
     server_ms: u64,
     seed: u64,
 }
 
-/// One holder's turn: it leases, calls, settles, and hands over.
+/// A simulation in which holders take turns: each leases, calls, settles, and hands over.
 struct Simulation {
     world: World,
     ledger: Ledger,
@@ -88,7 +88,7 @@ impl Simulation {
         self.ledger.prune(clock, pace.window + skew);
         let permits = self.ledger.available(clock, pace, skew, self.world.lease_size, last_start);
         if permits.is_empty() {
-            // Nothing within the lease: come back when there may be.
+            // No permits within the lease: come back when there may be some.
             self.now = self.ledger.next_at(clock, pace, skew).0.max(self.now + 1);
             return;
         }
@@ -112,8 +112,8 @@ impl Simulation {
         self.now = end.max(self.now);
     }
 
-    /// Sends a call at a true time. Returns the time, by the holder's clock, by which it was counted; and the true
-    /// time at which the holder is done with it.
+    /// Sends a call at a true time. Returns the time by which it was counted, by the holder's clock, and the true time
+    /// at which the holder is done with it.
     fn call(&mut self, sent: u64, ahead: u64) -> (u64, u64) {
         let way = self.randomness.below(self.world.network_ms + 1);
         if self.randomness.below(1000) < self.world.lost_per_mille {
@@ -131,7 +131,8 @@ impl Simulation {
         (answered + ahead + 1, answered)
     }
 
-    /// The window that holds the most for the limits in force: how many, and the limit.
+    /// A window with more calls than the limits in force allow: its last arrival, its calls, and the limit. `None` if
+    /// there is none.
     fn worst_window(&mut self) -> Option<(u64, usize, u32)> {
         self.arrivals.sort_unstable();
         let mut first = 0;
@@ -140,7 +141,7 @@ impl Simulation {
                 first += 1;
             }
             let count = last + 1 - first;
-            // A permit that was leased under an earlier limit may be used until its lease ends.
+            // A permit leased under an earlier limit may be used until its lease ends.
             let since = arrival.saturating_sub(self.world.window_ms + LEASE);
             let allowed = self.limit_since(since, *arrival);
             if count > allowed as usize {
@@ -201,7 +202,7 @@ proptest! {
     }
 }
 
-/// Many calls at once, each settled as soon as it is answered: what the ledger itself allows, without other limits.
+/// The throughput of many concurrent calls, each settled as soon as it is answered: the ledger without other limits.
 fn throughput(limit: u32, window_ms: u64, skew_ms: u64, network_ms: u64, server_ms: u64, seed: u64) -> (f64, f64) {
     let pace = Pace { limit: NonZeroU32::new(limit).unwrap(), window: MS * u32::try_from(window_ms).unwrap() };
     let skew = Duration::from_millis(skew_ms);

@@ -1,4 +1,4 @@
-//! What people ask of migrations that are under way: approve, pause, resume, cancel, roll back; and their settings.
+//! Commands for migrations under way (approve, pause, resume, cancel, roll back), and the settings of all migrations.
 
 use std::time::Duration;
 
@@ -11,29 +11,29 @@ use ghl_sync_model::{
     MigrationStage, MigrationStatus, OverrideError, PageKind, SettingsError, Withdrawal,
 };
 
-/// Entries of an audit that are kept.
+/// Number of audit entries kept.
 const AUDIT: usize = 50;
 
-/// Why a command was not followed.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// There is no such migration.
     #[error("migration {0} is unknown")]
     Unknown(MigrationId),
-    /// It makes no sense as the migration stands.
+    /// The command does not fit the migration's present status.
     #[error("migration {id} is {}: it cannot be {command}", .status.as_str())]
     NotNow {
-        /// The migration that was to be commanded.
+        /// The migration.
         id: MigrationId,
-        /// How it stands.
+        /// Its status.
         status: MigrationStatus,
-        /// What was asked for: `approved`, `paused`, …
+        /// The rejected command: `approved`, `paused`, …
         command: &'static str,
     },
-    /// It was asked for more than a year ago: what it wrote down is not kept much longer.
+    /// It was requested more than a year ago, and its stored data may soon expire.
     #[error("migration {0} was asked for more than a year ago; start a new one")]
     TooOld(MigrationId),
-    /// Its target is the target of another migration by now.
+    /// Its target now belongs to another migration.
     #[error("location {target} is the target of migration {by}, which is not over; finish or cancel that first")]
     TargetIsBusy {
         /// The target.
@@ -41,13 +41,13 @@ pub enum CommandError {
         /// The other migration.
         by: MigrationId,
     },
-    /// A setting makes no sense.
+    /// A setting is invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// Decisions about the mapping cannot be followed.
     #[error("the decisions about the mapping cannot be followed: {}", causes(.0))]
     Overrides(Vec<OverrideError>),
-    /// Somebody else changed the same at the same time, again and again.
+    /// Concurrent changes by others caused a conflict again and again.
     #[error("somebody else changes migration {0} just now; try again")]
     Busy(MigrationId),
     /// A store failed.
@@ -56,8 +56,8 @@ pub enum CommandError {
 }
 
 impl Migrator {
-    /// Agrees with the mapping, with these `overrides` over those that were given before, and goes on. A migration that
-    /// needs input takes its answers so, too. What they name must have been there when both sides were read.
+    /// Approves the mapping and continues. These `overrides` take precedence over earlier ones; they also answer the
+    /// questions of a migration that needs input. They may only name items that existed when both sides were read.
     ///
     /// # Errors
     /// [`CommandError`].
@@ -78,7 +78,7 @@ impl Migrator {
         .await
     }
 
-    /// Stops a migration for a while. What is in the outbox already still goes out.
+    /// Pauses a migration. Records that are already in the outbox are still sent.
     ///
     /// # Errors
     /// [`CommandError`].
@@ -89,7 +89,7 @@ impl Migrator {
         .await
     }
 
-    /// Goes on with a migration that was paused, that failed, or whose questions were answered in GHL itself.
+    /// Continues a migration that was paused, that failed, or whose questions were answered in GHL itself.
     ///
     /// # Errors
     /// [`CommandError`].
@@ -99,8 +99,8 @@ impl Migrator {
         self.command(id, "resumed", by, &[Paused, Failed, NeedsInput], go_on).await
     }
 
-    /// Stops a migration for good. What GHL has accepted stays. What it has put besides is withdrawn by its next steps; until
-    /// then it keeps its target.
+    /// Stops a migration for good. Records that GHL has accepted stay. Its next steps withdraw the other records;
+    /// until then it keeps its target.
     ///
     /// # Errors
     /// [`CommandError`].
@@ -120,7 +120,7 @@ impl Migrator {
         Ok(migration)
     }
 
-    /// Deletes what a migration created in its target, and only that.
+    /// Deletes everything that the migration created in its target, and nothing else.
     ///
     /// # Errors
     /// [`CommandError`].
@@ -145,17 +145,17 @@ impl Migrator {
         .await
     }
 
-    /// The settings of all migrations.
+    /// The settings of all migrations: as stored, and as effective with the environment's defaults.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn config(&self) -> Result<(Entry<MigrationConfig>, MigrationOverlay), PortError> {
         let stored = self.config.load(&()).await?.unwrap_or_default();
         let effective = stored.value.overlay.over(&self.defaults);
         Ok((stored, effective))
     }
 
-    /// Sets what `overlay` says for all migrations, also for those under way, from their next step on.
+    /// Sets the settings in `overlay` for all migrations. They apply to running migrations from their next step on.
     ///
     /// # Errors
     /// [`CommandError`].
@@ -177,7 +177,8 @@ impl Migrator {
         }
     }
 
-    /// A migration goes on only if its target is its own. It is since it was started, unless its start was cut off.
+    /// Ensures that the migration owns its target, without which it may not continue. It has owned it since its
+    /// start, unless the start was interrupted.
     async fn keep_target(&self, id: &MigrationId) -> Result<(), CommandError> {
         let migration = self.known(id).await?.value;
         self.check_age(&migration)?;
@@ -190,7 +191,7 @@ impl Migrator {
         }
     }
 
-    /// Whether `overrides` can be followed, as far as both sides have been read.
+    /// Checks that `overrides` can be followed, as far as both sides have been read.
     async fn check_overrides(&self, id: &MigrationId, overrides: &MappingOverrides) -> Result<(), CommandError> {
         let migration = self.known(id).await?.value;
         if *overrides == MappingOverrides::default() || migration.source_structure.min(migration.target_structure) == 0
@@ -219,7 +220,7 @@ impl Migrator {
         self.migrations.load(id).await?.ok_or_else(|| CommandError::Unknown(id.clone()))
     }
 
-    /// Changes a migration that is in one of these states, and sends its message if it is active.
+    /// Changes a migration that has one of these statuses, and sends its message if it is active.
     async fn command(
         &self,
         id: &MigrationId,
@@ -238,7 +239,7 @@ impl Migrator {
             change(&mut migration);
             audit(&mut migration.audit, now, by, command);
             let is_active = migration.goes_on();
-            // Whoever makes a step just now sees the change when it writes, and goes by it.
+            // A step that is under way notices the change when it saves, and follows it.
             if migration.lease.as_ref().is_none_or(|lease| lease.until <= now) {
                 migration.generation += 1;
                 migration.next_check_at = is_active.then_some(now + LATE);
@@ -259,13 +260,14 @@ fn causes(errors: &[OverrideError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Whether records of it may be in the target's outbox: by what is written down, or by a step that is under way or died.
+/// Whether the target's outbox may contain its records: according to its state, or because a step is under way or
+/// died.
 fn may_have_put(migration: &Migration) -> bool {
     !migration.dry_run && (migration.stage >= MigrationStage::Contacts || migration.lease.is_some())
 }
 
-/// Goes on where it stopped. Before anything was written, what the target is made of is read anew: somebody may have
-/// mended it.
+/// Continues where it stopped. If nothing has been written yet, the target's structure is read again: somebody may
+/// have fixed it.
 fn go_on(migration: &mut Migration) {
     let was_asking = migration.status == MigrationStatus::NeedsInput;
     migration.status = MigrationStatus::Running;

@@ -1,12 +1,12 @@
-//! Both accounts answer.
+//! The stage that checks that both accounts answer.
 
-use super::step::Step;
-use super::trouble::{Interrupted, Next};
+use super::step::MigrationStep;
+use super::trouble::{Continuation, Interrupted};
 use ghl_sync_engine::usecase::DirectError;
 use ghl_sync_model::{Account, Answer, Call, Cause, LocationId, RemoteLocation, Side};
 
-impl Step<'_> {
-    pub(super) async fn connect(&mut self) -> Result<Next, Interrupted> {
+impl MigrationStep<'_> {
+    pub(super) async fn connect(&mut self) -> Result<Continuation, Interrupted> {
         for side in [Side::Source, Side::Target] {
             let account = self.account(side).await?;
             match side {
@@ -18,9 +18,9 @@ impl Step<'_> {
         let settings = self.engine.ports().registry.location(&target).await?;
         if settings.is_some_and(|settings| settings.dry_run) && !self.migration.dry_run {
             let reason = format!("location {target} is in dry run: nothing would reach it. Ask for a preview instead");
-            return Ok(Next::fail(reason));
+            return Ok(Continuation::fail(reason));
         }
-        Ok(Next::Advance)
+        Ok(Continuation::Advance)
     }
 
     async fn account(&self, side: Side) -> Result<Account, Interrupted> {
@@ -33,7 +33,7 @@ impl Step<'_> {
         calls.close().await?;
         let remote = match answer {
             Ok(Answer::Location(remote)) => remote,
-            // What it says is good to know, and no more.
+            // Its content is informative only.
             Ok(_) => unnamed(&location),
             Err(DirectError::Failed(failure))
                 if matches!(failure.cause, Some(Cause::Unsupported | Cause::Forbidden)) =>

@@ -1,4 +1,4 @@
-//! Deleting one thing of the target, and what became of it.
+//! Deleting one item of the target, and the result.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use super::trouble::{Interrupted, is_passing};
 use ghl_sync_engine::usecase::{DirectCalls, DirectError};
 use ghl_sync_model::{Call, Side};
 
-/// What becomes of a thing that was made.
-pub(super) enum Fate {
+/// The result of deleting an item that was created.
+pub(super) enum DeletionResult {
     Deleted,
-    /// Somebody else uses it by now.
+    /// Kept: somebody else uses it by now.
     Kept,
-    /// Nobody can tell whether it was made by this migration.
+    /// Kept: it is unknown whether this migration created it.
     Unproven,
-    /// GHL does not let us.
+    /// GHL did not let us delete it.
     Refused,
-    /// It shows in a while.
+    /// To be decided after this wait.
     Wait(Duration),
 }
 
-/// Deletes one thing. Returns whether GHL let us.
+/// Deletes one item. Returns whether GHL allowed it.
 pub(super) async fn delete(call: &Call, calls: &DirectCalls<'_>) -> Result<bool, Interrupted> {
     match calls.call(call).await {
         Ok(_) => Ok(true),

@@ -1,19 +1,20 @@
-//! What both sides are made of, and whom they know.
+//! The stage that reads the structure and the records of both sides.
 
-use super::step::Step;
-use super::trouble::{Interrupted, Next};
+use super::step::MigrationStep;
+use super::trouble::{Continuation, Interrupted};
 use crate::policy::name_hash;
 use ghl_sync_engine::usecase::{DirectCalls, DirectError};
 use ghl_sync_model::{
-    Answer, Api, Call, Cause, Contact, ContactPage, ExistingContact, ExistingDeal, GhlId, OpportunityPage, PageContent,
-    PageKind, Part, Payload, RemoteContact, RemoteDeal, Side, SourceContact, Structure, UnreadRecord, Walk,
+    Answer, Api, Call, Cause, Contact, ContactPage, ExistingContact, ExistingOpportunity, GhlId, ListedContact,
+    ListedOpportunity, OpportunityPage, PageContent, PageKind, Part, Payload, Scan, Side, SourceContact, Structure,
+    UnreadRecord,
 };
 
-/// Records on a page; the most that both of GHL's APIs allow.
+/// Records per page: the maximum of both of GHL's APIs.
 const PAGE: u32 = 100;
 
-impl Step<'_> {
-    pub(super) async fn discover(&mut self) -> Result<Next, Interrupted> {
+impl MigrationStep<'_> {
+    pub(super) async fn discover(&mut self) -> Result<Continuation, Interrupted> {
         if self.migration.target_structure == 0 {
             let structure = self.read_structure(Side::Target).await?;
             self.migration.target_structure = self.put_structure(PageKind::TargetStructure, structure).await?;
@@ -24,15 +25,15 @@ impl Step<'_> {
             self.survey_contacts(Side::Target).await?;
         } else if !self.migration.source_contacts.done {
             self.survey_contacts(Side::Source).await?;
-        } else if !self.migration.target_deals.done {
-            self.survey_deals(Side::Target).await?;
-        } else if !self.migration.source_deals.done {
-            self.survey_deals(Side::Source).await?;
+        } else if !self.migration.target_opportunities.done {
+            self.survey_opportunities(Side::Target).await?;
+        } else if !self.migration.source_opportunities.done {
+            self.survey_opportunities(Side::Source).await?;
         } else {
-            return Ok(Next::Advance);
+            return Ok(Continuation::Advance);
         }
         self.save().await?;
-        Ok(Next::Again)
+        Ok(Continuation::Again)
     }
 
     async fn read_structure(&self, side: Side) -> Result<Structure, Interrupted> {
@@ -53,11 +54,11 @@ impl Step<'_> {
 
     async fn survey_contact_pages(&mut self, side: Side, calls: &DirectCalls<'_>) -> Result<(), Interrupted> {
         loop {
-            let mut walk = self.contact_survey(side).clone();
-            if walk.done || !self.is_running() {
+            let mut scan = self.contact_survey(side).clone();
+            if scan.done || !self.is_running() {
                 return Ok(());
             }
-            let page = next_contacts(&mut walk, calls, side).await?;
+            let page = next_contacts(&mut scan, calls, side).await?;
             let (kind, content) = match side {
                 Side::Source => {
                     let all =
@@ -70,59 +71,62 @@ impl Step<'_> {
                     (PageKind::TargetContacts, PageContent::ExistingContacts(all.collect()))
                 }
             };
-            self.put_page(kind, walk.pages - 1, content).await?;
-            *self.contact_survey(side) = walk;
+            self.put_page(kind, scan.pages - 1, content).await?;
+            *self.contact_survey(side) = scan;
             self.save().await?;
         }
     }
 
-    fn contact_survey(&mut self, side: Side) -> &mut Walk {
+    fn contact_survey(&mut self, side: Side) -> &mut Scan {
         match side {
             Side::Source => &mut self.migration.source_contacts,
             Side::Target => &mut self.migration.target_contacts,
         }
     }
 
-    async fn survey_deals(&mut self, side: Side) -> Result<(), Interrupted> {
-        let lists = self.deal_lists(side).await?;
+    async fn survey_opportunities(&mut self, side: Side) -> Result<(), Interrupted> {
+        let lists = self.opportunity_lists(side).await?;
         let (engine, location) = (self.engine_of(side), self.migration.location(side).clone());
         let calls = self.calls(&engine, &location, side).await?;
-        let surveyed = self.survey_deal_pages(side, &lists, &calls).await;
+        let surveyed = self.survey_opportunity_pages(side, &lists, &calls).await;
         calls.close().await?;
         surveyed
     }
 
-    async fn survey_deal_pages(
+    async fn survey_opportunity_pages(
         &mut self,
         side: Side,
         lists: &[Option<GhlId>],
         calls: &DirectCalls<'_>,
     ) -> Result<(), Interrupted> {
         loop {
-            let mut walk = self.deal_survey(side).clone();
-            if walk.done || !self.is_running() {
+            let mut scan = self.opportunity_survey(side).clone();
+            if scan.done || !self.is_running() {
                 return Ok(());
             }
-            let page = next_deals(&mut walk, lists, calls, side).await?;
-            let all =
-                page.records.iter().map(deal_in_short).chain(page.unread.into_iter().map(|(id, _)| unread_deal(id)));
-            let deals = PageContent::Deals(all.collect());
-            let kind = if side == Side::Source { PageKind::SourceDeals } else { PageKind::TargetDeals };
-            self.put_page(kind, walk.pages - 1, deals).await?;
-            *self.deal_survey(side) = walk;
+            let page = next_opportunities(&mut scan, lists, calls, side).await?;
+            let all = page
+                .records
+                .iter()
+                .map(opportunity_in_short)
+                .chain(page.unread.into_iter().map(|(id, _)| unread_opportunity(id)));
+            let opportunities = PageContent::Opportunities(all.collect());
+            let kind = if side == Side::Source { PageKind::SourceOpportunities } else { PageKind::TargetOpportunities };
+            self.put_page(kind, scan.pages - 1, opportunities).await?;
+            *self.opportunity_survey(side) = scan;
             self.save().await?;
         }
     }
 
-    fn deal_survey(&mut self, side: Side) -> &mut Walk {
+    fn opportunity_survey(&mut self, side: Side) -> &mut Scan {
         match side {
-            Side::Source => &mut self.migration.source_deals,
-            Side::Target => &mut self.migration.target_deals,
+            Side::Source => &mut self.migration.source_opportunities,
+            Side::Target => &mut self.migration.target_opportunities,
         }
     }
 
-    /// The lists of opportunities that there are: one of all, or with API v1 one a pipeline.
-    pub(super) async fn deal_lists(&self, side: Side) -> Result<Vec<Option<GhlId>>, Interrupted> {
+    /// The lists that contain all opportunities: a single one, or with API v1 one per pipeline.
+    pub(super) async fn opportunity_lists(&self, side: Side) -> Result<Vec<Option<GhlId>>, Interrupted> {
         let (account, structure) = match side {
             Side::Source => (&self.migration.source_account, self.source_structure().await?),
             Side::Target => (&self.migration.target_account, self.target_structure().await?),
@@ -143,19 +147,19 @@ impl Step<'_> {
     }
 }
 
-/// Records of the next page: as many as GHL allows, unless so many were longer than we take.
-fn page_size(walk: &Walk) -> u32 {
-    if walk.limit == 0 { PAGE } else { walk.limit.min(PAGE) }
+/// Records of the next page: GHL's maximum, unless such a page was longer than we accept.
+fn page_size(scan: &Scan) -> u32 {
+    if scan.limit == 0 { PAGE } else { scan.limit.min(PAGE) }
 }
 
-/// A page of a walk over all records.
+/// A page of a scan over all records.
 pub(super) struct PageOf<T> {
     pub(super) records: Vec<T>,
-    /// Those that cannot be read, by GHL's ids, and why.
+    /// Records that cannot be read, by GHL's id, with the reason.
     pub(super) unread: Vec<(GhlId, String)>,
 }
 
-/// A finding names its record by GHL's id. Those without one have one name in common.
+/// Labels unreadable records by GHL's id, as findings do. Those without an id share a placeholder.
 fn by_id(unread: Vec<UnreadRecord>) -> Vec<(GhlId, String)> {
     let named = |UnreadRecord { id, why, .. }: UnreadRecord| {
         (id.unwrap_or_else(GhlId::unknown), format!("it {why}, so it was passed over"))
@@ -163,71 +167,71 @@ fn by_id(unread: Vec<UnreadRecord>) -> Vec<(GhlId, String)> {
     unread.into_iter().map(named).collect()
 }
 
-/// The next page of a walk over all contacts.
+/// The next page of a scan over all contacts.
 pub(super) async fn next_contacts(
-    walk: &mut Walk,
+    scan: &mut Scan,
     calls: &DirectCalls<'_>,
     side: Side,
-) -> Result<PageOf<RemoteContact>, Interrupted> {
-    let (cursor, mut limit) = (walk.cursor.clone(), page_size(walk));
+) -> Result<PageOf<ListedContact>, Interrupted> {
+    let (cursor, mut limit) = (scan.cursor.clone(), page_size(scan));
     let call = |limit| Call::ContactsPage { cursor: cursor.clone(), limit };
     let answer = calls.page(&mut limit, call).await.map_err(|error| Interrupted::Call { side, error })?;
     let ContactPage { contacts, unread, next, total } = match answer {
         Answer::Contacts(page) => page,
         _ => ContactPage::default(),
     };
-    // That one record is long says nothing of those behind it.
-    walk.limit = if unread.is_empty() { limit } else { PAGE };
-    walk.pages += 1;
-    walk.seen += (contacts.len() + unread.len()) as u64;
-    walk.done = next.is_none();
-    walk.total = if walk.done { Some(walk.seen) } else { total.or(walk.total) };
-    walk.cursor = next;
+    // One long record says nothing about the following ones.
+    scan.limit = if unread.is_empty() { limit } else { PAGE };
+    scan.pages += 1;
+    scan.seen += (contacts.len() + unread.len()) as u64;
+    scan.done = next.is_none();
+    scan.total = if scan.done { Some(scan.seen) } else { total.or(scan.total) };
+    scan.cursor = next;
     Ok(PageOf { records: contacts, unread: by_id(unread) })
 }
 
-/// The next page of a walk over all opportunities in these `lists`.
-pub(super) async fn next_deals(
-    walk: &mut Walk,
+/// The next page of a scan over all opportunities in these `lists`.
+pub(super) async fn next_opportunities(
+    scan: &mut Scan,
     lists: &[Option<GhlId>],
     calls: &DirectCalls<'_>,
     side: Side,
-) -> Result<PageOf<RemoteDeal>, Interrupted> {
+) -> Result<PageOf<ListedOpportunity>, Interrupted> {
     let mut page = OpportunityPage::default();
-    if let Some(pipeline) = lists.get(walk.pipeline as usize) {
-        let (pipeline, cursor) = (pipeline.clone(), walk.cursor.clone());
-        let mut limit = page_size(walk);
+    if let Some(pipeline) = lists.get(scan.pipeline as usize) {
+        let (pipeline, cursor) = (pipeline.clone(), scan.cursor.clone());
+        let mut limit = page_size(scan);
         let call = |limit| Call::OpportunitiesPage { pipeline: pipeline.clone(), cursor: cursor.clone(), limit };
         if let Answer::OpportunityPage(answer) =
             calls.page(&mut limit, call).await.map_err(|error| Interrupted::Call { side, error })?
         {
             page = answer;
         }
-        walk.limit = if page.unread.is_empty() { limit } else { PAGE };
+        scan.limit = if page.unread.is_empty() { limit } else { PAGE };
     }
-    walk.pages += 1;
-    walk.seen += (page.opportunities.len() + page.unread.len()) as u64;
-    walk.cursor = page.next;
-    walk.pipeline += u32::from(walk.cursor.is_none());
-    walk.done = walk.pipeline as usize >= lists.len();
-    if walk.done {
-        walk.total = Some(walk.seen);
+    scan.pages += 1;
+    scan.seen += (page.opportunities.len() + page.unread.len()) as u64;
+    scan.cursor = page.next;
+    scan.pipeline += u32::from(scan.cursor.is_none());
+    scan.done = scan.pipeline as usize >= lists.len();
+    if scan.done {
+        scan.total = Some(scan.seen);
     } else if lists.len() == 1 {
-        walk.total = page.total.or(walk.total);
+        scan.total = page.total.or(scan.total);
     }
     Ok(PageOf { records: page.opportunities, unread: by_id(page.unread) })
 }
 
-/// A contact of the source of which only the id is known: it is not carried over.
+/// A source contact of which only the id is known: it is not transferred.
 fn unread(id: GhlId) -> SourceContact {
     SourceContact { id, email: None, phone: None, is_tagged: false, is_nobody: true }
 }
 
-fn unread_deal(id: GhlId) -> ExistingDeal {
-    ExistingDeal { id, contact_id: None, pipeline_id: None, name: name_hash("") }
+fn unread_opportunity(id: GhlId) -> ExistingOpportunity {
+    ExistingOpportunity { id, contact_id: None, pipeline_id: None, name: name_hash("") }
 }
 
-/// All that a location is made of. What is not needed to carry records over may be out of reach.
+/// Reads the structure of a location. Parts that the transfer does not require may be unreadable.
 async fn structure(calls: &DirectCalls<'_>) -> Result<Structure, DirectError> {
     let mut structure = Structure::default();
     if let Answer::CustomFields(fields) = calls.call(&Call::ListCustomFields).await? {
@@ -255,18 +259,18 @@ async fn structure(calls: &DirectCalls<'_>) -> Result<Structure, DirectError> {
     Ok(structure)
 }
 
-fn in_short(contact: &RemoteContact) -> SourceContact {
+fn in_short(contact: &ListedContact) -> SourceContact {
     let (email, phone) = natural_keys(&contact.content);
     let is_nobody = email.is_none() && phone.is_none() && Payload::Contact(contact.content.clone()).check().is_err();
     SourceContact { id: contact.id.clone(), email, phone, is_tagged: !contact.content.tags.is_empty(), is_nobody }
 }
 
-fn known(contact: &RemoteContact) -> ExistingContact {
+fn known(contact: &ListedContact) -> ExistingContact {
     let (email, phone) = natural_keys(&contact.content);
     ExistingContact { id: contact.id.clone(), email, phone }
 }
 
-/// Hashes of what GHL recognises a contact by.
+/// Hashes of the e-mail address and phone number by which GHL identifies a contact.
 fn natural_keys(contact: &Contact) -> (Option<u64>, Option<u64>) {
     let email = contact.email.as_deref().map(|email| email.trim().to_lowercase());
     let digits = |phone: &str| phone.chars().filter(char::is_ascii_digit).collect::<String>();
@@ -274,13 +278,13 @@ fn natural_keys(contact: &Contact) -> (Option<u64>, Option<u64>) {
     (email.as_deref().map(name_hash), phone.as_deref().map(name_hash))
 }
 
-fn deal_in_short(deal: &RemoteDeal) -> ExistingDeal {
+fn opportunity_in_short(opportunity: &ListedOpportunity) -> ExistingOpportunity {
     let id = |id: &Option<String>| id.as_deref().and_then(|id| GhlId::new(id).ok());
-    ExistingDeal {
-        id: deal.id.clone(),
-        contact_id: id(&deal.content.contact_id),
-        pipeline_id: id(&deal.content.pipeline_id),
-        name: name_hash(deal.content.name.as_deref().unwrap_or_default().trim()),
+    ExistingOpportunity {
+        id: opportunity.id.clone(),
+        contact_id: id(&opportunity.content.contact_id),
+        pipeline_id: id(&opportunity.content.pipeline_id),
+        name: name_hash(opportunity.content.name.as_deref().unwrap_or_default().trim()),
     }
 }
 

@@ -1,19 +1,19 @@
-//! What has become of the records that were put.
+//! Following the records that were put until they are final.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::step::Step;
+use super::step::MigrationStep;
 use super::transfer::page_kind;
 use super::trouble::Interrupted;
 use ghl_sync_engine::ports::Loaded;
 use ghl_sync_model::{ErrorCode, Kind, OpenPage, PageContent, Record, RecordKey, Transferred};
 
-/// Pages that are looked at in one go.
+/// Pages checked in one pass.
 const PAGES: usize = 10;
 
-/// How far the records of a page are.
+/// How many records of a page are in which state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Standing {
+struct PageStanding {
     accepted: u32,
     failed: u32,
     withdrawn: u32,
@@ -21,14 +21,14 @@ struct Standing {
     open: u32,
 }
 
-/// Whether somebody has withdrawn it before GHL had accepted it.
+/// Whether somebody withdrew the record before GHL accepted it.
 fn is_withdrawn(record: &Record) -> bool {
     let is_cancelled = record.last_error.as_ref().is_some_and(|error| error.code == ErrorCode::Cancelled);
     record.failed_at.is_some() && is_cancelled
 }
 
-impl Step<'_> {
-    /// Looks at the pages that are under way, those that were put first before the others.
+impl MigrationStep<'_> {
+    /// Checks the pages in progress, in the order in which they were put.
     pub(super) async fn look(&mut self, kind: Kind) -> Result<(), Interrupted> {
         let before = self.state_of(kind).open.clone();
         let mut looked_at = 0;
@@ -46,8 +46,8 @@ impl Step<'_> {
             } else if let Some(open) = transfer.open.iter_mut().find(|other| other.number == page.number) {
                 *open = OpenPage { number: page.number, open: standing.open, accepted: standing.accepted };
             }
-            let has_begun = standing != (Standing { open: standing.open, ..Standing::default() });
-            // They go out in the order in which they were put.
+            let has_begun = standing != (PageStanding { open: standing.open, ..PageStanding::default() });
+            // Records are sent in the order in which they were put, so later pages have not begun either.
             if !has_begun {
                 break;
             }
@@ -61,13 +61,13 @@ impl Step<'_> {
         Ok(())
     }
 
-    async fn next_check_at(&self, kind: Kind, number: u32) -> Result<Standing, Interrupted> {
+    async fn next_check_at(&self, kind: Kind, number: u32) -> Result<PageStanding, Interrupted> {
         let Some(page) = self.transferred(kind, number).await? else {
-            return Ok(Standing::default());
+            return Ok(PageStanding::default());
         };
         let records = self.records(kind, &page).await?;
         let lost = self.lost_contacts(records.values()).await?;
-        let mut standing = Standing::default();
+        let mut standing = PageStanding::default();
         for id in &page.put {
             match self.migration.key(kind, id).and_then(|key| records.get(&key)) {
                 Some(record) if is_withdrawn(record) => standing.withdrawn += 1,
@@ -75,7 +75,7 @@ impl Step<'_> {
                 Some(record) if record.due_at.is_none() && record.accepted_version == Some(record.version) => {
                     standing.accepted += 1;
                 }
-                // A dry run has shown it; it will not be sent.
+                // A dry run stored its request; it will not be sent.
                 Some(record) if record.due_at.is_none() && record.dry_run.is_some() => standing.blocked += 1,
                 Some(record) if record.waits_for.as_ref().is_some_and(|contact| lost.contains(contact)) => {
                     standing.blocked += 1;
@@ -122,7 +122,7 @@ impl Step<'_> {
             .collect())
     }
 
-    /// The contacts that some of these records wait for, and that will not come by themselves.
+    /// The contacts that these records wait for and that will not arrive on their own.
     async fn lost_contacts(
         &self,
         records: impl Iterator<Item = &Record> + Send,

@@ -1,9 +1,9 @@
 //! Migrating one location into another.
 //!
-//! The state machine: a message makes one [`step`](Migrator::step). A step takes the migration's lease, does as much as
-//! its invocation has time for, writes down how far it came after each unit of work, and sends the next message. Each unit
-//! may be done twice. Records go through the target's outbox, so that every promise of the engine holds for them; all
-//! other calls go through the gate of their location.
+//! The migration is a state machine: one message performs one [`step`](Migrator::step). A step takes the migration's
+//! lease, does as much as its invocation has time for, saves its progress after each unit of work, and sends the next
+//! message. Each unit may be repeated. Records go through the target's outbox, so all of the engine's guarantees
+//! apply to them; all other calls go through the gate of their location.
 
 mod commands;
 mod connect;
@@ -32,9 +32,9 @@ mod withdraw;
 use std::sync::Arc;
 
 pub use commands::CommandError;
-pub use start::StartError;
+pub use start::MigrationStartError;
 pub use step::StepReport;
-pub use view::{FullReport, MappingView, MigrationView, Target, Targets};
+pub use view::{FullReport, MappingTarget, MappingTargets, MappingView, MigrationView};
 
 use crate::ports::{MigrationQueue, MigrationStore};
 use ghl_sync_engine::ports::{ItemStore, PortError, Versioned};
@@ -49,13 +49,13 @@ pub struct Migrator {
     config: Versioned<MigrationConfig>,
     store: Arc<dyn MigrationStore>,
     queue: Arc<dyn MigrationQueue>,
-    /// What the environment says.
+    /// Settings from the environment.
     defaults: MigrationOverlay,
 }
 
 impl Migrator {
-    /// Migrates with `engine`; `items` keeps the migrations and their settings, `store` what else is kept of them, and
-    /// `defaults` is what the environment says.
+    /// Creates a migrator that works with `engine`. `items` stores the migrations and their settings, `store` their
+    /// other data; `defaults` are the settings from the environment.
     #[must_use]
     pub fn new(
         engine: Engine,
@@ -68,13 +68,13 @@ impl Migrator {
         Migrator { engine, migrations, config, store, queue, defaults }
     }
 
-    /// The same with another engine, over the same stores.
+    /// The same migrator with another engine and the same stores.
     #[must_use]
     pub fn with_engine(self, engine: Engine) -> Migrator {
         Migrator { engine, ..self }
     }
 
-    /// The engine that it works with.
+    /// The engine.
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
@@ -84,13 +84,14 @@ impl Migrator {
         self.engine.ports()
     }
 
-    /// The settings that hold for `migration` now: its own over those of all over the environment's.
+    /// The effective settings of `migration`: its own override those of all migrations, which override the
+    /// environment's.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn settings_of(&self, migration: &Migration) -> Result<MigrationSettings, PortError> {
         let common = self.config.load(&()).await?.unwrap_or_default().value.overlay;
         let overlay = migration.settings.over(&common).over(&self.defaults);
-        Ok(overlay.settle(migration.source_contacts.total.or(migration.contacts.walk.total)))
+        Ok(overlay.settle(migration.source_contacts.total.or(migration.contacts.scan.total)))
     }
 }

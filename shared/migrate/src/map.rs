@@ -1,14 +1,14 @@
-//! What becomes of each thing, what it will cost, and whether a person agrees.
+//! The stages that map the structure, forecast the cost, and wait for approval.
 
-use super::step::Step;
-use super::trouble::{Interrupted, Next};
-use crate::policy::{Allowance, MappingRules, Survey, forecast, map_structure};
+use super::step::MigrationStep;
+use super::trouble::{Continuation, Interrupted};
+use crate::policy::{CallBudget, MappingRules, Survey, forecast, map_structure};
 use ghl_sync_model::{
     Created, LocationId, MappedTo, MappingReport, MigrationStatus, PageContent, PageKind, Part, PartReport, Priority,
 };
 
-impl Step<'_> {
-    pub(super) async fn map(&mut self) -> Result<Next, Interrupted> {
+impl MigrationStep<'_> {
+    pub(super) async fn map(&mut self) -> Result<Continuation, Interrupted> {
         let settings = self.migrator.settings_of(&self.migration).await?;
         let rules = MappingRules::from(&settings);
         let (source, target) = (self.source_structure().await?, self.target_structure().await?);
@@ -17,7 +17,7 @@ impl Step<'_> {
             Err(errors) => {
                 let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
                 let errors = errors.join("; ");
-                return Ok(Next::ask(format!(
+                return Ok(Continuation::ask(format!(
                     "the mapping file cannot be followed: {errors}. Cancel this, mend the file, and start again"
                 )));
             }
@@ -30,12 +30,12 @@ impl Step<'_> {
         self.migration.summary = Some(report.summary);
         self.migration.forecast = Some(forecast);
         self.count_parts(&report, &[]);
-        Ok(Next::Advance)
+        Ok(Continuation::Advance)
     }
 
-    pub(super) async fn await_approval(&mut self) -> Result<Next, Interrupted> {
+    pub(super) async fn await_approval(&mut self) -> Result<Continuation, Interrupted> {
         if self.migration.dry_run {
-            return Ok(Next::Stop(MigrationStatus::Done, None));
+            return Ok(Continuation::Stop(MigrationStatus::Done, None));
         }
         let report = self.mapping().await?;
         let questions: Vec<String> = report
@@ -43,11 +43,11 @@ impl Step<'_> {
             .map(|(part, mapped)| format!("{} \"{}\": {}", part.as_str(), mapped.source_name, mapped.explanation))
             .collect();
         Ok(if !questions.is_empty() {
-            Next::ask(format!("the mapping has questions: {}", questions.join("; ")))
+            Continuation::ask(format!("the mapping has questions: {}", questions.join("; ")))
         } else if self.migration.approved || self.migration.auto_approve {
-            Next::Advance
+            Continuation::Advance
         } else {
-            Next::Stop(MigrationStatus::AwaitingApproval, None)
+            Continuation::Stop(MigrationStatus::AwaitingApproval, None)
         })
     }
 
@@ -57,16 +57,18 @@ impl Step<'_> {
         let lists = [
             (PageKind::SourceContacts, migration.source_contacts.pages),
             (PageKind::TargetContacts, migration.target_contacts.pages),
-            (PageKind::SourceDeals, migration.source_deals.pages),
-            (PageKind::TargetDeals, migration.target_deals.pages),
+            (PageKind::SourceOpportunities, migration.source_opportunities.pages),
+            (PageKind::TargetOpportunities, migration.target_opportunities.pages),
         ];
         for (kind, count) in lists {
             for page in self.migrator.read_pages(&migration.id, kind, count).await? {
                 match page.content {
                     PageContent::SourceContacts(contacts) => survey.source_contacts.extend(contacts),
                     PageContent::ExistingContacts(contacts) => survey.target_contacts.extend(contacts),
-                    PageContent::Deals(deals) if kind == PageKind::SourceDeals => survey.source_deals.extend(deals),
-                    PageContent::Deals(deals) => survey.target_deals.extend(deals),
+                    PageContent::Opportunities(opportunities) if kind == PageKind::SourceOpportunities => {
+                        survey.source_opportunities.extend(opportunities)
+                    }
+                    PageContent::Opportunities(opportunities) => survey.target_opportunities.extend(opportunities),
                     _ => {}
                 }
             }
@@ -74,22 +76,22 @@ impl Step<'_> {
         Ok(survey)
     }
 
-    /// What a location may still do.
-    async fn allowance(&self, location: &LocationId) -> Result<Allowance, Interrupted> {
+    /// The calls that a location may still make.
+    async fn allowance(&self, location: &LocationId) -> Result<CallBudget, Interrupted> {
         let ports = self.engine.ports();
         let Some(settings) = ports.registry.location(location).await? else {
-            return Ok(Allowance { per_second: 10.0, daily: 200_000, left_today: 200_000 });
+            return Ok(CallBudget { per_second: 10.0, daily: 200_000, left_today: 200_000 });
         };
         let rules = self.engine.config().rules(&settings);
         let gate = self.engine.gate(&settings.scope, &rules).await?.gate;
-        Ok(Allowance {
+        Ok(CallBudget {
             per_second: gate.configured_pace(&rules).rate(),
             daily: gate.daily_limit(&rules),
             left_today: gate.daily_left_for(self.now(), Priority::Low, &rules),
         })
     }
 
-    /// Counts what became of the structure so far.
+    /// Counts the results for the structure so far.
     pub(super) fn count_parts(&mut self, report: &MappingReport, journal: &[Created]) {
         for part in Part::ALL {
             let mut counted = PartReport { source: report.of(part).len() as u64, ..PartReport::default() };

@@ -1,11 +1,11 @@
-//! What is written down beside the state: structures, the mapping, the journal, in pieces that fit an item.
+//! Data stored beside a migration's state: structures, the mapping and the journal, in pieces that fit into an item.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::Migrator;
-use super::step::Step;
+use super::step::MigrationStep;
 use super::trouble::Interrupted;
 use crate::policy::IdMap;
 use ghl_sync_engine::ports::PortError;
@@ -14,12 +14,12 @@ use ghl_sync_model::{
     Structure,
 };
 
-/// The most bytes of JSON that are put into one page.
+/// Most bytes of JSON per page.
 const MOST: usize = 200_000;
-/// Pages that are read at once.
+/// Pages read at once.
 const AT_ONCE: u32 = 100;
 
-impl Step<'_> {
+impl MigrationStep<'_> {
     pub(super) async fn put_page(&self, kind: PageKind, number: u32, content: PageContent) -> Result<(), Interrupted> {
         let page = MigrationPage { number, content };
         let keep_until = self.migration.keep_pages_until();
@@ -56,14 +56,14 @@ impl Step<'_> {
         self.put_all(PageKind::Mapping, 0, pieces.into_iter().map(|piece| PageContent::Mapping(Box::new(piece)))).await
     }
 
-    /// Stores snapshots of records from page `from` on. Returns the number of the page behind them.
+    /// Stores snapshots of records from page `from` on. Returns the number of the next free page.
     pub(super) async fn put_snapshots(
         &self,
         kind: PageKind,
         from: u32,
         snapshots: Vec<Snapshot>,
     ) -> Result<u32, Interrupted> {
-        // One that fits no page is known by its id only; the record itself is looked at when it is compared.
+        // A snapshot that fits no page is reduced to its id; the comparison then reads the record itself.
         let kept = snapshots.into_iter().map(|snapshot| match size(&snapshot) > MOST {
             true => Snapshot { fields: BTreeMap::new(), ..snapshot },
             false => snapshot,
@@ -75,7 +75,7 @@ impl Step<'_> {
         self.put_all(kind, from, pieces.into_iter().map(PageContent::Snapshots)).await
     }
 
-    /// Stores findings from page `from` on. Returns the number of the page behind them.
+    /// Stores findings from page `from` on. Returns the number of the next free page.
     pub(super) async fn put_findings(&self, from: u32, findings: Vec<Finding>) -> Result<u32, Interrupted> {
         self.put_all(PageKind::Findings, from, pieced(findings).map(PageContent::Findings)).await
     }
@@ -99,7 +99,7 @@ impl Step<'_> {
         Ok(self.migrator.structure_of(id, PageKind::SourceStructure, *source_structure).await?)
     }
 
-    /// What the target was made of before.
+    /// The target's structure before the migration.
     pub(super) async fn target_structure(&self) -> Result<Structure, Interrupted> {
         let Migration { id, target_structure, .. } = &self.migration;
         Ok(self.migrator.structure_of(id, PageKind::TargetStructure, *target_structure).await?)
@@ -109,12 +109,12 @@ impl Step<'_> {
         Ok(self.migrator.mapping_of(&self.migration).await?)
     }
 
-    /// What was made, or shall be, in its order.
+    /// The journal: items that were created or are about to be, in order.
     pub(super) async fn journal(&self) -> Result<Vec<Created>, Interrupted> {
         Ok(self.migrator.journal_of(&self.migration.id).await?)
     }
 
-    /// The target's ids of the source's structure, as far as they are known.
+    /// The target's ids of the source's structure, as far as known.
     pub(super) async fn id_map(&self) -> Result<IdMap, Interrupted> {
         let (report, journal) = (self.mapping().await?, self.journal().await?);
         Ok(IdMap::new(&report, &journal, &self.source_structure().await?))
@@ -122,7 +122,7 @@ impl Step<'_> {
 }
 
 impl Migrator {
-    /// What a side is or was made of: so many `pages` of a `kind`.
+    /// A structure stored in this many `pages` of a `kind`.
     pub(super) async fn structure_of(
         &self,
         id: &MigrationId,
@@ -192,12 +192,12 @@ impl Migrator {
     }
 }
 
-/// Bytes of `item` as JSON.
+/// Length of `item` as JSON, in bytes.
 fn size<T: Serialize>(item: &T) -> usize {
     serde_json::to_string(item).map_or(0, |json| json.len())
 }
 
-/// `items` in pieces of which each fits a page.
+/// Splits `items` into pieces that each fit into a page.
 pub(super) fn pieced<T: Serialize>(items: Vec<T>) -> impl Iterator<Item = Vec<T>> {
     let mut pieces: Vec<Vec<T>> = Vec::new();
     let mut room = 0;

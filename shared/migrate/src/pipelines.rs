@@ -1,42 +1,42 @@
-//! Pipelines that the target lacks: made, and read again until their stages show. What cannot be made is a question for
-//! a person.
+//! Creating the pipelines that the target lacks, and reading them again until their stages show. A pipeline that
+//! cannot be created becomes a question for a person.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::step::Step;
-use super::structure::{Made, is_unknown};
-use super::trouble::{Interrupted, Next, is_passing};
+use super::step::MigrationStep;
+use super::structure::{CreationResult, is_unknown};
+use super::trouble::{Continuation, Interrupted, is_passing};
 use crate::policy::{MappingRules, map_pipelines, normalised, summarise};
 use ghl_sync_engine::usecase::{DirectCalls, DirectError};
 use ghl_sync_model::{
-    Answer, Call, Cause, Created, GhlId, How, Mapped, MappedTo, MappingReport, NewPipeline, Part, Pipeline,
+    Answer, Call, Cause, Created, GhlId, Mapped, MappedTo, MappingReport, MatchMethod, NewPipeline, Part, Pipeline,
     PipelineStage, Side, Structure,
 };
 
-/// A read right after a write may be stale. So long a pipeline that was made, or may have been, is looked for before a
-/// person is asked.
+/// How long to look for a pipeline that was, or may have been, created before asking a person: a read right after a
+/// write may be stale.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Between two such looks.
+/// Pause between two such reads.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What is left to do.
+/// The work that remains.
 #[derive(Default)]
-struct Outcome {
-    /// For a person: what could not be made, and what was made without its stages.
+struct PipelinesOutcome {
+    /// For a person: pipelines that could not be created, or that were created without their stages.
     problems: Vec<String>,
-    /// Something may show in a while.
+    /// Whether something may still appear, so that the stage waits.
     waits: bool,
 }
 
-impl Step<'_> {
-    pub(super) async fn pipelines(&mut self) -> Result<Next, Interrupted> {
+impl MigrationStep<'_> {
+    pub(super) async fn pipelines(&mut self) -> Result<Continuation, Interrupted> {
         let mut report = self.mapping().await?;
         let mut journal = self.journal().await?;
         let source = self.source_structure().await?;
         let is_missing = |mapped: &Mapped| matches!(mapped.target, MappedTo::Create { .. } | MappedTo::Ask { .. });
         let is_unread = |made: &Created| unread(made, &report, &source).is_some();
-        let mut outcome = Outcome::default();
+        let mut outcome = PipelinesOutcome::default();
         if report.pipelines.iter().chain(&report.stages).any(is_missing) || journal.iter().any(is_unread) {
             let (engine, target) = (self.engine_of(Side::Target), self.migration.target.clone());
             let calls = self.calls(&engine, &target, Side::Target).await?;
@@ -50,31 +50,31 @@ impl Step<'_> {
         self.count_parts(&report, &journal);
         self.save().await?;
         if outcome.waits {
-            return Ok(if self.is_running() { Next::Later(PAUSE) } else { Next::Again });
+            return Ok(if self.is_running() { Continuation::Later(PAUSE) } else { Continuation::Again });
         }
         let mut problems = outcome.problems;
         problems.extend(report.questions().map(|(_, mapped)| mapped.explanation.clone()));
         Ok(match problems.is_empty() {
-            true => Next::Advance,
-            false => Next::ask(format!(
+            true => Continuation::Advance,
+            false => Continuation::ask(format!(
                 "{}. Make them in the target as they are in the source, or choose others or `skip` in the mapping; then approve",
                 problems.join("; ")
             )),
         })
     }
 
-    /// Makes what is missing.
+    /// Creates the missing pipelines.
     async fn make_pipelines(
         &mut self,
         report: &mut MappingReport,
         journal: &mut Vec<Created>,
         source: &Structure,
         calls: &DirectCalls<'_>,
-    ) -> Result<Outcome, Interrupted> {
-        let mut outcome = Outcome::default();
+    ) -> Result<PipelinesOutcome, Interrupted> {
+        let mut outcome = PipelinesOutcome::default();
         let in_doubt = |made: &&Created| made.part == Part::Pipelines && is_unknown(made);
         let in_doubt: BTreeSet<GhlId> = journal.iter().filter(in_doubt).map(|made| made.source_id.clone()).collect();
-        // A person may have made them since, or an answer got lost.
+        // A person may have created them since, or an answer was lost.
         self.adopt(Part::Pipelines, journal, source, calls).await?;
         self.map_anew(report, journal, source, calls).await?;
         let mut is_refused = false;
@@ -88,21 +88,21 @@ impl Step<'_> {
             let stages = in_order(pipeline).into_iter().map(|stage| stage.name.clone()).collect();
             let call = Call::CreatePipeline(NewPipeline { name: name.clone(), stages });
             match self.create(&call, calls).await? {
-                Made::Yes(Answer::Pipeline(made)) => {
-                    // Its stages are read by its id: the answer may lack them.
+                CreationResult::Yes(Answer::Pipeline(made)) => {
+                    // The stages are read by the pipeline's id: this answer may lack them.
                     journal[number].found = self.target_structure().await?.pipelines.iter().any(|it| it.id == made.id);
                     journal[number].id = Some(made.id);
                     journal[number].made_at = Some(self.now());
                     journal[number].refused = None;
                 }
-                Made::Yes(_) => {}
-                // GHL knows the name: from the creation that was not answered, it seems, and the list will show it.
-                Made::Refused(_)
+                CreationResult::Yes(_) => {}
+                // The name exists, presumably from the unanswered creation; the list will show it.
+                CreationResult::Refused(_)
                     if in_doubt.contains(&mapped.source_id) && self.now() < journal[number].intended_at + PATIENCE =>
                 {
                     outcome.waits = true;
                 }
-                Made::Refused(reason) | Made::NotAllowed(reason) => {
+                CreationResult::Refused(reason) | CreationResult::NotAllowed(reason) => {
                     is_refused = true;
                     journal[number].refused = Some(reason);
                 }
@@ -110,7 +110,7 @@ impl Step<'_> {
             self.write_down(number, journal).await?;
         }
         if is_refused {
-            // Somebody may have made it under our hands.
+            // Somebody may have created it in the meantime.
             self.map_anew(report, journal, source, calls).await?;
         }
         self.read_stages(report, journal, source, calls, &mut outcome).await?;
@@ -119,7 +119,7 @@ impl Step<'_> {
         Ok(outcome)
     }
 
-    /// Maps the pipelines and stages as they are in the target now.
+    /// Maps the pipelines and stages again, as they are in the target now.
     async fn map_anew(
         &self,
         report: &mut MappingReport,
@@ -133,7 +133,7 @@ impl Step<'_> {
             similarity_threshold: settings.similarity_threshold,
             skip_opportunities: settings.skip_opportunities,
         };
-        // What cannot be followed any more was followed when it was checked, or is a question anyway.
+        // An override that no longer applies was valid when it was checked, or leads to a question anyway.
         let mut errors = Vec::new();
         (report.pipelines, report.stages) =
             map_pipelines(source, &target, &self.migration.overrides, rules, &mut errors);
@@ -141,14 +141,14 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Reads those that were made again, until all of their stages show.
+    /// Reads the created pipelines again, until all their stages show.
     async fn read_stages(
         &mut self,
         report: &MappingReport,
         journal: &mut [Created],
         source: &Structure,
         calls: &DirectCalls<'_>,
-        outcome: &mut Outcome,
+        outcome: &mut PipelinesOutcome,
     ) -> Result<(), Interrupted> {
         for number in 0..journal.len() {
             let Some((id, pipeline)) = unread(&journal[number], report, source) else {
@@ -174,7 +174,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// A pipeline of the target as it is now, if GHL shows it. Tokens to which the call by id is not open read the list.
+    /// The present state of a target pipeline, if GHL shows it. If the token may not read it by id, the list is read.
     pub(super) async fn read_pipeline(
         &self,
         id: &GhlId,
@@ -203,14 +203,14 @@ async fn list(calls: &DirectCalls<'_>) -> Result<Vec<Pipeline>, Interrupted> {
     }
 }
 
-/// What `made` is in the target, and was in the source, if its stages there are not known yet.
+/// The target id and the source pipeline of `made`, if its stages in the target are not all known yet.
 fn unread<'s>(made: &Created, report: &MappingReport, source: &'s Structure) -> Option<(GhlId, &'s Pipeline)> {
     let pipeline = pipeline_of(source, &made.source_id)?;
     let id = made.id.clone().filter(|_| made.stages.len() < pipeline.stages.len() && stands(made, report))?;
     Some((id, pipeline))
 }
 
-/// Whether it is a pipeline for which nobody has chosen something else since.
+/// Whether it is a created pipeline that nobody has replaced by another choice since.
 fn stands(made: &Created, report: &MappingReport) -> bool {
     let other = |mapped: &&Mapped| match &mapped.target {
         MappedTo::Existing { id, .. } => made.id.as_ref() != Some(id),
@@ -221,7 +221,7 @@ fn stands(made: &Created, report: &MappingReport) -> bool {
     made.part == Part::Pipelines && !made.deleted && !report.pipelines.iter().filter(of_it).any(|mapped| other(&mapped))
 }
 
-/// What this migration has made is what it made, whatever a list shows by now.
+/// Enters this migration's own pipelines into the mapping, whatever the list shows.
 fn take_over(report: &mut MappingReport, journal: &[Created], source: &Structure) {
     for made in journal {
         let (Some(id), Some(pipeline)) = (&made.id, pipeline_of(source, &made.source_id)) else {
@@ -247,10 +247,10 @@ fn take_over(report: &mut MappingReport, journal: &[Created], source: &Structure
 
 fn made_here(mapped: &Mapped, target: MappedTo) -> Mapped {
     let explanation = "This migration made it.".to_owned();
-    Mapped { target, how: How::Created, confidence: 1.0, explanation, ..mapped.clone() }
+    Mapped { target, how: MatchMethod::Created, confidence: 1.0, explanation, ..mapped.clone() }
 }
 
-/// What GHL refused and nobody has made since.
+/// The pipelines that GHL refused and that nobody has created since.
 fn refusals(report: &MappingReport, journal: &[Created]) -> Vec<String> {
     let refusal = |mapped: &Mapped| {
         let MappedTo::Create { name } = &mapped.target else { return None };
@@ -271,7 +271,7 @@ fn in_order(pipeline: &Pipeline) -> Vec<&PipelineStage> {
     stages
 }
 
-/// The stages of a pipeline that was made after another one, by name; of several of one name the one at the same place.
+/// Pairs the stages of a pipeline with those of its copy by name; among equal names, by position.
 pub(super) fn paired_stages(source: &Pipeline, made: &Pipeline) -> BTreeMap<GhlId, GhlId> {
     let made = in_order(made);
     let mut pairs = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Where migrations are kept, and the queue of their steps.
+//! Ports: where migrations are stored, and the queue of their steps.
 
 use std::time::Duration;
 
@@ -9,28 +9,28 @@ use ghl_sync_model::{
     ConnectionTestOrder, EpochMs, LocationId, Migration, MigrationId, MigrationMessage, MigrationPage, PageKind,
 };
 
-/// What [`MigrationStore::claim_target`] did.
+/// The result of [`MigrationStore::claim_target`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetClaim {
-    /// The target is this migration's, now or already before.
+    /// The target belongs to this migration, since now or before.
     Claimed {
-        /// How often what was migrated into it was rolled back before.
+        /// Number of earlier rollbacks into the target.
         round: u32,
     },
-    /// It is another one's.
+    /// The target belongs to another migration.
     HeldBy(MigrationId),
 }
 
-/// What is kept of migrations besides themselves: pages, and one claim a target. And what finds them.
+/// Stores data of migrations besides their state: pages, and one claim per target. It also finds migrations.
 #[async_trait]
 pub trait MigrationStore: Send + Sync {
-    /// Makes `target` the target of migration `id`, if it is no other one's.
+    /// Makes migration `id` the owner of `target`, unless another one owns it.
     async fn claim_target(&self, target: &LocationId, id: &MigrationId) -> Result<TargetClaim, PortError>;
 
-    /// `target` is free again, if it was that of `id`; with `next_round` its round advances.
+    /// Frees `target` if migration `id` owns it; `next_round` advances the target's round.
     async fn release_target(&self, target: &LocationId, id: &MigrationId, next_round: bool) -> Result<(), PortError>;
 
-    /// Stores a page in place of the one of this kind and number; nobody needs it after `keep_until`.
+    /// Stores a page, replacing the one of this kind and number; it may be deleted after `keep_until`.
     async fn put_page(
         &self,
         id: &MigrationId,
@@ -39,8 +39,8 @@ pub trait MigrationStore: Send + Sync {
         keep_until: EpochMs,
     ) -> Result<(), PortError>;
 
-    /// Up to `limit` pages of a kind from number `from` on, in the order of their numbers (strongly consistent). Fewer
-    /// than `limit` mean that there are no more.
+    /// Up to `limit` pages of a kind from number `from` on, in order (strongly consistent). Fewer than `limit` mean
+    /// that there are no more.
     async fn pages(
         &self,
         id: &MigrationId,
@@ -49,19 +49,20 @@ pub trait MigrationStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<MigrationPage>, PortError>;
 
-    /// Migrations whose time to look at ([`Migration::next_check_at`]) has come, at most `limit`. Eventually consistent.
+    /// At most `limit` migrations whose check ([`Migration::next_check_at`]) is due. Eventually consistent.
     async fn needing_check(&self, now: EpochMs, limit: u32) -> Result<Vec<MigrationId>, PortError>;
 
-    /// The migrations, the newest first, at most `limit`. Eventually consistent.
+    /// At most `limit` migrations, newest first. Eventually consistent.
     async fn list(&self, limit: u32) -> Result<Vec<Migration>, PortError>;
 }
 
-/// The queue of migrations' steps, and of other orders to whoever makes them.
+/// The queue of migration steps and connection tests.
 #[async_trait]
 pub trait MigrationQueue: Send + Sync {
-    /// Sends `message`, to be received after `delay` (at most [`MAX_DELAY`](ghl_sync_engine::ports::MAX_DELAY), in whole seconds).
+    /// Sends `message` for delivery after `delay` (at most [`MAX_DELAY`](ghl_sync_engine::ports::MAX_DELAY), in whole
+    /// seconds).
     async fn send(&self, message: &MigrationMessage, delay: Duration) -> Result<(), PortError>;
 
-    /// Sends `order`, to be received at once.
+    /// Sends `order` for immediate delivery.
     async fn order_connection_test(&self, order: &ConnectionTestOrder) -> Result<(), PortError>;
 }

@@ -1,23 +1,23 @@
-//! Deleting a pipeline that this migration made. GHL deletes all opportunities in it along, so it is deleted only if
-//! nothing else is in it.
+//! Deleting a pipeline that this migration created. GHL also deletes all opportunities in it, so it is deleted only
+//! if it contains no others.
 
 use std::time::Duration;
 
-use super::deletion::{Fate, delete};
+use super::deletion::{DeletionResult, delete};
 use super::pipelines::{paired_stages, pipeline_of};
-use super::step::Step;
+use super::step::MigrationStep;
 use super::trouble::Interrupted;
 use ghl_sync_engine::usecase::{DirectCalls, DirectError};
 use ghl_sync_model::{Answer, Call, Cause, Created, GhlId, Pipeline, Side, Structure};
 
-/// So long after GHL's search should show no deleted opportunity any more, one that it shows is somebody else's.
+/// An opportunity that GHL's search still shows this long after the search lag belongs to somebody else.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two looks.
+/// Pause between two searches.
 const PAUSE: Duration = Duration::from_secs(10);
 
-impl Step<'_> {
-    /// How long GHL's search may still show opportunities that were just deleted, and may not show those that others
-    /// just made.
+impl MigrationStep<'_> {
+    /// How long GHL's search may still show opportunities that were just deleted, or miss those that others just
+    /// created.
     pub(super) async fn until_records_are_gone(&mut self) -> Result<Option<Duration>, Interrupted> {
         let now = self.now();
         if self.migration.reverted.records_done_at.is_none() {
@@ -34,35 +34,35 @@ impl Step<'_> {
         made: &Created,
         source: &Structure,
         calls: &DirectCalls<'_>,
-    ) -> Result<Fate, Interrupted> {
+    ) -> Result<DeletionResult, Interrupted> {
         let Some(id) = made.id.clone() else {
-            return Ok(Fate::Unproven);
+            return Ok(DeletionResult::Unproven);
         };
         match self.read_pipeline(&id, calls).await? {
-            None => return Ok(Fate::Deleted),
-            Some(shown) if !is_as_made(made, &shown, source) => return Ok(Fate::Kept),
+            None => return Ok(DeletionResult::Deleted),
+            Some(shown) if !is_as_made(made, &shown, source) => return Ok(DeletionResult::Kept),
             Some(_) => {}
         }
         if self.holds_opportunities(&id, calls).await? {
             let now = self.now();
             let since = self.migration.reverted.records_done_at.unwrap_or(now);
             let is_late = now >= since + self.engine.config().search_lag + PATIENCE;
-            return Ok(if is_late { Fate::Kept } else { Fate::Wait(PAUSE) });
+            return Ok(if is_late { DeletionResult::Kept } else { DeletionResult::Wait(PAUSE) });
         }
         match delete(&Call::DeletePipeline(id), calls).await {
-            Ok(true) => Ok(Fate::Deleted),
-            Ok(false) => Ok(Fate::Refused),
-            // Without the scope for it the rest is deleted all the same.
+            Ok(true) => Ok(DeletionResult::Deleted),
+            Ok(false) => Ok(DeletionResult::Refused),
+            // A token without this scope must not stop the rest of the rollback.
             Err(Interrupted::Call { error: DirectError::Failed(failure), .. })
                 if failure.cause == Some(Cause::Forbidden) =>
             {
-                Ok(Fate::Refused)
+                Ok(DeletionResult::Refused)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Whether any opportunity is in it, whatever its status.
+    /// Whether it contains any opportunity, in any status.
     async fn holds_opportunities(&self, id: &GhlId, calls: &DirectCalls<'_>) -> Result<bool, Interrupted> {
         let mut limit = 1;
         let call = |limit| Call::OpportunitiesPage { pipeline: Some(id.clone()), cursor: None, limit };
@@ -76,7 +76,7 @@ impl Step<'_> {
     }
 }
 
-/// Whether nobody has renamed it or added a stage: then somebody else uses it.
+/// Whether nobody has renamed it or added a stage, which would mean that somebody else uses it.
 fn is_as_made(made: &Created, shown: &Pipeline, source: &Structure) -> bool {
     let name = |name: &str| name.trim().to_lowercase();
     let stages =

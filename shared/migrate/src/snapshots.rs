@@ -1,28 +1,28 @@
-//! What was read back of the target, looked up by id. Only the index and the pages that were used last are in memory.
+//! The target's records as read back, looked up by id. Only the index and the most recently used pages are in memory.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::step::Step;
+use super::step::MigrationStep;
 use super::trouble::Interrupted;
 use ghl_sync_model::{GhlId, PageContent, PageKind, Snapshot};
 
-/// Pages in memory at once. Both sides are read oldest first, so what is looked for is mostly close together.
+/// Pages in memory. Both sides are read oldest first, so consecutive lookups are mostly close together.
 const PAGES: usize = 50;
 
 type Fields = BTreeMap<String, String>;
 
-/// Records of the target as they were read back.
+/// The target's records as read back.
 pub(super) struct Snapshots {
     kind: PageKind,
     page_of: HashMap<GhlId, u32>,
     pages: VecDeque<(u32, HashMap<GhlId, Fields>)>,
-    /// Which record of the source has which of them.
+    /// Source record that each target record belongs to.
     claimed: HashMap<GhlId, GhlId>,
 }
 
 impl Snapshots {
-    /// Those of a `kind` of page, of which there are so many.
-    pub(super) async fn open(step: &Step<'_>, kind: PageKind, count: u32) -> Result<Snapshots, Interrupted> {
+    /// Opens the `count` pages of a `kind`.
+    pub(super) async fn open(step: &MigrationStep<'_>, kind: PageKind, count: u32) -> Result<Snapshots, Interrupted> {
         let mut snapshots =
             Snapshots { kind, page_of: HashMap::new(), pages: VecDeque::new(), claimed: HashMap::new() };
         for number in 0..count {
@@ -33,8 +33,8 @@ impl Snapshots {
         Ok(snapshots)
     }
 
-    /// What the record of this id says; `None` if it was not there.
-    pub(super) async fn get(&mut self, step: &Step<'_>, id: &GhlId) -> Result<Option<Fields>, Interrupted> {
+    /// The values of the record with this id; `None` if it was not read back.
+    pub(super) async fn get(&mut self, step: &MigrationStep<'_>, id: &GhlId) -> Result<Option<Fields>, Interrupted> {
         let Some(number) = self.page_of.get(id).copied() else {
             return Ok(None);
         };
@@ -47,7 +47,7 @@ impl Snapshots {
         Ok(found)
     }
 
-    /// The record of this id is that of `source_id`. Returns whose it was already, if it was another one's.
+    /// Assigns the target record to `source_id`. Returns its earlier source record, if that is a different one.
     pub(super) fn claim(&mut self, id: &GhlId, source_id: &GhlId) -> Option<GhlId> {
         match self.claimed.get(id) {
             Some(other) if other != source_id => Some(other.clone()),
@@ -59,7 +59,7 @@ impl Snapshots {
         }
     }
 
-    async fn read(&self, step: &Step<'_>, number: u32) -> Result<HashMap<GhlId, Fields>, Interrupted> {
+    async fn read(&self, step: &MigrationStep<'_>, number: u32) -> Result<HashMap<GhlId, Fields>, Interrupted> {
         let pages = step.migrator.store.pages(&step.migration.id, self.kind, number, 1).await?;
         let content = pages.into_iter().find(|page| page.number == number).map(|page| page.content);
         Ok(match content {

@@ -1,4 +1,4 @@
-//! Starting a migration, or a look at what it would do.
+//! Starting a migration, or a dry run of it.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use crate::ports::TargetClaim;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{InvalidId, LocationId, Migration, MigrationId, MigrationRequest, MigrationStatus, SettingsError};
 
-/// Why a migration was not started. Nothing was written to GHL.
+/// Why a migration did not start. Nothing was written to GHL.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum MigrationStartError {
     /// A location cannot be migrated into itself.
     #[error("field `target` is the same as `source`")]
     SameLocation,
     /// A location is unknown or not enabled.
     #[error("field `{field}`: location {location} is unknown or not enabled; put its settings first")]
     NotEnabled {
-        /// Which of the two.
+        /// The location's side.
         field: &'static str,
         /// The location.
         location: LocationId,
     },
-    /// A setting makes no sense.
+    /// A setting is invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The target is the target of another migration.
+    /// The target belongs to another migration.
     #[error("location {target} is the target of migration {by}, which is not over; finish or cancel that first")]
     TargetIsBusy {
         /// The target.
@@ -34,7 +34,7 @@ pub enum StartError {
         /// The other migration.
         by: MigrationId,
     },
-    /// No name could be made for it.
+    /// No valid id could be formed.
     #[error(transparent)]
     Id(#[from] InvalidId),
     /// A store failed.
@@ -43,47 +43,52 @@ pub enum StartError {
 }
 
 impl Migrator {
-    /// Starts a migration; `by` is who asks for it.
+    /// Starts a migration on behalf of `by`.
     ///
     /// # Errors
-    /// [`StartError`]; nothing was written to GHL.
-    pub async fn start(&self, request: MigrationRequest, by: Option<&str>) -> Result<Migration, StartError> {
+    /// [`MigrationStartError`]; nothing was written to GHL.
+    pub async fn start(&self, request: MigrationRequest, by: Option<&str>) -> Result<Migration, MigrationStartError> {
         self.begin(request, by, false).await
     }
 
-    /// Only looks: connects, discovers, maps and forecasts, and ends there without writing anything to GHL.
+    /// Performs a dry run: connects, discovers, maps and forecasts, and ends there without writing anything to GHL.
     ///
     /// # Errors
-    /// [`StartError`].
-    pub async fn preview(&self, request: MigrationRequest, by: Option<&str>) -> Result<Migration, StartError> {
+    /// [`MigrationStartError`].
+    pub async fn preview(&self, request: MigrationRequest, by: Option<&str>) -> Result<Migration, MigrationStartError> {
         self.begin(request, by, true).await
     }
 
-    /// Whether there are two locations that are enabled.
+    /// Checks that the two locations are different and enabled.
     ///
     /// # Errors
-    /// [`StartError`] says what is wrong with which.
-    pub async fn check_locations(&self, source: &LocationId, target: &LocationId) -> Result<(), StartError> {
+    /// [`MigrationStartError`] names the location and the problem.
+    pub async fn check_locations(&self, source: &LocationId, target: &LocationId) -> Result<(), MigrationStartError> {
         if source == target {
-            return Err(StartError::SameLocation);
+            return Err(MigrationStartError::SameLocation);
         }
         for (field, location) in [("source", source), ("target", target)] {
             let settings = self.ports().registry.location(location).await?;
             if settings.is_none_or(|settings| !settings.enabled) {
-                return Err(StartError::NotEnabled { field, location: location.clone() });
+                return Err(MigrationStartError::NotEnabled { field, location: location.clone() });
             }
         }
         Ok(())
     }
 
-    async fn begin(&self, request: MigrationRequest, by: Option<&str>, dry_run: bool) -> Result<Migration, StartError> {
+    async fn begin(
+        &self,
+        request: MigrationRequest,
+        by: Option<&str>,
+        dry_run: bool,
+    ) -> Result<Migration, MigrationStartError> {
         request.settings.check()?;
         self.check_locations(&request.source, &request.target).await?;
         let mut migration = self.new_migration(request, dry_run)?;
         audit(&mut migration.audit, migration.created_at, by, if dry_run { "preview" } else { "start" });
         migration.calls_before = calls_of_both(self, &migration).await?;
         if !dry_run {
-            // So that whoever meets the claim finds whose it is, it is there before the claim, and does nothing yet.
+            // The migration is stored before its claim, paused, so that whoever meets the claim finds its owner.
             migration.status = MigrationStatus::Paused;
             self.migrations.replace(&migration.id, 0, &migration).await?;
             match self.claim(&migration.target, &migration.id).await? {
@@ -93,7 +98,7 @@ impl Migrator {
                     migration.reason = Some(format!("the target is that of migration {by}"));
                     migration.finished_at = Some(migration.created_at);
                     self.migrations.replace(&migration.id, 1, &migration).await?;
-                    return Err(StartError::TargetIsBusy { target: migration.target, by });
+                    return Err(MigrationStartError::TargetIsBusy { target: migration.target, by });
                 }
             }
             migration.status = MigrationStatus::Running;
@@ -104,7 +109,7 @@ impl Migrator {
         Ok(migration)
     }
 
-    /// Makes `target` that of `id`. Whose it is, if it is another one's that is not over.
+    /// Makes `id` the owner of `target`. Returns the present owner if that is another migration that is not over.
     pub(super) async fn claim(
         &self,
         target: &LocationId,

@@ -1,10 +1,10 @@
-//! One step: the lease, units of work until the time is up, and the next message.
+//! One step: the lease, units of work until the time runs out, and the next message.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Migrator;
-use super::trouble::{Interrupted, Next, after_failed_call, after_store_failed};
+use super::trouble::{Continuation, Interrupted, after_failed_call, after_store_failed};
 use crate::policy::progress;
 use ghl_sync_engine::ports::{Entry, MAX_DELAY, PortError, Replaced};
 use ghl_sync_engine::usecase::{DirectCalls, DirectError, Engine, Event, Invocation, Tally};
@@ -14,35 +14,35 @@ use ghl_sync_model::{
     Priority, Side,
 };
 
-/// A step ends so long before its invocation: time to write down how far it came.
+/// A step ends this long before its invocation does: time to save its progress.
 const SPARE: Duration = Duration::from_secs(3);
-/// A message that is so late is lost: it is sent again.
+/// A message that is this late counts as lost and is sent again.
 pub(super) const LATE: Duration = Duration::from_secs(60);
 
-/// How a step ended.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepReport {
     /// There is no such migration.
     Unknown,
-    /// The message is out of date, or somebody else is at it, or there is nothing to do.
+    /// The message is outdated, or another step is under way, or there is nothing to do.
     Stale,
-    /// It came to `stage`, and goes on after `delay` if it is active.
+    /// The step reached `stage`. If the migration is active, it continues after `delay`.
     Done {
-        /// What is the matter with the migration now.
+        /// The migration's status.
         status: MigrationStatus,
-        /// Where it is.
+        /// Its stage.
         stage: MigrationStage,
-        /// The next message comes after this; `None` if there is none.
+        /// Time until the next message; `None` if there is none.
         delay: Option<Duration>,
     },
 }
 
 /// A step under way.
-pub(super) struct Step<'m> {
+pub(super) struct MigrationStep<'m> {
     pub(super) migrator: &'m Migrator,
-    /// Counts what this step does in the target.
+    /// Counts this step's calls in the target.
     pub(super) engine: Engine,
-    /// Counts what this step does in the source.
+    /// Counts this step's calls in the source.
     source_engine: Engine,
     tallies: [Arc<Tally>; 2],
     pub(super) invocation: Invocation,
@@ -51,10 +51,10 @@ pub(super) struct Step<'m> {
 }
 
 impl Migrator {
-    /// Makes one step of a migration.
+    /// Performs one step of a migration.
     ///
     /// # Errors
-    /// When a store or the queue fails: the message should be delivered again. Nothing is lost if it is not.
+    /// If a store or the queue fails: the message should be delivered again, but nothing is lost without that.
     pub async fn step(&self, message: &MigrationMessage, invocation: &Invocation) -> Result<StepReport, PortError> {
         let Some(entry) = self.migrations.load(&message.migration_id).await? else {
             return Ok(StepReport::Unknown);
@@ -65,7 +65,7 @@ impl Migrator {
             return Ok(StepReport::Stale);
         }
         let ((source_engine, of_source), (engine, of_target)) = (self.engine.tallied(), self.engine.tallied());
-        let mut step = Step {
+        let mut step = MigrationStep {
             migrator: self,
             engine,
             source_engine,
@@ -83,10 +83,10 @@ impl Migrator {
         report
     }
 
-    /// Sends the messages of migrations whose own got lost. Returns how many there were.
+    /// Sends the lost messages of migrations again. Returns their number.
     ///
     /// # Errors
-    /// When the store or the queue fails.
+    /// If the store or the queue fails.
     pub async fn revive(&self) -> Result<u32, PortError> {
         let now = self.ports().clock.now();
         let mut revived = 0;
@@ -102,11 +102,11 @@ impl Migrator {
         Ok(revived)
     }
 
-    /// Sends the message of every migration that goes on, each when its own should have come: the queue has lost them
-    /// all. One whose step may be under way is left to its lease. Returns how many there were.
+    /// Sends the message of every active migration, each at the time of the original: the queue has lost all of them.
+    /// A migration whose step may be under way is left to its lease. Returns the number of messages.
     ///
     /// # Errors
-    /// When the store or the queue fails.
+    /// If the store or the queue fails.
     pub async fn send_again(&self) -> Result<u32, PortError> {
         let now = self.ports().clock.now();
         let mut sent = 0;
@@ -129,7 +129,7 @@ impl Migrator {
     }
 }
 
-impl Step<'_> {
+impl MigrationStep<'_> {
     async fn take_lease(&mut self, now: EpochMs) -> Result<(), Interrupted> {
         let until = self.invocation.deadline + SPARE + self.engine.config().late_arrival;
         self.migration.lease = Some(MigrationLease { holder: self.invocation.holder.clone(), until });
@@ -142,7 +142,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Units of work, as long as there is time.
+    /// Does units of work as long as there is time.
     async fn run(&mut self) -> Result<StepReport, PortError> {
         loop {
             if !self.migration.goes_on() {
@@ -162,27 +162,27 @@ impl Step<'_> {
                 }
                 Err(Interrupted::Call { side, error }) => self.after_failed_call(side, &error),
                 Err(Interrupted::Port(error)) => {
-                    // How far it came is written; the rest is done again. Should this fail, too, the lease ends.
+                    // The progress is saved; the rest is repeated. If this fails, too, the lease expires.
                     self.store_failed(&error).await;
                     return Err(error);
                 }
                 Err(Interrupted::Lost) => return Ok(StepReport::Stale),
             };
             match next {
-                Next::Again => {}
-                Next::Advance => self.advance(),
-                Next::Later(delay) => return self.end(Some(delay)).await,
-                Next::Stop(status, reason) => {
+                Continuation::Again => {}
+                Continuation::Advance => self.advance(),
+                Continuation::Later(delay) => return self.end(Some(delay)).await,
+                Continuation::Stop(status, reason) => {
                     self.migration.status = status;
                     self.migration.reason = reason;
-                    // They are for people to read: what cannot be counted now is counted the next time.
+                    // Call counts are only for people: a count that fails now is made up for the next time.
                     let _ = self.count_calls().await;
                 }
             }
         }
     }
 
-    async fn unit(&mut self) -> Result<Next, Interrupted> {
+    async fn unit(&mut self) -> Result<Continuation, Interrupted> {
         match self.migration.status {
             MigrationStatus::RollingBack => return self.roll_back().await,
             MigrationStatus::Cancelled => return self.withdraw().await,
@@ -211,32 +211,32 @@ impl Step<'_> {
         }
     }
 
-    /// Says in the migration itself that a store fails, and comes back later each time.
+    /// Notes a failing store in the migration itself, and backs off.
     async fn store_failed(&mut self, error: &PortError) {
         self.engine.ports().sink.emit(&Event::PortFailed { scope: None, error });
         self.migration.store_trouble = self.migration.store_trouble.saturating_add(1);
         let (reason, next) = after_store_failed(error, self.migration.store_trouble);
         let delay = match next {
-            Next::Later(delay) => {
+            Continuation::Later(delay) => {
                 self.migration.reason = reason;
                 delay
             }
-            // One that is cancelled withdraws until that is done.
-            Next::Stop(..) if self.migration.status == MigrationStatus::Cancelled => LATE,
-            Next::Stop(status, reason) => {
+            // A cancelled migration continues until its withdrawal is done.
+            Continuation::Stop(..) if self.migration.status == MigrationStatus::Cancelled => LATE,
+            Continuation::Stop(status, reason) => {
                 (self.migration.status, self.migration.reason) = (status, reason);
                 Duration::ZERO
             }
-            Next::Again | Next::Advance => Duration::ZERO,
+            Continuation::Again | Continuation::Advance => Duration::ZERO,
         };
         let _ = self.end(Some(delay)).await;
     }
 
-    fn after_failed_call(&mut self, side: Side, error: &DirectError) -> Next {
+    fn after_failed_call(&mut self, side: Side, error: &DirectError) -> Continuation {
         match error {
-            // Only this invocation's time is up; the next one goes on.
-            DirectError::Wait(wait) if wait.reason == WaitReason::Deadline => Next::Later(Duration::ZERO),
-            DirectError::Wait(wait) => Next::Later(self.now().until(wait.at).max(Duration::from_secs(1))),
+            // Only this invocation's time is up; the next one continues.
+            DirectError::Wait(wait) if wait.reason == WaitReason::Deadline => Continuation::Later(Duration::ZERO),
+            DirectError::Wait(wait) => Continuation::Later(self.now().until(wait.at).max(Duration::from_secs(1))),
             _ => {
                 self.migration.errors += 1;
                 self.migration.trouble += 1;
@@ -253,7 +253,7 @@ impl Step<'_> {
         self.note();
     }
 
-    /// Gives the lease back, and sends the next message if the migration is active.
+    /// Releases the lease, and sends the next message if the migration is active.
     async fn end(&mut self, delay: Option<Duration>) -> Result<StepReport, PortError> {
         let now = self.now();
         let delay = delay.filter(|_| self.migration.goes_on()).map(|delay| delay.min(MAX_DELAY));
@@ -270,7 +270,7 @@ impl Step<'_> {
         }
         self.note();
         let (status, stage) = (self.migration.status, self.migration.stage);
-        // Somebody may have stopped it, or set it going, with the write before ours.
+        // The preceding save may have taken over a stop or a resume by a person.
         let delay = self.migration.goes_on().then(|| delay.unwrap_or_default());
         if let Some(delay) = delay {
             self.migrator.send(&self.migration, delay).await?;
@@ -278,7 +278,7 @@ impl Step<'_> {
         Ok(StepReport::Done { status, stage, delay })
     }
 
-    /// Writes down how far it came. What people did meanwhile is taken over.
+    /// Saves the progress, and takes over changes that people have made since.
     pub(super) async fn save(&mut self) -> Result<(), Interrupted> {
         self.migration.updated_at = self.now();
         loop {
@@ -302,20 +302,20 @@ impl Step<'_> {
         let Migration { status, reason, approved, overrides, settings, audit, finished_at, withdrawal, .. } =
             stored.value;
         let mine = &mut self.migration;
-        // How far the withdrawal has come this step knows better.
+        // This step's state of the withdrawal is newer.
         mine.withdrawal = mine.withdrawal.or(withdrawal);
         (mine.status, mine.reason, mine.approved, mine.finished_at) = (status, reason, approved, finished_at);
         (mine.overrides, mine.settings, mine.audit) = (overrides, settings, audit);
         Ok(())
     }
 
-    /// Tells the sink how far it is.
+    /// Reports the progress to the sink.
     fn note(&self) {
         let progress = progress(&self.migration, self.now());
         self.engine.ports().sink.emit(&Event::Migrating { migration: &self.migration, progress: &progress });
     }
 
-    /// Whether nobody has stopped it.
+    /// Whether the migration is running.
     pub(super) fn is_running(&self) -> bool {
         self.migration.status == MigrationStatus::Running
     }
@@ -324,7 +324,7 @@ impl Step<'_> {
         self.engine.ports().clock.now()
     }
 
-    /// Begins calls in one of the two locations.
+    /// Opens calls to one of the two locations.
     pub(super) async fn calls<'e>(
         &self,
         engine: &'e Engine,
@@ -337,7 +337,7 @@ impl Step<'_> {
             .map_err(|error| Interrupted::Call { side, error })
     }
 
-    /// The engine that counts what is done in a location.
+    /// The engine that counts the calls in a location.
     pub(super) fn engine_of(&self, side: Side) -> Engine {
         match side {
             Side::Source => self.source_engine.clone(),
@@ -352,7 +352,7 @@ impl Step<'_> {
         }
     }
 
-    /// Counts the calls of both locations since it began.
+    /// Counts the calls of both locations since the start.
     async fn count_calls(&mut self) -> Result<(), Interrupted> {
         self.write_counts().await;
         let now = calls_of_both(self.migrator, &self.migration).await?;
@@ -365,7 +365,7 @@ impl Step<'_> {
     }
 }
 
-/// All calls that were ever made in both locations.
+/// All calls ever made in both locations.
 pub(super) async fn calls_of_both(migrator: &Migrator, migration: &Migration) -> Result<CallCount, PortError> {
     let ports = migrator.ports();
     let mut sum = CallCount::default();

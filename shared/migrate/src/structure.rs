@@ -1,39 +1,40 @@
-//! Making what the target lacks: custom fields, custom values, tags (and pipelines, with a module of their own). Each is written down before the call and after it;
-//! one whose call was not answered is looked for before it is made again.
+//! Creating the structure that the target lacks: custom fields, custom values and tags (pipelines have a module of
+//! their own). Each item is stored before the call and after it; after a call without an answer, the target is
+//! searched before the item is created again.
 
-use super::step::Step;
-use super::trouble::{Interrupted, Next, is_passing};
+use super::step::MigrationStep;
+use super::trouble::{Continuation, Interrupted, is_passing};
 use ghl_sync_engine::usecase::{DirectCalls, DirectError};
 use ghl_sync_model::{
     Answer, Call, Cause, Created, GhlId, Mapped, MappedTo, NewField, PageContent, PageKind, Part, Side, Structure,
 };
 
-/// After so many things that were made it is shown how far it is.
+/// The progress is saved after this many created items.
 const SHOWN: usize = 10;
 
-/// What a creation came to.
-pub(super) enum Made {
+/// The result of a creation.
+pub(super) enum CreationResult {
     Yes(Answer),
-    /// GHL refuses it, and always will; why.
+    /// GHL refuses the item, and always will; holds the reason.
     Refused(String),
-    /// It refuses all of the kind.
+    /// GHL refuses all items of the kind.
     NotAllowed(String),
 }
 
-impl Step<'_> {
-    pub(super) async fn custom_fields(&mut self) -> Result<Next, Interrupted> {
+impl MigrationStep<'_> {
+    pub(super) async fn custom_fields(&mut self) -> Result<Continuation, Interrupted> {
         self.make(Part::CustomFields).await
     }
 
-    pub(super) async fn custom_values(&mut self) -> Result<Next, Interrupted> {
+    pub(super) async fn custom_values(&mut self) -> Result<Continuation, Interrupted> {
         self.make(Part::CustomValues).await
     }
 
-    pub(super) async fn tags(&mut self) -> Result<Next, Interrupted> {
+    pub(super) async fn tags(&mut self) -> Result<Continuation, Interrupted> {
         self.make(Part::Tags).await
     }
 
-    async fn make(&mut self, part: Part) -> Result<Next, Interrupted> {
+    async fn make(&mut self, part: Part) -> Result<Continuation, Interrupted> {
         let report = self.mapping().await?;
         let mut journal = self.journal().await?;
         let wanted: Vec<&Mapped> = report.of(part).iter().filter(|mapped| is_wanted(mapped, part, &journal)).collect();
@@ -47,7 +48,7 @@ impl Step<'_> {
         }
         self.count_parts(&report, &journal);
         self.save().await?;
-        Ok(if self.is_running() { Next::Advance } else { Next::Again })
+        Ok(if self.is_running() { Continuation::Advance } else { Continuation::Again })
     }
 
     async fn make_all(
@@ -69,21 +70,21 @@ impl Step<'_> {
                 continue;
             }
             let made = match (&not_allowed, call_for(part, &mapped.source_id, name, &source)) {
-                (Some(reason), _) => Made::Refused(String::clone(reason)),
-                (None, None) => Made::Refused("the source does not have it any more".to_owned()),
+                (Some(reason), _) => CreationResult::Refused(String::clone(reason)),
+                (None, None) => CreationResult::Refused("the source does not have it any more".to_owned()),
                 (None, Some(call)) => self.create(&call, calls).await?,
             };
             match made {
-                Made::Yes(answer) => {
+                CreationResult::Yes(answer) => {
                     journal[number].id = id_of(&answer);
                     self.migration.parts.of_mut(part).migrated += 1;
                 }
-                Made::NotAllowed(reason) if part == Part::CustomFields => return Err(forbidden(reason)),
-                Made::NotAllowed(reason) => {
+                CreationResult::NotAllowed(reason) if part == Part::CustomFields => return Err(forbidden(reason)),
+                CreationResult::NotAllowed(reason) => {
                     journal[number].refused = Some(reason.clone());
                     not_allowed = Some(reason);
                 }
-                Made::Refused(reason) => journal[number].refused = Some(reason),
+                CreationResult::Refused(reason) => journal[number].refused = Some(reason),
             }
             self.write_down(number, journal).await?;
             if (number + 1).is_multiple_of(SHOWN) {
@@ -96,7 +97,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Writes down that it is going to be made, unless it is written already. Returns its number in the journal.
+    /// Stores that an item is about to be created, unless that is already stored. Returns its index in the journal.
     pub(super) async fn intend(
         &mut self,
         part: Part,
@@ -131,27 +132,27 @@ impl Step<'_> {
         self.put_page(PageKind::Journal, page, PageContent::Created(journal[number].clone())).await
     }
 
-    /// Makes one thing.
-    pub(super) async fn create(&self, call: &Call, calls: &DirectCalls<'_>) -> Result<Made, Interrupted> {
+    /// Creates one item.
+    pub(super) async fn create(&self, call: &Call, calls: &DirectCalls<'_>) -> Result<CreationResult, Interrupted> {
         match calls.call(call).await {
-            Ok(answer) => Ok(Made::Yes(answer)),
+            Ok(answer) => Ok(CreationResult::Yes(answer)),
             Err(DirectError::Failed(failure)) => match failure.cause {
-                Some(Cause::Forbidden) => Ok(Made::NotAllowed(failure.to_string())),
-                // The API has none of these, and perhaps others of the kind.
-                Some(Cause::Unsupported) => Ok(Made::Refused(failure.message)),
+                Some(Cause::Forbidden) => Ok(CreationResult::NotAllowed(failure.to_string())),
+                // The API lacks this item, and perhaps others of the kind.
+                Some(Cause::Unsupported) => Ok(CreationResult::Refused(failure.message)),
                 Some(Cause::Credentials | Cause::StaleToken | Cause::OtherLocation) => {
                     Err(Interrupted::Call { side: Side::Target, error: DirectError::Failed(failure) })
                 }
                 _ if is_passing(&failure) => {
                     Err(Interrupted::Call { side: Side::Target, error: DirectError::Failed(failure) })
                 }
-                _ => Ok(Made::Refused(failure.to_string())),
+                _ => Ok(CreationResult::Refused(failure.to_string())),
             },
             Err(error) => Err(Interrupted::Call { side: Side::Target, error }),
         }
     }
 
-    /// Looks for what may have been made by a call that was not answered.
+    /// Searches for items that an unanswered call may have created.
     pub(super) async fn adopt(
         &self,
         part: Part,
@@ -191,7 +192,7 @@ fn is_wanted(mapped: &Mapped, part: Part, journal: &[Created]) -> bool {
     matches!(mapped.target, MappedTo::Create { .. }) && !journal.iter().any(|made| settled(&made))
 }
 
-/// Whether nobody knows if it was made.
+/// Whether it is unknown if the item was created.
 pub(super) fn is_unknown(made: &Created) -> bool {
     made.id.is_none() && made.refused.is_none()
 }
@@ -235,7 +236,7 @@ fn id_of(answer: &Answer) -> Option<GhlId> {
     }
 }
 
-/// The thing in a list that `made` may have become.
+/// The id of the listed item that `made` may have become.
 fn find(made: &Created, list: &Answer, source: &Structure) -> Option<GhlId> {
     let is_it = |name: &str| name.trim().to_lowercase() == made.name.trim().to_lowercase();
     match list {

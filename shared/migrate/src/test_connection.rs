@@ -1,26 +1,26 @@
-//! Whether both accounts can be reached, and what their tokens may read.
+//! Connection tests: whether both accounts can be reached, and what their tokens may read.
 
 use std::time::Duration;
 
 use super::Migrator;
 use ghl_sync_engine::ports::PortError;
-use ghl_sync_engine::usecase::{Asked, Invocation, Question};
+use ghl_sync_engine::usecase::{Invocation, Question, QuestionResult};
 use ghl_sync_model::{
     Access, Answer, Call, Connection, ConnectionTest, ConnectionTestAnswer, ConnectionTestOrder, InvalidId, LocationId,
     MigrationId, MigrationPage, PageContent, PageKind, Side, fingerprint,
 };
 
-/// How often whoever waits for a test looks for its answer.
+/// How often the requester checks for the answer.
 const LOOK: Duration = Duration::from_millis(200);
-/// An answer can be looked at for so long after anybody waited for it.
+/// An answer is kept for this long after its requester stopped waiting.
 const KEPT: Duration = Duration::from_secs(86_400);
 
 impl Migrator {
-    /// Orders a test of both accounts from whoever has their tokens, and waits for the answer; `None` if there is none
-    /// after `patience`.
+    /// Requests a test of both accounts from the function that has their tokens, and waits for the answer; `None` if
+    /// there is none within `patience`.
     ///
     /// # Errors
-    /// When a store or the queue fails.
+    /// If a store or the queue fails.
     pub async fn order_connection_test(
         &self,
         source: &LocationId,
@@ -51,10 +51,10 @@ impl Migrator {
         }
     }
 
-    /// Does what `order` asks for, unless nobody waits for it any more.
+    /// Performs the requested test, unless nobody waits for it any more.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn answer_connection_test(
         &self,
         order: &ConnectionTestOrder,
@@ -71,10 +71,10 @@ impl Migrator {
         self.store.put_page(&order.id, PageKind::ConnectionTest, &page, order.until + KEPT).await
     }
 
-    /// Asks both accounts for a little of everything.
+    /// Reads a sample of each kind of data from both accounts.
     ///
     /// # Errors
-    /// When a store fails. That an account does not answer is in the test.
+    /// If a store fails. An account that does not answer is a result, not an error.
     pub async fn test_connection(
         &self,
         source: &LocationId,
@@ -94,7 +94,7 @@ impl Migrator {
         invocation: &Invocation,
     ) -> Result<Connection, PortError> {
         let report = self.engine.check_access(location, questions(), invocation).await?;
-        let said = |asked: &Asked| asked.error().map(|error| format!("the {}: {error}", side.as_str()));
+        let said = |asked: &QuestionResult| asked.error().map(|error| format!("the {}: {error}", side.as_str()));
         let error = match &report.not_asked {
             Some(error) => Some(error.to_string()),
             None => report.refused().and_then(said),
@@ -135,7 +135,7 @@ fn questions() -> Vec<Question> {
     questions.into_iter().map(|(what, required, call)| Question { what, required, call }).collect()
 }
 
-/// What the answer to a test of these two is written under: each test in the place of the one before.
+/// Storage key of the answer for these two locations: each test replaces the previous one.
 fn test_id(source: &LocationId, target: &LocationId) -> Result<MigrationId, InvalidId> {
     MigrationId::new(format!("test-{}", fingerprint([source.as_str(), target.as_str()])))
 }

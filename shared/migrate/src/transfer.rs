@@ -1,38 +1,38 @@
-//! Carrying records over: a page of the source at a time into the target's outbox, and never far ahead of what GHL has
-//! taken, so that a migration that is stopped stops soon.
+//! Transferring records: one page of the source at a time goes into the target's outbox. The transfer never runs far
+//! ahead of GHL, so that a stopped migration ends soon.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::discover::{PageOf, next_contacts, next_deals};
-use super::step::Step;
-use super::trouble::{Interrupted, Next};
-use crate::policy::{IdMap, carry_contact, carry_deal};
+use super::discover::{PageOf, next_contacts, next_opportunities};
+use super::step::MigrationStep;
+use super::trouble::{Continuation, Interrupted};
+use crate::policy::{IdMap, carry_contact, carry_opportunity};
 use ghl_sync_engine::ports::Loaded;
 use ghl_sync_engine::usecase::DirectCalls;
 use ghl_sync_model::{
-    Conflict, GhlId, Kind, MigrationSettings, OpenPage, PageContent, PageKind, Payload, Priority, PutRecord, RecordKey,
-    RemoteContact, RemoteDeal, Side, Transfer, Transferred,
+    Conflict, GhlId, Kind, ListedContact, ListedOpportunity, MigrationSettings, OpenPage, PageContent, PageKind,
+    Payload, Priority, PutRecord, RecordKey, Side, Transfer, Transferred,
 };
 
-/// Records that may be under way, at least; more for large groups.
+/// Records that may be in progress, at least; more if the groups are large.
 const UNDER_WAY: u64 = 500;
-/// If so many have failed and none was accepted, it is no matter of single records.
+/// If this many records failed and none was accepted, the cause is not in single records.
 const MANY: u64 = 10;
 
-/// What becomes of the records of a page.
+/// The records of a page, prepared for the outbox.
 #[derive(Default)]
-struct Prepared {
+struct PreparedPage {
     puts: Vec<PutRecord>,
     page: Transferred,
 }
 
-impl Prepared {
-    fn without(not_put: Vec<(GhlId, String)>) -> Prepared {
-        Prepared { puts: Vec::new(), page: Transferred { not_put, ..Transferred::default() } }
+impl PreparedPage {
+    fn without(not_put: Vec<(GhlId, String)>) -> PreparedPage {
+        PreparedPage { puts: Vec::new(), page: Transferred { not_put, ..Transferred::default() } }
     }
 
-    /// What may not be put is named, and stops nothing else.
+    /// Adds a record. A record that may not be put is listed and does not stop the others.
     fn add(&mut self, source_id: GhlId, put: PutRecord) {
         match put.check() {
             Ok(()) => {
@@ -44,36 +44,37 @@ impl Prepared {
     }
 }
 
-impl Step<'_> {
-    pub(super) async fn contacts(&mut self) -> Result<Next, Interrupted> {
+impl MigrationStep<'_> {
+    pub(super) async fn contacts(&mut self) -> Result<Continuation, Interrupted> {
         self.transfer(Kind::Contact).await
     }
 
-    pub(super) async fn opportunities(&mut self) -> Result<Next, Interrupted> {
+    pub(super) async fn opportunities(&mut self) -> Result<Continuation, Interrupted> {
         let settings = self.migrator.settings_of(&self.migration).await?;
         if settings.skip_opportunities {
-            self.migration.opportunities.skipped = self.migration.source_deals.seen;
-            return Ok(Next::Advance);
+            self.migration.opportunities.skipped = self.migration.source_opportunities.seen;
+            return Ok(Continuation::Advance);
         }
         self.transfer(Kind::Opportunity).await
     }
 
-    async fn transfer(&mut self, kind: Kind) -> Result<Next, Interrupted> {
+    async fn transfer(&mut self, kind: Kind) -> Result<Continuation, Interrupted> {
         self.look(kind).await?;
         if let Some(reason) = self.all_refused(kind).await? {
-            // Once that is mended, they are put again, from the first one on.
+            // Once the cause is fixed, all records are put again from the first one on.
             *self.state_of(kind) = Transfer::default();
-            return Ok(Next::fail(reason));
+            return Ok(Continuation::fail(reason));
         }
         let settings = self.migrator.settings_of(&self.migration).await?;
         let room = UNDER_WAY.max(u64::from(settings.batch_size) * 10);
         let transfer = self.state_of(kind);
         if transfer.is_done() {
-            return Ok(Next::Advance);
+            return Ok(Continuation::Advance);
         }
-        if !transfer.walk.done && transfer.under_way() < room {
+        if !transfer.scan.done && transfer.under_way() < room {
             let ids = self.id_map().await?;
-            let lists = if kind == Kind::Opportunity { self.deal_lists(Side::Source).await? } else { Vec::new() };
+            let lists =
+                if kind == Kind::Opportunity { self.opportunity_lists(Side::Source).await? } else { Vec::new() };
             let (engine, source) = (self.engine_of(Side::Source), self.migration.source.clone());
             let calls = self.calls(&engine, &source, Side::Source).await?;
             let carried = self.carry_pages(kind, &settings, room, &ids, &lists, &calls).await;
@@ -82,12 +83,12 @@ impl Step<'_> {
         }
         self.save().await?;
         if self.state_of(kind).offset > 0 {
-            return Ok(Next::Later(settings.delay()));
+            return Ok(Continuation::Later(settings.delay()));
         }
-        Ok(Next::Later(self.pause_before_look(kind).await?))
+        Ok(Continuation::Later(self.pause_before_look(kind).await?))
     }
 
-    /// Why GHL takes none of them: a scope that is missing, say. It would be the same of all that follow.
+    /// The reason if GHL rejects all records, such as a missing scope: all further records would fail, too.
     async fn all_refused(&mut self, kind: Kind) -> Result<Option<String>, Interrupted> {
         let transfer = self.state_of(kind);
         let failed = transfer.failed;
@@ -112,7 +113,7 @@ impl Step<'_> {
         }
     }
 
-    /// Reads pages and puts their records, as long as there is room.
+    /// Reads pages and puts their records, up to `room` records in progress.
     async fn carry_pages(
         &mut self,
         kind: Kind,
@@ -124,18 +125,18 @@ impl Step<'_> {
     ) -> Result<(), Interrupted> {
         while self.is_running() {
             let transfer = self.state_of(kind);
-            if transfer.walk.done || transfer.under_way() >= room {
+            if transfer.scan.done || transfer.under_way() >= room {
                 return Ok(());
             }
-            let mut walk = transfer.walk.clone();
+            let mut scan = transfer.scan.clone();
             let prepared = match kind {
-                Kind::Contact => self.prepare_contacts(next_contacts(&mut walk, calls, Side::Source).await?, ids),
+                Kind::Contact => self.prepare_contacts(next_contacts(&mut scan, calls, Side::Source).await?, ids),
                 Kind::Opportunity => {
-                    let deals = next_deals(&mut walk, lists, calls, Side::Source).await?;
-                    self.prepare_deals(deals, ids).await?
+                    let opportunities = next_opportunities(&mut scan, lists, calls, Side::Source).await?;
+                    self.prepare_opportunities(opportunities, ids).await?
                 }
             };
-            let number = walk.pages - 1;
+            let number = scan.pages - 1;
             let (put, not_put) = (prepared.page.put.len(), prepared.page.not_put.len());
             let page = Transferred { is_final: put == 0, ..prepared.page };
             self.begin_page(kind, number, page).await?;
@@ -143,7 +144,7 @@ impl Step<'_> {
                 return Ok(());
             }
             let transfer = self.state_of(kind);
-            transfer.walk = walk;
+            transfer.scan = scan;
             transfer.offset = 0;
             transfer.skipped += not_put as u64;
             if put > 0 {
@@ -155,8 +156,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Writes down which records are going to be put: a rollback finds them, wherever this ends. A step that goes on in
-    /// the middle of a page begins it anew if the source shows it otherwise by now.
+    /// Stores which records are about to be put, so that a rollback finds them after any interruption. If the source
+    /// now shows a half-put page differently, the page starts anew.
     async fn begin_page(&mut self, kind: Kind, number: u32, page: Transferred) -> Result<(), Interrupted> {
         let offset = self.state_of(kind).offset as usize;
         if offset > 0 {
@@ -170,8 +171,8 @@ impl Step<'_> {
         self.put_page(page_kind(kind), number, PageContent::Transferred(page)).await
     }
 
-    fn prepare_contacts(&self, contacts: PageOf<RemoteContact>, ids: &IdMap) -> Prepared {
-        let mut prepared = Prepared::without(contacts.unread);
+    fn prepare_contacts(&self, contacts: PageOf<ListedContact>, ids: &IdMap) -> PreparedPage {
+        let mut prepared = PreparedPage::without(contacts.unread);
         for contact in contacts.records {
             let id = self.migration.record_id(&contact.id);
             match (carry_contact(&contact.content, ids), id) {
@@ -183,31 +184,35 @@ impl Step<'_> {
         prepared
     }
 
-    /// An opportunity goes with its contact's record, and waits for it.
-    async fn prepare_deals(&self, deals: PageOf<RemoteDeal>, ids: &IdMap) -> Result<Prepared, Interrupted> {
-        let contact_of = |deal: &RemoteDeal| {
-            let contact = deal.content.contact_id.as_deref().and_then(|id| GhlId::new(id).ok())?;
+    /// Prepares opportunities. Each belongs to its contact's record, and waits for it.
+    async fn prepare_opportunities(
+        &self,
+        opportunities: PageOf<ListedOpportunity>,
+        ids: &IdMap,
+    ) -> Result<PreparedPage, Interrupted> {
+        let contact_of = |opportunity: &ListedOpportunity| {
+            let contact = opportunity.content.contact_id.as_deref().and_then(|id| GhlId::new(id).ok())?;
             self.migration.key(Kind::Contact, &contact)
         };
-        let known = self.known(deals.records.iter().filter_map(contact_of).collect()).await?;
-        let mut prepared = Prepared::without(deals.unread);
-        for deal in deals.records {
-            let contact = contact_of(&deal).filter(|key| known.contains(key));
-            let carried = match (contact, self.migration.record_id(&deal.id)) {
+        let known = self.known(opportunities.records.iter().filter_map(contact_of).collect()).await?;
+        let mut prepared = PreparedPage::without(opportunities.unread);
+        for opportunity in opportunities.records {
+            let contact = contact_of(&opportunity).filter(|key| known.contains(key));
+            let carried = match (contact, self.migration.record_id(&opportunity.id)) {
                 (Some(contact), Some(id)) => {
-                    carry_deal(&deal.content, contact.id, ids).map(|carried| (id, carried.content))
+                    carry_opportunity(&opportunity.content, contact.id, ids).map(|carried| (id, carried.content))
                 }
                 _ => Err("its contact is not among those that were carried over".to_owned()),
             };
             match carried {
-                Ok((id, content)) => prepared.add(deal.id, self.put_of(id, Payload::Opportunity(content))),
-                Err(reason) => prepared.page.not_put.push((deal.id, reason)),
+                Ok((id, content)) => prepared.add(opportunity.id, self.put_of(id, Payload::Opportunity(content))),
+                Err(reason) => prepared.page.not_put.push((opportunity.id, reason)),
             }
         }
         Ok(prepared)
     }
 
-    /// Which of these records there are.
+    /// The keys for which a record exists.
     async fn known(&self, keys: BTreeSet<RecordKey>) -> Result<BTreeSet<RecordKey>, Interrupted> {
         let keys: Vec<RecordKey> = keys.into_iter().collect();
         let loaded = self.engine.ports().outbox.load(&self.migration.target, &keys).await?;
@@ -221,13 +226,13 @@ impl Step<'_> {
     fn put_of(&self, id: ghl_sync_model::RecordId, payload: Payload) -> PutRecord {
         let location_id = self.migration.target.clone();
         let is_new = self.migration.forecast.is_some_and(|forecast| forecast.meets_nothing());
-        // What people change in the target afterwards stands.
+        // Later changes by people in the target stand.
         let conflict = Some(Conflict::Theirs);
         PutRecord { priority: Priority::Low, is_new, conflict, ..PutRecord::new(location_id, id, payload) }
     }
 
-    /// Puts them, `batch_size` at once, with a rest between two groups. Returns whether that was all; if not, the time is
-    /// up, and the next step goes on behind those that were put.
+    /// Puts the records in groups of `batch_size`, with a pause between groups. Returns whether all were put; if not,
+    /// the time is up, and the next step continues after the last group.
     async fn put_in_groups(
         &mut self,
         kind: Kind,
@@ -253,14 +258,14 @@ impl Step<'_> {
         Ok(true)
     }
 
-    /// How long to leave GHL to it.
+    /// How long to wait for GHL before the next check.
     async fn pause_before_look(&mut self, kind: Kind) -> Result<Duration, Interrupted> {
         let settings = self.engine.ports().registry.location(&self.migration.target).await?;
         let rate = settings.map_or(10.0, |settings| settings.pace.rate());
         let transfer = self.state_of(kind);
-        // Two calls a record, and half of them should be over by then.
+        // Two calls per record, and half of them should be done by then.
         let seconds = (transfer.under_way() as f64 / rate).clamp(2.0, 15.0);
-        // What rests after a failure rests longer each time.
+        // The wait doubles with each check that finds no change, as after a failure.
         let patience = 1u32 << transfer.idle.min(6);
         Ok(Duration::from_secs_f64(seconds).saturating_mul(patience).min(Duration::from_secs(120)))
     }

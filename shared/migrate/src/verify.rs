@@ -1,75 +1,75 @@
-//! Both sides are read again, as a whole, and compared record by record.
+//! The verification: both sides are read again in full and compared record by record.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::discover::{PageOf, next_contacts, next_deals};
+use super::discover::{PageOf, next_contacts, next_opportunities};
 use super::snapshots::Snapshots;
-use super::step::Step;
-use super::trouble::{Interrupted, Next};
+use super::step::MigrationStep;
+use super::trouble::{Continuation, Interrupted};
 use crate::policy::{
-    Carried, IdMap, carry_contact, carry_deal, contact_snapshot, deal_snapshot, differences, expected_contact,
-    expected_deal,
+    Carried, IdMap, carry_contact, carry_opportunity, contact_snapshot, differences, expected_contact,
+    expected_opportunity, opportunity_snapshot,
 };
 use ghl_sync_engine::usecase::DirectCalls;
 use ghl_sync_model::{
-    Answer, Call, EpochMs, Finding, GhlId, Kind, NotCarried, PageContent, PageKind, Problem, Record, RecordKey,
-    RemoteContact, RemoteDeal, ReportVerify, Side, Snapshot,
+    Answer, Call, EpochMs, Finding, GhlId, Kind, ListedContact, ListedOpportunity, NotCarried, PageContent, PageKind,
+    Problem, Record, RecordKey, ReportVerify, Side, Snapshot,
 };
 
-/// So many contacts that differ are looked at by themselves. Where there are more, it is not for the lag of a list.
+/// Number of differing contacts that are read individually. If more differ, the cause is not a lagging list.
 const LOOKS: u32 = 500;
 
-/// A record of the source, in the target's words.
-struct Expected {
+/// A source record, translated for the target.
+struct ExpectedRecord {
     kind: Kind,
     source_id: GhlId,
     created_at: Option<EpochMs>,
     extra: NotCarried,
-    /// A person left out the pipeline or the stage that it is in.
+    /// Whether a person left out its pipeline or stage.
     by_choice: bool,
-    /// What it should say in the target, and what could not be said; or why nothing could.
+    /// The values expected in the target, and the parts that could not be translated; or why nothing could.
     fields: Result<Carried<BTreeMap<String, String>>, String>,
 }
 
-impl Expected {
-    fn unread(kind: Kind, (source_id, why): (GhlId, String)) -> Expected {
+impl ExpectedRecord {
+    fn unread(kind: Kind, (source_id, why): (GhlId, String)) -> ExpectedRecord {
         let (extra, fields) = (NotCarried::default(), Err(why));
-        Expected { kind, source_id, created_at: None, extra, by_choice: false, fields }
+        ExpectedRecord { kind, source_id, created_at: None, extra, by_choice: false, fields }
     }
 }
 
-impl Step<'_> {
-    pub(super) async fn verify(&mut self) -> Result<Next, Interrupted> {
+impl MigrationStep<'_> {
+    pub(super) async fn verify(&mut self) -> Result<Continuation, Interrupted> {
         let settings = self.migrator.settings_of(&self.migration).await?;
         if settings.skip_verify {
-            return Ok(Next::Advance);
+            return Ok(Continuation::Advance);
         }
         // GHL's lists lag behind its writes.
         let from = self.migration.stage_since + self.engine.config().search_lag;
         if self.now() < from {
-            return Ok(Next::Later(self.now().until(from)));
+            return Ok(Continuation::Later(self.now().until(from)));
         }
         if settings.skip_opportunities {
-            self.migration.verify.target_deals.done = true;
-            self.migration.verify.source_deals.done = true;
+            self.migration.verify.target_opportunities.done = true;
+            self.migration.verify.source_opportunities.done = true;
         }
         let verify = &self.migration.verify;
-        if !verify.target_contacts.done || !verify.target_deals.done {
+        if !verify.target_contacts.done || !verify.target_opportunities.done {
             self.read_target().await?;
         } else if !verify.source_contacts.done {
             self.compare(Kind::Contact).await?;
-        } else if !verify.source_deals.done {
+        } else if !verify.source_opportunities.done {
             self.compare(Kind::Opportunity).await?;
         } else {
             self.tidy().await?;
-            return Ok(Next::Advance);
+            return Ok(Continuation::Advance);
         }
         self.save().await?;
-        Ok(Next::Again)
+        Ok(Continuation::Again)
     }
 
     async fn read_target(&mut self) -> Result<(), Interrupted> {
-        let lists = self.deal_lists(Side::Target).await?;
+        let lists = self.opportunity_lists(Side::Target).await?;
         let (engine, target) = (self.engine_of(Side::Target), self.migration.target.clone());
         let calls = self.calls(&engine, &target, Side::Target).await?;
         let read = self.read_target_pages(&lists, &calls).await;
@@ -79,9 +79,9 @@ impl Step<'_> {
 
     async fn read_target_pages(&mut self, lists: &[Option<GhlId>], calls: &DirectCalls<'_>) -> Result<(), Interrupted> {
         while !self.migration.verify.target_contacts.done && self.is_running() {
-            let mut walk = self.migration.verify.target_contacts.clone();
-            let contacts = next_contacts(&mut walk, calls, Side::Target).await?;
-            let snapshot = |contact: RemoteContact| {
+            let mut scan = self.migration.verify.target_contacts.clone();
+            let contacts = next_contacts(&mut scan, calls, Side::Target).await?;
+            let snapshot = |contact: ListedContact| {
                 let fields = contact_snapshot(&contact.content);
                 Snapshot { id: contact.id, fields }
             };
@@ -89,32 +89,37 @@ impl Step<'_> {
             let from = self.migration.verify.contact_snapshots;
             let behind = self.put_snapshots(PageKind::ContactSnapshot, from, snapshots).await?;
             self.migration.verify.contact_snapshots = behind;
-            self.migration.verify.target_contacts = walk;
+            self.migration.verify.target_contacts = scan;
             self.save().await?;
         }
-        while !self.migration.verify.target_deals.done && self.is_running() {
-            let mut walk = self.migration.verify.target_deals.clone();
-            let deals = next_deals(&mut walk, lists, calls, Side::Target).await?;
-            let snapshot = |deal: RemoteDeal| Snapshot { id: deal.id, fields: deal_snapshot(&deal.content) };
-            let snapshots = deals.records.into_iter().map(snapshot).collect();
-            let from = self.migration.verify.deal_snapshots;
-            self.migration.verify.deal_snapshots =
+        while !self.migration.verify.target_opportunities.done && self.is_running() {
+            let mut scan = self.migration.verify.target_opportunities.clone();
+            let opportunities = next_opportunities(&mut scan, lists, calls, Side::Target).await?;
+            let snapshot = |opportunity: ListedOpportunity| Snapshot {
+                id: opportunity.id,
+                fields: opportunity_snapshot(&opportunity.content),
+            };
+            let snapshots = opportunities.records.into_iter().map(snapshot).collect();
+            let from = self.migration.verify.opportunity_snapshots;
+            self.migration.verify.opportunity_snapshots =
                 self.put_snapshots(PageKind::OpportunitySnapshot, from, snapshots).await?;
-            self.migration.verify.target_deals = walk;
+            self.migration.verify.target_opportunities = scan;
             self.save().await?;
         }
         let verify = &mut self.migration.verify;
-        verify.found.target_total = verify.target_contacts.seen + verify.target_deals.seen;
+        verify.found.target_total = verify.target_contacts.seen + verify.target_opportunities.seen;
         Ok(())
     }
 
     async fn compare(&mut self, kind: Kind) -> Result<(), Interrupted> {
         let ids = self.id_map().await?;
-        let lists = if kind == Kind::Opportunity { self.deal_lists(Side::Source).await? } else { Vec::new() };
+        let lists = if kind == Kind::Opportunity { self.opportunity_lists(Side::Source).await? } else { Vec::new() };
         let verify = &self.migration.verify;
         let mut snapshots = match kind {
             Kind::Contact => Snapshots::open(self, PageKind::ContactSnapshot, verify.contact_snapshots).await?,
-            Kind::Opportunity => Snapshots::open(self, PageKind::OpportunitySnapshot, verify.deal_snapshots).await?,
+            Kind::Opportunity => {
+                Snapshots::open(self, PageKind::OpportunitySnapshot, verify.opportunity_snapshots).await?
+            }
         };
         self.claim_compared(kind, &mut snapshots).await?;
         let (source, target) = (self.migration.source.clone(), self.migration.target.clone());
@@ -133,11 +138,11 @@ impl Step<'_> {
         compared
     }
 
-    /// Takes note of what earlier steps have compared.
+    /// Claims the target records that earlier steps have compared.
     async fn claim_compared(&self, kind: Kind, snapshots: &mut Snapshots) -> Result<(), Interrupted> {
         let pages = match kind {
             Kind::Contact => self.migration.verify.source_contacts.pages,
-            Kind::Opportunity => self.migration.verify.source_deals.pages,
+            Kind::Opportunity => self.migration.verify.source_opportunities.pages,
         };
         for number in 0..pages {
             let Some(page) = self.transferred(kind, number).await? else {
@@ -163,17 +168,17 @@ impl Step<'_> {
         (of_source, of_target): (&DirectCalls<'_>, &DirectCalls<'_>),
     ) -> Result<(), Interrupted> {
         while self.is_running() {
-            let mut walk = match kind {
+            let mut scan = match kind {
                 Kind::Contact => self.migration.verify.source_contacts.clone(),
-                Kind::Opportunity => self.migration.verify.source_deals.clone(),
+                Kind::Opportunity => self.migration.verify.source_opportunities.clone(),
             };
-            if walk.done {
+            if scan.done {
                 return Ok(());
             }
             let expected = match kind {
                 Kind::Contact => {
-                    let contacts = next_contacts(&mut walk, of_source, Side::Source).await?;
-                    let unread = contacts.unread.into_iter().map(|one| Expected::unread(Kind::Contact, one));
+                    let contacts = next_contacts(&mut scan, of_source, Side::Source).await?;
+                    let unread = contacts.unread.into_iter().map(|one| ExpectedRecord::unread(Kind::Contact, one));
                     contacts
                         .records
                         .into_iter()
@@ -182,8 +187,8 @@ impl Step<'_> {
                         .collect()
                 }
                 Kind::Opportunity => {
-                    let deals = next_deals(&mut walk, lists, of_source, Side::Source).await?;
-                    self.expected_of_deals(deals, ids).await?
+                    let opportunities = next_opportunities(&mut scan, lists, of_source, Side::Source).await?;
+                    self.expected_of_opportunities(opportunities, ids).await?
                 }
             };
             let (found, findings) = self.compare_page(kind, expected, ids, snapshots, of_target).await?;
@@ -191,47 +196,53 @@ impl Step<'_> {
                 let from = self.migration.verify.findings;
                 self.migration.verify.findings = self.put_findings(from, findings).await?;
             }
-            // Together with the walk: a page that is compared again is not counted again.
+            // Saved together with the scan, so that a page compared twice is counted once.
             self.migration.verify.found = found;
             match kind {
-                Kind::Contact => self.migration.verify.source_contacts = walk,
-                Kind::Opportunity => self.migration.verify.source_deals = walk,
+                Kind::Contact => self.migration.verify.source_contacts = scan,
+                Kind::Opportunity => self.migration.verify.source_opportunities = scan,
             }
             self.save().await?;
         }
         Ok(())
     }
 
-    async fn expected_of_deals(&self, deals: PageOf<RemoteDeal>, ids: &IdMap) -> Result<Vec<Expected>, Interrupted> {
-        let PageOf { records: deals, unread } = deals;
-        let contact_of = |deal: &RemoteDeal| {
-            let contact = deal.content.contact_id.as_deref().and_then(|id| GhlId::new(id).ok())?;
+    async fn expected_of_opportunities(
+        &self,
+        opportunities: PageOf<ListedOpportunity>,
+        ids: &IdMap,
+    ) -> Result<Vec<ExpectedRecord>, Interrupted> {
+        let PageOf { records: opportunities, unread } = opportunities;
+        let contact_of = |opportunity: &ListedOpportunity| {
+            let contact = opportunity.content.contact_id.as_deref().and_then(|id| GhlId::new(id).ok())?;
             self.migration.key(Kind::Contact, &contact)
         };
-        let contacts = self.load(deals.iter().filter_map(contact_of).collect()).await?;
-        let expected = |deal: RemoteDeal| {
-            let parts = [&deal.content.pipeline_id, &deal.content.pipeline_stage_id];
+        let contacts = self.load(opportunities.iter().filter_map(contact_of).collect()).await?;
+        let expected = |opportunity: ListedOpportunity| {
+            let parts = [&opportunity.content.pipeline_id, &opportunity.content.pipeline_stage_id];
             let by_choice = parts.into_iter().flatten().any(|id| ids.is_left_out_by_choice(id));
-            let contact = contact_of(&deal).and_then(|key| contacts.get(&key));
+            let contact = contact_of(&opportunity).and_then(|key| contacts.get(&key));
             let fields = match contact {
-                Some(contact) => carry_deal(&deal.content, contact.key.id.clone(), ids).map(|carried| Carried {
-                    content: expected_deal(&carried.content, contact.ghl_id.as_ref()),
-                    left_out: carried.left_out,
-                }),
+                Some(contact) => {
+                    carry_opportunity(&opportunity.content, contact.key.id.clone(), ids).map(|carried| Carried {
+                        content: expected_opportunity(&carried.content, contact.ghl_id.as_ref()),
+                        left_out: carried.left_out,
+                    })
+                }
                 None => Err("its contact is not among those that were carried over".to_owned()),
             };
-            let RemoteDeal { id, created_at, not_carried, .. } = deal;
-            Expected { kind: Kind::Opportunity, source_id: id, created_at, extra: not_carried, by_choice, fields }
+            let ListedOpportunity { id, created_at, not_carried, .. } = opportunity;
+            ExpectedRecord { kind: Kind::Opportunity, source_id: id, created_at, extra: not_carried, by_choice, fields }
         };
-        let unread = unread.into_iter().map(|one| Expected::unread(Kind::Opportunity, one));
-        Ok(deals.into_iter().map(expected).chain(unread).collect())
+        let unread = unread.into_iter().map(|one| ExpectedRecord::unread(Kind::Opportunity, one));
+        Ok(opportunities.into_iter().map(expected).chain(unread).collect())
     }
 
-    /// What was found in all, and what of this page.
+    /// Compares one page. Returns the totals so far and the findings of this page.
     async fn compare_page(
         &mut self,
         kind: Kind,
-        expected: Vec<Expected>,
+        expected: Vec<ExpectedRecord>,
         ids: &IdMap,
         snapshots: &mut Snapshots,
         of_target: &DirectCalls<'_>,
@@ -270,7 +281,7 @@ impl Step<'_> {
 
     async fn problem(
         &mut self,
-        expected: &Expected,
+        expected: &ExpectedRecord,
         record: Option<&Record>,
         ids: &IdMap,
         snapshots: &mut Snapshots,
@@ -294,7 +305,7 @@ impl Step<'_> {
         let is_same = |found: &Option<BTreeMap<String, String>>| {
             found.as_ref().is_some_and(|found| differences(&carried.content, found, ids).is_empty())
         };
-        // GHL's lists lag; the contact itself does not.
+        // GHL's lists lag; reading the contact itself does not.
         if !is_same(&found) && expected.kind == Kind::Contact && self.migration.verify.looked_at < LOOKS {
             self.migration.verify.looked_at += 1;
             match of_target.call(&Call::GetContact(id.clone())).await {
@@ -316,12 +327,12 @@ impl Step<'_> {
         })
     }
 
-    /// The copies of what was read back are not needed any more, and are full of names.
+    /// Deletes the copies of the target's records: they are no longer needed and full of personal names.
     async fn tidy(&mut self) -> Result<(), Interrupted> {
         let verify = &self.migration.verify;
         let kinds = [
             (PageKind::ContactSnapshot, verify.contact_snapshots),
-            (PageKind::OpportunitySnapshot, verify.deal_snapshots),
+            (PageKind::OpportunitySnapshot, verify.opportunity_snapshots),
         ];
         for (kind, pages) in kinds {
             for number in 0..pages {
@@ -332,11 +343,11 @@ impl Step<'_> {
     }
 }
 
-fn expected_of_contact(contact: RemoteContact, ids: &IdMap) -> Expected {
+fn expected_of_contact(contact: ListedContact, ids: &IdMap) -> ExpectedRecord {
     let fields = carry_contact(&contact.content, ids)
         .map(|carried| Carried { content: expected_contact(&carried.content), left_out: carried.left_out });
-    let RemoteContact { id, created_at, not_carried, .. } = contact;
-    Expected { kind: Kind::Contact, source_id: id, created_at, extra: not_carried, by_choice: false, fields }
+    let ListedContact { id, created_at, not_carried, .. } = contact;
+    ExpectedRecord { kind: Kind::Contact, source_id: id, created_at, extra: not_carried, by_choice: false, fields }
 }
 
 fn why_not_there(record: &Record) -> String {
@@ -351,7 +362,7 @@ fn why_not_there(record: &Record) -> String {
     }
 }
 
-fn not_carried(expected: &Expected) -> Option<Problem> {
+fn not_carried(expected: &ExpectedRecord) -> Option<Problem> {
     let fields = expected.fields.as_ref().map(|carried| carried.left_out.clone()).unwrap_or_default();
     let (created_at, extra) = (expected.created_at, expected.extra.clone());
     let is_nothing = created_at.is_none() && extra.is_empty() && fields.is_empty();

@@ -1,4 +1,4 @@
-//! What people see of migrations.
+//! Views of migrations for people.
 
 use super::Migrator;
 use crate::policy::progress;
@@ -10,81 +10,81 @@ use ghl_sync_model::{
 };
 use serde::Serialize;
 
-/// A migration, and how far it is.
+/// A migration with its progress.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MigrationView {
     /// The migration.
     pub migration: Migration,
-    /// How far it is.
+    /// Its progress.
     pub progress: Progress,
 }
 
-/// All that is known of what a migration came to.
+/// The complete report of a migration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FullReport {
-    /// The numbers.
+    /// The totals.
     pub report: MigrationReport,
-    /// What becomes of the structure; `None` before it was mapped.
+    /// The mapping of the structure; `None` before it exists.
     pub mapping: Option<MappingReport>,
-    /// What a person should know of single records.
+    /// Notes about single records, for a person.
     pub findings: Vec<Finding>,
 }
 
-/// What a migration makes of the source's structure, and all that it could have chosen.
+/// The mapping of the source's structure, with all possible counterparts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MappingView {
-    /// What becomes of each thing.
+    /// The mapping of each item.
     #[serde(flatten)]
     pub report: MappingReport,
-    /// What the target was made of before: whatever a thing may become.
-    pub targets: Targets,
+    /// The target's structure before the migration: all possible counterparts.
+    pub targets: MappingTargets,
 }
 
-/// The things of the target, in GHL's order.
+/// Items of the target, in GHL's order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Targets {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Targets))]
+pub struct MappingTargets {
     /// Custom fields.
-    pub custom_fields: Vec<Target>,
+    pub custom_fields: Vec<MappingTarget>,
     /// Custom values.
-    pub custom_values: Vec<Target>,
+    pub custom_values: Vec<MappingTarget>,
     /// Tags.
-    pub tags: Vec<Target>,
+    pub tags: Vec<MappingTarget>,
     /// Users.
-    pub users: Vec<Target>,
+    pub users: Vec<MappingTarget>,
     /// Pipelines.
-    pub pipelines: Vec<Target>,
+    pub pipelines: Vec<MappingTarget>,
     /// Stages of all pipelines.
-    pub stages: Vec<Target>,
+    pub stages: Vec<MappingTarget>,
 }
 
-/// A thing of the target.
+/// An item of the target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Target {
-    /// The target's id of it.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Target))]
+pub struct MappingTarget {
+    /// The target's id of the item.
     pub id: GhlId,
-    /// Its name there.
+    /// Its name in the target.
     pub name: String,
-    /// What tells it apart from others of its name: a field's kind and type, a user's e-mail address.
+    /// Distinguishes it from others of the same name: a field's kind and type, a user's e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Of a stage: the target's id of its pipeline.
+    /// For a stage: the target's id of its pipeline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline_id: Option<GhlId>,
 }
 
 impl Migrator {
-    /// How a migration stands; `None` if it is unknown.
+    /// The state of a migration; `None` if it is unknown.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn status(&self, id: &MigrationId) -> Result<Option<MigrationView>, PortError> {
         Ok(self.migrations.load(id).await?.map(|entry| self.view(entry.value)))
     }
 
-    /// The same of a migration that was just changed.
+    /// The view of a migration that was just changed.
     #[must_use]
     pub fn view(&self, migration: Migration) -> MigrationView {
         let progress = progress(&migration, self.ports().clock.now());
@@ -94,7 +94,7 @@ impl Migrator {
     /// The migrations, the newest first.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn list(&self, limit: u32) -> Result<Vec<MigrationSummaryLine>, PortError> {
         let now = self.ports().clock.now();
         let line = |migration: Migration| MigrationSummaryLine {
@@ -108,19 +108,19 @@ impl Migrator {
         Ok(self.store.list(limit).await?.into_iter().map(line).collect())
     }
 
-    /// What a migration came to, or has come to so far; `None` if it is unknown.
+    /// The results of a migration, final or so far; `None` if it is unknown.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn report(&self, id: &MigrationId) -> Result<Option<MigrationReport>, PortError> {
         let now = self.ports().clock.now();
         Ok(self.migrations.load(id).await?.map(|entry| report(entry.value, now)))
     }
 
-    /// The same with the mapping and all findings; `None` if it is unknown.
+    /// The results with the mapping and all findings; `None` if the migration is unknown.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn full_report(&self, id: &MigrationId) -> Result<Option<FullReport>, PortError> {
         let Some(Entry { value: migration, .. }) = self.migrations.load(id).await? else {
             return Ok(None);
@@ -131,18 +131,18 @@ impl Migrator {
         Ok(Some(FullReport { report, mapping, findings: findings_of(pages) }))
     }
 
-    /// What becomes of the structure, and what else it could become; `None` before it was mapped, and if the migration is
+    /// The mapping of the structure with all possible counterparts; `None` before it exists, or if the migration is
     /// unknown.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn mapping(&self, id: &MigrationId) -> Result<Option<MappingView>, PortError> {
         let Some(Entry { value: migration, .. }) = self.migrations.load(id).await? else {
             return Ok(None);
         };
         let Some(report) = self.mapping_so_far(&migration).await? else { return Ok(None) };
         let target = self.structure_of(id, PageKind::TargetStructure, migration.target_structure).await?;
-        Ok(Some(MappingView { report, targets: Targets::of(target) }))
+        Ok(Some(MappingView { report, targets: MappingTargets::of(target) }))
     }
 
     async fn mapping_so_far(&self, migration: &Migration) -> Result<Option<MappingReport>, PortError> {
@@ -152,10 +152,10 @@ impl Migrator {
         }
     }
 
-    /// A page of what a person should know of single records, from 0 on; empty behind the last.
+    /// One page of notes about single records, from 0 on; empty after the last.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn findings(&self, id: &MigrationId, page: u32) -> Result<Vec<Finding>, PortError> {
         let mut pages = self.store.pages(id, PageKind::Findings, page, 1).await?;
         pages.retain(|found| found.number == page);
@@ -163,24 +163,27 @@ impl Migrator {
     }
 }
 
-impl Targets {
-    fn of(structure: Structure) -> Targets {
+impl MappingTargets {
+    fn of(structure: Structure) -> MappingTargets {
         let Structure { custom_fields, custom_values, tags, users, pipelines, unread: _ } = structure;
-        let plain = |id, name| Target { id, name, detail: None, pipeline_id: None };
-        let field = |FieldDefinition { id, name, model, data_type, .. }| Target {
+        let plain = |id, name| MappingTarget { id, name, detail: None, pipeline_id: None };
+        let field = |FieldDefinition { id, name, model, data_type, .. }| MappingTarget {
             detail: Some(format!("{model}, {data_type}")),
             ..plain(id, name)
         };
-        let stages_of = |pipeline: &Pipeline| -> Vec<Target> {
+        let stages_of = |pipeline: &Pipeline| -> Vec<MappingTarget> {
             let stages = pipeline.stages.iter();
-            let of = |id, name| Target { pipeline_id: Some(pipeline.id.clone()), ..plain(id, name) };
+            let of = |id, name| MappingTarget { pipeline_id: Some(pipeline.id.clone()), ..plain(id, name) };
             stages.map(|stage| of(stage.id.clone(), stage.name.clone())).collect()
         };
-        Targets {
+        MappingTargets {
             custom_fields: custom_fields.into_iter().map(field).collect(),
             custom_values: custom_values.into_iter().map(|value| plain(value.id, value.name)).collect(),
             tags: tags.into_iter().map(|tag| plain(tag.id, tag.name)).collect(),
-            users: users.into_iter().map(|user| Target { detail: user.email, ..plain(user.id, user.name) }).collect(),
+            users: users
+                .into_iter()
+                .map(|user| MappingTarget { detail: user.email, ..plain(user.id, user.name) })
+                .collect(),
             stages: pipelines.iter().flat_map(stages_of).collect(),
             pipelines: pipelines.into_iter().map(|pipeline| plain(pipeline.id, pipeline.name)).collect(),
         }
@@ -201,7 +204,7 @@ fn report(migration: Migration, now: EpochMs) -> MigrationReport {
     let reverted = matches!(migration.status, MigrationStatus::RollingBack | MigrationStatus::RolledBack);
     MigrationReport {
         contacts: kind_report(&migration.contacts, migration.source_contacts.total),
-        opportunities: kind_report(&migration.opportunities, migration.source_deals.total),
+        opportunities: kind_report(&migration.opportunities, migration.source_opportunities.total),
         custom_fields: of(Part::CustomFields),
         custom_values: of(Part::CustomValues),
         tags: of(Part::Tags),
@@ -211,7 +214,7 @@ fn report(migration: Migration, now: EpochMs) -> MigrationReport {
         readiness_percent: migration.summary.map_or(0, |summary| summary.overall_readiness_percent),
         mapping: migration.summary,
         forecast: migration.forecast,
-        verify: (migration.verify.found.checked > 0 || migration.verify.source_deals.done)
+        verify: (migration.verify.found.checked > 0 || migration.verify.source_opportunities.done)
             .then_some(migration.verify.found),
         rolled_back: reverted.then_some(migration.reverted.done),
         ghl: migration.calls,
@@ -230,7 +233,7 @@ fn report(migration: Migration, now: EpochMs) -> MigrationReport {
 
 fn kind_report(transfer: &Transfer, surveyed: Option<u64>) -> KindReport {
     KindReport {
-        source: transfer.walk.total.or(surveyed).unwrap_or(0),
+        source: transfer.scan.total.or(surveyed).unwrap_or(0),
         migrated: transfer.accepted_so_far(),
         failed: transfer.failed,
         withdrawn: transfer.withdrawn,

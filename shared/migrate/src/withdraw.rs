@@ -1,66 +1,66 @@
-//! Withdrawing what a cancelled migration has put into the target's outbox and GHL does not have yet.
+//! Withdrawing the records of a cancelled migration that GHL has not accepted yet.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::step::Step;
-use super::trouble::{Interrupted, Next};
+use super::step::MigrationStep;
+use super::trouble::{Continuation, Interrupted};
 use ghl_sync_engine::usecase::Event;
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{ErrorCode, ImportStanding, Kind, LastError, MigrationStatus, Record, Withdrawal};
 
-/// What a withdrawn record says of itself.
+/// Error message of a withdrawn record.
 const MESSAGE: &str = "withdrawn by an operator before it was sent: its migration was cancelled";
-/// Between a look and the next one, while records are not final.
+/// Pause between two checks, while records are not final.
 const PAUSE: Duration = Duration::from_secs(5);
 
-impl Step<'_> {
-    /// What is pending is withdrawn first. Then whoever sends for the target ends before the next call, and what the calls
-    /// that were under way bring is waited for, so that the counts are GHL's. Until then the target is nobody else's: the
-    /// records of another migration of these accounts would have the same ids.
-    pub(super) async fn withdraw(&mut self) -> Result<Next, Interrupted> {
+impl MigrationStep<'_> {
+    /// Withdraws pending records first. Then the target's sender ends before its next call, and this waits for the
+    /// results of calls under way, so that the counts match GHL. Until then no other migration gets the target: its
+    /// records would have the same ids.
+    pub(super) async fn withdraw(&mut self) -> Result<Continuation, Interrupted> {
         let withdrawn = self.withdraw_all().await?;
         if withdrawn > 0 || self.migration.withdrawal == Some(Withdrawal::Asked) {
             self.tell_the_sender().await?;
             self.migration.withdrawal = Some(Withdrawal::Told);
             self.save().await?;
-            return Ok(Next::Later(self.engine.config().request_timeout.max(PAUSE)));
+            return Ok(Continuation::Later(self.engine.config().request_timeout.max(PAUSE)));
         }
         for kind in [Kind::Contact, Kind::Opportunity] {
             self.look(kind).await?;
         }
         if self.under_way() > 0 {
             self.save().await?;
-            return Ok(Next::Later(PAUSE));
+            return Ok(Continuation::Later(PAUSE));
         }
         self.migration.withdrawal = None;
         if self.migration.status == MigrationStatus::RollingBack {
-            return Ok(Next::Again);
+            return Ok(Continuation::Again);
         }
-        // Only what is written down as over gives its target back: somebody may have asked for a rollback meanwhile.
+        // Only a stored end frees the target: somebody may have requested a rollback since.
         self.save().await?;
         if self.migration.status != MigrationStatus::Cancelled || self.migration.withdrawal.is_some() {
-            return Ok(Next::Again);
+            return Ok(Continuation::Again);
         }
         self.migrator.store.release_target(&self.migration.target, &self.migration.id, false).await?;
-        Ok(Next::Stop(MigrationStatus::Cancelled, self.migration.reason.take()))
+        Ok(Continuation::Stop(MigrationStatus::Cancelled, self.migration.reason.take()))
     }
 
-    /// Records that were under way when they were looked at last.
+    /// Records in progress at the last check.
     pub(super) fn under_way(&self) -> u64 {
         self.migration.contacts.under_way() + self.migration.opportunities.under_way()
     }
 
-    /// Returns how many it has withdrawn.
+    /// Withdraws all pending records. Returns their number.
     async fn withdraw_all(&mut self) -> Result<u64, Interrupted> {
         let mut withdrawn = 0;
-        // Opportunities that wait for a contact are not woken in vain.
+        // Opportunities go first, so that no withdrawn contact wakes them in vain.
         for kind in [Kind::Opportunity, Kind::Contact] {
             self.take_up_begun_pages(kind).await?;
             let transfer = self.state_of(kind).clone();
             let open: BTreeSet<u32> = transfer.open.iter().map(|page| page.number).collect();
-            // What waits for a contact that failed is in pages that are final.
-            let all = if transfer.blocked > 0 { (0..transfer.walk.pages).collect() } else { open.clone() };
+            // Records that wait for a failed contact are on final pages.
+            let all = if transfer.blocked > 0 { (0..transfer.scan.pages).collect() } else { open.clone() };
             for number in all {
                 let of_page = self.withdraw_page(kind, number).await?;
                 withdrawn += of_page;
@@ -83,7 +83,7 @@ impl Step<'_> {
         Ok(withdrawn)
     }
 
-    /// Returns whether it was pending, and still is as it was seen.
+    /// Withdraws a record. Returns whether it was pending and unchanged.
     async fn withdraw_one(&self, record: &Record) -> Result<bool, Interrupted> {
         if ImportStanding::of(record) != ImportStanding::Pending {
             return Ok(false);
@@ -93,7 +93,8 @@ impl Step<'_> {
         Ok(self.engine.ports().outbox.withdraw(record, &error, at).await?)
     }
 
-    /// A batch that has loaded one of them ends before its next call, and the next batch finds what is still due.
+    /// Makes a batch that has loaded one of the records end before its next call; the next batch finds what is still
+    /// due.
     async fn tell_the_sender(&self) -> Result<(), Interrupted> {
         let location = &self.migration.target;
         let Some(settings) = self.engine.ports().registry.location(location).await? else { return Ok(()) };

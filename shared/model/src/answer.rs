@@ -1,4 +1,4 @@
-//! What came back from a call: records as GHL shows them, pages of them, and why there is no answer.
+//! Replies to calls: the records and pages that GHL shows, or the reason why there is no answer.
 
 use std::time::Duration;
 
@@ -6,46 +6,46 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, Contact, EpochMs, GhlId, PageCursor, RemoteOpportunity};
 
-/// What the answer to a write shows of the record.
+/// The record as the answer to a write shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct View<T> {
-    /// What it shows; custom fields by id.
+    /// The fields that the answer shows; custom fields by id.
     pub content: T,
-    /// Whether it shows the record as a whole, so that a field that it does not show is not there.
+    /// Whether the answer shows the whole record: a field that it does not show is then empty in GHL.
     pub is_whole: bool,
-    /// Whether it shows the custom fields, be it none.
+    /// Whether the answer shows the custom fields, even if there are none.
     pub has_custom_fields: bool,
 }
 
 /// A contact as GHL shows it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RemoteContact {
-    /// GHL's id of it.
+pub struct ListedContact {
+    /// GHL's id of the contact.
     pub id: GhlId,
-    /// Its fields, in the form in which they can be written back; custom fields by id. What we have no field for, and
-    /// what is not of the type that it should be, is left out.
+    /// Its fields, in a form that can be written back; custom fields by id. Fields that we do not model, and values
+    /// of the wrong type, are left out.
     pub content: Contact,
     /// When it was created.
     pub created_at: Option<EpochMs>,
-    /// When it was changed last.
+    /// When it was last changed.
     pub updated_at: Option<EpochMs>,
-    /// What it has that no call can write.
+    /// Data of the contact that no call can write.
     pub not_carried: NotCarried,
-    /// All that GHL said of it.
+    /// The contact's complete JSON, as GHL sent it.
     pub raw: serde_json::Value,
 }
 
-/// What GHL shows of a contact or an opportunity, and what no call that creates or updates one takes.
+/// Data that GHL shows of a contact or an opportunity but that no create or update call accepts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NotCarried {
-    /// Its e-mail addresses beside the first.
+    /// E-mail addresses besides the first.
     pub additional_emails: Vec<String>,
-    /// Its phone numbers beside the first.
+    /// Phone numbers besides the first.
     pub additional_phones: Vec<String>,
-    /// The addresses of files that are attached to it.
+    /// URLs of attached files.
     pub attachments: Vec<String>,
-    /// GHL's id of why an opportunity was lost.
+    /// GHL's id of the reason why an opportunity was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_reason: Option<String>,
     /// GHL's ids of the users who follow an opportunity.
@@ -54,7 +54,7 @@ pub struct NotCarried {
 }
 
 impl NotCarried {
-    /// Whether nothing is lost.
+    /// Whether there is no such data, so a copy loses nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let NotCarried { additional_emails, additional_phones, attachments, lost_reason, followers } = self;
@@ -63,24 +63,25 @@ impl NotCarried {
     }
 }
 
-/// A record of a list that cannot be read. It is passed over, and told of.
+/// A listed record that cannot be read. It is skipped and reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadRecord {
-    /// GHL's id of it; `None` if not even that could be read.
+    /// GHL's id of the record; `None` if even that cannot be read.
     pub id: Option<GhlId>,
-    /// When it was changed last.
+    /// When it was last changed.
     pub updated_at: Option<EpochMs>,
     /// Why it cannot be read.
     pub why: Unread,
 }
 
-/// Why a record of a list cannot be read.
+/// Why a listed record cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::Display)]
 pub enum Unread {
-    /// It is longer, by itself, than what we take of an answer. Only a page of one shows that.
+    /// The record alone is longer than the largest answer that we accept. Only a page with a single record shows
+    /// this.
     #[strum(serialize = "is longer than 1 MB")]
     TooLong,
-    /// GHL shows it without an id that one could call it by.
+    /// GHL shows it without an id that a call could use.
     #[strum(serialize = "has no id")]
     NoId,
 }
@@ -89,27 +90,27 @@ pub enum Unread {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ContactPage {
     /// The contacts.
-    pub contacts: Vec<RemoteContact>,
-    /// Those that cannot be read.
+    pub contacts: Vec<ListedContact>,
+    /// The contacts that cannot be read.
     pub unread: Vec<UnreadRecord>,
-    /// Where to go on; `None` on the last page.
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<PageCursor>,
-    /// How many there are on all pages, if GHL said so.
+    /// Contacts on all pages together, if GHL reported it.
     pub total: Option<u64>,
 }
 
 /// An opportunity as GHL shows it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RemoteDeal {
-    /// GHL's id of it.
+pub struct ListedOpportunity {
+    /// GHL's id of the opportunity.
     pub id: GhlId,
-    /// What it says; custom fields by id.
+    /// Its fields; custom fields by id.
     pub content: RemoteOpportunity,
     /// When it was created.
     pub created_at: Option<EpochMs>,
-    /// When it was changed last.
+    /// When it was last changed.
     pub updated_at: Option<EpochMs>,
-    /// What it has that we do not write.
+    /// Data of the opportunity that no call can write.
     pub not_carried: NotCarried,
 }
 
@@ -117,55 +118,55 @@ pub struct RemoteDeal {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OpportunityPage {
     /// The opportunities.
-    pub opportunities: Vec<RemoteDeal>,
-    /// Those that cannot be read.
+    pub opportunities: Vec<ListedOpportunity>,
+    /// The opportunities that cannot be read.
     pub unread: Vec<UnreadRecord>,
-    /// Where to go on; `None` on the last page.
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<PageCursor>,
-    /// How many there are on all pages, if GHL said so.
+    /// Opportunities on all pages together, if GHL reported it.
     pub total: Option<u64>,
 }
 
 /// An opportunity that a search found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundOpportunity {
-    /// GHL's id of it.
+    /// GHL's id of the opportunity.
     pub id: GhlId,
     /// The opportunity's name, which carries the marker.
     pub name: String,
 }
 
-/// One page of what a search for opportunities found.
+/// One page of the results of an opportunity search.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FoundPage {
-    /// Those of the contact that was asked for.
+    /// The opportunities of the contact that the search named.
     pub found: Vec<FoundOpportunity>,
-    /// Where to go on; `None` on the last page.
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<PageCursor>,
 }
 
-/// Everything that came back from one call.
+/// The complete reply to one call.
 #[derive(Debug)]
 pub struct Reply {
     /// The answer, or why there is none.
     pub answer: Result<Answer, Failure>,
-    /// HTTP status, if there was an answer at all.
+    /// HTTP status, if there was an answer.
     pub status: Option<u16>,
-    /// What the headers said of the quota.
+    /// The quota, according to the response headers.
     pub quota: Quota,
 }
 
-/// A call that was not accepted: the facts, for the retry policy to judge.
+/// A call that GHL did not accept: the facts from which the retry policy decides.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{}", self.describe())]
 pub struct Failure {
     /// HTTP status, if there was an answer.
     pub status: Option<u16>,
-    /// Whether the request can have reached GHL (false: DNS, refused connection, TLS).
+    /// Whether the request may have reached GHL (false: DNS, refused connection, TLS).
     pub sent: bool,
-    /// What the body says beyond the status.
+    /// The cause that the body names, beyond the status.
     pub cause: Option<Cause>,
-    /// GHL's own words, or the transport's; at most 1 KB, without tokens.
+    /// The message from GHL or from the transport; at most 1 KB, without tokens.
     pub message: String,
 }
 
@@ -179,42 +180,42 @@ impl Failure {
     }
 }
 
-/// What a body told that its status did not.
+/// A cause that the body of an answer shows and its status does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
     /// The token is wrong, expired, or not for this location.
     Credentials,
-    /// The token is good, but not for this call: it lacks the scope, or the call is not open to it.
+    /// The token is valid, but not for this call: it lacks the scope, or the call is not open to it.
     Forbidden,
-    /// The token was not accepted, and there is another one by now, or one can be had.
+    /// GHL did not accept the token, but a newer one exists or can be obtained.
     StaleToken,
-    /// Not GHL answered but something in front of it: a gateway that gave up waiting or blocks us for a while, a proxy
-    /// that redirects or shows a page.
+    /// Something in front of GHL answered: a gateway that timed out or blocks us for a while, or a proxy that
+    /// redirects or shows a page.
     Gateway,
-    /// The answer shows a record, or the settings, of another location than the one that was asked for. The token may
-    /// belong to somebody else's account.
+    /// The answer shows a record, or the settings, of another location than the requested one. The token may belong
+    /// to somebody else's account.
     OtherLocation,
-    /// The thing that was to be updated does not exist (any more).
+    /// The record to update does not exist, or no longer exists.
     Missing,
-    /// It exists already, under this id.
+    /// The record already exists, under this id.
     Duplicate(GhlId),
-    /// This update may not have a `companyName`.
+    /// GHL does not accept a `companyName` in this update.
     CompanyRefused,
     /// The status says success, but the body cannot be understood.
     Unreadable,
-    /// The status says success, but the body is longer than we take. A page with fewer records may fit.
+    /// The status says success, but the body is longer than we accept. A page with fewer records may fit.
     TooLong,
     /// The location's API has no such call, or lacks a field for it; nothing was sent.
     Unsupported,
 }
 
-/// What the response headers said of the quota (ghl-sync reads all that GHL was seen to send, and `Retry-After` and
-/// `X-RateLimit-Reset`, which it was never seen to send).
+/// The quota according to the response headers. ghl-sync reads every header that GHL has been seen to send, and also
+/// `Retry-After` and `X-RateLimit-Reset`, which GHL has never been seen to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Quota {
     /// `X-RateLimit-Max`: calls per interval.
     pub max: Option<u32>,
-    /// `X-RateLimit-Remaining`: left in the current interval.
+    /// `X-RateLimit-Remaining`: calls left in the current interval.
     pub remaining: Option<u32>,
     /// `X-RateLimit-Interval-Milliseconds`: length of the interval.
     pub interval: Option<Duration>,
@@ -222,27 +223,26 @@ pub struct Quota {
     pub daily_limit: Option<u64>,
     /// `X-RateLimit-Daily-Remaining`.
     pub daily_remaining: Option<u64>,
-    /// `X-RateLimit-Daily-Reset`: when the daily quota starts anew. GHL tells a duration.
+    /// `X-RateLimit-Daily-Reset`: when the daily quota starts anew. GHL sends a duration.
     pub daily_reset: Option<RetryAfter>,
     /// `Retry-After`, or else `X-RateLimit-Reset`.
     pub retry_after: Option<RetryAfter>,
 }
 
-/// When the server wants to see us again.
+/// When the server asks us to come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// After this long.
+    /// After this time.
     Delay(Duration),
     /// At this time.
     At(EpochMs),
 }
 
 impl RetryAfter {
-    /// Nobody is asked to come back later than this: what lies further ahead is a mistake, or a number of a unit that
-    /// nobody thought of.
+    /// The longest wait that we accept. A later time is a mistake, or a number in an unexpected unit.
     pub const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-    /// The time that is meant, told at `now`; at most [`RetryAfter::LONGEST`] from then.
+    /// The point in time, for an answer received at `now`; at most [`RetryAfter::LONGEST`] later.
     #[must_use]
     pub fn from(self, now: EpochMs) -> EpochMs {
         let time = match self {

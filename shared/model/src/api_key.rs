@@ -1,4 +1,4 @@
-//! Keys of the HTTP API that are kept as items: what they are, and what they allow.
+//! Keys of the HTTP API that are stored as items, and the roles that they grant.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
@@ -11,12 +11,12 @@ use strum::{EnumCount, EnumString, IntoStaticStr};
 
 use crate::{EpochMs, InvalidId, Item, ItemKind, KeyId, LocationId, Reach, Secret};
 
-/// What the text of a key begins with, so that people and scanners of secrets know one when they see it.
+/// Prefix of every key's text, so that people and secret scanners recognise it.
 pub const KEY_PREFIX: &str = "ghls_";
-/// A key that was revoked, or has expired, is listed for so long.
+/// A revoked or expired key stays in the list for this long.
 const KEPT: Duration = Duration::from_secs(90 * 86_400);
 
-/// What a key allows. Each role may do all that those before it may.
+/// What a key allows. Each role includes the ones before it.
 #[derive(
     Debug,
     Clone,
@@ -36,46 +36,46 @@ const KEPT: Duration = Duration::from_secs(90 * 86_400);
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Role {
-    /// To look.
+    /// Read only.
     Read,
-    /// To put, replay, pause, migrate, forget and erase.
+    /// Put, replay, pause, migrate, forget and erase.
     Operate,
-    /// To set what a location is, and to manage keys.
+    /// Change the settings of locations, and manage keys.
     Admin,
 }
 
 impl Role {
-    /// All of them.
+    /// All roles, in ascending order.
     pub const ALL: [Role; Role::COUNT] = [Role::Read, Role::Operate, Role::Admin];
 
-    /// The role as it is written.
+    /// The role's name, as stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// SHA-256 of a key's text. A key is 256 random bits, so that a plain hash does; a slow one protects passwords that people
-/// think of.
+/// SHA-256 of a key's text. A key is 256 random bits, so a plain hash is enough; slow hashes protect passwords that
+/// people choose.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
-    /// Of a key as it is sent.
+    /// Hashes a key as the caller sends it.
     #[must_use]
     pub fn of(key: &[u8]) -> KeyHash {
         KeyHash(Sha256::digest(key).into())
     }
 
-    /// Its bytes, for comparing them in constant time.
+    /// The 32 bytes, for a comparison in constant time.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// Nobody needs it in a log.
+/// Hides the hash: logs do not need it.
 impl fmt::Debug for KeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyHash")
@@ -88,7 +88,7 @@ impl fmt::Display for KeyHash {
     }
 }
 
-/// A text that is not 64 hex digits.
+/// The text is not 64 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("has a hash that is not 64 hex digits")]
 pub struct InvalidKeyHash;
@@ -123,7 +123,7 @@ impl From<KeyHash> for String {
     }
 }
 
-/// What a key of this id is as text, for whoever calls: `ghls_`, its id, `_`, and 64 hex digits.
+/// The key's text, as given to the caller: `ghls_`, its id, `_`, and 64 hex digits.
 #[must_use]
 pub fn key_text(id: &KeyId, random: &[u8; 32]) -> Secret {
     let mut text = format!("{KEY_PREFIX}{id}_");
@@ -135,7 +135,7 @@ pub fn key_text(id: &KeyId, random: &[u8; 32]) -> Secret {
 }
 
 impl KeyId {
-    /// The id that a key's text carries; `None` if [`key_text`] writes no such text.
+    /// The id inside a key's text; `None` if [`key_text`] cannot have written the text.
     #[must_use]
     pub fn in_key(text: &str) -> Option<KeyId> {
         let (id, secret) = text.strip_prefix(KEY_PREFIX)?.split_once('_')?;
@@ -143,52 +143,52 @@ impl KeyId {
         KeyId::new(id).ok()
     }
 
-    /// An id of these random bits.
+    /// An id made of random bits.
     ///
     /// # Errors
-    /// Never: the digits of a number are an id.
+    /// None in practice: 16 hex digits are always a valid id.
     pub fn of_random(random: u64) -> Result<KeyId, InvalidId> {
         KeyId::new(format!("{random:016x}"))
     }
 }
 
-/// Whether a key may be called so: 1 to 64 letters, digits, `-`, `_` or `.`.
+/// Whether `name` is a valid name of a key: 1 to 64 letters, digits, `-`, `_` or `.`.
 #[must_use]
 pub fn is_key_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     (1..=64).contains(&name.len()) && name.bytes().all(plain)
 }
 
-/// A key as it is kept: nobody can tell the key from it.
+/// A key as stored. The key itself cannot be derived from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRecord {
-    /// What it is called in logs and in the audit trail.
+    /// Its name in logs and in the audit trail.
     pub name: String,
-    /// What it allows.
+    /// What the key allows.
     pub role: Role,
-    /// The locations that it is bound to; `None` if it is good for all. One that is bound to tags has a list here, be it
-    /// an empty one: a build that knows no tags then takes it for a key without locations, and not for one of all.
+    /// The locations that the key may use; `None` if it may use all. A key with tags always has a list here, possibly
+    /// empty: a build that does not know tags then treats it as a key for no location, not for all.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub locations: Option<BTreeSet<LocationId>>,
-    /// The tags that it is bound to: it is good for the locations that have one of them, too.
+    /// The key may also use the locations that have one of these tags.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub tags: BTreeSet<String>,
-    /// Of the key's text.
+    /// Hash of the key's text.
     pub hash: KeyHash,
-    /// When it was made.
+    /// When the key was created.
     pub created_at: EpochMs,
-    /// By whom: the name of a key, or of an AWS principal.
+    /// Who created it: the name of a key, or of an AWS principal.
     pub created_by: String,
-    /// When it was used last, to the hour.
+    /// When it was last used, to the hour.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_used_at: Option<EpochMs>,
-    /// It is good until then; `None` if it does not expire.
+    /// When it expires; `None` if it never does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expires_at: Option<EpochMs>,
     /// When it was revoked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub revoked_at: Option<EpochMs>,
-    /// By whom.
+    /// Who revoked it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub revoked_by: Option<String>,
 }
@@ -200,7 +200,7 @@ impl KeyRecord {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|until| now < until)
     }
 
-    /// What it is bound to; `None` if it is good for all.
+    /// The locations and tags that the key is limited to; `None` if it may use all locations.
     #[must_use]
     pub fn reach(&self) -> Option<Reach> {
         if self.locations.is_none() && self.tags.is_empty() {
@@ -209,7 +209,7 @@ impl KeyRecord {
         Some(Reach { locations: self.locations.clone().unwrap_or_default(), tags: self.tags.clone() })
     }
 
-    /// The id that the key of an item names; `None` if it is no key's.
+    /// The key's id, from the key of its item; `None` if the item is not an API key.
     #[must_use]
     pub fn id_in(item_key: &str) -> Option<KeyId> {
         item_key.strip_prefix("api_key#")?.parse().ok()

@@ -6,46 +6,46 @@ use serde::{Deserialize, Serialize};
 
 use crate::{EpochMs, Item, ItemKind, KeyId, LocationId};
 
-/// So long an entry is kept.
+/// How long an entry is kept.
 const KEPT: Duration = Duration::from_secs(400 * 86_400);
-/// Digits of a time in a key, so that keys sort as times do.
+/// Digits of a time in a key, so that keys sort by time.
 const TIME_DIGITS: usize = 16;
 
-/// A request that changed something, or was not allowed to. It has ids only: neither contents nor personal data.
+/// A request that changed something, or was denied. It holds ids only: no content and no personal data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditedRequest {
     /// When it was answered.
     pub at: EpochMs,
-    /// Its id, as in the log and in the header `x-request-id`.
+    /// The request id, as in the log and in the header `x-request-id`.
     pub request_id: String,
-    /// Who asked: the name of a key, or of an AWS principal.
+    /// Who sent the request: the name of a key, or of an AWS principal.
     pub caller: String,
-    /// The key, if it is one that is kept as a record.
+    /// The key's id, if the key is stored as a record.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub key: Option<KeyId>,
-    /// What was asked for, as the OpenAPI document calls it (`operationId`).
+    /// The operation, by its `operationId` in the OpenAPI document.
     pub operation: String,
-    /// The location that the path names.
+    /// The location in the path.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub location: Option<LocationId>,
-    /// The import, mirror, migration or key that it was about. Never a record.
+    /// The import, mirror, migration or key in question; never a record.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub subject: Option<String>,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
 }
 
-/// The place of an entry: the time, and the id of the request.
+/// Sort position of an entry: its time, and the id of the request.
 pub type AuditKey = (EpochMs, String);
 
 impl AuditedRequest {
-    /// Its place in the trail.
+    /// The entry's position in the trail.
     #[must_use]
     pub fn key(&self) -> AuditKey {
         (self.at, self.request_id.clone())
     }
 
-    /// The place that the key of an item names; `None` if it is no entry's.
+    /// The position inside an item's key; `None` if the item is not an audit entry.
     #[must_use]
     pub fn key_in(item_key: &str) -> Option<AuditKey> {
         let (time, request_id) = item_key.strip_prefix("audit#")?.split_once('#')?;

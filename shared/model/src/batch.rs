@@ -1,4 +1,4 @@
-//! The message on the queue: a hint that these records of this location are due.
+//! A batch message on the queue: a hint that some records of a location are due.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,18 +6,18 @@ use serde_json::Value;
 use super::ascii_json::to_ascii_json;
 use super::{Generation, LocationId, RecordKey};
 
-/// Version of the message that this build writes.
+/// Version of the message format that this build writes.
 pub const BATCH_VERSION: u64 = 1;
 
-/// Most records that one message may name, so that a hand-made one cannot outlast the function's time.
+/// Most records that one message may name, so that a hand-made message cannot outlast the function's timeout.
 pub const MAX_BATCH_KEYS: usize = 500;
 
-/// Most bytes that the keys of one message may have. SQS takes 256 KiB.
+/// Most bytes for the keys of one message. SQS accepts 256 KiB.
 const MAX_KEY_BYTES: usize = 200_000;
-/// A character outside of ASCII is written as up to so many bytes for each of its own.
+/// A non-ASCII character grows to at most this many times its bytes when escaped.
 const ESCAPED: usize = 3;
 
-/// The first of `keys` that fit into one message; the others stay due, and go with the next one.
+/// The longest prefix of `keys` that fits into one message. The others stay due and go with the next one.
 #[must_use]
 pub fn fit_into_message(mut keys: Vec<RecordKey>) -> Vec<RecordKey> {
     let mut bytes = 0;
@@ -31,17 +31,19 @@ pub fn fit_into_message(mut keys: Vec<RecordKey>) -> Vec<RecordKey> {
     keys
 }
 
-/// One batch: what a consumer invocation is asked to send. A hint only: the outbox says what is really due.
+/// One batch: the records that a consumer invocation should send. It is only a hint: the outbox decides which records
+/// are due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
-    /// Whose records.
+    /// Location that owns the records.
     pub location_id: LocationId,
-    /// The generation it was planned in; without one (a message sent by hand) it runs if nobody else does.
+    /// Generation in which the batch was planned. A message without one (sent by hand) runs unless another batch is
+    /// running.
     #[serde(rename = "gen", default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<Generation>,
-    /// Which records.
+    /// Keys of the records to send.
     pub keys: Vec<RecordKey>,
-    /// Do everything but the call to GHL, and leave the records due.
+    /// Do everything except call GHL; the records stay due.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
 }
@@ -49,16 +51,16 @@ pub struct Batch {
 /// Why a message body is not a batch.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
-    /// Nothing in it.
+    /// The body is empty.
     #[error("the message body is empty; expected a batch like {{\"v\":1,\"location_id\":\"…\",\"keys\":[…]}}")]
     Empty,
-    /// Not JSON at all.
+    /// The body is not JSON.
     #[error("the message body is not JSON")]
     NotJson(#[source] serde_json::Error),
     /// A version that this build does not read.
     #[error("the batch has version {found}; this build reads version {BATCH_VERSION}")]
     Version {
-        /// What stood in `v`.
+        /// The value of `v`.
         found: String,
     },
     /// A field is missing or wrong.
@@ -67,13 +69,13 @@ pub enum BatchError {
     /// More records than a batch may have.
     #[error("the batch names {found} records in `keys`; at most {MAX_BATCH_KEYS} are allowed")]
     TooManyKeys {
-        /// How many there were.
+        /// Records that the message names.
         found: usize,
     },
 }
 
 impl BatchError {
-    /// The kind of error as it is written in logs and reports: nothing of what the message says.
+    /// The kind of error for logs and reports, without any of the message's content.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -87,28 +89,28 @@ impl BatchError {
 }
 
 impl Batch {
-    /// A batch of no records yet, as if sent by hand.
+    /// An empty batch, as if sent by hand.
     #[must_use]
     pub fn new(location_id: LocationId) -> Batch {
         Batch { location_id, generation: None, keys: Vec::new(), dry_run: false }
     }
 
-    /// The message body.
+    /// The batch as a message body.
     #[must_use]
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
-        struct Wire<'a> {
+        struct WireBatch<'a> {
             v: u64,
             #[serde(flatten)]
             batch: &'a Batch,
         }
-        to_ascii_json(&Wire { v: BATCH_VERSION, batch: self })
+        to_ascii_json(&WireBatch { v: BATCH_VERSION, batch: self })
     }
 
-    /// Reads a message body.
+    /// Parses a message body.
     ///
     /// # Errors
-    /// [`BatchError`] says what is wrong with it, and names the field.
+    /// [`BatchError`] describes the problem and names the field.
     pub fn from_json(body: &str) -> Result<Batch, BatchError> {
         if body.trim().is_empty() {
             return Err(BatchError::Empty);

@@ -1,4 +1,4 @@
-//! That an import began: imports of all locations, in the order in which they did.
+//! An index of the imports of all locations, in the order in which they began.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{EpochMs, ImportId, Item, ItemKind, LocationId};
 
-/// An import that began so long ago is not among the last ones any more.
+/// An entry is kept for this long; older imports are no longer among the latest.
 const KEPT: Duration = Duration::from_secs(30 * 86_400);
-/// Digits of a time in a key, so that keys sort as times do.
+/// Digits of a time in a key, so that keys sort by time.
 const TIME_DIGITS: usize = 16;
 
-/// That an import began. It is written once, before the import: what the import says now is in the import.
+/// Notes that an import began. It is written once, before the import itself; the import holds the current state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BegunImport {
-    /// When. One of another time than the import's own was written by somebody who died, or was overtaken.
+    /// When it began. If this differs from the import's own time, its writer died or was overtaken.
     pub at: EpochMs,
-    /// Whose import.
+    /// Location of the import.
     pub location: LocationId,
     /// The import's id within the location.
     pub import: ImportId,

@@ -1,4 +1,4 @@
-//! One call to GHL and what came back: the words in which the engine talks to the CRM port.
+//! Calls to GHL and their answers: the vocabulary between the engine and the CRM port.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 use super::{
-    Contact, ContactPage, CustomValue, EpochMs, FieldDefinition, FoundPage, GhlId, Marker, NewField, NewPipeline,
-    Opportunity, OpportunityPage, Pipeline, Provenance, RemoteContact, RemoteDeal, RemoteLocation, RemoteOpportunity,
-    Tag, User, View,
+    Contact, ContactPage, CustomValue, EpochMs, FieldDefinition, FoundPage, GhlId, ListedContact, ListedOpportunity,
+    Marker, NewField, NewPipeline, Opportunity, OpportunityPage, Pipeline, Provenance, RemoteLocation,
+    RemoteOpportunity, Tag, User, View,
 };
 
-/// Which of GHL's APIs a location is served by.
+/// The GHL API that serves a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, IntoStaticStr)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -20,75 +20,75 @@ pub enum Api {
     /// `services.leadconnectorhq.com`, `Version: 2021-07-28`.
     #[default]
     V2,
-    /// `rest.gohighlevel.com/v1`, end of life since 2025-12-31 but still answering for those who have a key.
+    /// `rest.gohighlevel.com/v1`: end of life since 2025-12-31, but still answers those who have a key.
     V1,
 }
 
 impl Api {
-    /// The API as it is written in keys and logs.
+    /// The API's name in keys and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// One HTTP request to GHL, in the engine's words. Each takes a permit of its own.
+/// One HTTP request to GHL, in the engine's terms. Each takes its own permit.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
-    /// Creates the contact, or updates the one that GHL finds by e-mail or phone. Repeating it converges.
+    /// Creates the contact, or updates the one that GHL finds by e-mail or phone. Safe to repeat.
     UpsertContact(Contact),
-    /// Creates a contact that has neither e-mail nor phone. Repeating it makes a second one.
+    /// Creates a contact that has neither e-mail nor phone. A repetition creates a second one.
     CreateContact(Contact),
-    /// Updates a known contact. (GHL refuses `gender` here; the client leaves it out. `companyName` may be refused, too:
-    /// [`Cause::CompanyRefused`](crate::Cause::CompanyRefused).)
+    /// Updates a known contact. (GHL rejects `gender` here; the client leaves it out. GHL may reject `companyName`,
+    /// too: [`Cause::CompanyRefused`](crate::Cause::CompanyRefused).)
     UpdateContact {
         /// GHL's id of the contact.
         id: GhlId,
         /// Its new content.
         contact: Contact,
     },
-    /// Adds tags to a contact and leaves its others alone.
+    /// Adds tags to a contact and keeps its other tags.
     AddTags {
-        /// GHL's id of the contact that gets them.
+        /// GHL's id of the contact.
         id: GhlId,
-        /// What to add.
+        /// Tags to add.
         tags: BTreeSet<String>,
     },
-    /// Removes tags from a contact and leaves its others alone.
+    /// Removes tags from a contact and keeps its other tags.
     RemoveTags {
-        /// GHL's id of the contact that loses them.
+        /// GHL's id of the contact.
         id: GhlId,
-        /// What to remove.
+        /// Tags to remove.
         tags: BTreeSet<String>,
     },
     /// Reads a contact.
     GetContact(GhlId),
-    /// Looks for the contact that carries our marker. GHL's index lags some seconds behind its writes.
+    /// Searches for the contact that carries our marker. GHL's index lags some seconds behind its writes.
     FindMarked(Marker),
-    /// Looks for a contact by e-mail or phone.
+    /// Searches for a contact by e-mail or phone.
     FindContact {
         /// E-mail address.
         email: Option<String>,
         /// Phone number, E.164.
         phone: Option<String>,
     },
-    /// One page of the contacts that changed since a time, oldest change first.
+    /// One page of the contacts changed since a time, oldest change first.
     ContactsChanged {
-        /// From when on.
+        /// Earliest time of change.
         since: EpochMs,
-        /// Where the last page ended.
+        /// End of the previous page.
         cursor: Option<PageCursor>,
         /// Contacts per page, at most 100.
         limit: u32,
     },
-    /// Looks for the opportunities of a contact in a pipeline, whatever their status: one page of them. GHL's index lags
-    /// some seconds behind its writes.
+    /// Searches for a contact's opportunities in one pipeline, in any status: one page. GHL's index lags some seconds
+    /// behind its writes.
     FindOpportunities(ContactRef),
-    /// Creates an opportunity. Repeating it may make a second one.
+    /// Creates an opportunity. A repetition may create a second one.
     CreateOpportunity {
         /// GHL's id of the contact.
         contact_id: GhlId,
-        /// The content.
+        /// Its content.
         opportunity: Opportunity,
     },
     /// Updates a known opportunity.
@@ -102,51 +102,51 @@ pub enum Call {
     GetOpportunity(GhlId),
     /// One page of all contacts, oldest first.
     ContactsPage {
-        /// Where the last page ended.
+        /// End of the previous page.
         cursor: Option<PageCursor>,
         /// Contacts per page, at most 100.
         limit: u32,
     },
     /// One page of all opportunities, oldest first.
     OpportunitiesPage {
-        /// Those of this pipeline only. API v1 has no list of all: there it must be named.
+        /// Limits the list to this pipeline. API v1 requires it: it cannot list all opportunities.
         pipeline: Option<GhlId>,
-        /// Where the last page ended.
+        /// End of the previous page.
         cursor: Option<PageCursor>,
         /// Opportunities per page, at most 100.
         limit: u32,
     },
-    /// Deletes a contact. One that is gone already is deleted, too.
+    /// Deletes a contact. Succeeds if it is already gone.
     DeleteContact(GhlId),
-    /// Deletes an opportunity. One that is gone already is deleted, too.
+    /// Deletes an opportunity. Succeeds if it is already gone.
     DeleteOpportunity {
         /// GHL's id of the opportunity.
         id: GhlId,
-        /// The pipeline that it is in; API v1 wants to know.
+        /// Its pipeline, which API v1 requires.
         pipeline_id: GhlId,
     },
-    /// Reads the location itself.
+    /// Reads the location's own data.
     GetLocation,
-    /// Reads the definitions of all custom fields, those of contacts and those of opportunities.
+    /// Reads the definitions of all custom fields, of contacts and of opportunities.
     ListCustomFields,
-    /// Defines a custom field. Repeating it may make a second one.
+    /// Defines a custom field. A repetition may create a second one.
     CreateCustomField(NewField),
     /// Deletes the definition of a custom field, and all its values.
     DeleteCustomField(GhlId),
     /// Reads all custom values.
     ListCustomValues,
-    /// Makes a custom value. Repeating it may make a second one.
+    /// Creates a custom value. A repetition may create a second one.
     CreateCustomValue {
-        /// The name that templates refer to.
+        /// The name that templates use.
         name: String,
-        /// Its text.
+        /// The text that replaces it.
         value: String,
     },
     /// Deletes a custom value.
     DeleteCustomValue(GhlId),
-    /// Reads all tags that the location knows.
+    /// Reads all tags of the location.
     ListTags,
-    /// Makes a tag known. GHL refuses a name that it knows.
+    /// Creates a tag. GHL rejects a name that already exists.
     CreateTag(String),
     /// Deletes a tag.
     DeleteTag(GhlId),
@@ -154,39 +154,39 @@ pub enum Call {
     ListUsers,
     /// Reads all pipelines with their stages.
     ListPipelines,
-    /// Reads one pipeline with its stages. What was just written may not be shown yet.
+    /// Reads one pipeline with its stages. A very recent write may not be visible yet.
     GetPipeline(GhlId),
-    /// Makes a pipeline, for which a token needs the scope `pipelines.create`. GHL refuses a name that is there already,
-    /// whatever its case. The answer may leave the stages out.
+    /// Creates a pipeline; the token needs the scope `pipelines.create`. GHL rejects an existing name, whatever its
+    /// case. The answer may omit the stages.
     CreatePipeline(NewPipeline),
-    /// Deletes a pipeline, and all opportunities that are in it.
+    /// Deletes a pipeline and all its opportunities.
     DeletePipeline(GhlId),
 }
 
-/// A contact and a pipeline: where an opportunity is looked for.
+/// A contact and a pipeline: the search range for an opportunity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContactRef {
     /// GHL's id of the contact.
     pub contact_id: GhlId,
     /// GHL's id of the pipeline.
     pub pipeline_id: GhlId,
-    /// Where the last page ended.
+    /// End of the previous page.
     pub after: Option<PageCursor>,
 }
 
-/// A page's end, to go on from; opaque to the engine.
+/// End of a page, from which the next one continues; opaque to the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PageCursor(pub String);
 
 impl Call {
-    /// Whether doing it twice leaves GHL as doing it once does.
+    /// Whether repeating the call leaves GHL in the same state.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
         self.endpoint().effect() != Effect::Creation
     }
 
-    /// Of a page: where it begins (`None` is the beginning), and most records on it.
+    /// For a call that reads a page: its start (`None` is the beginning) and its maximum number of records.
     #[must_use]
     pub fn as_page(&self) -> Option<(Option<&PageCursor>, u32)> {
         match self {
@@ -197,7 +197,7 @@ impl Call {
         }
     }
 
-    /// Whether its answer shows one record: a page of one, or what was written.
+    /// Whether the answer shows a single record: a page of one, or the written record.
     #[must_use]
     pub fn shows_one_record(&self) -> bool {
         matches!(
@@ -213,100 +213,100 @@ impl Call {
         )
     }
 
-    /// Whether it changes anything in GHL.
+    /// Whether the call changes anything in GHL.
     #[must_use]
     pub fn is_write(&self) -> bool {
         self.endpoint().effect() != Effect::Read
     }
 
-    /// Whether it is done once what it names is gone.
+    /// Whether the call counts as done once its subject is gone.
     #[must_use]
     pub fn is_deletion(&self) -> bool {
         self.endpoint().effect() == Effect::Deletion
     }
 }
 
-/// What GHL answered to a call that it accepted.
+/// GHL's answer to an accepted call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// The contact was written (upsert, create, update).
     ContactWritten {
-        /// GHL's id of it.
+        /// GHL's id of the contact.
         id: GhlId,
-        /// Who created it, as far as GHL tells.
+        /// Who created it, as far as GHL says.
         provenance: Provenance,
-        /// The contact as it is now, as far as the answer shows it.
+        /// The contact after the write, as far as the answer shows it.
         view: Option<Box<View<Contact>>>,
     },
     /// The tags were added.
     TagsAdded {
-        /// All tags that the contact has now, if the answer shows them.
+        /// All tags of the contact after the call, if the answer shows them.
         tags: Option<Vec<String>>,
     },
     /// The tags were removed.
     TagsRemoved {
-        /// All tags that the contact has now, if the answer shows them.
+        /// All tags of the contact after the call, if the answer shows them.
         tags: Option<Vec<String>>,
     },
-    /// The contact that was asked for, or none.
-    Contact(Option<Box<RemoteContact>>),
+    /// The requested contact, if it exists.
+    Contact(Option<Box<ListedContact>>),
     /// One page of contacts.
     Contacts(ContactPage),
     /// The opportunity was written.
     OpportunityWritten {
-        /// GHL's id of it.
+        /// GHL's id of the opportunity.
         id: GhlId,
-        /// The opportunity as it is now, as far as the answer shows it.
+        /// The opportunity after the write, as far as the answer shows it.
         view: Option<Box<View<RemoteOpportunity>>>,
     },
-    /// One page of the opportunities that were found.
+    /// One page of search results.
     Opportunities(FoundPage),
-    /// The opportunity that was asked for.
-    Opportunity(Box<RemoteDeal>),
+    /// The requested opportunity.
+    Opportunity(Box<ListedOpportunity>),
     /// One page of opportunities.
     OpportunityPage(OpportunityPage),
-    /// What was to be deleted is gone.
+    /// The subject of the deletion is gone.
     Deleted,
     /// The location.
     Location(RemoteLocation),
     /// All custom fields.
     CustomFields(Vec<FieldDefinition>),
-    /// The custom field that was defined.
+    /// The new custom field.
     CustomField(FieldDefinition),
     /// All custom values.
     CustomValues(Vec<CustomValue>),
-    /// The custom value that was made.
+    /// The new custom value.
     CustomValue(CustomValue),
     /// All tags.
     Tags(Vec<Tag>),
-    /// The tag that was made.
+    /// The new tag.
     Tag(Tag),
     /// All users.
     Users(Vec<User>),
     /// All pipelines.
     Pipelines(Vec<Pipeline>),
-    /// The pipeline that was made, or read. The answer to a creation may lack the stages.
+    /// The created or requested pipeline. The answer to a creation may lack the stages.
     Pipeline(Pipeline),
 }
 
-/// What a call does in GHL.
+/// The effect of a call in GHL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effect {
     /// It changes nothing.
     Read,
-    /// Doing it twice leaves GHL as doing it once does.
+    /// A repetition leaves GHL in the same state.
     Write,
-    /// Doing it twice may make two.
+    /// A repetition may create a duplicate.
     Creation,
-    /// It is done once what it names is gone.
+    /// It is done once its subject is gone.
     Deletion,
 }
 
-/// Declares the endpoints with their names, what they do, and what their path names by id, so that none can be missing
-/// from a list.
+/// Declares the endpoints with their names, effects, and the subject whose id the path contains, so that every list
+/// is complete.
 macro_rules! endpoints {
     ($($variant:ident = $name:literal: $effect:ident $(of $what:literal)?,)*) => {
-        /// The kinds of call, for logs and metrics.
+        /// Kinds of calls, for logs and metrics.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Endpoint {
             $(
@@ -316,10 +316,10 @@ macro_rules! endpoints {
         }
 
         impl Endpoint {
-            /// All of them.
+            /// All endpoints.
             pub const ALL: [Endpoint; [$($name),*].len()] = [$(Endpoint::$variant),*];
 
-            /// The endpoint as it is written in logs.
+            /// The endpoint's name in logs.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
@@ -333,7 +333,7 @@ macro_rules! endpoints {
                 }
             }
 
-            /// What the call's path names by id, as GHL's messages call it.
+            /// The subject whose id the path contains, as GHL's messages call it.
             #[must_use]
             pub fn addressed(self) -> Option<&'static str> {
                 match self {
@@ -343,7 +343,7 @@ macro_rules! endpoints {
         }
 
         impl Call {
-            /// Which kind of call it is.
+            /// The call's endpoint.
             #[must_use]
             pub fn endpoint(&self) -> Endpoint {
                 match self {
@@ -355,8 +355,8 @@ macro_rules! endpoints {
 }
 
 impl Endpoint {
-    /// Whether the call is about what a location is made of, and not about its contacts and opportunities. Tokens have
-    /// scopes of their own for that, and may lack them while they are good for all that a location needs otherwise.
+    /// Whether the call concerns the location's structure rather than its contacts and opportunities. Structure has
+    /// scopes of its own: a token may lack them and still do everything else that a location needs.
     #[must_use]
     pub fn is_of_structure(self) -> bool {
         !["contacts.", "opportunities."].iter().any(|records| self.as_str().starts_with(records))

@@ -1,17 +1,18 @@
-//! `null` in what is put: the field is cleared in GHL, or the put is refused. It is never accepted and ignored.
+//! `null` in a put record: it clears the field in GHL, or the put is rejected. It is never silently ignored.
 //!
-//! What GHL can clear follows its API: `UpdateContactDto` and `CreateContactDto` (`apps/contacts.json`) name the fields
-//! that may be null. An opportunity has none.
+//! GHL's API decides which fields can be cleared: `UpdateContactDto` and `CreateContactDto` (`apps/contacts.json`)
+//! name the nullable ones. An opportunity has none.
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 use serde_json::Value;
 
-/// A text that GHL can clear. `null`, or an empty text, clears it, and is kept as an empty text.
+/// Reads a text that GHL can clear. `null` or an empty text clears it; both are kept as an empty text.
 pub(super) fn or_clear<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Option::deserialize(deserializer).map(|text: Option<String>| Some(text.unwrap_or_default()))
 }
 
-/// What a contact is recognised by: only `null` clears it. An empty text is mostly a value that somebody did not have.
+/// Reads a text that identifies a contact. Only `null` clears it: an empty text mostly means that the sender had no
+/// value.
 pub(super) fn key_or_clear<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     match Option::<String>::deserialize(deserializer)? {
         Some(text) if text.is_empty() => Err(D::Error::custom("is empty: leave it out, or clear it with null")),
@@ -19,7 +20,7 @@ pub(super) fn key_or_clear<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     }
 }
 
-/// A field that GHL's API cannot clear.
+/// Reads a field that GHL's API cannot clear, and rejects `null`.
 pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     match Option::deserialize(deserializer)? {
         Some(value) => Ok(Some(value)),
@@ -27,12 +28,12 @@ pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer
     }
 }
 
-/// A value that is there, be it null.
+/// Reads a value that is present, including `null`.
 pub(super) fn any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
-/// Writes an empty text as the null that it was read from.
+/// Writes an empty text back as `null`.
 pub(super) fn as_null<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     match text.as_deref() {
         None | Some("") => serializer.serialize_none(),

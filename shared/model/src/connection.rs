@@ -1,4 +1,4 @@
-//! Connections to GHL that were made in a browser: the way to its consent page and back, and what came of it.
+//! Connections to GHL made in a browser: the round trip to GHL's consent page, and its result.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,25 +8,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CredentialsRef, EpochMs, Item, ItemKind, KeyHash, KeyId, LocationId, SessionKey};
 
-/// A way to GHL's consent page and back that somebody has begun. It is kept as hashes: nobody can tell from it what the
-/// browser must show.
+/// A pending round trip to GHL's consent page. It stores only hashes, so the values that the browser must show cannot
+/// be derived from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsentAttempt {
-    /// Of the `state`, which goes to GHL and comes back in a URL.
+    /// Hash of the `state` parameter, which travels to GHL and back in a URL.
     pub state: KeyHash,
-    /// Of the cookie, which only the browser that has begun has.
+    /// Hash of the cookie, which only the browser that started the attempt holds.
     pub cookie: KeyHash,
-    /// Who has begun, by the name of the key.
+    /// Who started it: the name of the key.
     pub by: String,
-    /// The key: it must still be good, and an admin's, when the browser comes back.
+    /// That key. When the browser comes back, it must still be valid and have the admin role.
     pub key: SessionKey,
-    /// The session of the browser, if it has one: it must not be over.
+    /// The browser's session, if it has one; it must not have ended.
     pub session: Option<KeyId>,
-    /// Where GHL sends the browser; the code is exchanged for the same address only.
+    /// Where GHL sends the browser. The code can be exchanged only with the same address.
     pub redirect_uri: String,
-    /// It is good until then.
+    /// When the attempt expires.
     pub expires_at: EpochMs,
-    /// Whether the browser has come back: it may do so once.
+    /// Whether the browser has come back. It may do so only once.
     pub used: bool,
 }
 
@@ -51,26 +51,26 @@ impl Item for ConsentAttempt {
     }
 }
 
-/// What is connected: a location, or an agency with its locations.
+/// Subject of a connection: a location, or an agency with its locations.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ConnectionId {
-    /// One location, by a grant or by a private integration token.
+    /// One location, connected by a grant or by a private integration token.
     Location(LocationId),
-    /// An agency, by GHL's id of it.
+    /// An agency, by its GHL id.
     Agency(LocationId),
 }
 
 const LOCATION: &str = "location-";
 const AGENCY: &str = "agency-";
 
-/// Text that names no connection.
+/// The text is not the id of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not the id of a connection")]
 pub struct InvalidConnectionId;
 
 impl ConnectionId {
-    /// The connection that the key of an item names; `None` if it is no connection's.
+    /// The connection's id, from the key of its item; `None` if the item is not a connection.
     #[must_use]
     pub fn in_item_key(key: &str) -> Option<ConnectionId> {
         key.strip_prefix("connection#")?.parse().ok()
@@ -117,30 +117,30 @@ impl From<ConnectionId> for String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectedBy {
-    /// By the consent of somebody who may give it for the location or agency.
+    /// Somebody who may decide for the location or agency gave consent.
     Consent,
-    /// By a private integration token.
+    /// Somebody entered a private integration token.
     Token,
 }
 
-/// Something that is connected, or was. It says where the credentials are, never what they are.
+/// A current or former connection. It says where the credentials are stored, never what they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GhlConnection {
-    /// Where the credentials are kept.
+    /// Where the credentials are stored.
     pub credentials: CredentialsRef,
-    /// How it was made.
+    /// How the connection was made.
     pub way: ConnectedBy,
-    /// When it was made last.
+    /// When the connection was last made.
     pub connected_at: EpochMs,
-    /// Who made it, by the name of the key.
+    /// Who made it: the name of the key.
     pub connected_by: String,
-    /// Scopes that are needed and were not granted.
+    /// Required scopes that were not granted.
     pub missing_scopes: Vec<String>,
-    /// The sub-accounts of an agency in which the app is installed, as GHL told when it was connected.
+    /// The agency's sub-accounts that have the app installed, as reported by GHL at connection time.
     pub sub_accounts: Vec<SubAccount>,
-    /// Why GHL did not tell them, or not all.
+    /// Why GHL did not report all of them.
     pub untold: Option<String>,
-    /// The locations that it serves.
+    /// The locations that use this connection.
     pub locations: BTreeSet<LocationId>,
     /// When it ended.
     pub disconnected_at: Option<EpochMs>,
@@ -151,7 +151,7 @@ pub struct GhlConnection {
 pub struct SubAccount {
     /// GHL's id of the location.
     pub id: LocationId,
-    /// What it is called in GHL.
+    /// Its name in GHL.
     pub name: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a contact record says.
+//! The content of a contact record.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -9,8 +9,8 @@ use super::clearing::{any, as_null, given, key_or_clear, or_clear};
 /// The fields of a contact, named as GHL's API v2 names them
 /// (`CreateContactDto` of GoHighLevel/highlevel-api-docs, `apps/contacts.json`).
 ///
-/// An absent field is left as it is in GHL. `null` clears it there, where GHL's API can clear it, and is refused where it
-/// cannot. A text to be cleared is kept as an empty one, which is written as `null`.
+/// An absent field keeps its value in GHL. `null` clears a field if GHL's API can clear it, and is rejected
+/// otherwise. A text to be cleared is kept as an empty one, which is written as `null`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -21,10 +21,10 @@ pub struct Contact {
     /// Family name.
     #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub last_name: Option<String>,
-    /// Full name, where the parts are not known.
+    /// Full name, if the parts are not known.
     #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// E-mail address; with `phone`, what GHL recognises a contact by.
+    /// E-mail address. GHL identifies a contact by it and by `phone`.
     #[serde(deserialize_with = "key_or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// Phone number, E.164.
@@ -48,7 +48,7 @@ pub struct Contact {
     /// IANA time zone name.
     #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
-    /// Gender; GHL takes it only when it creates the contact.
+    /// Gender; GHL accepts it only when it creates the contact.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub gender: Option<String>,
@@ -62,7 +62,7 @@ pub struct Contact {
     /// Company.
     #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub company_name: Option<String>,
-    /// GHL id of the user it is assigned to.
+    /// GHL's id of the user in charge.
     #[serde(deserialize_with = "or_clear", serialize_with = "as_null", skip_serializing_if = "Option::is_none")]
     pub assigned_to: Option<String>,
     /// Date of birth, `YYYY-MM-DD`.
@@ -72,15 +72,15 @@ pub struct Contact {
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub dnd: Option<bool>,
-    /// Do not disturb by channel, as GHL has it.
+    /// Do not disturb per channel, in GHL's format.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false, value_type = Option<Object>))]
     pub dnd_settings: Option<Value>,
-    /// Tags to *add*. They go by a call of their own, because GHL's upsert would replace the contact's whole list.
+    /// Tags to *add*, by a separate call, because GHL's upsert would replace the contact's whole list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// Tags to *remove*, by a call of their own. Removing one that the contact has not does nothing. A tag stands in one
-    /// of the two lists only.
+    /// Tags to *remove*, by a separate call. Removing a tag that the contact does not have does nothing. A tag may be
+    /// in only one of the two lists.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remove_tags: Vec<String>,
     /// Custom fields, by id or key.
@@ -88,25 +88,25 @@ pub struct Contact {
     pub custom_fields: Vec<CustomField>,
 }
 
-/// A field of a contact that is a text: what whoever sends, reads or compares contacts must know of it.
+/// A text field of a contact: everything that senders, readers and comparisons must know about it.
 #[derive(Debug, Clone, Copy)]
 pub struct TextField {
-    /// Its name in our own words, as its Rust field has it.
+    /// Our name of the field: that of its Rust field.
     pub own_name: &'static str,
-    /// GHL's name of it.
+    /// GHL's name of the field.
     pub name: &'static str,
-    /// What its texts are.
+    /// The kind of text.
     pub form: TextForm,
-    /// Whether GHL takes a null, which clears it.
+    /// Whether GHL accepts `null`, which clears the field.
     pub is_nullable: bool,
     of: fn(&Contact) -> &Option<String>,
     of_mut: fn(&mut Contact) -> &mut Option<String>,
 }
 
-/// What a text is, and so which of them say the same.
+/// The kind of text in a field, which decides when two texts are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextForm {
-    /// Words: blanks mean nothing.
+    /// Words; whitespace is insignificant.
     Words,
     /// An e-mail address.
     Email,
@@ -118,23 +118,23 @@ pub enum TextForm {
     Country,
     /// An id.
     Id,
-    /// A day.
+    /// A date.
     Day,
 }
 
 impl TextField {
-    /// What it says in `contact`.
+    /// The field's text in `contact`.
     #[must_use]
     pub fn of(self, contact: &Contact) -> Option<&str> {
         (self.of)(contact).as_deref()
     }
 
-    /// Where it stands in `contact`.
+    /// The field itself in `contact`, for changing it.
     pub fn of_mut(self, contact: &mut Contact) -> &mut Option<String> {
         (self.of_mut)(contact)
     }
 
-    /// One that GHL takes no null for.
+    /// The same field, for which GHL accepts no `null`.
     const fn not_nullable(self) -> TextField {
         TextField { is_nullable: false, ..self }
     }
@@ -155,8 +155,8 @@ macro_rules! text {
 }
 
 impl Contact {
-    /// All of its texts. What is sent, read in GHL's answers, compared, imported, undone and migrated is told by it: a new
-    /// one is a field above, a row here, and its column's names in `shared/import`.
+    /// All text fields. Sending, reading GHL's answers, comparing, importing, undoing and migrating follow this list.
+    /// A new one needs a field above, a row here, and its column names in `shared/import`.
     pub const TEXTS: [TextField; 17] = [
         text!(first_name, "firstName", Words),
         text!(last_name, "lastName", Words),
@@ -178,9 +178,10 @@ impl Contact {
     ];
 }
 
-/// One custom field of a contact or an opportunity. Exactly one of `id` and `key` names it.
+/// One custom field of a contact or an opportunity. Exactly one of `id` and `key` identifies it.
 ///
-/// GHL's own names are read as well: `field_value` and `fieldValue` for `value`, `fieldKey` and `field_key` for `key`.
+/// GHL's own names are also accepted: `field_value` and `fieldValue` for `value`, `fieldKey` and `field_key` for
+/// `key`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -191,12 +192,12 @@ pub struct CustomField {
     /// The field's key, such as `contact.shoe_size`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub key: Option<String>,
-    /// Its value: a string, a number, or a list of strings, as the field's type wants it. `null` clears a field that is
-    /// named by `id`.
+    /// Its value: a string, a number, or a list of strings, depending on the field's type. `null` clears a field
+    /// given by `id`.
     pub value: Value,
 }
 
-/// A custom field in any of the ways to write it.
+/// A custom field under any of the accepted names.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenField {
@@ -227,14 +228,14 @@ impl<'de> Deserialize<'de> for CustomField {
     }
 }
 
-/// What all say that say anything.
+/// The value on which all given names agree; an error if they differ.
 fn one_of<T: PartialEq>(names: [Option<T>; 3]) -> Result<Option<T>, ()> {
     let mut given = names.into_iter().flatten();
     let first = given.next();
     if given.all(|other| Some(&other) == first.as_ref()) { Ok(first) } else { Err(()) }
 }
 
-/// Whether two tags are one to GHL, which changes blanks and letters' case.
+/// Whether GHL treats two tags as one: it changes blanks and letter case.
 #[must_use]
 pub fn is_same_tag(one: &str, other: &str) -> bool {
     let folded = |tag: &str| tag.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
@@ -242,7 +243,7 @@ pub fn is_same_tag(one: &str, other: &str) -> bool {
 }
 
 impl Contact {
-    /// Whether GHL can recognise this contact when it sees it again (by e-mail or phone).
+    /// Whether GHL can identify this contact by e-mail or phone.
     #[must_use]
     pub fn has_natural_key(&self) -> bool {
         [&self.email, &self.phone].into_iter().flatten().any(|key| !key.is_empty())
@@ -267,7 +268,7 @@ mod tests {
             assert_eq!(text.of(&contact), Some(text.own_name));
             assert_eq!(written[text.name], text.own_name);
         }
-        // The error names all fields that there are.
+        // The error lists all known fields.
         let unknown = serde_json::from_str::<Contact>(r#"{"?":1}"#).unwrap_err().to_string();
         let all: BTreeSet<&str> = unknown.split('`').skip(3).step_by(2).collect();
         let others = BTreeSet::from(["dnd", "dndSettings", "tags", "removeTags", "customFields"]);

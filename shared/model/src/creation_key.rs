@@ -1,28 +1,29 @@
-//! What a record that GHL created without telling us its id can be found by.
+//! Search keys for a record that GHL may have created without reporting its id.
 
 use serde::{Deserialize, Serialize};
 
 use super::{ContentHash, GhlId, Opportunity, Payload, RecordId};
 
-/// So many former keys of a record are remembered; the newest stay.
+/// Number of former keys that are kept per record; the newest stay.
 const REMEMBERED: usize = 10;
 
-/// What a record that GHL created without telling us its id can be found by, if an upsert of it would not find it.
+/// The search key for a record that GHL may have created without reporting its id, if an upsert would not find it.
 ///
-/// It follows from the content. Once the content has changed, the record may stand in GHL under its former key.
+/// The key depends on the content. After a change of content, GHL may hold the record under its former key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CreationKey {
-    /// A contact with neither e-mail nor phone: it carries our marker.
+    /// A contact with neither e-mail nor phone: found by our marker.
     Marker,
-    /// An opportunity: by its contact, pipeline and name.
-    Deal(DealKey),
+    /// An opportunity: found by its contact, pipeline and name. Items of earlier builds call it `deal`.
+    #[serde(alias = "deal")]
+    Opportunity(OpportunityKey),
 }
 
-/// What an opportunity is found by.
+/// The search key of an opportunity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DealKey {
-    /// The record of its contact.
+pub struct OpportunityKey {
+    /// Our record of its contact.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub contact_record: Option<RecordId>,
     /// GHL's id of its contact.
@@ -34,17 +35,17 @@ pub struct DealKey {
     pub name: ContentHash,
 }
 
-impl DealKey {
-    fn of(opportunity: &Opportunity) -> DealKey {
-        DealKey {
+impl OpportunityKey {
+    fn of(opportunity: &Opportunity) -> OpportunityKey {
+        OpportunityKey {
             contact_record: opportunity.contact_record.clone(),
             contact_id: opportunity.contact_id.clone(),
             pipeline_id: opportunity.pipeline_id.clone(),
-            name: DealKey::hash(&opportunity.name),
+            name: OpportunityKey::hash(&opportunity.name),
         }
     }
 
-    /// The hash of an opportunity's name.
+    /// Hashes the name of an opportunity.
     #[must_use]
     pub fn hash(name: &str) -> ContentHash {
         ContentHash::of(name.as_bytes())
@@ -52,16 +53,16 @@ impl DealKey {
 }
 
 impl CreationKey {
-    /// The key of a record with this content; `None` if an upsert finds it again.
+    /// The key of a record with this content; `None` if an upsert finds the record.
     #[must_use]
     pub fn of(payload: &Payload) -> Option<CreationKey> {
         match payload {
             Payload::Contact(contact) => (!contact.has_natural_key()).then_some(CreationKey::Marker),
-            Payload::Opportunity(opportunity) => Some(CreationKey::Deal(DealKey::of(opportunity))),
+            Payload::Opportunity(opportunity) => Some(CreationKey::Opportunity(OpportunityKey::of(opportunity))),
         }
     }
 
-    /// `former` and this key, oldest first, each once.
+    /// Appends this key to `former`, oldest first, without duplicates.
     #[must_use]
     pub fn after(self, mut former: Vec<CreationKey>) -> Vec<CreationKey> {
         former.retain(|key| *key != self);
@@ -80,7 +81,7 @@ mod tests {
         CreationKey::of(&Payload::from_json(kind, json).unwrap())
     }
 
-    fn deal(name: &str) -> CreationKey {
+    fn opportunity(name: &str) -> CreationKey {
         let json = format!(r#"{{"contactRecord":"7","pipelineId":"p1","name":"{name}"}}"#);
         key(Kind::Opportunity, &json).unwrap()
     }
@@ -88,18 +89,18 @@ mod tests {
     #[test]
     fn what_an_upsert_would_not_find_again_has_a_key_that_outlives_storing() {
         assert_eq!(key(Kind::Contact, r#"{"email":"a@b.c","name":"A"}"#), None);
-        for key in [key(Kind::Contact, r#"{"name":"A"}"#).unwrap(), deal("Roof")] {
+        for key in [key(Kind::Contact, r#"{"name":"A"}"#).unwrap(), opportunity("Roof")] {
             let json = serde_json::to_string(&key).unwrap();
             assert_eq!(serde_json::from_str::<CreationKey>(&json).unwrap(), key, "{json}");
         }
-        assert_ne!(deal("Roof"), deal("Wall"));
+        assert_ne!(opportunity("Roof"), opportunity("Wall"));
     }
 
     #[test]
     fn former_keys_are_remembered_once_each_and_only_so_many() {
-        let former = (0..30).fold(Vec::new(), |former, n| deal(&format!("{}", n % 15)).after(former));
-        let expected: Vec<_> = (5..15).map(|n| deal(&format!("{n}"))).collect();
+        let former = (0..30).fold(Vec::new(), |former, n| opportunity(&format!("{}", n % 15)).after(former));
+        let expected: Vec<_> = (5..15).map(|n| opportunity(&format!("{n}"))).collect();
         assert_eq!(former, expected);
-        assert_eq!(deal("5").after(former.clone()).len(), former.len());
+        assert_eq!(opportunity("5").after(former.clone()).len(), former.len());
     }
 }

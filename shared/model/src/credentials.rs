@@ -1,4 +1,4 @@
-//! Where a location's credentials are, and what they are.
+//! Credentials of a location, and references to where they are stored.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,31 +10,31 @@ use sha2::{Digest, Sha256};
 
 use super::{EpochMs, LocationId};
 
-/// A token or a key. It can be neither printed nor logged by accident.
+/// A token or a key. It cannot be printed or logged by accident.
 #[derive(Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(from = "String")]
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps `text` secret.
+    /// Wraps `text` as a secret.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Secret {
         Secret(text.into())
     }
 
-    /// The secret in the clear: for the request that it is meant for, and the store that keeps it.
+    /// The secret in plain text: only for its own request and its store.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is none.
+    /// Whether the secret is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// `text` without the secret, should it be in there.
+    /// `text` with every occurrence of the secret removed.
     #[must_use]
     pub fn redact(&self, text: String) -> String {
         if self.0.is_empty() || !text.contains(&self.0) {
@@ -56,13 +56,13 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where a location's credentials are, never the credentials themselves.
+/// Where a location's credentials are stored; never the credentials themselves.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum CredentialsRef {
-    /// `env:GHL_TOKEN`: the token of all locations that have none of their own.
+    /// `env:GHL_TOKEN`: the token of every location without one of its own.
     Default,
-    /// `env:GHL_LOCATION_TOKENS/ID`: the token that this location has in the environment of the functions that call GHL.
+    /// `env:GHL_LOCATION_TOKENS/ID`: this location's token in the environment of the functions that call GHL.
     OfLocation(LocationId),
     /// `ssm:/path/name`: a parameter (SecureString) of AWS Systems Manager.
     Ssm(String),
@@ -72,7 +72,7 @@ pub enum CredentialsRef {
     File(PathBuf),
 }
 
-/// A reference to credentials that cannot be followed. What was given is not part of it: it may be a token.
+/// A reference that does not name a place for credentials. The error omits the text, which may be a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`credentials` is not `env:GHL_TOKEN`, `env:GHL_LOCATION_TOKENS/LOCATION_ID`, `ssm:/PATH/NAME`, \
@@ -85,7 +85,7 @@ const TOKEN_OF: &str = "env:GHL_LOCATION_TOKENS/";
 const SSM: &str = "ssm:";
 const SECRETS_MANAGER: &str = "secretsmanager:";
 const FILE: &str = "file:";
-/// Names of parameters and secrets are shorter: 2048 characters for a parameter's ARN is the longest.
+/// Longest name of a parameter or secret: 2048 characters, the limit of a parameter's ARN.
 const LONGEST_NAME: usize = 2048;
 
 impl FromStr for CredentialsRef {
@@ -111,7 +111,7 @@ impl FromStr for CredentialsRef {
     }
 }
 
-/// The characters of both services' names and ARNs.
+/// Whether `name` has only characters that occur in names and ARNs of both services.
 fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "/_+=.@!:-".contains(c);
     (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(allowed)
@@ -143,45 +143,45 @@ impl fmt::Display for CredentialsRef {
     }
 }
 
-/// What a reference leads to.
+/// The credentials that a reference leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
-    /// A private integration token (API v2) or an API key (v1). It is good until somebody replaces it.
+    /// A private integration token (API v2) or an API key (v1). It is valid until somebody replaces it.
     Token(Secret),
-    /// What a marketplace app was given when it was installed.
+    /// The grant that a marketplace app received at its installation.
     OAuth(OAuthGrant),
 }
 
-/// A marketplace app's leave to speak for a location or an agency.
+/// A marketplace app's permission to act for a location or an agency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OAuthGrant {
-    /// The app.
+    /// The app's client id.
     pub client_id: String,
-    /// The app's key.
+    /// The app's client secret.
     pub client_secret: Secret,
-    /// The refresh token that the installation gave. It is good for one refresh; those that follow are kept in the
-    /// store of tokens.
+    /// The refresh token from the installation. It is valid for one refresh; its successors are kept in the token
+    /// store.
     pub refresh_token: Secret,
-    /// The access token that came with it, and until when it is good.
+    /// The access token that came with it, and when that expires.
     pub access_token: Option<(Secret, EpochMs)>,
-    /// For whom it speaks.
+    /// Whom the app acts for.
     pub user: OAuthUser,
 }
 
-/// For whom an app speaks.
+/// Whom a marketplace app acts for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OAuthUser {
     /// One location.
     Location,
-    /// An agency, and the locations in which it has installed the app.
+    /// An agency, and the locations that have its app installed.
     Company {
-        /// The agency.
+        /// GHL's id of the agency.
         company_id: String,
     },
 }
 
 impl OAuthUser {
-    /// The user type as GHL writes it.
+    /// GHL's name of the user type.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -194,43 +194,43 @@ impl OAuthUser {
 const LOCATION: &str = "Location";
 const COMPANY: &str = "Company";
 
-/// Credentials that cannot be used as they stand. Nothing of their content is in it.
+/// Credentials that cannot be used. The error contains none of their content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
-    /// Nothing is there.
+    /// There is no text.
     #[error("is empty")]
     Empty,
-    /// Text that no header could carry.
+    /// A text that no HTTP header can carry.
     #[error("is neither a token (without spaces and line breaks) nor a JSON object")]
     NotAToken,
-    /// It begins like JSON.
+    /// It starts like JSON but is not valid JSON.
     #[error("is not valid JSON (line {line}, column {column})")]
     NotJson {
-        /// Where it ends to be.
+        /// Line of the error.
         line: usize,
-        /// Likewise.
+        /// Column of the error.
         column: usize,
     },
-    /// A field of the JSON object.
+    /// A field of the JSON object is invalid.
     #[error("field `{field}` {problem}")]
     Field {
-        /// The field, by its name in the document.
+        /// The field's name in the document.
         field: String,
-        /// What is wrong with it, and what would be right.
+        /// The problem, and how to fix it.
         problem: &'static str,
     },
 }
 
-/// The fields of OAuth credentials.
+/// The fields of an OAuth grant.
 const FIELDS: [&str; 7] =
     ["client_id", "client_secret", "refresh_token", "access_token", "expires_at", "user_type", "company_id"];
-/// Times below are in seconds, by a mistake: as milliseconds this is 1973.
+/// Smaller times were given in seconds by mistake: as milliseconds, this is 1973.
 const EARLIEST_MS: u64 = 100_000_000_000;
 
 impl Credentials {
-    /// Reads a token, or OAuth credentials as JSON:
-    /// `{"client_id", "client_secret", "refresh_token", "user_type": "Location" or "Company", "company_id" (of a
-    /// Company), "access_token" and "expires_at" in milliseconds since the epoch (both or none)}`.
+    /// Parses a token, or an OAuth grant as JSON: `{"client_id", "client_secret", "refresh_token", "user_type":
+    /// "Location" or "Company", "company_id" (for a Company), "access_token" and "expires_at" in milliseconds since
+    /// the epoch (both or none)}`.
     ///
     /// # Errors
     /// [`CredentialsError`] names the field, and quotes nothing.
@@ -252,7 +252,7 @@ impl Credentials {
 impl OAuthGrant {
     fn read(fields: &Map<String, Value>) -> Result<OAuthGrant, CredentialsError> {
         if let Some(field) = fields.keys().find(|field| !FIELDS.contains(&field.as_str())) {
-            // A name is not a value; but whoever mistakes one for the other may have put a token there.
+            // A name is not a value, but somebody may have put a token in its place.
             let field = if field.len() <= 32 { field.clone() } else { "(a long name)".to_owned() };
             return Err(CredentialsError::Field { field, problem: "is not one of OAuth credentials" });
         }
@@ -270,15 +270,15 @@ impl OAuthGrant {
         })
     }
 
-    /// What the grant's tokens are stored under: the same for the same installation wherever its credentials are kept,
-    /// and another one when the app was connected anew.
+    /// Storage key of the grant's tokens: the same for one installation wherever its credentials are stored, and a
+    /// new one once the app is connected again.
     #[must_use]
     pub fn id(&self) -> String {
         fingerprint([self.client_id.as_str(), self.refresh_token.expose()])
     }
 }
 
-/// A short hash of `parts`, from which they cannot be told.
+/// A short hash of `parts`, which cannot be derived from it.
 #[must_use]
 pub fn fingerprint<const N: usize>(parts: [&str; N]) -> String {
     let mut hash = Sha256::new();

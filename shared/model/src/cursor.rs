@@ -1,93 +1,93 @@
-//! Places in lists of records, as texts for those who page through them.
+//! Positions in lists of records, encoded as text for clients that page through them.
 
 use crate::{AuditKey, ContentHash, EpochMs, ImportId, ImportStanding, LocationId, RecordKey};
 
-/// Characters of a cursor's sum.
+/// Characters of a cursor's checksum.
 const SUM_CHARS: usize = 8;
 
-/// A place in the list of a location's failed records.
+/// Position in the list of a location's failed records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedCursor {
-    /// When the last record before it failed.
+    /// When the last record before the position failed.
     pub failed_at: EpochMs,
-    /// Which that was.
+    /// Key of that record.
     pub key: RecordKey,
 }
 
-/// A place in the list of all records of a location.
+/// Position in the list of all records of a location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordCursor {
-    /// The last record before it.
+    /// Key of the last record before the position.
     pub key: RecordKey,
 }
 
-/// A place in the list of an import's records that stand at the same.
+/// Position in the list of an import's records with the same standing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportCursor {
-    /// The last record before it.
+    /// Key of the last record before the position.
     pub key: RecordKey,
 }
 
-/// A place in the overview of all locations.
+/// Position in the overview of all locations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverviewCursor {
-    /// How urgently somebody should look at the last location before it: 0 is the most.
+    /// How urgently the last location before the position needs attention: 0 is the most urgent.
     pub rank: u8,
-    /// How much it had to do.
+    /// Work that location had to do.
     pub backlog: u64,
-    /// Which that was.
+    /// Id of that location.
     pub location: LocationId,
 }
 
-/// A place in the list of all locations.
+/// Position in the list of all locations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocationCursor {
-    /// The last location before it.
+    /// The last location before the position.
     pub location: LocationId,
 }
 
-/// A place in the log of outcomes.
+/// Position in the log of outcomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutcomeCursor {
-    /// The page, by its place in the log: small letters, digits, `_` and `#`.
+    /// The page, by its key in the log: lower-case letters, digits, `_` and `#`.
     pub place: String,
-    /// The first outcome of that page that was not read.
+    /// Index of the first unread outcome on that page.
     pub index: u32,
 }
 
-/// A place in the audit trail.
+/// Position in the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditCursor {
-    /// The last entry before it.
+    /// The last entry before the position.
     pub entry: AuditKey,
 }
 
-/// A place in the list of a location's lists of contacts.
+/// Position in the list of a location's contact lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListCursor {
-    /// When the last list before it was put there.
+    /// When the last list before the position was uploaded.
     pub at: EpochMs,
-    /// Which that was: digits of the hash of its key.
+    /// Digits of the hash of that list's key.
     pub list: String,
 }
 
-/// Text that is no cursor of ours.
+/// The text is not a valid cursor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`cursor` is not one that a page before gave")]
 pub struct InvalidCursor;
 
 impl FailedCursor {
-    /// Its text, opaque to those who page through the list of `location`. It ends with a sum over itself and the
-    /// location: a text that was cut, altered or given for another location would skip records without a word.
+    /// Encodes the position as opaque text for the list of `location`. It ends with a checksum of the text and the
+    /// location: a cursor that was cut, altered or given for another location would skip records silently.
     #[must_use]
     pub fn to_text(&self, location: &LocationId) -> String {
         with_sum(&format!("{:x}.{}", self.failed_at.0, hex(&self.key)), location.as_str())
     }
 
-    /// The cursor that [`to_text`](Self::to_text) wrote for the same location.
+    /// Decodes the text that [`to_text`](Self::to_text) wrote for the same location.
     ///
     /// # Errors
-    /// When it wrote no such text.
+    /// If `text` is anything else.
     pub fn from_text(text: &str, location: &LocationId) -> Result<FailedCursor, InvalidCursor> {
         let mut parts = text.split('.');
         let (failed_at, key) = parts.next().zip(parts.next()).ok_or(InvalidCursor)?;
@@ -98,16 +98,16 @@ impl FailedCursor {
 }
 
 impl RecordCursor {
-    /// Its text; see [`FailedCursor::to_text`].
+    /// Encodes the position; see [`FailedCursor::to_text`].
     #[must_use]
     pub fn to_text(&self, location: &LocationId) -> String {
         with_sum(&hex(&self.key), location.as_str())
     }
 
-    /// The cursor that [`to_text`](Self::to_text) wrote for the same location.
+    /// Decodes the text that [`to_text`](Self::to_text) wrote for the same location.
     ///
     /// # Errors
-    /// When it wrote no such text.
+    /// If `text` is anything else.
     pub fn from_text(text: &str, location: &LocationId) -> Result<RecordCursor, InvalidCursor> {
         let (key, _) = text.split_once('.').ok_or(InvalidCursor)?;
         let cursor = RecordCursor { key: key_of(key)? };
@@ -116,16 +116,16 @@ impl RecordCursor {
 }
 
 impl ImportCursor {
-    /// Its text; see [`FailedCursor::to_text`]. It holds for this list alone.
+    /// Encodes the position, for this list only; see [`FailedCursor::to_text`].
     #[must_use]
     pub fn to_text(&self, location: &LocationId, import: &ImportId, standing: ImportStanding) -> String {
         with_sum(&hex(&self.key), &format!("{location}#{import}#{}", standing.as_str()))
     }
 
-    /// The cursor that [`to_text`](Self::to_text) wrote for the same list.
+    /// Decodes the text that [`to_text`](Self::to_text) wrote for the same list.
     ///
     /// # Errors
-    /// When it wrote no such text.
+    /// If `text` is anything else.
     pub fn from_text(
         text: &str,
         location: &LocationId,
@@ -139,19 +139,19 @@ impl ImportCursor {
 }
 
 impl OverviewCursor {
-    /// What the list is called in its sum; no location is.
+    /// The list's name in the checksum; no location id can equal it.
     const LIST: &str = "#overview";
 
-    /// Its text; see [`FailedCursor::to_text`].
+    /// Encodes the position; see [`FailedCursor::to_text`].
     #[must_use]
     pub fn to_text(&self) -> String {
         with_sum(&format!("{:x}.{:x}.{}", self.rank, self.backlog, self.location), Self::LIST)
     }
 
-    /// The cursor that [`to_text`](Self::to_text) wrote.
+    /// Decodes the text that [`to_text`](Self::to_text) wrote.
     ///
     /// # Errors
-    /// When it wrote no such text.
+    /// If `text` is anything else.
     pub fn from_text(text: &str) -> Result<OverviewCursor, InvalidCursor> {
         let mut parts = text.split('.');
         let (Some(rank), Some(backlog), Some(location)) = (parts.next(), parts.next(), parts.next()) else {
@@ -167,19 +167,19 @@ impl OverviewCursor {
 }
 
 impl LocationCursor {
-    /// What the list is called in its sum; no location is.
+    /// The list's name in the checksum; no location id can equal it.
     const LIST: &str = "#locations";
 
-    /// Its text; see [`FailedCursor::to_text`].
+    /// Encodes the position; see [`FailedCursor::to_text`].
     #[must_use]
     pub fn to_text(&self) -> String {
         with_sum(self.location.as_str(), Self::LIST)
     }
 
-    /// The cursor that [`to_text`](Self::to_text) wrote.
+    /// Decodes the text that [`to_text`](Self::to_text) wrote.
     ///
     /// # Errors
-    /// When it wrote no such text.
+    /// If `text` is anything else.
     pub fn from_text(text: &str) -> Result<LocationCursor, InvalidCursor> {
         let (location, _) = text.rsplit_once('.').ok_or(InvalidCursor)?;
         let cursor = LocationCursor { location: LocationId::new(location).map_err(|_| InvalidCursor)? };
@@ -188,16 +188,16 @@ impl LocationCursor {
 }
 
 impl OutcomeCursor {
-    /// Its text; see [`FailedCursor::to_text`].
+    /// Encodes the position; see [`FailedCursor::to_text`].
     #[must_use]
     pub fn to_text(&self) -> String {
         with_sum(&format!("{}.{:x}", self.place.replace('#', "-"), self.index), "outcomes")
     }
 
-    /// The cursor that [`to_text`](Self::to_text) wrote.
+    /// Decodes the text that [`to_text`](Self::to_text) wrote.
     ///
     /// # Errors
-    /// When it wrote no such text.
+    /// If `text` is anything else.
     pub fn from_text(text: &str) -> Result<OutcomeCursor, InvalidCursor> {
         let mut parts = text.split('.');
         let (place, index) = parts.next().zip(parts.next()).ok_or(InvalidCursor)?;
@@ -208,17 +208,17 @@ impl OutcomeCursor {
 }
 
 impl AuditCursor {
-    /// Its text; see [`FailedCursor::to_text`].
+    /// Encodes the position; see [`FailedCursor::to_text`].
     #[must_use]
     pub fn to_text(&self) -> String {
         let (at, request_id) = &self.entry;
         with_sum(&format!("{:x}.{request_id}", at.0), "audit")
     }
 
-    /// The cursor that [`to_text`](Self::to_text) wrote.
+    /// Decodes the text that [`to_text`](Self::to_text) wrote.
     ///
     /// # Errors
-    /// When it wrote no such text.
+    /// If `text` is anything else.
     pub fn from_text(text: &str) -> Result<AuditCursor, InvalidCursor> {
         let mut parts = text.split('.');
         let (at, request_id) = parts.next().zip(parts.next()).ok_or(InvalidCursor)?;
@@ -229,16 +229,16 @@ impl AuditCursor {
 }
 
 impl ListCursor {
-    /// Its text; see [`FailedCursor::to_text`].
+    /// Encodes the position; see [`FailedCursor::to_text`].
     #[must_use]
     pub fn to_text(&self, location: &LocationId) -> String {
         with_sum(&format!("{:x}.{}", self.at.0, self.list), &format!("{location}#lists"))
     }
 
-    /// The cursor that [`to_text`](Self::to_text) wrote for the same location.
+    /// Decodes the text that [`to_text`](Self::to_text) wrote for the same location.
     ///
     /// # Errors
-    /// When it wrote no such text.
+    /// If `text` is anything else.
     pub fn from_text(text: &str, location: &LocationId) -> Result<ListCursor, InvalidCursor> {
         let mut parts = text.split('.');
         let (at, list) = parts.next().zip(parts.next()).ok_or(InvalidCursor)?;
@@ -248,7 +248,7 @@ impl ListCursor {
     }
 }
 
-/// A place of `list`, with a sum over both.
+/// The position's text with a checksum of it and the list's name.
 fn with_sum(place: &str, list: &str) -> String {
     let sum = ContentHash::of(format!("{list}.{place}").as_bytes()).to_string();
     format!("{place}.{}", sum.chars().take(SUM_CHARS).collect::<String>())

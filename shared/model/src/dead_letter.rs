@@ -1,4 +1,4 @@
-//! A message that nobody could handle, as a queue of dead letters shows it.
+//! Messages in a dead-letter queue.
 
 use std::fmt;
 
@@ -7,23 +7,23 @@ use super::{BatchError, EpochMs, Message};
 /// A message that was received too often without being acknowledged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// The queue's id of it.
+    /// The queue's id of the message.
     pub id: String,
-    /// What it says. It may be anything, so it is never logged.
+    /// The message body. It may contain anything, so it is never logged.
     pub body: String,
-    /// When it was sent, if the queue says so.
+    /// When it was sent, if the queue reports it.
     pub sent_at: Option<EpochMs>,
-    /// How often it was received, about, if the queue says so.
+    /// Approximate number of receives, if the queue reports it.
     pub receives: Option<u64>,
-    /// Name of the queue in which it died, if the queue says so.
+    /// Name of the queue in which it died, if the queue reports it.
     pub source: Option<String>,
 }
 
 impl DeadLetter {
-    /// The message of ours that it is.
+    /// Parses the body as one of our messages.
     ///
     /// # Errors
-    /// [`BatchError`] says why it is none.
+    /// [`BatchError`] says why the body is not one.
     pub fn message(&self) -> Result<Message, BatchError> {
         Message::from_json(&self.body)
     }

@@ -1,4 +1,4 @@
-//! What a location is, as GHL tells it: kept beside its settings for those who have no token to ask with.
+//! Facts about a location, as reported by GHL: stored beside its settings for those who have no token to ask with.
 
 use std::time::Duration;
 
@@ -6,68 +6,68 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ContentHash, EpochMs, FieldDefinition, Item, ItemKind, Kind, LocationId, Pipeline, RemoteLocation};
 
-/// Facts that GHL has told, or refused to tell, are asked for again after this.
+/// GHL is asked again this long after it reported the facts, or refused to.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
-/// Facts that GHL could not tell in passing are asked for again after this.
+/// GHL is asked again this long after a temporary failure.
 const FRESH_AFTER_FAILURE: Duration = Duration::from_secs(10 * 60);
-/// Most bytes that the custom fields may have, as JSON: every writing of the item is paid by its length.
+/// Most bytes of the custom fields as JSON: the cost of each write depends on the item's length.
 const MOST_BYTES: usize = 128 * 1024;
-/// Most bytes that the pipelines may have, as JSON.
+/// Most bytes of the pipelines as JSON.
 const MOST_BYTES_OF_PIPELINES: usize = 32 * 1024;
 
-/// What GHL tells of a location. Each part is as it was last told, however long ago.
+/// Facts that GHL reported about a location. Each part is the latest report, however old.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocationFacts {
-    /// When GHL was asked last.
+    /// When GHL was last asked.
     pub asked_at: EpochMs,
-    /// Nobody need ask again before.
+    /// GHL need not be asked again before this time.
     pub fresh_until: EpochMs,
-    /// The location itself; `None` if GHL has never told.
+    /// The location itself; `None` if GHL has never reported it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub account: Option<Fact<RemoteLocation>>,
-    /// The custom fields of its contacts; `None` if GHL has never told.
+    /// The custom fields of its contacts; `None` if GHL has never reported them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fields: Option<Fact<KnownFields>>,
-    /// Its pipelines; `None` if GHL has never told.
+    /// Its pipelines; `None` if GHL has never reported them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pipelines: Option<Fact<KnownPipelines>>,
-    /// What GHL did not tell when it was asked last.
+    /// Facts that GHL did not report when last asked.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub untold: Vec<Untold>,
+    pub untold: Vec<UnreportedFact>,
 }
 
-/// Something that GHL told.
+/// One reported fact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact<T> {
-    /// When GHL told it.
+    /// When GHL reported it.
     pub as_of: EpochMs,
-    /// What GHL told.
+    /// The reported value.
     pub value: T,
 }
 
-/// Custom fields of contacts, with what reading a list needs of them: id, name, key, type, options.
+/// Custom fields of contacts, reduced to what reading a list needs: id, name, key, type, options.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct KnownFields {
-    /// Those that fit, in GHL's order.
+    /// The fields that fit, in GHL's order.
     pub fields: Vec<FieldDefinition>,
-    /// So many have so long names and options that they are left out.
+    /// Number of fields left out because their names and options are too long.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub left_out: u32,
 }
 
-/// Pipelines and their stages, for whoever chooses one.
+/// Pipelines and their stages, for anyone who has to choose one.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct KnownPipelines {
-    /// Those that fit, in GHL's order.
+    /// The pipelines that fit, in GHL's order.
     pub pipelines: Vec<Pipeline>,
-    /// So many have so many stages that they are left out.
+    /// Number of pipelines left out because they have too many stages.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub left_out: u32,
 }
 
-/// What GHL told when it was asked; `None` where it did not.
+/// The reply to one query for facts; `None` where GHL did not report the fact.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ToldFacts {
+pub struct ReportedFacts {
     /// The location itself.
     pub account: Option<RemoteLocation>,
     /// The definitions of its custom fields.
@@ -76,20 +76,20 @@ pub struct ToldFacts {
     pub pipelines: Option<Vec<Pipeline>>,
 }
 
-/// Something that GHL did not tell.
+/// A fact that GHL did not report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Untold {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Untold))]
+pub struct UnreportedFact {
     /// `location`, `custom fields` or `pipelines`.
     pub what: String,
-    /// The scope that a private integration token needs for it.
+    /// The scope that a private integration token needs to read it.
     pub scope: String,
-    /// Why, in GHL's words where it has answered.
+    /// The reason, in GHL's words if it answered.
     pub why: String,
 }
 
 impl KnownFields {
-    /// The fields of contacts among `definitions`; where not all of them fit, the longest are left out.
+    /// The contact fields among `definitions`. If not all fit, the longest are left out.
     #[must_use]
     pub fn of(definitions: Vec<FieldDefinition>) -> KnownFields {
         let of_contacts = definitions.into_iter().filter(|field| field.model == Kind::Contact);
@@ -99,7 +99,7 @@ impl KnownFields {
 }
 
 impl KnownPipelines {
-    /// These; where not all of them fit, the longest are left out.
+    /// Keeps `pipelines` in order. If not all fit, the longest are left out.
     #[must_use]
     pub fn of(pipelines: Vec<Pipeline>) -> KnownPipelines {
         let (pipelines, left_out) = fitting(pipelines, MOST_BYTES_OF_PIPELINES);
@@ -107,7 +107,7 @@ impl KnownPipelines {
     }
 }
 
-/// The shortest of `all` that together have `most` bytes as JSON, in their order; and how many are left out.
+/// The shortest items of `all` that fit into `most` bytes of JSON, in their original order, and the number left out.
 fn fitting<T: Serialize>(all: impl IntoIterator<Item = T>, most: usize) -> (Vec<T>, u32) {
     let length = |one: &T| serde_json::to_vec(one).map_or(usize::MAX, |json| json.len());
     let mut sized: Vec<(usize, usize, T)> =
@@ -126,19 +126,20 @@ fn fitting<T: Serialize>(all: impl IntoIterator<Item = T>, most: usize) -> (Vec<
 }
 
 impl LocationFacts {
-    /// What is known once GHL was asked `now` and has `told` this. Of what it did not tell, what it had told `before` stands.
-    /// `in_passing` if it may tell that as well in a few minutes.
+    /// Merges the reply that GHL gave at `now` into the facts from `before`; a fact that GHL did not report keeps its
+    /// earlier value. `in_passing` means that the failure was temporary, so that GHL is asked again after a few
+    /// minutes.
     #[must_use]
     pub fn told(
         now: EpochMs,
         before: Option<LocationFacts>,
-        told: ToldFacts,
-        untold: Vec<Untold>,
+        told: ReportedFacts,
+        untold: Vec<UnreportedFact>,
         in_passing: bool,
     ) -> LocationFacts {
         let (old_account, old_fields, old_pipelines) =
             before.map(|before| (before.account, before.fields, before.pipelines)).unwrap_or_default();
-        let ToldFacts { account, fields, pipelines } = told;
+        let ReportedFacts { account, fields, pipelines } = told;
         LocationFacts {
             asked_at: now,
             fresh_until: now + if in_passing { FRESH_AFTER_FAILURE } else { FRESH },
@@ -149,20 +150,20 @@ impl LocationFacts {
         }
     }
 
-    /// Whether nobody need ask again yet.
+    /// Whether GHL need not be asked again yet.
     #[must_use]
     pub fn is_fresh(&self, now: EpochMs) -> bool {
         now < self.fresh_until
     }
 
-    /// ISO 3166 two-letter country code.
+    /// ISO 3166 two-letter country code of the location.
     #[must_use]
     pub fn country(&self) -> Option<&str> {
         self.account.as_ref()?.value.country.as_deref()
     }
 
-    /// Since when all that lists are read with has been known: the older of account and custom fields. `None` if GHL has
-    /// told neither.
+    /// Age of the facts that reading a list uses: the older time of account and custom fields. `None` if GHL has
+    /// reported neither.
     #[must_use]
     pub fn as_of(&self) -> Option<EpochMs> {
         let account = self.account.as_ref().map(|fact| fact.as_of);
@@ -170,7 +171,7 @@ impl LocationFacts {
         account.into_iter().chain(fields).min()
     }
 
-    /// The same for all facts by which the same list is read to the same contacts.
+    /// Hash of the facts that affect how a list is read. Equal hashes: the same list yields the same contacts.
     #[must_use]
     pub fn meaning(&self) -> ContentHash {
         let fields = self.fields.as_ref().map(|fact| &fact.value);
@@ -228,8 +229,8 @@ mod tests {
         }
     }
 
-    fn of_germany() -> ToldFacts {
-        ToldFacts { account: Some(account("DE")), fields: Some(vec![field("a", &[])]), pipelines: None }
+    fn of_germany() -> ReportedFacts {
+        ReportedFacts { account: Some(account("DE")), fields: Some(vec![field("a", &[])]), pipelines: None }
     }
 
     fn pipeline(id: &str, stages: u32) -> Pipeline {
@@ -264,29 +265,32 @@ mod tests {
 
     #[test]
     fn what_ghl_does_not_tell_stays_as_it_told_it_before() {
-        let told = ToldFacts { pipelines: Some(vec![pipeline("p1", 2)]), ..of_germany() };
+        let told = ReportedFacts { pipelines: Some(vec![pipeline("p1", 2)]), ..of_germany() };
         let first = LocationFacts::told(NOW, None, told, vec![], false);
         assert!(first.is_fresh(NOW + FRESH - Duration::from_secs(1)) && !first.is_fresh(NOW + FRESH));
-        let why = Untold { what: "custom fields".to_owned(), scope: "s".to_owned(), why: "401".to_owned() };
+        let why = UnreportedFact { what: "custom fields".to_owned(), scope: "s".to_owned(), why: "401".to_owned() };
         let later = NOW + FRESH;
-        let told = ToldFacts { account: Some(account("AT")), ..ToldFacts::default() };
+        let told = ReportedFacts { account: Some(account("AT")), ..ReportedFacts::default() };
         let second = LocationFacts::told(later, Some(first.clone()), told, vec![why], true);
         assert_eq!((second.country(), second.fields.clone()), (Some("AT"), first.fields.clone()));
         assert_eq!(second.pipelines, first.pipelines);
         assert_eq!((second.as_of(), second.asked_at), (Some(NOW), later));
         assert!(!second.is_fresh(later + FRESH_AFTER_FAILURE));
         assert_ne!(second.meaning(), first.meaning());
-        // Another name, or pipeline, changes no list.
+        // A new name or pipeline does not change how a list is read.
         let renamed = RemoteLocation { name: "Other".to_owned(), ..account("DE") };
-        let told =
-            ToldFacts { account: Some(renamed), pipelines: Some(vec![pipeline("p2", 1)]), ..ToldFacts::default() };
+        let told = ReportedFacts {
+            account: Some(renamed),
+            pipelines: Some(vec![pipeline("p2", 1)]),
+            ..ReportedFacts::default()
+        };
         let renamed = LocationFacts::told(later, Some(first.clone()), told, vec![], false);
         assert_eq!(renamed.meaning(), first.meaning());
     }
 
     #[test]
     fn what_is_written_is_read_back_and_begins_with_its_kind() {
-        let told = ToldFacts { pipelines: Some(vec![pipeline("p1", 2)]), ..of_germany() };
+        let told = ReportedFacts { pipelines: Some(vec![pipeline("p1", 2)]), ..of_germany() };
         let facts = LocationFacts::told(NOW, None, told, vec![], false);
         let json = serde_json::to_string(&facts).unwrap();
         assert_eq!(serde_json::from_str::<LocationFacts>(&json).unwrap(), facts);

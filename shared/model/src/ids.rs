@@ -1,4 +1,4 @@
-//! Identifiers, each a type of its own so that none is taken for another.
+//! Identifiers, each with its own type so that they cannot be confused.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub struct InvalidId {
 }
 
 impl InvalidId {
-    /// What is wrong with it, without what it should have been.
+    /// The problem alone, without the expected format.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         self.reason
@@ -36,10 +36,10 @@ macro_rules! text_id {
         pub struct $name(String);
 
         impl $name {
-            /// The identifier, checked.
+            /// A checked identifier.
             ///
             /// # Errors
-            /// When `text` is empty, too long, or has a character that the identifier may not have.
+            /// If `text` is empty, too long, or contains a character that the identifier may not contain.
             pub fn new(text: impl Into<String>) -> Result<Self, InvalidId> {
                 let text = text.into();
                 match $check(&text) {
@@ -58,7 +58,7 @@ macro_rules! text_id {
         impl TryFrom<String> for $name {
             type Error = InvalidId;
 
-            /// What was stored, or sent, by an earlier build is read, though [`new`](Self::new) may refuse it by now.
+            /// Accepts what an earlier build stored or sent, even if [`new`](Self::new) now rejects it.
             fn try_from(text: String) -> Result<Self, InvalidId> {
                 match $stored(&text) {
                     Ok(()) => Ok(Self(text)),
@@ -94,7 +94,7 @@ text_id!(
     LocationId, "location_id", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
-    /// A rate scope: the calls that share one quota. By default a location is a scope of its own.
+    /// A rate scope: calls in one scope share a quota. By default each location is its own scope.
     ScopeId, "scope", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
@@ -105,7 +105,7 @@ text_id!(
     "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufdd0-\\ufdef\\ufffe\\uffff]{1,256}$"
 );
 text_id!(
-    /// An id that GHL gave (of a contact, an opportunity, …).
+    /// An id assigned by GHL (of a contact, an opportunity, …).
     GhlId, "GHL id", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
@@ -117,16 +117,16 @@ text_id!(
     MigrationId, "migration id", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
-    /// A mirror of a location: a list that its source sends whole. 1 to 64 letters, digits, `-` or `_`.
+    /// A mirror of a location: a list that its source always sends in full. 1 to 64 letters, digits, `-` or `_`.
     MirrorName, "mirror name", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
-    /// One sending of such a list: 1 to 64 letters, digits, `-` or `_`.
+    /// One transmission of a mirror's list: 1 to 64 letters, digits, `-` or `_`.
     RunId, "run id", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
-    /// An import: records that came together, such as those of one file. 1 to 64 letters, digits, `-` or `_`, unique in its
-    /// location.
+    /// An import: records that arrived together, such as those of one file. 1 to 64 letters, digits, `-` or `_`,
+    /// unique in its location.
     ImportId, "import id", check_token, "^[A-Za-z0-9_-]{1,64}$"
 );
 text_id!(
@@ -134,13 +134,13 @@ text_id!(
     KeyId, "key id", check_key_id, "^[a-z0-9]{1,32}$"
 );
 text_id!(
-    /// Who holds a lease: one invocation of one function.
+    /// The holder of a lease: one invocation of one function.
     Holder, "holder", check_line, "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufdd0-\\ufdef\\ufffe\\uffff]{1,256}$"
 );
 
 impl Holder {
-    /// Whoever handles the `index`-th message of the invocation `request_id`: unlike any other, as Lambda gives each
-    /// request id once.
+    /// The handler of the `index`-th message of the invocation `request_id`. Unique, because Lambda uses each request
+    /// id only once.
     #[must_use]
     pub fn of_invocation(request_id: &str, index: usize) -> Holder {
         let request_id: String =
@@ -149,18 +149,18 @@ impl Holder {
     }
 }
 
-/// What the ids of our own readings begin with; GHL's own are UUIDs.
+/// Prefix of ids for our own readings; GHL's event ids are UUIDs.
 const READING: &str = "read-";
 
 impl EventId {
-    /// Stands for an event where GHL was read and showed what somebody left `at` this time: the same reading has the
-    /// same id, however often it is done.
+    /// An event id for a reading of GHL that showed a change made `at` this time. Repeating the reading gives the
+    /// same id.
     #[must_use]
     pub fn of_reading(at: EpochMs) -> EventId {
         EventId(format!("{READING}{at}"))
     }
 
-    /// Whether it stands for a reading, and not for an event that GHL told.
+    /// Whether the id stands for a reading rather than for an event that GHL sent.
     #[must_use]
     pub fn is_of_reading(&self) -> bool {
         self.0.starts_with(READING)
@@ -168,7 +168,7 @@ impl EventId {
 }
 
 impl GhlId {
-    /// Stands for an id that nobody can tell: one that GHL would give, in a dry run, or does not show.
+    /// A placeholder for an id that is unknown: GHL would assign it (in a dry run), or does not show it.
     #[must_use]
     pub fn unknown() -> GhlId {
         GhlId("unknown".to_owned())
@@ -205,7 +205,7 @@ fn check_key_id(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// What travels through queues, keys and logs: text that all of them carry. SQS refuses a whole message for one U+FFFE.
+/// Accepts text that queues, keys and logs can all carry. SQS rejects a whole message for one U+FFFE.
 fn check_line(text: &str) -> Result<(), &'static str> {
     check_stored_line(text)?;
     if text.chars().any(is_noncharacter) {
@@ -214,7 +214,7 @@ fn check_line(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Unicode gives these to nobody: they are no text, and SQS refuses a whole message for one.
+/// Whether `c` is a noncharacter: Unicode assigns none of them, and SQS rejects a whole message for one.
 #[must_use]
 pub fn is_noncharacter(c: char) -> bool {
     ('\u{fdd0}'..='\u{fdef}').contains(&c) || u32::from(c) & 0xFFFE == 0xFFFE
@@ -233,7 +233,7 @@ fn check_stored_line(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// What a record is about.
+/// The kind of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -241,12 +241,12 @@ fn check_stored_line(text: &str) -> Result<(), &'static str> {
 pub enum Kind {
     /// A person or company.
     Contact,
-    /// A deal of a contact in a pipeline.
+    /// An opportunity of a contact in a pipeline.
     Opportunity,
 }
 
 impl Kind {
-    /// The kind as it is written in keys and logs.
+    /// The kind's name in keys and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -259,13 +259,13 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A record within its location, written `contact#crm-42`. Reading one takes whatever may be stored.
+/// A record within its location, written `contact#crm-42`. Parsing accepts anything that may be stored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RecordKey {
-    /// What the record is about.
+    /// The record's kind.
     pub kind: Kind,
-    /// The caller's id.
+    /// The caller's id of the record.
     pub id: RecordId,
 }
 
@@ -303,8 +303,8 @@ impl From<RecordKey> for String {
     }
 }
 
-/// The fencing token of a scope's batches: it grows with every batch that is planned, and a message of an older
-/// generation is stale.
+/// Fencing token of a scope's batches: it grows with every planned batch, and a message of an older generation is
+/// stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Generation(pub u64);
@@ -330,7 +330,8 @@ mod tests {
     use super::*;
     use crate::{Batch, Message};
 
-    /// The characters that SQS carries: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+    /// The characters that SQS accepts:
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
     fn sqs_carries(c: char) -> bool {
         matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
     }
@@ -350,7 +351,7 @@ mod tests {
     }
 
     proptest! {
-        /// Keys of the records table have at most 1,024 bytes (sort key), of the state table 2,048.
+        /// A key of the records table has at most 1,024 bytes (sort key); one of the state table, 2,048.
         #[test]
         fn an_id_that_is_accepted_is_carried_by_sqs_and_fits_into_every_key(text in any::<String>()) {
             if let Ok(id) = RecordId::new(text.as_str()) {

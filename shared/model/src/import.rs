@@ -1,4 +1,4 @@
-//! Imports: records that came together, such as those of one file. What is known of one, and where its records stand.
+//! Imports: records that arrived together, such as those of one file; their data, and the standing of their records.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use strum::{EnumCount, IntoStaticStr};
 
 use crate::{EpochMs, ImportId, Item, ItemKind, LocationId, Record, UNDO_WITHIN, Undo, Undone};
 
-/// Imports of a location that are listed: the last ones.
+/// Number of a location's imports in its list: the latest ones.
 pub const LISTED_IMPORTS: usize = 200;
-/// Nobody asks for an import that has not changed for so long. Its records keep its id.
+/// An import is kept for this long after its last change. Its records keep its id.
 const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// How far an import has come.
@@ -21,49 +21,49 @@ const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 pub enum ImportState {
     /// More records may come.
     Open,
-    /// Whoever imports says that all of its records were put.
+    /// The importer reported that all records were put.
     Complete,
-    /// An operator withdrew it: no more records are taken, and those that were not sent stand as failed.
+    /// An operator cancelled it: no more records are accepted, and unsent ones count as failed.
     Cancelled,
-    /// An operator turns it back: no more records are taken, what was not sent is not sent any more, and what was sent is
-    /// undone.
+    /// An operator is undoing it: no more records are accepted or sent, and sent ones are undone.
     Undone,
 }
 
-/// An import into a location: what whoever imports tells of it. How its records stand is asked of the outbox.
+/// An import into a location, as its importer describes it. The outbox knows the standing of its records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Import {
     /// How far it has come.
     pub state: ImportState,
-    /// What people call it, such as the name of the file.
+    /// A name for people, such as the name of the file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub name: Option<String>,
     /// When it began.
     pub created_at: EpochMs,
-    /// When it was told of last.
+    /// When the importer last reported about it.
     pub updated_at: EpochMs,
-    /// When it was completed or cancelled, while it is.
+    /// When it was completed or cancelled; `None` while it is open.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub finished_at: Option<EpochMs>,
     /// Rows of the source.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rows: Option<u64>,
-    /// Records that were made of them.
+    /// Records made from those rows.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub records: Option<u64>,
-    /// What was left out or altered, by kind: how often.
+    /// Number of omissions and changes, by kind.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub problems: BTreeMap<String, u64>,
-    /// The names of its files: what was read, and what was written about it.
+    /// Names of its files: those read, and those with the results.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub files: Vec<String>,
-    /// Since when it can be undone, if it can: what GHL shows of each record is kept before it is written.
+    /// Start of the period in which it can be undone, if it can: GHL's copy of each record is saved before the record
+    /// is written.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub undo_since: Option<EpochMs>,
 }
 
 impl Import {
-    /// One that begins `now`.
+    /// A new import that begins `now`.
     #[must_use]
     pub fn begun(now: EpochMs) -> Import {
         Import {
@@ -80,19 +80,19 @@ impl Import {
         }
     }
 
-    /// Until when it can be undone; `None` if it never can.
+    /// End of the period in which it can be undone; `None` if it never can.
     #[must_use]
     pub fn undo_until(&self) -> Option<EpochMs> {
         self.undo_since.map(|since| since + UNDO_WITHIN)
     }
 
-    /// Since when it can be undone, if what is put `now` can be.
+    /// Start of the undo period, if a record put `now` can still be undone.
     #[must_use]
     pub fn undo_since_at(&self, now: EpochMs) -> Option<EpochMs> {
         self.undo_since.filter(|since| now < *since + UNDO_WITHIN)
     }
 
-    /// What a list says of it.
+    /// The import's entry in a list.
     #[must_use]
     pub fn summary(&self, id: &ImportId) -> ImportSummary {
         let Import { state, created_at, finished_at, .. } = *self;
@@ -121,24 +121,25 @@ impl Item for Import {
     }
 }
 
-/// What a list says of an import.
+/// An import's entry in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportSummary {
     /// The import's id within its location.
     pub id: ImportId,
-    /// What people call it.
+    /// A name for people.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub name: Option<String>,
     /// How far it has come.
     pub state: ImportState,
     /// When it began.
     pub created_at: EpochMs,
-    /// When it was completed or cancelled, while it is.
+    /// When it was completed or cancelled; `None` while it is open.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub finished_at: Option<EpochMs>,
 }
 
-/// The last imports of a location, the newest first: one item, so that listing them costs the same however many there were.
+/// The latest imports of a location, newest first. They are one item, so listing costs the same however many there
+/// were.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ImportList {
     /// At most [`LISTED_IMPORTS`].
@@ -146,7 +147,7 @@ pub struct ImportList {
 }
 
 impl ImportList {
-    /// The same list with `import` in it as it is now; `None` if that changes nothing.
+    /// The same list with the current state of `import`; `None` if nothing changes.
     #[must_use]
     pub fn with(&self, import: ImportSummary) -> Option<ImportList> {
         let mut imports = self.imports.clone();
@@ -175,7 +176,7 @@ impl Item for ImportList {
     }
 }
 
-/// Where a record of an import stands. Each record of an import stands at exactly one.
+/// The standing of a record of an import. Each record has exactly one.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount,
 )]
@@ -183,23 +184,23 @@ impl Item for ImportList {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum ImportStanding {
-    /// It will be sent: it is due, or waits for another record.
+    /// Will be sent: it is due, or waits for another record.
     Pending,
-    /// GHL has it.
+    /// GHL accepted it.
     Accepted,
-    /// It failed for good; it can be replayed.
+    /// Failed for good; it can be replayed.
     Failed,
-    /// It comes to GHL neither now nor later: a dry run has shown what would have been sent, somebody changed it in GHL and
-    /// that content stands, or it is to be deleted there.
+    /// Will not reach GHL: a dry run showed its request, somebody changed it in GHL and that content stands, or it is
+    /// to be deleted there.
     Other,
-    /// It was undone: GHL shows what it showed before the import.
+    /// Undone: GHL shows its content from before the import.
     Undone,
-    /// It was undone in part, or not at all: the record says what was left, and why.
+    /// Undone in part, or not at all: the record lists the fields that were left, and why.
     Left,
 }
 
 impl ImportStanding {
-    /// All of them.
+    /// All standings.
     pub const ALL: [ImportStanding; ImportStanding::COUNT] = [
         ImportStanding::Pending,
         ImportStanding::Accepted,
@@ -209,7 +210,7 @@ impl ImportStanding {
         ImportStanding::Left,
     ];
 
-    /// Where `record` stands.
+    /// The standing of `record`.
     #[must_use]
     pub fn of(record: &Record) -> ImportStanding {
         match record {
@@ -223,13 +224,13 @@ impl ImportStanding {
         }
     }
 
-    /// Where a record stands after its undo.
+    /// The standing of a record after its undo.
     #[must_use]
     pub fn after(undone: &Undone) -> ImportStanding {
         if undone.left.is_empty() { ImportStanding::Undone } else { ImportStanding::Left }
     }
 
-    /// The standing as it is written.
+    /// The standing's name, as stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()

@@ -1,51 +1,52 @@
-//! What is stored as an item of its own, changed by whoever read it last.
+//! Values that are stored as items of their own and replaced as a whole.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::EpochMs;
 
-/// A value that has an item of its own, as JSON. Whoever changes it writes all of it, if nobody else has meanwhile.
+/// A value that is stored as JSON in an item of its own. A writer replaces the whole value, provided that nobody else
+/// has changed it since it was read.
 pub trait Item: Serialize + DeserializeOwned + Send + Sync {
-    /// What is the same for all items of this type.
+    /// Properties that all items of this type share.
     const KIND: ItemKind;
-    /// Which of them.
+    /// Identifies one item of this type.
     type Key: ?Sized + Sync;
 
-    /// The item's own key, unlike that of any other item, of whatever kind.
+    /// The item's key, unique across all kinds.
     fn item_key(of: &Self::Key) -> String;
 
-    /// What an item says that exists but was never given a value; `None` if there is no such item.
+    /// The value of an existing item that was never given one; `None` if this type has no such items.
     fn unset() -> Option<Self> {
         None
     }
 
-    /// Nobody needs it after this.
+    /// When the item may be deleted; `None` keeps it.
     fn keep_until(&self) -> Option<EpochMs> {
         None
     }
 
-    /// When to look at it, for a kind that is checked.
+    /// When to check the item, for a kind that is checked.
     fn next_check_at(&self) -> Option<EpochMs> {
         None
     }
 }
 
-/// What is the same for all items of a type.
+/// Properties that all items of a type share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ItemKind {
-    /// What the kind is called in logs.
+    /// Name of the kind in logs.
     pub name: &'static str,
-    /// What reading one is called in errors.
+    /// Name of the read operation in errors.
     pub load: &'static str,
-    /// What writing one is called in errors.
+    /// Name of the write operation in errors.
     pub replace: &'static str,
     /// The attribute that holds the value.
     pub attribute: &'static str,
-    /// What they are listed as, if they are.
+    /// Name under which the items are listed, if they are.
     pub listed: Option<&'static str>,
-    /// Whether they are found by [`Item::next_check_at`].
+    /// Whether [`Item::next_check_at`] finds the items.
     pub checked: bool,
-    /// Whether a reader is content with what was there a moment ago, at half the price.
+    /// Whether readers accept slightly stale data, at half the price.
     pub may_be_stale: bool,
 }

@@ -1,13 +1,12 @@
-//! Reading JSON that comes from outside: an object is an object.
+//! Parsing JSON from outside, where an object must be an object.
 //!
-//! serde's derived code also takes an array for a struct, by position: `[]` for a struct whose fields all have defaults,
-//! `["Ann", "Lee"]` for its first two. JSON that people and other programs write must not be read so, at any depth: the
-//! array is a mistake, and what it would set or switch off is not what was meant.
+//! serde's derived code also accepts an array for a struct, by position: `[]` for a struct whose fields all have
+//! defaults, `["Ann", "Lee"]` for its first two. JSON from people and other programs must not be parsed that way at
+//! any depth: such an array is a mistake, and the values it would set are not the intended ones.
 //!
-//! One thing is out of reach: what stands within an enum that a field tells apart (`#[serde(tag)]`), within an untagged one
-//! and within `#[serde(flatten)]`. serde reads that from a copy of its own. The enum itself must be an object, but a
-//! struct in it may be an array. So such types hold only what we have written ourselves; no request has one
-//! (`tests/it/document.rs`).
+//! One gap remains: the content of an internally tagged enum (`#[serde(tag)]`), of an untagged one, and of
+//! `#[serde(flatten)]`. serde reads it from its own copy. The enum itself must be an object, but a struct in it may
+//! be an array. So such types hold only our own data; no request contains one (`tests/it/document.rs`).
 
 use std::fmt;
 
@@ -17,10 +16,10 @@ use serde::de::{
 };
 use serde_json::{Error, Value};
 
-/// Reads text.
+/// Parses text.
 ///
 /// # Errors
-/// When it is not JSON of `T`, or has an array where `T` has an object.
+/// If it is not JSON of `T`, or has an array where `T` has an object.
 pub fn from_str<'de, T: Deserialize<'de>>(json: &'de str) -> Result<T, Error> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let read = T::deserialize(Objects(&mut deserializer))?;
@@ -28,10 +27,10 @@ pub fn from_str<'de, T: Deserialize<'de>>(json: &'de str) -> Result<T, Error> {
     Ok(read)
 }
 
-/// Reads a value.
+/// Converts a value.
 ///
 /// # Errors
-/// When it is not of `T`, or has an array where `T` has an object; names the field.
+/// If it is not a `T`, or has an array where `T` has an object; the error names the field.
 pub fn from_value<T: DeserializeOwned>(json: Value) -> Result<T, Error> {
     serde_path_to_error::deserialize(Objects(json)).map_err(|error| match error.path().iter().len() {
         0 => error.into_inner(),
@@ -39,7 +38,7 @@ pub fn from_value<T: DeserializeOwned>(json: Value) -> Result<T, Error> {
     })
 }
 
-/// A deserializer that gives a struct its fields by name only.
+/// A deserializer that fills a struct's fields by name only.
 #[derive(Debug)]
 pub struct Objects<D>(pub D);
 
@@ -61,8 +60,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
         deserialize_unit deserialize_seq deserialize_map deserialize_identifier deserialize_ignored_any
     }
 
-    /// An enum that is told apart by a field (`#[serde(tag)]`) asks for anything, and then takes the tag from the first
-    /// place of an array as well.
+    /// An internally tagged enum (`#[serde(tag)]`) calls this method, and would also take the tag from the first
+    /// place of an array.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         let expected = (&visitor as &dyn Expected).to_string();
         let reader = Reader { visitor, is_object: expected.starts_with("internally tagged enum") };
@@ -113,10 +112,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
     }
 }
 
-/// A visitor whatever it visits is read so, too.
+/// Wraps a visitor so that everything it visits is read the same way.
 struct Reader<V> {
     visitor: V,
-    /// It is to see an object, and no array.
+    /// Whether the visitor must see an object, not an array.
     is_object: bool,
 }
 
@@ -196,7 +195,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Reader<V> {
     }
 }
 
-/// What is within an array, an object or a variant.
+/// The content of an array, an object or a variant.
 struct Within<A>(A);
 
 impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Within<A> {
@@ -320,7 +319,7 @@ mod tests {
         number: Option<f64>,
     }
 
-    /// With arrays where there is an object: at every place where a struct may stand.
+    /// Replaces an object with an array at every place where a struct may stand.
     #[test]
     fn an_array_is_no_object_at_any_depth() {
         let cases = [
@@ -347,7 +346,7 @@ mod tests {
             assert!(of_value.contains("invalid type: sequence"), "{case}: {of_value}");
             assert!(of_text.contains("invalid type: sequence"), "{case}: {of_text}");
         }
-        // serde by itself takes it.
+        // serde on its own accepts the array.
         assert_eq!(serde_json::from_str::<Outer>("[]").unwrap(), Outer::default());
     }
 

@@ -1,4 +1,4 @@
-//! What people call a location, and until when its credentials are good: the sync does not need it.
+//! Labels of a location, and the expiry of its credentials. They are for people; the sync ignores them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,29 +7,29 @@ use crate::{EpochMs, SettingsError};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
-/// What people call a location, and when its credentials end.
+/// Labels of a location, and the expiry of its credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LocationLabels {
-    /// A name of our own, beside GHL's.
+    /// Our own name, besides GHL's.
     pub name: Option<String>,
-    /// Tags of our own, to find and group locations by.
+    /// Our own tags, for finding and grouping locations.
     pub tags: Vec<String>,
-    /// When the credentials end, for those of which GHL tells no end.
+    /// When the credentials expire, if GHL does not report it.
     pub credentials_expire_at: Option<EpochMs>,
 }
 
 impl LocationLabels {
     /// Longest name, in characters.
     pub const MAX_NAME: usize = 100;
-    /// Most tags.
+    /// Maximum number of tags.
     pub const MAX_TAGS: usize = 20;
     /// Longest tag, in characters.
     pub const MAX_TAG: usize = 40;
 
-    /// Checks name and tags: each is read with every look at all locations, so they are few and short.
+    /// Checks the name and the tags. They are read with every overview of all locations, so they are few and short.
     ///
     /// # Errors
-    /// [`SettingsError`] names the field and what it may be.
+    /// [`SettingsError`] names the field and the allowed values.
     pub fn check(&self) -> Result<(), SettingsError> {
         let wrong = |field, reason| Err(SettingsError { field, reason });
         if let Some(name) = &self.name
@@ -52,7 +52,7 @@ impl LocationLabels {
         Ok(())
     }
 
-    /// Whether one of the tags is `tag`, whatever its case.
+    /// Whether one of the tags equals `tag`, ignoring case.
     #[must_use]
     pub fn has_tag(&self, tag: &str) -> bool {
         let wanted = tag.to_lowercase();
@@ -69,14 +69,14 @@ fn expected(most: usize) -> String {
     format!("is not 1 to {most} characters without control characters, and without spaces at its ends")
 }
 
-/// Whole days from `now` until `end`; below zero once it is over.
+/// Whole days from `now` until `end`; negative once it is past.
 #[must_use]
 pub fn days_until(end: EpochMs, now: EpochMs) -> i64 {
     let days = |span: Duration| i64::try_from(span.as_millis() as u64 / DAY_MS).unwrap_or(i64::MAX);
     if end >= now { days(now.until(end)) } else { -days(now.since(end)) - 1 }
 }
 
-/// The time that `text` means: RFC 3339, or a date, which is its first moment in UTC.
+/// Parses RFC 3339, or a date, which means its first moment in UTC.
 #[must_use]
 pub fn time_or_date(text: &str) -> Option<EpochMs> {
     EpochMs::from_rfc3339(text).or_else(|| {
@@ -86,7 +86,7 @@ pub fn time_or_date(text: &str) -> Option<EpochMs> {
 }
 
 pub(crate) mod as_text {
-    //! A time that may be missing, as text.
+    //! Serializes an optional time as text.
 
     use serde::{Deserialize, Deserializer, Serializer};
 

@@ -1,6 +1,6 @@
-//! Reading what a newer build of ours has written: fields that this one does not know are left out.
+//! Reading data that a newer build of ours wrote: unknown fields are ignored.
 //!
-//! What people write is read strictly, by the same types: there an unknown field is a mistake that must be told.
+//! Input from people is parsed strictly, with the same types: there an unknown field is a mistake to report.
 
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
@@ -8,18 +8,18 @@ use serde_json::{Error, Value};
 
 use crate::json::Objects;
 
-/// Reads a struct from JSON, without the fields that it does not have, whatever its own rule for them is.
+/// Parses a struct from JSON and ignores unknown fields, even if the struct itself denies them.
 ///
 /// # Errors
-/// When it is not JSON, or a field that the struct has is of another type.
+/// If it is not JSON, or a known field has the wrong type.
 pub(super) fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
-    T::deserialize(Objects(KnownFields(serde_json::from_str(json)?)))
+    T::deserialize(Objects(KnownMembers(serde_json::from_str(json)?)))
 }
 
-/// A value of which a struct sees its own fields only.
-struct KnownFields(Value);
+/// A value that shows a struct only the struct's own fields.
+struct KnownMembers(Value);
 
-impl<'de> Deserializer<'de> for KnownFields {
+impl<'de> Deserializer<'de> for KnownMembers {
     type Error = Error;
 
     fn deserialize_struct<V: Visitor<'de>>(

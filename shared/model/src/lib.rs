@@ -1,5 +1,5 @@
-//! What everybody here speaks of: ids, records, contacts and opportunities, batches, calls to GHL, their outcomes, and
-//! settings. It decides nothing, and depends on no other area.
+//! The vocabulary of all other crates: ids, records, contacts and opportunities, batches, calls to GHL, their
+//! outcomes, and settings. It makes no decisions and depends on no other crate of ours.
 
 mod answer;
 mod api_key;
@@ -44,8 +44,8 @@ mod time;
 mod undo;
 
 pub use answer::{
-    Cause, ContactPage, Failure, FoundOpportunity, FoundPage, NotCarried, OpportunityPage, Quota, RemoteContact,
-    RemoteDeal, Reply, RetryAfter, Unread, UnreadRecord, View,
+    Cause, ContactPage, Failure, FoundOpportunity, FoundPage, ListedContact, ListedOpportunity, NotCarried,
+    OpportunityPage, Quota, Reply, RetryAfter, Unread, UnreadRecord, View,
 };
 pub use api_key::{InvalidKeyHash, KEY_PREFIX, KeyHash, KeyRecord, Role, is_key_name, key_text};
 pub use audit::{AuditKey, AuditedRequest};
@@ -55,7 +55,7 @@ pub use call::{Answer, Api, Call, ContactRef, Endpoint, PageCursor};
 pub use conflict::Conflict;
 pub use connection::{ConnectedBy, ConnectionId, ConsentAttempt, GhlConnection, InvalidConnectionId, SubAccount};
 pub use contact::{Contact, CustomField, TextField, TextForm, is_same_tag};
-pub use creation_key::{CreationKey, DealKey};
+pub use creation_key::{CreationKey, OpportunityKey};
 pub use credentials::fingerprint;
 pub use credentials::{
     Credentials, CredentialsError, CredentialsRef, InvalidCredentialsRef, OAuthGrant, OAuthUser, Secret,
@@ -65,7 +65,7 @@ pub use cursor::{
     RecordCursor,
 };
 pub use dead_letter::DeadLetter;
-pub use facts::{Fact, KnownFields, KnownPipelines, LocationFacts, ToldFacts, Untold};
+pub use facts::{Fact, KnownFields, KnownPipelines, LocationFacts, ReportedFacts, UnreportedFact};
 pub use ids::{
     EventId, Generation, GhlId, Holder, ImportId, InvalidId, KeyId, Kind, LocationId, MigrationId, MirrorName,
     RecordId, RecordKey, RunId, ScopeId, is_noncharacter,
@@ -79,13 +79,13 @@ pub use merge_patch::{merged, patch_between};
 pub use message::{Ask, Message};
 pub use migration::{
     Access, Account, AuditEntry, CallCount, Choice, Connection, ConnectionTest, ConnectionTestAnswer,
-    ConnectionTestOrder, Created, ExistingContact, ExistingDeal, FieldDifference, Finding, Forecast, How, KindForecast,
-    KindReport, MIGRATION_VERSION, Mapped, MappedTo, MappingOverrides, MappingReport, MappingSummary, Migration,
-    MigrationConfig, MigrationLease, MigrationMessage, MigrationMessageError, MigrationOverlay, MigrationPage,
-    MigrationReport, MigrationRequest, MigrationSettings, MigrationStage, MigrationStatus, MigrationSummaryLine,
-    MigratorMessage, OpenPage, OverrideError, PageContent, PageKind, Part, PartReport, PartReports, Preset, Problem,
-    Progress, ReportVerify, Reverted, RolledBack, Side, Snapshot, SourceContact, Structure, Suggestion, Transfer,
-    Transferred, TypeConflict, VerifyState, Walk, Withdrawal,
+    ConnectionTestOrder, Created, ExistingContact, ExistingOpportunity, FieldDifference, Finding, Forecast,
+    KindForecast, KindReport, MIGRATION_VERSION, Mapped, MappedTo, MappingOverrides, MappingReport, MappingSummary,
+    MatchMethod, Migration, MigrationConfig, MigrationLease, MigrationMessage, MigrationMessageError, MigrationOverlay,
+    MigrationPage, MigrationReport, MigrationRequest, MigrationSettings, MigrationStage, MigrationStatus,
+    MigrationSummaryLine, MigratorMessage, OpenPage, OverrideError, PageContent, PageKind, Part, PartReport,
+    PartReports, Preset, Problem, Progress, ReportVerify, Reverted, RolledBack, Scan, Side, Snapshot, SourceContact,
+    Structure, Suggestion, Transfer, Transferred, TypeConflict, VerifyState, Withdrawal,
 };
 pub use mirror::{Mirror, MirrorPart, MirrorPartKey, MirrorRun, OnMissing};
 pub use opportunity::{Opportunity, OpportunityStatus};
@@ -103,4 +103,4 @@ pub use settings::{AdoptLimits, LocationSettings, OutcomesWebhook, Pace, Setting
 pub use structure::{CustomValue, FieldDefinition, FieldType, NewField, NewPipeline, Pipeline, PipelineStage};
 pub use structure::{RemoteLocation, Tag, User};
 pub use time::{EpochMs, Time};
-pub use undo::{Before, LeftBecause, LeftField, PreImage, UNDO_WITHIN, Undo, Undone};
+pub use undo::{Before, LeftField, LeftReason, PreImage, UNDO_WITHIN, Undo, Undone};

@@ -1,4 +1,4 @@
-//! What we write into a contact that nothing else would find again.
+//! The marker: a word that we write into a contact that could not be found otherwise.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Contact, LocationId, RecordKey};
 
-/// A word that stands in the `source` of a contact without e-mail and phone, so that it can be searched for when its
-/// creation got no clear answer. The same record has the same one, always.
+/// A word in the `source` of a contact without e-mail and phone, so that a search can find the contact after a
+/// creation without a clear answer. A record always has the same marker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marker(String);
 
@@ -17,11 +17,11 @@ impl Marker {
     pub fn of(location: &LocationId, key: &RecordKey) -> Marker {
         let digest = Sha256::digest(format!("{location}/{key}"));
         let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        // One word: a search that splits texts at punctuation finds it all the same.
+        // A single word: a search that splits text at punctuation still finds it.
         Marker(format!("ghlsync{hex}"))
     }
 
-    /// `contact` with the marker behind its own source.
+    /// `contact` with the marker appended to its own source.
     #[must_use]
     pub fn on(&self, contact: &Contact) -> Contact {
         let source = match contact.source.as_deref().map(str::trim).filter(|source| !source.is_empty()) {
@@ -31,26 +31,26 @@ impl Marker {
         Contact { source: Some(source), ..contact.clone() }
     }
 
-    /// Whether a contact with this `source` carries it.
+    /// Whether this `source` contains the marker.
     #[must_use]
     pub fn is_in(&self, source: &str) -> bool {
         source.to_lowercase().contains(&self.0)
     }
 
-    /// Whether `word` is the marker of some record.
+    /// Whether `word` is any record's marker.
     #[must_use]
     pub fn is_one(word: &str) -> bool {
         let hex = word.strip_prefix("ghlsync");
         hex.is_some_and(|hex| hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
     }
 
-    /// `source` without the marker of any record.
+    /// `source` without any record's marker.
     #[must_use]
     pub fn taken_out_of(source: &str) -> String {
         source.split_whitespace().filter(|word| !Marker::is_one(word)).collect::<Vec<_>>().join(" ")
     }
 
-    /// The marker as it is written and searched for.
+    /// The marker's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! A marketplace app as its owner knows it, and the grants that it gets.
+//! A marketplace app with its credentials, and the grants that it receives.
 
 use std::fmt;
 
@@ -7,34 +7,34 @@ use serde_json::json;
 
 use crate::{OAuthGrant, OAuthUser, Secret};
 
-/// A marketplace app: what proves to GHL that it is the app who asks.
+/// A marketplace app: the credentials that identify it to GHL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarketplaceApp {
-    /// Its id, which everybody may know.
+    /// Its client id, which is public.
     pub client_id: String,
-    /// The secret that the app shows when it asks for tokens.
+    /// Its client secret, sent with each request for tokens.
     pub client_secret: Secret,
 }
 
-/// What is kept as an app's key cannot be used. Nothing of it is in here.
+/// The stored key of an app cannot be used. The error contains none of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not {{\"client_id\": \"…\", \"client_secret\": \"…\"}}")]
 pub struct InvalidApp;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stored {
+struct StoredApp {
     client_id: String,
     client_secret: String,
 }
 
 impl MarketplaceApp {
-    /// Reads `{"client_id": …, "client_secret": …}`.
+    /// Parses `{"client_id": …, "client_secret": …}`.
     ///
     /// # Errors
-    /// When it is something else.
+    /// If it is anything else.
     pub fn parse(text: &str) -> Result<MarketplaceApp, InvalidApp> {
-        let Stored { client_id, client_secret } = serde_json::from_str(text).map_err(|_| InvalidApp)?;
+        let StoredApp { client_id, client_secret } = serde_json::from_str(text).map_err(|_| InvalidApp)?;
         let is_word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_word(&client_id) || !is_word(&client_secret) {
             return Err(InvalidApp);
@@ -42,14 +42,14 @@ impl MarketplaceApp {
         Ok(MarketplaceApp { client_id, client_secret: Secret::new(client_secret) })
     }
 
-    /// GHL's id of the app: what the id of its key begins with, up to a hyphen.
+    /// GHL's id of the app: the client id up to its hyphen.
     #[must_use]
     pub fn app_id(&self) -> &str {
         self.client_id.split('-').next().unwrap_or_default()
     }
 }
 
-/// The app's id only.
+/// Shows only the app's id.
 impl fmt::Display for MarketplaceApp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.client_id)
@@ -57,7 +57,7 @@ impl fmt::Display for MarketplaceApp {
 }
 
 impl OAuthGrant {
-    /// The grant as it is stored where credentials are: [`Credentials::parse`](crate::Credentials::parse) reads it.
+    /// The grant in its stored form, which [`Credentials::parse`](crate::Credentials::parse) reads.
     #[must_use]
     pub fn to_stored(&self) -> Secret {
         let OAuthGrant { client_id, client_secret, refresh_token, access_token, user } = self;

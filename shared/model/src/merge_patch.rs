@@ -1,9 +1,9 @@
-//! JSON merge patches (RFC 7396): what a document becomes by one, and which one makes a document of another.
+//! JSON merge patches (RFC 7396): applying one, and computing one from two documents.
 
 use serde_json::{Map, Value};
 
-/// `document` as `patch` says: an object is merged member by member, a null takes a member away, and all else stands in
-/// place of what was there.
+/// Applies `patch` to `document`: objects are merged member by member, null removes a member, and anything else
+/// replaces the old value.
 #[must_use]
 pub fn merged(document: &Value, patch: &Value) -> Value {
     let Value::Object(patch) = patch else { return patch.clone() };
@@ -19,8 +19,8 @@ pub fn merged(document: &Value, patch: &Value) -> Value {
     Value::Object(merged)
 }
 
-/// The patch that makes `after` of `before`; empty if they are the same. Neither may have a null within: no patch writes
-/// one.
+/// The patch that turns `before` into `after`; empty if they are equal. Neither may contain a null: a patch cannot
+/// write one.
 #[must_use]
 pub fn patch_between(before: &Map<String, Value>, after: &Map<String, Value>) -> Map<String, Value> {
     let gone = before.keys().filter(|name| !after.contains_key(*name)).map(|name| (name.clone(), Value::Null));

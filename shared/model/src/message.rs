@@ -1,4 +1,4 @@
-//! What the messages on the queue ask for.
+//! Messages on the work queue.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -7,29 +7,29 @@ use strum::IntoStaticStr;
 use super::batch::BATCH_VERSION;
 use super::{Batch, BatchError, LocationId};
 
-/// A message on the queue.
+/// A message on the work queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// Send these records.
     Batch(Batch),
-    /// Ask GHL for something of a location.
+    /// Query GHL about a location.
     Ask(Ask, LocationId),
 }
 
-/// What GHL is asked for of a location, besides what becomes of records. Whoever wants it may have no token.
+/// A query about a location, besides sending records. The component that wants the answer may have no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Ask {
-    /// What changed: [`Bookmark`](crate::Bookmark) says since when.
+    /// Which contacts changed: [`Bookmark`](crate::Bookmark) holds the start time.
     Reconcile,
-    /// What it is: [`LocationFacts`](crate::LocationFacts).
+    /// The location's facts: [`LocationFacts`](crate::LocationFacts).
     Facts,
 }
 
 impl Ask {
     const ALL: [Ask; 2] = [Ask::Reconcile, Ask::Facts];
 
-    /// The field of a message that names the location.
+    /// The message field that names the location.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -37,7 +37,7 @@ impl Ask {
 }
 
 impl Message {
-    /// What it asks for, as it is written in reports.
+    /// The kind of message, for reports.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl Message {
         }
     }
 
-    /// Whom it concerns.
+    /// The location that the message concerns.
     #[must_use]
     pub fn location_id(&self) -> &LocationId {
         match self {
@@ -55,7 +55,7 @@ impl Message {
         }
     }
 
-    /// The message body.
+    /// The message as a body.
     #[must_use]
     pub fn to_json(&self) -> String {
         match self {
@@ -64,10 +64,10 @@ impl Message {
         }
     }
 
-    /// Reads a message body.
+    /// Parses a message body.
     ///
     /// # Errors
-    /// [`BatchError`] says what is wrong with it, and names the field.
+    /// [`BatchError`] describes the problem and names the field.
     pub fn from_json(body: &str) -> Result<Message, BatchError> {
         if let Ok(mut value) = serde_json::from_str::<Value>(body)
             && value["v"] == BATCH_VERSION

@@ -1,4 +1,5 @@
-//! A mirror: a list that its source sends whole, again and again, so that whoever is missing in it is known to be gone.
+//! Mirrors: lists that their source sends in full again and again, so that contacts missing from a list are known to
+//! be gone.
 
 use std::time::Duration;
 
@@ -6,69 +7,69 @@ use serde::{Deserialize, Serialize};
 
 use crate::{EpochMs, Item, ItemKind, LocationId, MirrorName, RecordId, RunId};
 
-/// A mirror whose source has sent nothing for so long begins anew.
+/// A mirror starts anew if its source has sent nothing for this long.
 const KEPT: Duration = Duration::from_secs(400 * 86_400);
 
-/// What is known of a mirror: the run of it that counts.
+/// The state of a mirror: its current run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Mirror {
-    /// The last run that was committed; `None` before the first.
+    /// The last committed run; `None` before the first.
     pub committed: Option<MirrorRun>,
 }
 
-/// A run of a mirror: one sending of the whole list.
+/// A run of a mirror: one transmission of the whole list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MirrorRun {
-    /// The run's id, which its source chose.
+    /// The run's id, chosen by its source.
     pub run: RunId,
-    /// In how many parts it was sent.
+    /// Number of parts.
     pub parts: u32,
-    /// How many contacts it had.
+    /// Number of contacts.
     pub present: u64,
     /// When it was committed.
     pub at: EpochMs,
 }
 
-/// A part of a run: who is in it.
+/// A part of a run, with its contacts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MirrorPart {
     /// The contacts of the part.
     pub ids: Vec<RecordId>,
-    /// Items that were refused: nobody knows who they are.
+    /// Rejected items: their contacts are unknown.
     pub refused: u64,
     /// When it was sent.
     pub at: EpochMs,
 }
 
-/// Which part of which run.
+/// Identifies a part of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MirrorPartKey {
-    /// The location that it is sent into.
+    /// Location that receives the list.
     pub location: LocationId,
-    /// Which mirror of it.
+    /// The mirror.
     pub name: MirrorName,
-    /// Which run.
+    /// The run.
     pub run: RunId,
-    /// Which part of it, from 0.
+    /// The part's number, from 0.
     pub part: u32,
 }
 
-/// What is done about contacts that a committed run had, and the next one has not.
+/// Action for contacts that were in the last committed run and are missing from the next.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum OnMissing {
-    /// Nothing.
+    /// Do nothing.
     #[default]
     Keep,
-    /// They get this tag.
+    /// Add this tag.
     Tag(String),
-    /// They lose this tag.
+    /// Remove this tag.
     Untag(String),
-    /// They are deleted in GHL, and then here.
+    /// Delete them in GHL, then here.
     Delete,
 }
 
 impl OnMissing {
-    /// Whether it puts the record again, with another content.
+    /// Whether the action puts the record again, with other content.
     #[must_use]
     pub fn is_put(&self) -> bool {
         match self {

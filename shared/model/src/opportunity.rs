@@ -1,4 +1,4 @@
-//! What an opportunity record says.
+//! The content of an opportunity record.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
@@ -9,26 +9,26 @@ use super::{CustomField, GhlId, RecordId};
 
 /// The fields of an opportunity, named as GHL's API v2 names them (`apps/opportunities.json`).
 ///
-/// An absent field is left as it is in GHL. `null` is refused: GHL's API clears no field of an opportunity but custom
-/// ones.
+/// An absent field keeps its value in GHL. `null` is rejected: GHL's API can clear only the custom fields of an
+/// opportunity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Opportunity {
-    /// Whose deal: the id of a contact *record* of the same location. The opportunity waits until that record has its
-    /// GHL id. Exactly one of this and `contactId` is set.
+    /// The opportunity's contact, as the id of a contact *record* of the same location. The opportunity waits until
+    /// that record has its GHL id. Exactly one of this and `contactId` is set.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub contact_record: Option<RecordId>,
-    /// Whose deal: GHL's id of the contact.
+    /// The opportunity's contact, by GHL's id.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub contact_id: Option<GhlId>,
     /// GHL's id of the pipeline.
     pub pipeline_id: GhlId,
-    /// The deal's name. Within a contact and a pipeline it says which opportunity is meant.
+    /// The opportunity's name. It identifies the opportunity within a contact and a pipeline.
     pub name: String,
-    /// Its status; a new one is `open` unless said.
+    /// Its status; a new one is `open` by default.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub status: Option<OpportunityStatus>,
@@ -36,11 +36,11 @@ pub struct Opportunity {
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub pipeline_stage_id: Option<GhlId>,
-    /// Worth, in the location's currency.
+    /// Value in the location's currency.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>, nullable = false))]
     pub monetary_value: Option<Number>,
-    /// GHL id of the user it is assigned to.
+    /// GHL's id of the user in charge.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub assigned_to: Option<String>,
@@ -57,9 +57,9 @@ pub struct Opportunity {
 pub enum OpportunityStatus {
     /// In progress.
     Open,
-    /// Closed with success.
+    /// Won.
     Won,
-    /// Closed without.
+    /// Lost.
     Lost,
     /// Given up.
     Abandoned,

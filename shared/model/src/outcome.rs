@@ -1,4 +1,4 @@
-//! How it ended with a record.
+//! Outcomes: the result of a batch for one record.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use strum::{EnumCount, IntoStaticStr};
 
 use super::{ContentHash, EpochMs, GhlId, RecordKey, Undone};
 
-/// The words in which a failure is reported to people and programs.
+/// Error codes, reported to people and programs.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount,
 )]
@@ -19,22 +19,22 @@ pub enum ErrorCode {
     RateLimited,
     /// The circuit breaker is open.
     CircuitOpen,
-    /// It failed in passing, and went on failing as often as it was retried.
+    /// Gave up after repeated temporary failures.
     MaxRetriesExceeded,
-    /// GHL refuses it as it stands.
+    /// GHL rejects the record as it is.
     Rejected,
-    /// GHL does not accept the location's token.
+    /// GHL rejects the location's token.
     Unauthorized,
-    /// Nobody knows whether GHL has it.
+    /// It is unknown whether GHL has the record.
     Ambiguous,
-    /// Our own code failed on it.
+    /// Our own code failed.
     Internal,
-    /// An operator withdrew it before it was sent.
+    /// An operator cancelled it before it was sent.
     Cancelled,
 }
 
 impl ErrorCode {
-    /// All of them.
+    /// All codes.
     pub const ALL: [ErrorCode; ErrorCode::COUNT] = [
         ErrorCode::RateLimited,
         ErrorCode::CircuitOpen,
@@ -46,7 +46,7 @@ impl ErrorCode {
         ErrorCode::Cancelled,
     ];
 
-    /// The code as it is written.
+    /// The code's name, as reported.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -59,119 +59,119 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// Errors of a record that are remembered, and shown.
+/// Number of errors kept and shown per record.
 pub(super) const REMEMBERED_ERRORS: usize = 5;
-/// Longest message of an error that is not the last one, in characters.
+/// Longest message of an earlier error, in characters.
 const SHORT_MESSAGE: usize = 300;
 /// Longest message of the last error, in bytes.
 const LONG_MESSAGE: usize = 1024;
-/// Longest text of what a dry run would have sent, in bytes.
+/// Longest text of a dry run's request, in bytes.
 const MAX_REQUEST: usize = 100_000;
 
-/// What went wrong with a record last.
+/// The last error of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastError {
-    /// In one word.
+    /// The error's code.
     pub code: ErrorCode,
     /// HTTP status, if GHL answered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<u16>,
-    /// In GHL's words, at most 1 KB.
+    /// GHL's message, at most 1 KB.
     pub message: String,
     /// When it happened.
     pub at: EpochMs,
 }
 
 impl LastError {
-    /// The same, with at most 1 KB of its message.
+    /// The same error with at most 1 KB of its message.
     #[must_use]
     pub fn in_bounds(self) -> LastError {
         LastError { message: cut(self.message, LONG_MESSAGE), ..self }
     }
 
-    /// The same, with at most 300 characters of its message.
+    /// The same error with at most 300 characters of its message.
     #[must_use]
     pub fn in_short(&self) -> LastError {
         LastError { message: self.message.chars().take(SHORT_MESSAGE).collect(), ..self.clone() }
     }
 }
 
-/// How a batch ended for one record: what is written into the outbox.
+/// The result of a batch for one record, as written into the outbox.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// GHL has this version. The record leaves the due index unless it has changed meanwhile.
+    /// GHL accepted this version. The record leaves the due index unless it has changed since.
     Accepted {
-        /// GHL's id of it.
+        /// GHL's id of the record.
         ghl_id: GhlId,
         /// Hash of the content that was sent.
         hash: ContentHash,
-        /// Who created it, as far as this batch's answers say.
+        /// Who created it, according to this batch's answers.
         provenance: Provenance,
-        /// The fields that GHL did not store, by its names.
+        /// Fields that GHL did not store, by GHL's names.
         not_stored: Vec<String>,
     },
-    /// It failed for good: it leaves the due index, and can be replayed.
+    /// Failed for good: the record leaves the due index and can be replayed.
     Failed {
         /// The error that ended it.
         error: LastError,
-        /// GHL's id of it, where one was learned on the way.
+        /// GHL's id of the record, if the batch learned one.
         ghl_id: Option<GhlId>,
-        /// Who created what has that id.
+        /// Who created the record under that id.
         provenance: Provenance,
     },
-    /// It comes back later, and this counts as an attempt.
+    /// To be retried later; this counts as an attempt.
     Retry {
-        /// When it is tried again.
+        /// When to try again.
         due_at: EpochMs,
-        /// The error that it was put off for.
+        /// The error that caused the retry.
         error: LastError,
-        /// Nothing may be written again before (a call without an answer may still arrive).
+        /// Earliest time of the next write: until then, an unanswered call may still arrive.
         not_before: Option<EpochMs>,
-        /// GHL's id of it, where one was learned on the way.
+        /// GHL's id of the record, if the batch learned one.
         ghl_id: Option<GhlId>,
-        /// Who created what has that id.
+        /// Who created the record under that id.
         provenance: Provenance,
     },
-    /// It comes back later, and this does not count: it waits for another record, or for a late call. Its attempts and
-    /// errors are those with which it was loaded.
+    /// To be continued later, without counting as an attempt: it waits for another record, or for an unanswered call.
+    /// Attempts and errors stay as loaded.
     Wait {
-        /// When to look again.
+        /// When to check again.
         due_at: EpochMs,
-        /// The record whose GHL id it waits for.
+        /// The record whose GHL id is needed.
         waits_for: Option<RecordKey>,
-        /// Nothing may be written again before.
+        /// Earliest time of the next write.
         not_before: Option<EpochMs>,
-        /// GHL's id of it, where one was learned on the way.
+        /// GHL's id of the record, if the batch learned one.
         ghl_id: Option<GhlId>,
-        /// Who created what has that id.
+        /// Who created the record under that id.
         provenance: Provenance,
-        /// What GHL had under the id with which it was loaded is gone: nobody shall ask for it again.
+        /// The GHL record under the loaded id is gone: do not query it again.
         is_gone: bool,
     },
-    /// It waits for a record that is not due itself: it leaves the due index until that one has its GHL id. Its attempts
-    /// and errors are those with which it was loaded.
+    /// Waits for a record that is not due itself: it leaves the due index until that record has its GHL id. Attempts
+    /// and errors stay as loaded.
     Await {
-        /// The record whose GHL id it waits for.
+        /// The record whose GHL id is needed.
         record: RecordKey,
     },
-    /// GHL has deleted it, as somebody asked. So is the record, unless it was put again meanwhile.
+    /// Deleted in GHL, as requested. The record is deleted, too, unless it was put again since.
     Deleted,
-    /// What its import wrote is turned back, as far as that could be done. The record leaves the due index, and counts as
-    /// one that GHL has not accepted.
+    /// The import's changes are undone as far as possible. The record leaves the due index, and counts as not
+    /// accepted by GHL.
     Undone(Undone),
-    /// The location is in dry run: this is what would have been sent. The record leaves the due index; putting it
-    /// again makes it due. Its attempts and errors are those with which it was loaded.
+    /// The location is in dry run: this request would have been sent. The record leaves the due index until it is put
+    /// again. Attempts and errors stay as loaded.
     WouldSend {
         /// The request, as text.
         request: String,
-        /// Whether the record stays due (the dry run was of one batch only).
+        /// Whether the record stays due (only this batch was a dry run).
         stays_due: bool,
     },
 }
 
 impl Outcome {
-    /// The same, with texts of a length that fits into the record's item whatever its payload: what was accepted can be
-    /// written down.
+    /// The same outcome with its texts cut so that the record's item can hold them, whatever its payload: an
+    /// acceptance can always be stored.
     #[must_use]
     pub fn in_bounds(mut self) -> Outcome {
         match &mut self {
@@ -194,7 +194,7 @@ impl Outcome {
     }
 }
 
-/// At most the first `bytes` of `text`, and no part of a character.
+/// The first `bytes` bytes of `text` at most, cut at a character boundary.
 fn cut(mut text: String, bytes: usize) -> String {
     if text.len() > bytes {
         let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
@@ -203,14 +203,14 @@ fn cut(mut text: String, bytes: usize) -> String {
     text
 }
 
-/// Who created a record of GHL. Only what is [`Created`](Provenance::Created) may ever be deleted again.
+/// Who created a record in GHL. Only records that are [`Created`](Provenance::Created) may ever be deleted again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Provenance {
-    /// GHL did not say, or its answer got lost.
+    /// GHL did not say, or its answer was lost.
     #[default]
     Unknown,
-    /// GHL said that our call created it.
+    /// GHL reported that our call created it.
     Created,
-    /// GHL said that it was there before our call.
+    /// GHL reported that it existed before our call.
     Found,
 }

@@ -1,4 +1,4 @@
-//! The content of a record, its check and its hash.
+//! The content of a record, with its validation and its hash.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 use super::{Contact, CustomField, Kind, Opportunity, is_same_tag};
 use crate::json::Objects;
 
-/// Most bytes of a payload's canonical JSON. An item of DynamoDB holds 400 KB: beside the payload there must be room for
-/// whatever comes of it (a dry run's requests, errors, the names of fields).
+/// Most bytes of a payload's canonical JSON. A DynamoDB item holds 400 KB, and besides the payload it must have room
+/// for results (a dry run's requests, errors, field names).
 pub const MAX_PAYLOAD_BYTES: usize = 100_000;
 
-/// What GHL shall know.
+/// The content to send to GHL.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "nearly all records are contacts")]
 pub enum Payload {
@@ -30,22 +30,22 @@ pub enum PayloadError {
     /// Not JSON of the right shape.
     #[error("the {kind} is malformed at `{field}`")]
     Malformed {
-        /// What it should have been.
+        /// The expected kind of payload.
         kind: Kind,
         /// The path of the field, or `.`.
         field: String,
-        /// What is wrong, and where.
+        /// The parser's error.
         source: serde_json::Error,
     },
-    /// A field has a value that GHL would refuse.
+    /// GHL would reject the value of a field.
     #[error("field `{field}` {reason}")]
     Field {
         /// The field, by its name in the document.
         field: &'static str,
-        /// What is wrong with the value, in words.
+        /// The problem with the value, in words.
         reason: &'static str,
     },
-    /// All of it is longer than a record may be.
+    /// The whole payload is longer than a record may be.
     #[error(
         "field `{field}` is too long: it has {field_bytes} of {bytes} bytes of JSON, and a record may have {MAX_PAYLOAD_BYTES}"
     )]
@@ -60,7 +60,7 @@ pub enum PayloadError {
 }
 
 impl Payload {
-    /// What it is about.
+    /// The kind of record that it describes.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
@@ -69,7 +69,7 @@ impl Payload {
         }
     }
 
-    /// The canonical JSON: fields in a fixed order, absent ones left out. Equal content is equal text.
+    /// The canonical JSON: fields in a fixed order, absent ones left out. Equal content gives equal text.
     #[must_use]
     pub fn to_json(&self) -> String {
         // Strings, numbers, lists and maps with string keys only: this cannot fail to serialize.
@@ -80,7 +80,7 @@ impl Payload {
         .unwrap_or_default()
     }
 
-    /// Reads and checks the JSON of a payload.
+    /// Parses and checks the JSON of a payload.
     ///
     /// # Errors
     /// [`PayloadError`] names the field.
@@ -90,7 +90,7 @@ impl Payload {
         Ok(payload)
     }
 
-    /// What remains of it once its content is dropped: nothing but whose it is and where it is in GHL, by ids.
+    /// What is kept after the content is dropped: only the ids that place the record in GHL.
     #[must_use]
     pub fn remains(&self) -> Payload {
         match self {
@@ -109,7 +109,7 @@ impl Payload {
         }
     }
 
-    /// Reads what [remains](Payload::remains) of one: GHL would take it for nothing.
+    /// Parses the [remains](Payload::remains) of a payload; GHL would not accept them as content.
     ///
     /// # Errors
     /// [`PayloadError::Malformed`] names the field.
@@ -120,7 +120,7 @@ impl Payload {
         })
     }
 
-    /// Checks what the types do not.
+    /// Checks what the types do not guarantee.
     ///
     /// # Errors
     /// [`PayloadError::Field`] names the field.
@@ -131,7 +131,7 @@ impl Payload {
         }
     }
 
-    /// Checks that there is room for it. What is stored already may be longer.
+    /// Checks that the payload fits into an item. Payloads already stored may be longer.
     ///
     /// # Errors
     /// [`PayloadError::TooLarge`] names the longest field.
@@ -167,7 +167,7 @@ fn check_contact(contact: &Contact) -> Result<(), PayloadError> {
         return Err(PayloadError::Field { field: "dndSettings", reason: "must be an object" });
     }
     let Contact { first_name, last_name, name, email, phone, company_name, .. } = contact;
-    // What is empty is to be cleared.
+    // An empty text means that the field is to be cleared.
     let some = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     if let Some(email) = some(email)
         && (!email.contains('@') || email.contains(char::is_whitespace))
@@ -240,7 +240,7 @@ fn check_custom_fields(fields: &[CustomField]) -> Result<(), PayloadError> {
 pub struct ContentHash([u8; 16]);
 
 impl ContentHash {
-    /// The hash of `canonical`, which is the same bytes for the same content.
+    /// The hash of `canonical`, which must be the same bytes for the same content.
     #[must_use]
     pub fn of(canonical: &[u8]) -> ContentHash {
         let digest = Sha256::digest(canonical);

@@ -1,18 +1,18 @@
-//! What a list of locations shows of each beside its settings: a few words of its facts, in an item of their own.
+//! Profiles of locations: a few facts for the list of locations, stored in an item of their own.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{CredentialsRef, EpochMs, Item, ItemKind, LocationFacts, LocationId};
 
-/// What a location is called, and what is known of its credentials. The facts hold all custom fields, too, up to 128 KiB a
-/// location: a page of a list reads this instead.
+/// A location's name and the type of its credentials. The facts also hold all custom fields, up to 128 KiB per
+/// location; a page of the list reads this instead.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LocationProfile {
-    /// GHL's name of it.
+    /// Its name in GHL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The name of the business that it is for.
+    /// The name of its business.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub company: Option<String>,
     /// IANA time zone name.
@@ -21,38 +21,38 @@ pub struct LocationProfile {
     /// ISO 3166 two-letter country code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
-    /// What its credentials are, without them.
+    /// The type of its credentials, without the secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials: Option<KnownCredentials>,
 }
 
-/// What credentials are, without them.
+/// The type and expiry of credentials, without the secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownCredentials {
-    /// Where they are. What is known of others is of no use.
+    /// Where they are stored. Once the location uses other credentials, this information is void.
     pub reference: CredentialsRef,
-    /// What they are.
+    /// Their type.
     pub kind: CredentialsKind,
-    /// When they end by themselves: those of an app, a year after they were renewed last. `None` if nobody knows.
+    /// When they expire on their own: an app's credentials one year after the last renewal. `None` if unknown.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expires_at: Option<EpochMs>,
 }
 
-/// What credentials are.
+/// The type of credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialsKind {
-    /// A token of API v2, good until somebody replaces it.
+    /// A private integration token of API v2, valid until somebody replaces it.
     PrivateIntegration,
-    /// A key of API v1, good until somebody replaces it.
+    /// A key of API v1, valid until somebody replaces it.
     ApiKey,
-    /// What an app was given. It renews itself.
+    /// The grant of an app, which renews itself.
     Oauth,
 }
 
 impl LocationProfile {
-    /// What is known once `facts` are, and `credentials`, of which `before` stands where nobody could tell.
+    /// The profile that follows from `facts` and `credentials`; unknown credentials are taken from `before`.
     #[must_use]
     pub fn of(facts: &LocationFacts, credentials: Option<KnownCredentials>, before: Option<&LocationProfile>) -> Self {
         let account = facts.account.as_ref().map(|fact| fact.value.clone());
@@ -88,7 +88,7 @@ impl Item for LocationProfile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RemoteLocation, ToldFacts};
+    use crate::{RemoteLocation, ReportedFacts};
 
     #[test]
     fn it_has_the_words_of_the_facts_and_keeps_what_was_known_of_the_credentials() {
@@ -99,7 +99,7 @@ mod tests {
             expires_at: Some(now),
         };
         let before = LocationProfile { credentials: Some(known.clone()), ..LocationProfile::default() };
-        let untold = LocationFacts::told(now, None, ToldFacts::default(), vec![], true);
+        let untold = LocationFacts::told(now, None, ReportedFacts::default(), vec![], true);
         assert_eq!(LocationProfile::of(&untold, None, Some(&before)), before);
         let account = RemoteLocation {
             id: LocationId::new("a").unwrap(),
@@ -110,8 +110,8 @@ mod tests {
             allow_duplicate_contact: None,
             allow_duplicate_opportunity: None,
         };
-        let told =
-            LocationFacts::told(now, None, ToldFacts { account: Some(account), ..ToldFacts::default() }, vec![], false);
+        let reported = ReportedFacts { account: Some(account), ..ReportedFacts::default() };
+        let told = LocationFacts::told(now, None, reported, vec![], false);
         let profile = LocationProfile::of(&told, None, Some(&before));
         assert_eq!((profile.name.as_deref(), profile.country.as_deref()), (Some("Dentist"), Some("DE")));
         assert_eq!(profile.credentials, Some(known));

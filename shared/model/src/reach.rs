@@ -1,26 +1,26 @@
-//! What a key, or somebody, is bound to.
+//! The locations that a key or a person is limited to.
 
 use std::collections::BTreeSet;
 
 use crate::LocationId;
 
-/// The locations that somebody may reach who may not reach all: these, and those that have one of the tags now.
+/// The locations that a restricted caller may use: the listed ones, and those that currently have one of the tags.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reach {
-    /// These, whatever their tags.
+    /// Locations, whatever their tags.
     pub locations: BTreeSet<LocationId>,
-    /// Whoever has one of these, whatever its case.
+    /// Tags, compared without case.
     pub tags: BTreeSet<String>,
 }
 
 impl Reach {
-    /// Whether `location` is in it, whatever its tags.
+    /// Whether `location` is listed, whatever its tags.
     #[must_use]
     pub fn names(&self, location: &LocationId) -> bool {
         self.locations.contains(location)
     }
 
-    /// Whether a location that has these tags is in it for one of them.
+    /// Whether a location with these tags is included because of one of them.
     #[must_use]
     pub fn has_one_of(&self, tags: &[String]) -> bool {
         let lower = |tag: &String| tag.to_lowercase();

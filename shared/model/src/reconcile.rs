@@ -1,36 +1,36 @@
-//! Reconciling our records with what GHL has.
+//! Reconciling our records with GHL's copies.
 
 use serde::{Deserialize, Serialize};
 
 use super::{ContentHash, EpochMs, PageCursor};
 
-/// What becomes of a record whose contact somebody else has changed in GHL.
+/// The decision about a record whose contact somebody else changed in GHL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolution {
-    /// Its content goes out again, with low priority.
+    /// Send our content again, with low priority.
     Resend {
-        /// Hash of what GHL says in the record's fields. The same is not overruled again: GHL may have its own form of
-        /// what we send.
+        /// Hash of GHL's values in the record's fields. The same values are not overruled twice: GHL may normalise
+        /// the content that we send.
         overruled: ContentHash,
     },
     /// GHL's content stands; the record is not due.
     Supersede {
-        /// When it was changed, by GHL's clock.
+        /// When GHL's content changed, by GHL's clock.
         changed_at: EpochMs,
     },
-    /// Both say the same: what was decided before is forgotten.
+    /// Both sides agree: the earlier decision is forgotten.
     Agree,
 }
 
-/// How far the changes of a location have been read.
+/// How far a location's changes have been read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bookmark {
-    /// Changes from then on are read, by GHL's clock.
+    /// Start of the next reading, by GHL's clock.
     pub since: EpochMs,
-    /// The next page of them, in the midst of a reading.
+    /// The next page, if a reading is under way.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub page: Option<PageCursor>,
-    /// Contacts per page, where a page of the most that GHL allows was longer than we take.
+    /// Contacts per page, after a page of GHL's maximum size turned out longer than we accept.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub limit: Option<u32>,
 }

@@ -1,4 +1,4 @@
-//! The outbox's item: something that must reach GHL.
+//! The outbox item: a record that must reach GHL.
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, IntoStaticStr};
@@ -9,7 +9,7 @@ use super::{
     PayloadError, Provenance, RecordId, RecordKey, Undo,
 };
 
-/// In which order a location's due records go out.
+/// The order in which a location's due records are sent.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, IntoStaticStr, EnumCount,
 )]
@@ -17,57 +17,58 @@ use super::{
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Priority {
-    /// Before all others: a person waits for it.
+    /// First of all: a person is waiting.
     High,
     /// Everyday changes.
     #[default]
     Normal,
-    /// Backfills and migrations; a small share of each batch is theirs, so they never starve.
+    /// Backfills and migrations. They get a small share of each batch, so they never starve.
     Low,
 }
 
 impl Priority {
-    /// All of them, most urgent first.
+    /// All priorities, most urgent first.
     pub const ALL: [Priority; Priority::COUNT] = [Priority::High, Priority::Normal, Priority::Low];
 
-    /// The priority as it is written in keys and logs.
+    /// The priority's name in keys and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What a producer puts into the outbox.
+/// A record as a producer puts it into the outbox.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PutRecord {
-    /// Whose record.
+    /// Location that owns the record.
     pub location_id: LocationId,
     /// The caller's id; putting the same id again replaces the content.
     pub id: RecordId,
-    /// The content.
+    /// Its content.
     pub payload: Payload,
-    /// How urgent.
+    /// Its priority.
     pub priority: Priority,
-    /// GHL's id of it, where the producer knows it: then it is updated and never created.
+    /// GHL's id, if the producer knows it: the record is then updated and never created.
     pub ghl_id: Option<GhlId>,
-    /// Whether the producer has looked, and GHL has nothing of it yet. Its first try is then a call cheaper: a contact
-    /// takes its tags along, and an opportunity is not looked for. Should GHL have it all the same, nothing is doubled,
-    /// but a contact's tags are replaced.
+    /// Whether the producer has checked that GHL does not have the record yet. This saves a call on the first try: a
+    /// contact takes its tags along, and an opportunity is not searched for. If GHL has it after all, nothing is
+    /// duplicated, but a contact's tags are replaced.
     pub is_new: bool,
-    /// Who wins over this content where GHL's differs, once GHL has accepted it; `None` leaves it to the location's rule.
+    /// Conflict rule for this content once GHL has accepted it; `None` leaves it to the location's rule.
     pub conflict: Option<Conflict>,
-    /// When the producer says that this content was true: content that is true of a later time stays. `None` replaces
-    /// whatever stands, and counts as true when it is put.
+    /// When this content was true, according to the producer: content from a later time is not replaced. `None`
+    /// always replaces it, and counts as true at the time of the put.
     pub as_of: Option<EpochMs>,
-    /// The import that puts it. The record belongs to the import that put its present content: a later put that changes
-    /// something takes it out of this one.
+    /// The import that puts the record. A record belongs to the import that put its present content; a later put with
+    /// a change removes it from that import.
     pub import: Option<ImportId>,
-    /// Since when that import can be undone, if it can: what GHL shows is read and kept before the record is written.
+    /// Start of the import's undo period, if it can be undone: GHL's copy is then read and saved before the record is
+    /// written.
     pub undo_since: Option<EpochMs>,
 }
 
 impl PutRecord {
-    /// A record of normal priority, of which the producer knows no more than its content.
+    /// A record of normal priority, with nothing but its content.
     #[must_use]
     pub fn new(location_id: LocationId, id: RecordId, payload: Payload) -> PutRecord {
         PutRecord {
@@ -90,10 +91,10 @@ impl PutRecord {
         RecordKey { kind: self.payload.kind(), id: self.id.clone() }
     }
 
-    /// Checks what may be put; what is stored already may be otherwise.
+    /// Checks a record before it is put; stored records may violate these rules.
     ///
     /// # Errors
-    /// [`PayloadError`] names the field: `id`, or one of the payload.
+    /// [`PayloadError`] names the field: `id`, or one in the payload.
     pub fn check(&self) -> Result<(), PayloadError> {
         let check_id = |field, id: &RecordId| match RecordId::new(id.as_str()) {
             Ok(_) => Ok(()),
@@ -108,75 +109,76 @@ impl PutRecord {
     }
 }
 
-/// A record as the outbox holds it.
+/// A record as stored in the outbox.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// Whose record.
+    /// Location that owns the record.
     pub location_id: LocationId,
-    /// Its kind, and its producer's id of it.
+    /// Its kind, and its producer's id.
     pub key: RecordKey,
     /// The content to send.
     pub payload: Payload,
-    /// Grows with every put that changed something.
+    /// Grows with every put that changes something.
     pub version: u64,
-    /// How urgent.
+    /// Its priority.
     pub priority: Priority,
     /// When to send it; `None` once it is accepted or has failed for good.
     pub due_at: Option<EpochMs>,
-    /// A call without an answer may still arrive at GHL until then: nothing is written again before.
+    /// Earliest time of the next write: until then, an unanswered call may still arrive at GHL.
     pub not_before: Option<EpochMs>,
-    /// When it was put last.
+    /// When it was last put.
     pub put_at: Option<EpochMs>,
-    /// Batches in which it failed in a way that counts.
+    /// Number of batches with a failure that counts.
     pub attempts: u32,
-    /// What went wrong last; `None` once a version was accepted after it.
+    /// The last error; `None` once a later version was accepted.
     pub last_error: Option<LastError>,
-    /// What went wrong before, newest first: see [`Record::errors`].
+    /// Earlier errors, newest first: see [`Record::errors`].
     pub earlier_errors: Vec<LastError>,
-    /// GHL's id of it.
+    /// GHL's id of the record.
     pub ghl_id: Option<GhlId>,
-    /// The version that GHL accepted last.
+    /// The version that GHL last accepted.
     pub accepted_version: Option<u64>,
-    /// Hash of the content that GHL accepted last.
+    /// Hash of the content that GHL last accepted.
     pub accepted_hash: Option<ContentHash>,
-    /// When GHL accepted it last.
+    /// When GHL last accepted it.
     pub accepted_at: Option<EpochMs>,
-    /// The fields of the accepted version that GHL did not store, by its names.
+    /// Fields of the accepted version that GHL did not store, by GHL's names.
     pub not_stored: Vec<String>,
-    /// When it failed for good, exactly while it stands as failed.
+    /// When it failed for good; `None` unless it currently counts as failed.
     pub failed_at: Option<EpochMs>,
-    /// The request that a dry run would have sent, while that is the last word on it.
+    /// The request that a dry run would have sent, while that is the latest result.
     pub dry_run: Option<String>,
     /// The record whose GHL id it waits for.
     pub waits_for: Option<RecordKey>,
-    /// The records that are not due until this one has its GHL id.
+    /// Records that are not due until this one has its GHL id.
     pub awaited_by: Vec<RecordKey>,
-    /// Hash of what GHL said in its fields when reconciling made it due again.
+    /// Hash of GHL's values in its fields when reconciling made it due again.
     pub overruled: Option<ContentHash>,
-    /// When GHL's content was changed that superseded it, while that content stands.
+    /// When the superseding content changed in GHL, while that content stands.
     pub superseded_at: Option<EpochMs>,
-    /// What its last put said of who wins where GHL's content differs.
+    /// The conflict rule of its last put.
     pub conflict: Option<Conflict>,
-    /// Its producer has looked, and GHL had nothing of it when it was put first.
+    /// Whether its producer had checked, before the first put, that GHL did not have it.
     pub is_new: bool,
-    /// What GHL may have created it under before it was put with other content, oldest first; empty once GHL's id of it
-    /// is known.
+    /// Keys under which GHL may have created it with earlier content, oldest first; empty once its GHL id is known.
     pub former: Vec<CreationKey>,
-    /// Who created what stands under `ghl_id` in GHL.
+    /// Who created the GHL record under `ghl_id`.
     pub provenance: Provenance,
-    /// Somebody asked that it be deleted in GHL: that is what it is due for. A put withdraws it.
+    /// Somebody requested its deletion in GHL, and it is due for that. A put cancels the request.
     pub deletion: bool,
     /// The import that put its present content.
     pub import: Option<ImportId>,
-    /// When its content was dropped after GHL had accepted it: `payload` is what [remains](Payload::remains) of it.
+    /// When its content was dropped after GHL accepted it: `payload` then holds only what
+    /// [remains](Payload::remains).
     pub content_dropped_at: Option<EpochMs>,
-    /// How far the undo of that import has come with it; `None` if the import cannot be undone.
+    /// State of that import's undo for this record; `None` if the import cannot be undone.
     pub undo: Option<Undo>,
 }
 
 impl Record {
-    /// When this record is due once the contact that it may wait for has its GHL id; `None` if it neither waits nor is
-    /// due. The time differs from the one that it is due at now: whoever is about to let it wait notices.
+    /// The due time of this record once the given contact has its GHL id; `None` if the record neither waits for that
+    /// contact nor is due. It always differs from the current due time, so that a writer who is about to make the
+    /// record wait notices.
     #[must_use]
     pub fn woken_at(&self, contact: &RecordKey, now: EpochMs) -> Option<EpochMs> {
         let later = |time: EpochMs| EpochMs(time.0.saturating_add(1));
@@ -188,15 +190,15 @@ impl Record {
         }
     }
 
-    /// Who created `ghl_id`, now that an answer has said `told`. The first answer about an id stands: an update of what
-    /// our own call created says that it was there, and an id that was found stays found.
+    /// Who created `ghl_id`, after an answer that says `told`. The first answer about an id stands: an update of a
+    /// record that we created reports it as existing, and a record that was found stays found.
     #[must_use]
     pub fn provenance_of(&self, ghl_id: &GhlId, told: Provenance) -> Provenance {
         let is_same = self.ghl_id.as_ref() == Some(ghl_id);
         if is_same && self.provenance != Provenance::Unknown { self.provenance } else { told }
     }
 
-    /// Since when its import can be undone; `None` if it cannot, or is undone already.
+    /// Start of its import's undo period; `None` if the import cannot be undone, or the record is already undone.
     #[must_use]
     pub fn undo_since(&self) -> Option<EpochMs> {
         match self.undo {
@@ -205,27 +207,27 @@ impl Record {
         }
     }
 
-    /// Whether it is due for being undone, or failed with that.
+    /// Whether it is due for its undo, or its undo failed.
     #[must_use]
     pub fn is_undoing(&self) -> bool {
         matches!(self.undo, Some(Undo::Asked { .. }))
     }
 
-    /// The last errors, newest first, at most five, in short. They outlive the acceptance that ended
-    /// them, and go with the next one that met none.
+    /// The last errors, shortened, newest first, at most five. They survive the acceptance that ended them, and are
+    /// removed by the next acceptance without an error.
     #[must_use]
     pub fn errors(&self) -> Vec<LastError> {
         self.last_error.iter().chain(&self.earlier_errors).take(REMEMBERED_ERRORS).map(LastError::in_short).collect()
     }
 
-    /// The errors that are remembered beside an acceptance of this record.
+    /// The errors to keep when this record is accepted.
     #[must_use]
     pub fn errors_when_accepted(&self) -> Vec<LastError> {
         if self.last_error.is_some() { self.errors() } else { Vec::new() }
     }
 }
 
-/// For tests: a record as its first put leaves it, but for being due.
+/// For tests: a record after its first put, but not due.
 #[cfg(any(test, feature = "testing"))]
 #[must_use]
 #[allow(clippy::unwrap_used, reason = "for tests")]

@@ -1,4 +1,4 @@
-//! What GHL tells by itself: webhook events, and the last known state of a record that follows from them.
+//! Webhook events from GHL, and the last known remote state derived from them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value, json};
@@ -6,77 +6,77 @@ use strum::IntoStaticStr;
 
 use super::{Contact, ContentHash, CustomField, EpochMs, EventId, GhlId, Kind, LocationId, lenient};
 
-/// A webhook that was read.
+/// A parsed webhook.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Webhook {
-    /// Something happened that concerns us.
+    /// An event that concerns us.
     Event(Box<RemoteEvent>),
-    /// Something that we make nothing of. It is counted by its name, and nothing is stored.
+    /// An event that we ignore. It is counted by name and not stored.
     Other {
-        /// GHL's name of it (`type`).
+        /// GHL's name of the event (`type`).
         event_type: String,
-        /// Why we make nothing of it.
+        /// Why we ignore it.
         reason: NotForUs,
     },
 }
 
-/// Why a webhook changes nothing here.
+/// Why a webhook is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum NotForUs {
-    /// A type of event that is neither about contacts nor about opportunities nor about the app's installation.
+    /// The event concerns neither contacts nor opportunities nor the app's installation.
     UnknownType,
-    /// The app was installed or removed for a whole agency: GHL tells of each of its locations, too.
+    /// The app was installed or removed for a whole agency: GHL also sends an event for each of its locations.
     WholeAgency,
-    /// The event is that of another app: GHL signs those of all apps with the same key.
+    /// The event belongs to another app: GHL signs the events of all apps with the same key.
     OtherApp,
-    /// Which app is ours was not said, so an installation cannot be told from that of another app.
+    /// Our app's id is not configured, so an installation cannot be told from that of another app.
     AppNotNamed,
     /// The location is not one of ours.
     UnknownLocation,
 }
 
 impl NotForUs {
-    /// The reason as it is written in logs and answers.
+    /// The reason's name in logs and answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// Something that happened in GHL.
+/// A change in GHL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RemoteEvent {
-    /// GHL's id of the event; a repeated delivery has the same.
+    /// GHL's id of the event; repeated deliveries have the same.
     pub id: EventId,
     /// When it happened, by GHL's clock.
     pub at: EpochMs,
-    /// GHL's name of it, such as `ContactUpdate`.
+    /// GHL's name of the event, such as `ContactUpdate`.
     pub event_type: &'static str,
-    /// The location that it happened in.
+    /// The location in which it happened.
     pub location_id: LocationId,
-    /// The app that the webhook was sent for.
+    /// The app to which GHL sent the webhook.
     pub app_id: Option<String>,
-    /// What happened.
+    /// The change itself.
     pub change: RemoteChange,
 }
 
-/// What happened in GHL.
+/// A change in GHL.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "nearly all events show a record")]
 pub enum RemoteChange {
-    /// A record was created or changed, and is now as `content` says.
+    /// A record was created or changed; `content` is its present content.
     Written {
-        /// GHL's id of it.
+        /// GHL's id of the record.
         ghl_id: GhlId,
-        /// The record as it is now.
+        /// Its present content.
         content: RemoteContent,
     },
-    /// A record is gone.
+    /// A record was deleted.
     Deleted {
-        /// What it was.
+        /// Its kind.
         kind: Kind,
-        /// GHL's id of it.
+        /// GHL's id of the record.
         ghl_id: GhlId,
     },
     /// The app was installed in the location.
@@ -96,18 +96,18 @@ pub enum RemoteContent {
     Opportunity(RemoteOpportunity),
 }
 
-/// Most bytes of the content of a last known state. An item of DynamoDB holds 400 KB.
+/// Most bytes of a last known state's content. A DynamoDB item holds 400 KB.
 const MAX_KNOWN_BYTES: usize = 350_000;
 
 impl RemoteContent {
-    /// The content as a last known state can hold it: without its longest fields, if all together are too long. Of
-    /// `dndSettings` the status of each channel stays.
+    /// The content, shortened to fit a last known state: if it is too long, the longest fields are removed.
+    /// `dndSettings` keeps the status of each channel.
     #[must_use]
     pub fn shortened(self) -> RemoteContent {
         self.shortened_to(MAX_KNOWN_BYTES)
     }
 
-    /// The same, of at most `most` bytes of JSON.
+    /// The content, shortened to at most `most` bytes of JSON.
     #[must_use]
     pub fn shortened_to(self, most: usize) -> RemoteContent {
         let (kind, json) = (self.kind(), self.to_json());
@@ -133,7 +133,7 @@ impl RemoteContent {
         })
     }
 
-    /// What it is about.
+    /// The kind of record that it describes.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
@@ -142,17 +142,17 @@ impl RemoteContent {
         }
     }
 
-    /// The canonical JSON: fields in a fixed order, absent ones left out. Equal content is equal text.
+    /// The canonical JSON: fields in a fixed order, absent ones left out. Equal content gives equal text.
     #[must_use]
     pub fn to_json(&self) -> String {
         // Strings, numbers, lists and maps with string keys only: this cannot fail to serialize.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Reads what [`to_json`](Self::to_json) wrote, in this build or in a newer one.
+    /// Parses the JSON that [`to_json`](Self::to_json) wrote in this build or a newer one.
     ///
     /// # Errors
-    /// When it is not JSON of the right shape.
+    /// If it is not JSON of the right shape.
     pub fn from_json(kind: Kind, json: &str) -> Result<RemoteContent, serde_json::Error> {
         match kind {
             Kind::Contact => lenient::from_json(json).map(RemoteContent::Contact),
@@ -167,11 +167,11 @@ impl RemoteContent {
     }
 }
 
-/// An opportunity, as a webhook shows it. Every field may be absent.
+/// An opportunity as a webhook shows it. Any field may be absent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RemoteOpportunity {
-    /// The deal's name.
+    /// The opportunity's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// GHL's id of the contact.
@@ -186,32 +186,32 @@ pub struct RemoteOpportunity {
     /// Its status, in GHL's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// Worth, in the location's currency.
+    /// Value in the location's currency.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monetary_value: Option<Number>,
-    /// GHL id of the user it is assigned to.
+    /// GHL's id of the user in charge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assigned_to: Option<String>,
     /// Where it came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// Custom fields, by id. (No event was seen to have them.)
+    /// Custom fields, by id. (No observed event has them.)
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub custom_fields: Vec<CustomField>,
 }
 
-/// The last that GHL told of one of its records.
+/// The last known state of one of GHL's records.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownState {
-    /// When the event that told it happened.
+    /// When the event with this state happened.
     pub at: EpochMs,
-    /// That event.
+    /// Id of that event.
     pub event_id: EventId,
     /// The record's content; `None` once it is deleted.
     pub content: Option<RemoteContent>,
-    /// When the record was deleted, while it is.
+    /// When the record was deleted; `None` while it exists.
     pub deleted_at: Option<EpochMs>,
-    /// Until when it is kept, in whole seconds; `None` for ever.
+    /// When the state expires, in whole seconds; `None` keeps it for ever.
     pub keep_until: Option<EpochMs>,
 }
 

@@ -1,29 +1,29 @@
-//! Sessions of browsers: whoever signs in with a key is known by a cookie for a while.
+//! Browser sessions: after signing in with a key, a browser is identified by a cookie for a while.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{EpochMs, Item, ItemKind, KeyHash, KeyId};
 
-/// A session, as it is kept: nobody can tell the cookie from it.
+/// A session as stored. The cookie cannot be derived from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Of the cookie's value.
+    /// Hash of the cookie's value.
     pub hash: KeyHash,
-    /// The key that was signed in with: the session may do what it may, for as long as it is good.
+    /// The key used to sign in. The session has the key's rights, for as long as the key is valid.
     pub key: SessionKey,
-    /// The session ends then.
+    /// When the session ends.
     pub expires_at: EpochMs,
-    /// Whether somebody signed out.
+    /// Whether the user signed out.
     pub ended: bool,
 }
 
-/// The key of a session.
+/// The key with which the user signed in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionKey {
-    /// One that is kept as a record.
+    /// A key that is stored as a record.
     Record(KeyId),
-    /// One that the environment gives. It is good while the environment has its hash.
+    /// A key from the environment, valid as long as the environment lists its hash.
     Environment(KeyHash),
 }
 

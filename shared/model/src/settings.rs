@@ -21,7 +21,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// A limit; of nothing it makes one call.
+    /// A limit of at least one call: 0 becomes 1.
     #[must_use]
     pub fn at_least_one(limit: u32) -> NonZeroU32 {
         NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN)
@@ -34,68 +34,68 @@ impl Pace {
     }
 }
 
-/// Which of GHL's limits, as its headers tell them, are taken over (`GHL_RATE_LIMIT_ADOPT`).
+/// Which of the limits in GHL's headers replace ours (`GHL_RATE_LIMIT_ADOPT`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AdoptLimits {
-    /// Those that are lower than ours. Higher ones are only shown.
+    /// Those lower than ours. Higher ones are only displayed.
     #[default]
     Lower,
-    /// Those that GHL tells, higher ones too: GHL may set them for one app, location or integration.
+    /// All limits that GHL reports, higher ones too: GHL may set them for one app, location or integration.
     Told,
 }
 
 impl AdoptLimits {
-    /// Each setting, with its name.
+    /// Each variant, with its name.
     pub const ALL: [(&'static str, AdoptLimits); 2] = [("lower", AdoptLimits::Lower), ("told", AdoptLimits::Told)];
 }
 
-/// How one location is treated.
+/// The settings of one location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocationSettings {
-    /// The rate scope that its calls count toward; by default a scope of its own.
+    /// The rate scope of its calls; by default the location's own.
     pub scope: ScopeId,
-    /// The scope whose day its calls count toward, if that is not `scope`: the private integrations of a location have
-    /// a burst quota each, and share the day.
+    /// The scope of its daily quota, if not `scope`: the private integrations of a location each have a burst quota
+    /// and share the day.
     pub day_scope: Option<ScopeId>,
     /// Whether it is synced at all.
     pub enabled: bool,
-    /// Do everything but the call to GHL.
+    /// Do everything except call GHL.
     pub dry_run: bool,
     /// The burst quota.
     pub pace: Pace,
     /// Calls per day.
     pub daily_limit: u64,
-    /// So many calls of the day are kept for records of high priority.
+    /// Calls per day reserved for records of high priority.
     pub daily_reserve: u64,
-    /// The priority of records that are put without one.
+    /// Priority of records put without one.
     pub default_priority: Priority,
-    /// Who wins where GHL's content and ours differ.
+    /// Which side wins when GHL's content and ours differ.
     pub conflict: Conflict,
-    /// Whether somebody set that rule for this location: then it also holds for records whose put said otherwise.
+    /// Whether that rule was set for this location: it then overrides the rule given with a put.
     pub conflict_is_set: bool,
     /// The API that serves it.
     pub api: Api,
-    /// Where its token is.
+    /// Where its credentials are stored.
     pub credentials: CredentialsRef,
-    /// Who is told what became of its records.
+    /// Webhook that receives the outcomes of its records.
     pub outcomes_webhook: Option<OutcomesWebhook>,
-    /// Contents are dropped so many days after GHL accepted them; `None` keeps them.
+    /// Contents are dropped this many days after GHL accepted them; `None` keeps them.
     pub content_days: Option<u32>,
-    /// What people call it.
+    /// Names and tags for people.
     pub labels: LocationLabels,
 }
 
-/// Where outcomes are posted, and what the posts are signed with.
+/// Webhook for outcomes, with its signing secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutcomesWebhook {
     /// An `https://` URL.
     pub url: String,
-    /// Where the signing secret is, never the secret itself.
+    /// Where the signing secret is stored; never the secret itself.
     pub secret: CredentialsRef,
 }
 
-/// What an operator has set for a location; what is absent is as the environment says. A setting of a newer build is
-/// passed over: a location must not stand still after a rollback.
+/// An operator's settings for a location; absent ones come from the environment. Settings of a newer build are
+/// ignored: a location must not stop after a rollback.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SettingsOverlay {
@@ -144,22 +144,22 @@ pub struct SettingsOverlay {
     /// [`LocationLabels::credentials_expire_at`]
     #[serde(skip_serializing_if = "Option::is_none", with = "crate::labels::as_text")]
     pub credentials_expire_at: Option<EpochMs>,
-    /// The mapping of lists that come without one, as `mapping.json` has it. Only whoever reads a list needs it.
+    /// Mapping for lists that come without one, in the format of `mapping.json`. Only readers of lists need it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mapping: Option<Map<String, Value>>,
 }
 
-/// A setting that makes no sense.
+/// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("field `{field}` {reason}")]
 pub struct SettingsError {
-    /// Which, as it is written in JSON.
+    /// The setting's name in JSON.
     pub field: &'static str,
-    /// What is wrong with it, and what would be right.
+    /// The problem, and how to fix it.
     pub reason: String,
 }
 
-/// One that nobody has set anything for is known all the same, once it is listed.
+/// A listed location without any settings also counts as known.
 impl Item for SettingsOverlay {
     const KIND: ItemKind = ItemKind {
         name: "settings",
@@ -182,15 +182,15 @@ impl Item for SettingsOverlay {
 }
 
 impl SettingsOverlay {
-    /// What the locations that are known are listed as.
+    /// Name under which the known locations are listed.
     pub const LISTED: &str = "location";
-    /// Most bytes of a mapping, as JSON: it is read with the settings, at each batch.
+    /// Most bytes of a mapping, as JSON: every batch reads it along with the settings.
     pub const MAX_MAPPING: usize = 8 * 1024;
 
-    /// Checks what is not in [`LocationSettings`].
+    /// Checks the settings that are not in [`LocationSettings`].
     ///
     /// # Errors
-    /// [`SettingsError`] names the field and what it may be.
+    /// [`SettingsError`] names the field and the allowed values.
     pub fn check(&self) -> Result<(), SettingsError> {
         let bytes = self.mapping.as_ref().map_or(0, |mapping| Value::Object(mapping.clone()).to_string().len());
         if bytes > Self::MAX_MAPPING {
@@ -201,7 +201,7 @@ impl SettingsOverlay {
         Ok(())
     }
 
-    /// `base`, with what is set here over it.
+    /// `base`, overridden by the settings that are present here.
     #[must_use]
     pub fn over(&self, base: LocationSettings) -> LocationSettings {
         LocationSettings {
@@ -229,10 +229,10 @@ impl SettingsOverlay {
 }
 
 impl LocationSettings {
-    /// Checks what the types do not. The bounds are those of the environment's variables.
+    /// Checks what the types do not guarantee. The bounds are those of the environment variables.
     ///
     /// # Errors
-    /// [`SettingsError`] names the field and what it may be.
+    /// [`SettingsError`] names the field and the allowed values.
     pub fn check(&self) -> Result<(), SettingsError> {
         let window_ms = u64::try_from(self.pace.window.as_millis()).unwrap_or(u64::MAX);
         within("pace.limit", u64::from(self.pace.limit.get()), 1, 10_000)?;
@@ -249,17 +249,17 @@ impl LocationSettings {
         self.outcomes_webhook.as_ref().map_or(Ok(()), OutcomesWebhook::check)
     }
 
-    /// How long what GHL told of a record is kept after it was told at `now`; `None` keeps it.
+    /// Expiry of data that GHL reported about a record at `now`; `None` keeps it.
     #[must_use]
     pub fn keep_until(&self, now: EpochMs) -> Option<EpochMs> {
         self.content_days.map(|days| now + DAY * days)
     }
 
-    /// Checks that on API v1 `location` has a key of its own. Such a key speaks for the one location that it was made
-    /// in: the token of all locations, or another one's key, writes into somebody else's account.
+    /// Checks that a `location` on API v1 has its own key. A v1 key acts for the one location that it was made in:
+    /// the token of all locations, or another location's key, would write into somebody else's account.
     ///
     /// # Errors
-    /// [`SettingsError`] names `credentials`, and what they may be.
+    /// [`SettingsError`] names `credentials` and the allowed values.
     pub fn check_key(&self, location: &LocationId) -> Result<(), SettingsError> {
         let is_own = match &self.credentials {
             CredentialsRef::Default => false,
@@ -283,10 +283,10 @@ impl OutcomesWebhook {
     /// Longest URL, in characters.
     pub const MAX_URL: usize = 2048;
 
-    /// Checks what the types do not. Nothing of the URL is shown: it may hold a secret.
+    /// Checks what the types do not guarantee. The error omits the URL, which may contain a secret.
     ///
     /// # Errors
-    /// [`SettingsError`] names the field and what it may be.
+    /// [`SettingsError`] names the field and the allowed values.
     pub fn check(&self) -> Result<(), SettingsError> {
         let host = self.url.strip_prefix("https://").unwrap_or_default();
         let host = &host[..host.find(['/', '?', '#']).unwrap_or(host.len())];
@@ -316,7 +316,7 @@ fn within(field: &'static str, value: u64, from: u64, to: u64) -> Result<(), Set
 }
 
 pub(crate) mod duration_ms {
-    //! A duration as a whole number of milliseconds.
+    //! Serializes a duration as a whole number of milliseconds.
 
     use std::time::Duration;
 

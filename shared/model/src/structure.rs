@@ -1,4 +1,4 @@
-//! What a location is made of besides its records: custom fields, custom values, tags, users, pipelines.
+//! The structure of a location: custom fields, custom values, tags, users, pipelines.
 
 use std::fmt;
 
@@ -10,81 +10,81 @@ use super::{GhlId, Kind, LocationId};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RemoteLocation {
-    /// GHL's id of it.
+    /// GHL's id of the location.
     pub id: LocationId,
     /// The name that GHL shows.
     pub name: String,
-    /// The name of the business that it is for, which may differ.
+    /// The name of its business, which may differ.
     #[serde(default)]
     pub company: Option<String>,
     /// IANA time zone name.
     pub timezone: Option<String>,
     /// ISO 3166 two-letter country code.
     pub country: Option<String>,
-    /// Whether a second contact of the same e-mail or phone may be created; `None` if GHL does not say.
+    /// Whether two contacts may have the same e-mail or phone; `None` if GHL does not say.
     pub allow_duplicate_contact: Option<bool>,
     /// Whether a contact may have a second opportunity in the same pipeline; `None` if GHL does not say.
     pub allow_duplicate_opportunity: Option<bool>,
 }
 
-/// A custom field that a location has defined.
+/// The definition of a custom field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldDefinition {
-    /// GHL's id of it, which values name it by.
+    /// GHL's id of the field, which values refer to.
     pub id: GhlId,
-    /// Its name, for people.
+    /// Its display name.
     pub name: String,
-    /// Its key, such as `contact.shoe_size`. GHL makes it of the name, and never changes it.
+    /// Its key, such as `contact.shoe_size`. GHL derives it from the name and never changes it.
     pub key: Option<String>,
-    /// Whether contacts or opportunities have it.
+    /// Whether it belongs to contacts or to opportunities.
     pub model: Kind,
-    /// What it holds.
+    /// The type of its values.
     pub data_type: FieldType,
-    /// What can be chosen, in order; for a list of text boxes, their labels.
+    /// The options, in order; for a list of text boxes, their labels.
     #[serde(default)]
     pub options: Vec<String>,
-    /// What its empty input shows.
+    /// Placeholder of the empty input.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub placeholder: Option<String>,
-    /// Its place among the fields.
+    /// Its position among the fields.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub position: Option<i64>,
-    /// The endings that an uploaded file may have; empty for any.
+    /// Allowed file extensions of uploads; empty for any.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub accepted_formats: Vec<String>,
     /// Whether more than one file may be uploaded.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub multiple_files: Option<bool>,
-    /// Most files that may be uploaded.
+    /// Maximum number of uploaded files.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub max_files: Option<u32>,
 }
 
-/// A custom field that is to be defined. GHL makes its key of the name.
+/// A custom field to be defined. GHL derives its key from the name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewField {
-    /// Its name, for people.
+    /// Its display name.
     pub name: String,
-    /// Whether contacts or opportunities shall have it.
+    /// Whether it belongs to contacts or to opportunities.
     pub model: Kind,
-    /// What it shall hold.
+    /// The type of its values.
     pub data_type: FieldType,
-    /// What can be chosen, in order; for a list of text boxes, their labels.
+    /// The options, in order; for a list of text boxes, their labels.
     pub options: Vec<String>,
-    /// What its empty input shows.
+    /// Placeholder of the empty input.
     pub placeholder: Option<String>,
-    /// Its place among the fields.
+    /// Its position among the fields.
     pub position: Option<i64>,
-    /// The endings that an uploaded file may have; empty for any.
+    /// Allowed file extensions of uploads; empty for any.
     pub accepted_formats: Vec<String>,
     /// Whether more than one file may be uploaded.
     pub multiple_files: Option<bool>,
-    /// Most files that may be uploaded.
+    /// Maximum number of uploaded files.
     pub max_files: Option<u32>,
 }
 
 impl FieldDefinition {
-    /// The same field, to be defined in another location.
+    /// A new field with the same definition, for another location.
     #[must_use]
     pub fn to_new(&self) -> NewField {
         let FieldDefinition {
@@ -103,7 +103,7 @@ impl FieldDefinition {
         NewField { name, model, data_type, options, placeholder, position, accepted_formats, multiple_files, max_files }
     }
 
-    /// What reading a list needs of it.
+    /// The definition, reduced to what reading a list needs.
     #[must_use]
     pub fn for_lists(self) -> FieldDefinition {
         FieldDefinition {
@@ -117,13 +117,13 @@ impl FieldDefinition {
     }
 }
 
-/// What a custom field holds, under GHL's names (`dataType`).
+/// The type of a custom field, under GHL's names (`dataType`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum FieldType {
     /// `TEXT`: one line.
     Text,
-    /// `LARGE_TEXT`: lines.
+    /// `LARGE_TEXT`: several lines.
     LargeText,
     /// `NUMERICAL`: a number.
     Numerical,
@@ -137,7 +137,7 @@ pub enum FieldType {
     SingleOptions,
     /// `MULTIPLE_OPTIONS`: any number of options, from a list.
     MultipleOptions,
-    /// `DATE`: a day.
+    /// `DATE`: a date.
     Date,
     /// `TEXTBOX_LIST`: a text for each of several labels.
     TextboxList,
@@ -151,12 +151,12 @@ pub enum FieldType {
     Time,
     /// `SIGNATURE`: a drawn signature (API v1).
     Signature,
-    /// A type that we have no name for.
+    /// Any other type.
     Other(String),
 }
 
 impl FieldType {
-    /// The types that have a name here.
+    /// The types listed here.
     pub const KNOWN: [FieldType; 15] = [
         FieldType::Text,
         FieldType::LargeText,
@@ -175,7 +175,7 @@ impl FieldType {
         FieldType::Signature,
     ];
 
-    /// The type as GHL writes it.
+    /// GHL's name of the type.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -198,7 +198,7 @@ impl FieldType {
         }
     }
 
-    /// Whether its values are chosen from options that the definition must list.
+    /// Whether a definition of this type must list options.
     #[must_use]
     pub fn has_options(&self) -> bool {
         matches!(self, FieldType::Checkbox | FieldType::SingleOptions | FieldType::MultipleOptions | FieldType::Radio)
@@ -223,32 +223,32 @@ impl fmt::Display for FieldType {
     }
 }
 
-/// A custom value of a location: a text with a name, for templates.
+/// A custom value of a location: a named text for templates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomValue {
-    /// GHL's id of it.
+    /// GHL's id of the custom value.
     pub id: GhlId,
-    /// Its name, for people.
+    /// Its display name.
     pub name: String,
-    /// What templates call it, such as `{{ custom_values.office_hours }}`.
+    /// Its placeholder in templates, such as `{{ custom_values.office_hours }}`.
     pub key: Option<String>,
     /// The text.
     pub value: String,
 }
 
-/// A tag that a location knows.
+/// A tag of a location.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
-    /// GHL's id of it.
+    /// GHL's id of the tag.
     pub id: GhlId,
-    /// Its name, by which contacts have it.
+    /// Its name, which contacts refer to.
     pub name: String,
 }
 
 /// A user of a location.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    /// GHL's id of them.
+    /// GHL's id of the user.
     pub id: GhlId,
     /// Their name.
     pub name: String,
@@ -259,9 +259,9 @@ pub struct User {
 /// A sales pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pipeline {
-    /// GHL's id of it.
+    /// GHL's id of the pipeline.
     pub id: GhlId,
-    /// The name that GHL shows.
+    /// Its display name.
     pub name: String,
     /// Its stages, in order.
     pub stages: Vec<PipelineStage>,
@@ -270,18 +270,18 @@ pub struct Pipeline {
 /// A stage of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PipelineStage {
-    /// GHL's id of it.
+    /// GHL's id of the stage.
     pub id: GhlId,
-    /// The name that GHL shows.
+    /// Its display name.
     pub name: String,
-    /// Its place in the pipeline.
+    /// Its position in the pipeline.
     pub position: u32,
 }
 
-/// A pipeline that is to be made.
+/// A pipeline to be created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewPipeline {
-    /// The name that GHL shall show.
+    /// Its display name.
     pub name: String,
     /// The names of its stages, in order.
     pub stages: Vec<String>,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A point in time: milliseconds since the Unix epoch, as some host's clock reads it.
+/// A point in time: milliseconds since the Unix epoch, by some host's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EpochMs(pub u64);
@@ -20,14 +20,15 @@ impl EpochMs {
     /// The end of the year 9999: later times have no date.
     pub const LAST_DATED: EpochMs = EpochMs(253_402_300_799_999);
 
-    /// RFC 3339, UTC, to the second: `2026-11-28T06:49:00Z`. What is later than [`LAST_DATED`](Self::LAST_DATED) is that.
+    /// RFC 3339, UTC, to the second: `2026-11-28T06:49:00Z`. Times after [`LAST_DATED`](Self::LAST_DATED) are written
+    /// as that.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
         let since_epoch = Duration::from_millis(self.min(Self::LAST_DATED).0);
         humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since_epoch).to_string()
     }
 
-    /// The time that `text` means as RFC 3339 writes it, in any zone; `None` if it is no time, or lies before 1970.
+    /// Parses RFC 3339 in any zone; `None` if the text is invalid or lies before 1970.
     #[must_use]
     pub fn from_rfc3339(text: &str) -> Option<EpochMs> {
         let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
@@ -40,7 +41,7 @@ impl EpochMs {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// Time from `self` until `later`; zero when `later` has come.
+    /// Time from `self` until `later`; zero if `later` has passed.
     #[must_use]
     pub fn until(self, later: EpochMs) -> Duration {
         later.since(self)
@@ -48,7 +49,7 @@ impl EpochMs {
 }
 
 /// A time, RFC 3339 in UTC with milliseconds.
-// As the HTTP API writes it. What is later than `LAST_DATED` is that.
+// The HTTP API's format. Times after `LAST_DATED` are written as that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(
     feature = "openapi",
@@ -58,16 +59,16 @@ impl EpochMs {
 pub struct Time(pub EpochMs);
 
 impl Time {
-    /// A time that may be missing, or be [`EpochMs::NEVER`].
+    /// An optional time; [`EpochMs::NEVER`] counts as `None`.
     #[must_use]
     pub fn maybe(time: Option<EpochMs>) -> Option<Time> {
         time.filter(|time| *time != EpochMs::NEVER).map(Time)
     }
 
-    /// For fields that are no [`Time`]: writes them as one.
+    /// Serializes a field of another type like a [`Time`].
     ///
     /// # Errors
-    /// When the serializer does.
+    /// If the serializer fails.
     pub fn serialize_at<S: Serializer>(at: &EpochMs, serializer: S) -> Result<S::Ok, S::Error> {
         Time(*at).serialize(serializer)
     }

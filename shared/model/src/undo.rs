@@ -1,4 +1,4 @@
-//! Undoing an import: what GHL showed of a record before the import wrote it, and what became of turning that back.
+//! Undoing an import: GHL's copy of a record from before the import, and the result of restoring it.
 
 use std::time::Duration;
 
@@ -10,97 +10,97 @@ use crate::{
     EpochMs, FieldDefinition, GhlId, ImportId, Item, ItemKind, Kind, LocationId, Payload, RecordKey, RemoteContent,
 };
 
-/// An import can be undone for so long after it was said that it can.
+/// An import can be undone within this time after the start of its undo period.
 pub const UNDO_WITHIN: Duration = Duration::from_secs(30 * 24 * 3600);
-/// What GHL showed before is kept longer than that, so that an undo that has begun comes to its end.
+/// GHL's earlier copies are kept for longer, so that an undo that has begun can finish.
 const KEPT: Duration = Duration::from_secs(40 * 24 * 3600);
-/// Most bytes of what GHL showed before, and of what was sent: together they fit into an item.
+/// Most bytes of GHL's earlier copy, and of the sent contents: both together fit into an item.
 const MOST_SHOWN: usize = 240_000;
 const MOST_SENT: usize = 110_000;
-/// Contents of one record that one import sent, at most. Usually it is one.
+/// Most contents of one record that one import sends. Usually there is one.
 const MOST_VERSIONS: usize = 5;
-/// Fields that an undo names as left, at most, and the longest name of one, in characters.
+/// Most fields that an undo lists as left, and the longest name of one, in characters.
 const MOST_FIELDS: usize = 50;
 const MOST_CHARS: usize = 100;
 
-/// Where a record stands between an import that can be undone and the end of its undo.
+/// State of a record between an import that can be undone and the end of its undo.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Undo {
-    /// The import that put it can be undone: what GHL shows is kept before it is written.
+    /// Its import can be undone: GHL's copy is saved before the record is written.
     Possible {
-        /// Since when: what was kept before is not believed.
+        /// Start of the undo period: copies saved earlier are not valid.
         since: EpochMs,
     },
-    /// Somebody asked for it: that is what the record is due for, or what failed.
+    /// The undo was requested: the record is due for it, or it failed.
     Asked {
-        /// Since when the import can be undone.
+        /// Start of the undo period.
         since: EpochMs,
     },
-    /// It is done, as far as it could be; or a rollback of the migration that put it has deleted it in GHL.
+    /// The undo is done as far as possible, or a rollback of the migration that put the record deleted it in GHL.
     Done(Undone),
 }
 
-/// What an undo did with a record.
+/// The result of a record's undo.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undone {
     /// When it was undone.
     pub at: EpochMs,
-    /// GHL does not have it any more.
+    /// Whether GHL no longer has the record.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub deleted: bool,
-    /// What the import wrote and GHL has still, by GHL's names, with the reason; at most 50 fields.
+    /// Imported fields that GHL still has, by GHL's names, with the reason; at most 50.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub left: Vec<LeftField>,
 }
 
-/// A field that an undo left as it is.
+/// A field that an undo left unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LeftField {
-    /// GHL's name of it; of a custom field `customFields.ID`.
+    /// GHL's name of the field; `customFields.ID` for a custom field.
     pub field: String,
-    /// Why it stays as it is.
-    pub why: LeftBecause,
+    /// Why the field was left.
+    pub why: LeftReason,
 }
 
 impl LeftField {
-    /// The field of this name, cut to 100 characters.
+    /// A field of this name, cut to 100 characters.
     #[must_use]
-    pub fn new(field: &str, why: LeftBecause) -> LeftField {
+    pub fn new(field: &str, why: LeftReason) -> LeftField {
         LeftField { field: field.chars().take(MOST_CHARS).collect(), why }
     }
 }
 
-/// Why an undo left a field as it is.
+/// Why an undo left a field unchanged.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount,
 )]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = LeftBecause))]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
-pub enum LeftBecause {
-    /// Somebody changed it since.
+pub enum LeftReason {
+    /// Somebody changed it since the import.
     Changed,
     /// Consent is never made less strict.
     Consent,
-    /// It was empty, and GHL's API does not clear it.
+    /// It was empty before, and GHL's API cannot clear it.
     NotClearable,
-    /// GHL took the request and did not store the field.
+    /// GHL accepted the request but did not store the field.
     NotStored,
-    /// It was sent by key, and GHL shows custom fields by id only.
+    /// It was sent by key, and GHL shows custom fields only by id.
     SentByKey,
-    /// Nobody knows what GHL had before: the import met another contact than the one that was looked at, or nobody knows
-    /// whether it created this one.
+    /// GHL's earlier value is unknown: the import met another contact than the one that was read, or it is unknown
+    /// whether the import created this contact.
     NotKnown,
-    /// Another record is the same contact or opportunity.
+    /// Another record refers to the same contact or opportunity.
     Shared,
-    /// What the import wrote is gone.
+    /// The imported value is gone.
     Gone,
 }
 
 impl Undone {
-    /// What is left, each field once.
+    /// A result with each left field once.
     #[must_use]
     pub fn new(at: EpochMs, deleted: bool, mut left: Vec<LeftField>) -> Undone {
         left.sort();
@@ -110,43 +110,44 @@ impl Undone {
     }
 }
 
-/// What GHL showed of a record before an import wrote it first, and what the import sent.
+/// GHL's copy of a record before an import first wrote it, and the contents that the import sent.
 ///
-/// Of a record there is one: that of the last import that can be undone.
+/// There is one per record: that of the last import that can be undone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PreImage {
     /// The import.
     pub import: ImportId,
-    /// When GHL was asked.
+    /// When GHL was read.
     pub taken_at: EpochMs,
-    /// What it showed; `None` if it had nothing of it.
+    /// GHL's copy; `None` if GHL did not have the record.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub before: Option<Before>,
-    /// The contents that the import sent, as JSON, each once, the latest last.
+    /// The contents that the import sent, as JSON, without duplicates, the latest last.
     #[serde(default)]
     pub sent: Vec<Value>,
-    /// Nothing was written after all, or it was undone: whoever writes next looks again.
+    /// Whether the image is void, because nothing was written or because the undo is done: the next writer reads GHL
+    /// again.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub is_void: bool,
-    /// What its undo did, of this version of the record.
+    /// The result of its undo, for this version of the record.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub result: Option<(u64, Undone)>,
 }
 
-/// What GHL showed.
+/// GHL's copy of a record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Before {
-    /// GHL's id of it.
+    /// GHL's id of the record.
     pub ghl_id: GhlId,
     /// Its content, as JSON.
     pub content: Value,
-    /// It was too long: what `content` does not name is not known.
+    /// Whether the content was cut: the value of a field that is not in `content` is unknown.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub is_cut: bool,
 }
 
 impl Before {
-    /// `content`, that GHL shows under `ghl_id`.
+    /// The copy of `content` that GHL shows under `ghl_id`.
     #[must_use]
     pub fn new(ghl_id: GhlId, content: RemoteContent) -> Before {
         let whole = content.to_json();
@@ -154,7 +155,7 @@ impl Before {
         Before { ghl_id, is_cut: kept != whole, content: serde_json::from_str(&kept).unwrap_or_default() }
     }
 
-    /// Its content; `None` if it cannot be read.
+    /// The parsed content; `None` if it cannot be read.
     #[must_use]
     pub fn content(&self, kind: Kind) -> Option<RemoteContent> {
         RemoteContent::from_json(kind, &self.content.to_string()).ok()
@@ -162,13 +163,13 @@ impl Before {
 }
 
 impl PreImage {
-    /// What GHL showed at `taken_at`, before `import` wrote anything.
+    /// GHL's copy at `taken_at`, before `import` wrote anything.
     #[must_use]
     pub fn new(import: ImportId, taken_at: EpochMs, before: Option<Before>) -> PreImage {
         PreImage { import, taken_at, before, sent: Vec::new(), is_void: false, result: None }
     }
 
-    /// The same, where `payload` is sent as well; `None` if it was sent last already.
+    /// The image after sending `payload` as well; `None` if `payload` was the last one sent.
     #[must_use]
     pub fn with_sent(&self, payload: &Payload) -> Option<PreImage> {
         let json: Value = serde_json::from_str(&payload.to_json()).unwrap_or_default();
@@ -185,10 +186,10 @@ impl PreImage {
         Some(PreImage { sent, ..self.clone() })
     }
 
-    /// The contents that the import sent, the latest last.
+    /// The parsed contents that the import sent, the latest last.
     #[must_use]
     pub fn sent(&self, kind: Kind) -> Vec<Payload> {
-        // What was sent was checked when it was put.
+        // Each content was checked when it was put.
         let read = |json: &Value| match kind {
             Kind::Contact => serde_json::from_value(json.clone()).ok().map(Payload::Contact),
             Kind::Opportunity => serde_json::from_value(json.clone()).ok().map(Payload::Opportunity),
@@ -203,7 +204,7 @@ impl PreImage {
         self.sent.iter().flat_map(fields).any(|field| field.get("key").is_some())
     }
 
-    /// The same, where the custom fields that were sent by key are named by GHL's ids, as far as `definitions` has them.
+    /// The image with custom fields that were sent by key renamed to GHL's ids, as far as `definitions` knows them.
     #[must_use]
     pub fn by_id(&self, definitions: &[FieldDefinition]) -> PreImage {
         let mut image = self.clone();
@@ -224,19 +225,20 @@ impl PreImage {
         image
     }
 
-    /// The same without any content: nothing was written, or it is undone with this `result`, or to be forgotten.
+    /// The image without any content, because nothing was written, it is undone with this `result`, or it is to be
+    /// forgotten.
     #[must_use]
     pub fn voided(&self, result: Option<(u64, Undone)>) -> PreImage {
         PreImage { before: None, sent: Vec::new(), is_void: true, result, ..self.clone() }
     }
 
-    /// Whether it holds nothing of anybody's content.
+    /// Whether the image holds no content of anybody.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.before.is_none() && self.sent.is_empty()
     }
 
-    /// Whether it is what GHL showed before `import`, which can be undone since `since`, wrote anything.
+    /// Whether this is GHL's copy from before `import`, whose undo period starts at `since`, wrote anything.
     #[must_use]
     pub fn is_of(&self, import: Option<&ImportId>, since: EpochMs) -> bool {
         Some(&self.import) == import && self.taken_at >= since
@@ -302,7 +304,7 @@ mod tests {
 
     #[test]
     fn what_is_left_is_named_once_and_within_bounds() {
-        let left = (0..80).map(|n| LeftField::new(&format!("customFields.{}", n / 2), LeftBecause::Changed)).collect();
+        let left = (0..80).map(|n| LeftField::new(&format!("customFields.{}", n / 2), LeftReason::Changed)).collect();
         assert_eq!(Undone::new(EpochMs(1), false, left).left.len(), 40);
         let json = serde_json::to_string(&Undo::Done(Undone::new(EpochMs(7), true, Vec::new()))).unwrap();
         assert_eq!(json, r#"{"done":{"at":7,"deleted":true}}"#);

@@ -1,9 +1,9 @@
-//! Which addresses a webhook may be posted to.
+//! Checks which addresses a webhook may be posted to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether `address` is one of the public internet. A webhook's URL is somebody else's choice: it must not reach into the
-/// network that the function runs in, nor the services that a machine offers to itself.
+/// Whether `address` belongs to the public internet. Somebody else chooses a webhook's URL, so it must not reach into
+/// the function's own network or a machine's local services.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     match address {
@@ -15,9 +15,9 @@ pub fn is_public(address: IpAddr) -> bool {
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let is_reserved = match (a, b, c) {
-        // This network, and all that is left over from class E, the broadcast included.
+        // This network, and the rest of class E including the broadcast address.
         (0 | 240..=255, ..) => true,
-        // Carriers' own addresses; protocol assignments; 6to4 relays; benchmarks.
+        // Carrier-grade NAT; protocol assignments; 6to4 relays; benchmarks.
         (100, 64..=127, _) | (192, 0, 0) | (192, 88, 99) | (198, 18..=19, _) => true,
         _ => false,
     };
@@ -34,13 +34,13 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         return is_public_v4(mapped);
     }
     match address.segments() {
-        // NAT64 leads to the IPv4 address that it ends with.
+        // NAT64 leads to the IPv4 address at its end.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(joined(high, low)),
-        // 6to4 leads to the one that it has inside.
+        // 6to4 leads to the IPv4 address inside it.
         [0x2002, high, low, ..] => is_public_v4(joined(high, low)),
         // Protocol assignments, Teredo among them; documentation.
         [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
-        // Global unicast is all that is given out.
+        // Only global unicast addresses are assigned.
         [first, ..] => first & 0xe000 == 0x2000,
     }
 }

@@ -1,24 +1,24 @@
-//! How the endpoint of a location's webhook is.
+//! Health of webhook endpoints.
 
 use std::time::Duration;
 
 use ghl_sync_model::{ContentHash, EpochMs, Item, ItemKind, LocationId, OutcomesWebhook};
 use serde::{Deserialize, Serialize};
 
-/// An endpoint that has failed for so long, and never answered well in between, is switched off.
+/// An endpoint that failed for this long without one success is switched off.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
 
-/// How the endpoint of a location's webhook is, written when that changes: while all is well there is no such item.
+/// Health of a location's webhook endpoint. The item is written only on a change, so a healthy endpoint has none.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EndpointHealth {
-    /// Which settings it was found with: others are another endpoint, of which nothing is known.
+    /// Hash of the settings it was observed with. Other settings mean another endpoint of unknown health.
     of: Option<ContentHash>,
-    /// Since when all deliveries have failed.
+    /// Start of the current run of failures.
     failing_since: Option<EpochMs>,
     /// When it was switched off.
     off_at: Option<EpochMs>,
-    /// Whether it asked for that itself.
+    /// Whether the endpoint itself ended the deliveries, with a 410.
     is_gone: bool,
 }
 
@@ -40,12 +40,13 @@ impl Item for EndpointHealth {
 }
 
 impl EndpointHealth {
-    /// The endpoint of `webhook` in the `rev`th settings of its location: setting anything switches it on again.
+    /// Identity of the endpoint of `webhook` at settings revision `rev`. Any change of the settings switches the
+    /// endpoint on again.
     pub(crate) fn identity(rev: u64, webhook: &OutcomesWebhook) -> ContentHash {
         ContentHash::of(format!("{rev}\n{}\n{}", webhook.url, webhook.secret).as_bytes())
     }
 
-    /// Whether deliveries have failed, or are not made.
+    /// Whether deliveries are failing or switched off.
     pub(crate) fn is_in_trouble(&self) -> bool {
         self.failing_since.is_some() || self.off_at.is_some()
     }
@@ -54,17 +55,17 @@ impl EndpointHealth {
         self.off_at.is_some() && self.of == Some(of)
     }
 
-    /// Of one that is off: whether it asked for that itself, and so wants nothing of what is on its way.
+    /// Whether the endpoint that is off ended the deliveries itself. Then pending ones are dropped too.
     pub(crate) fn is_gone(&self) -> bool {
         self.is_gone
     }
 
-    /// After a delivery that succeeded.
+    /// Health after a successful delivery.
     pub(crate) fn well(of: ContentHash) -> EndpointHealth {
         EndpointHealth { of: Some(of), ..EndpointHealth::default() }
     }
 
-    /// After a delivery that failed at `now`.
+    /// Health after a delivery failed at `now`.
     pub(crate) fn failed(&self, of: ContentHash, now: EpochMs) -> EndpointHealth {
         let known = if self.of == Some(of) { self.clone() } else { EndpointHealth::default() };
         let since = known.failing_since.unwrap_or(now);
@@ -72,7 +73,7 @@ impl EndpointHealth {
         EndpointHealth { of: Some(of), failing_since: Some(since), off_at, is_gone: known.is_gone }
     }
 
-    /// After an answer that says that nothing is wanted any more.
+    /// Health after a 410 answer.
     pub(crate) fn gone(&self, of: ContentHash, now: EpochMs) -> EndpointHealth {
         EndpointHealth { off_at: Some(now), is_gone: true, ..self.failed(of, now) }
     }

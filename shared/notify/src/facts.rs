@@ -1,46 +1,46 @@
-//! What of a change decides which events follow from it.
+//! The parts of a change that decide which events follow from it.
 
 use ghl_sync_engine::usecase::GateTrouble;
 use ghl_sync_model::{EpochMs, GhlId, ImportId, ImportStanding, LocationId, Record, RecordKey, ScopeId, Undo, Undone};
 
 use crate::OutcomeError;
 
-/// What a stream shows.
+/// A change read from a table stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub enum ChangedItem {
     /// A record changed.
     Record(Box<RecordChange>),
-    /// Something was told of an import.
+    /// An import's item changed.
     Import(LocationId, ImportId),
-    /// It was noticed that a rate scope got into trouble.
+    /// The gate recorded trouble of a rate scope.
     Trouble(GateTrouble, ScopeId),
-    /// Something else: nothing follows from it.
+    /// Anything else. No event follows from it.
     Other,
 }
 
-/// A change of a record: how it was before, and how it is.
+/// A record before and after a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordChange {
-    /// Whose record.
+    /// Location that owns the record.
     pub location_id: LocationId,
     /// The record that has changed.
     pub key: RecordKey,
-    /// How it was; `None` if it is new.
-    pub old: Option<Facts>,
-    /// How it is; `None` if it was removed.
-    pub new: Option<Facts>,
+    /// Its state before the change; `None` if it is new.
+    pub old: Option<RecordFacts>,
+    /// Its state after the change; `None` if it was removed.
+    pub new: Option<RecordFacts>,
 }
 
-/// What of a record decides which events follow, and what they say. Nothing of its content.
+/// The parts of a record that decide which events follow and appear in them. None of its content.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Facts {
+pub struct RecordFacts {
     /// [`Record::version`]
     pub version: u64,
     /// [`Record::ghl_id`]
     pub ghl_id: Option<GhlId>,
     /// [`Record::import`]
     pub import: Option<String>,
-    /// The import that it is pending in.
+    /// The import in which the record is pending.
     pub pending_in: Option<ImportId>,
     /// [`Record::accepted_version`]
     pub accepted_version: Option<u64>,
@@ -54,14 +54,14 @@ pub struct Facts {
     pub last_error: Option<OutcomeError>,
     /// [`Record::superseded_at`]
     pub superseded_at: Option<EpochMs>,
-    /// What the undo of its import did, if that is the last thing that became of it.
+    /// Result of the undo of its import, if that was the record's last outcome.
     pub undone: Option<Undone>,
 }
 
-impl From<&Record> for Facts {
-    fn from(record: &Record) -> Facts {
+impl From<&Record> for RecordFacts {
+    fn from(record: &Record) -> RecordFacts {
         let last_error = record.last_error.as_ref();
-        Facts {
+        RecordFacts {
             version: record.version,
             ghl_id: record.ghl_id.clone(),
             import: record.import.as_ref().map(ToString::to_string),
@@ -77,7 +77,7 @@ impl From<&Record> for Facts {
     }
 }
 
-/// What an undo did, once it is done.
+/// The result of an undo, once it is done.
 #[must_use]
 pub fn undone(undo: Option<&Undo>) -> Option<Undone> {
     match undo? {

@@ -1,7 +1,7 @@
-//! Imports that are finished: all of their records have come to an end, after they were told complete.
+//! Detects finished imports: those reported complete with no record left pending.
 //!
-//! Whichever comes last, the end of a record or what was told, a stream shows it; and who looks then sees both. So no
-//! import is missed, and none is looked at from time to time.
+//! Either the last record ends first or the import is reported complete first. The stream shows the later change, and
+//! a check then sees both. So no import is missed, and none is polled.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,21 +12,21 @@ use ghl_sync_model::{EpochMs, ImportId, ImportStanding, ImportState, Item, ItemK
 use serde::{Deserialize, Serialize};
 
 use crate::event::FinishedCounts;
-use crate::tell::Followed;
-use crate::{Change, Notifier, OutcomeEvent, OutcomeKind, Seen};
+use crate::tell::CausedEvent;
+use crate::{ChangedItem, Notifier, OutcomeEvent, OutcomeKind, StreamChange};
 
-/// As long as an import.
+/// Kept as long as the import itself.
 const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
-/// Records of an import that are counted at most, by where they stand.
+/// Each count of a finished import is capped at this number of records.
 const MOST_COUNTED: u32 = 100_000;
 
-/// When an import was completed that was told finished: it is told once for each time that it is completed.
+/// The completion time of an import already announced as finished. Each completion is announced once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImportTold {
+pub struct FinishedImport {
     completed_at: EpochMs,
 }
 
-impl Item for ImportTold {
+impl Item for FinishedImport {
     const KIND: ItemKind = ItemKind {
         name: "import_told",
         load: "imports.load_told",
@@ -47,20 +47,21 @@ impl Item for ImportTold {
     }
 }
 
-/// Imports, and the first change for which somebody must look at each.
-type Looks = BTreeMap<(LocationId, ImportId), usize>;
+/// Imports to check, each with the first change that calls for the check.
+type ImportChecks = BTreeMap<(LocationId, ImportId), usize>;
 
-fn looks(changes: &[Change]) -> Looks {
-    let mut looks = Looks::new();
+fn looks(changes: &[StreamChange]) -> ImportChecks {
+    let mut looks = ImportChecks::new();
     for (at, change) in changes.iter().enumerate() {
         let import = match &change.read {
-            Ok(Seen::Import(location, id)) => Some((location.clone(), id.clone())),
-            Ok(Seen::Record(change)) => {
-                let pending_in = |facts: &Option<crate::Facts>| facts.as_ref().and_then(|it| it.pending_in.clone());
+            Ok(ChangedItem::Import(location, id)) => Some((location.clone(), id.clone())),
+            Ok(ChangedItem::Record(change)) => {
+                let pending_in =
+                    |facts: &Option<crate::RecordFacts>| facts.as_ref().and_then(|it| it.pending_in.clone());
                 let left = pending_in(&change.old).filter(|_| pending_in(&change.old) != pending_in(&change.new));
                 left.map(|id| (change.location_id.clone(), id))
             }
-            Ok(Seen::Trouble(..) | Seen::Other) | Err(_) => None,
+            Ok(ChangedItem::Trouble(..) | ChangedItem::Other) | Err(_) => None,
         };
         import.map(|import| looks.entry(import).or_insert(at));
     }
@@ -68,19 +69,19 @@ fn looks(changes: &[Change]) -> Looks {
 }
 
 impl Notifier {
-    /// Tells which imports are finished with these changes. Returns how many events were told, and the first change that
-    /// must come again.
-    pub(crate) async fn tell_finished(&self, changes: &[Change], deadline: EpochMs) -> (usize, Option<usize>) {
+    /// Announces the imports that these changes finished. Returns the number of events sent, and the first change to
+    /// repeat.
+    pub(crate) async fn tell_finished(&self, changes: &[StreamChange], deadline: EpochMs) -> (usize, Option<usize>) {
         let (mut told, mut again) = (0, None::<usize>);
         for (import, change) in looks(changes) {
             let is_told = match self.finished(&import).await {
                 Ok(None) => continue,
                 Ok(Some((event, rev, completed_at))) => {
-                    let (one, untold) = self.tell_all(&[Followed { change, event }], deadline).await;
+                    let (one, untold) = self.tell_all(&[CausedEvent { change, event }], deadline).await;
                     told += one;
-                    let told = ImportTold { completed_at };
+                    let told = FinishedImport { completed_at };
                     match untold {
-                        // Somebody else told it, too: that is no harm.
+                        // A conflict means that another invocation announced it too, which does no harm.
                         None => self.ports.finished.replace(&import, rev, &told).await.map(|_| true),
                         Some(_) => Ok(false),
                     }
@@ -97,8 +98,8 @@ impl Notifier {
         (told, again)
     }
 
-    /// The event of an import that is finished, and was not told so since it was completed; with the revision of what is
-    /// written down about that, and when it was completed.
+    /// The event of a finished import that was not announced since its completion, with the revision of the stored
+    /// [`FinishedImport`] and the completion time.
     async fn finished(
         &self,
         import: &(LocationId, ImportId),

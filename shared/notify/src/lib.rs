@@ -1,9 +1,9 @@
-//! Outcomes as events: what became of a record, told to whoever wants to know.
+//! Outcome events: tell other systems what became of each record.
 //!
-//! The outbox's table stream shows every change of a record. [`events_of`] says which events follow from one;
-//! [`Notifier::tell`] publishes them on a bus and queues them for the location's webhook, and [`Notifier::deliver`] posts
-//! what was queued until the endpoint has it; and a log keeps them for those who poll ([`OutcomeFeed`]). An event holds
-//! ids and codes, never what a record says.
+//! The outbox's table stream shows every change of a record. [`events_of`] derives the events from a change.
+//! [`Notifier::tell`] publishes them on a bus and queues them for the location's webhook, and [`Notifier::deliver`]
+//! posts the queued ones until the endpoint accepts them. A log keeps them for clients that poll ([`OutcomeFeed`]).
+//! Events hold ids and codes, never record content.
 
 mod address;
 mod deliver;
@@ -21,13 +21,13 @@ pub use address::is_public;
 pub use deliver::{Delivered, DeliveryMessage};
 pub use endpoint::EndpointHealth;
 pub use event::{FinishedCounts, OutcomeError, OutcomeEvent, OutcomeKind};
-pub use facts::{Facts, RecordChange, Seen, undone};
-pub use finished::ImportTold;
+pub use facts::{ChangedItem, RecordChange, RecordFacts, undone};
+pub use finished::FinishedImport;
 pub use log::{FeedError, FeedFrom, KEPT, LogPage, LogPages, OutcomeFeed, OutcomeLog, OutcomePage, SHARDS};
 pub use policy::{MAX_TRIES, backoff, events_of};
-pub use ports::{Delivery, DeliveryQueue, EventBus, Post, PostError, Poster};
+pub use ports::{DeliveryQueue, EventBus, Post, PostError, Poster, WebhookDelivery};
 pub use signature::{InvalidSecret, SigningSecret};
-pub use tell::{Change, Unreadable};
+pub use tell::{StreamChange, Unreadable};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -38,51 +38,51 @@ use ghl_sync_engine::usecase::GateNotice;
 use ghl_sync_model::{CredentialsRef, EpochMs, Import, OutcomesWebhook};
 use tokio::sync::Mutex;
 
-/// Tells outcomes to a bus and to webhooks. Cheap to clone.
+/// Sends outcome events to a bus, a log and webhooks. Cheap to clone.
 #[derive(Clone)]
 pub struct Notifier {
     ports: NotifierPorts,
-    /// Secrets that were read, and when.
+    /// Cached secrets, with the time each was read.
     secrets: Arc<Mutex<HashMap<CredentialsRef, (EpochMs, SigningSecret)>>>,
 }
 
-/// What a notifier works with.
+/// The ports that a notifier works with.
 #[derive(Clone)]
 pub struct NotifierPorts {
-    /// The time.
+    /// Current time.
     pub clock: Arc<dyn Clock>,
-    /// Spreads retries.
+    /// Jitter for retries.
     pub randomness: Arc<dyn Randomness>,
-    /// The locations, and which webhook each has.
+    /// The locations and their webhooks.
     pub registry: Arc<dyn LocationRegistry>,
-    /// The webhook of locations that have none of their own.
+    /// Webhook of locations without one of their own.
     pub webhook: Option<OutcomesWebhook>,
-    /// Hears what happens.
+    /// Receives log and metric events.
     pub sink: Arc<dyn EventSink>,
-    /// The records, and how those of an import stand.
+    /// Records, and the counts of an import's records.
     pub outbox: Arc<dyn Outbox>,
-    /// What was noticed of rate scopes.
+    /// Recorded troubles of rate scopes.
     pub notices: Versioned<GateNotice>,
-    /// What is told of imports.
+    /// The imports as producers reported them.
     pub imports: Versioned<Import>,
-    /// Which imports were told finished.
-    pub finished: Versioned<ImportTold>,
-    /// How the endpoints of webhooks are.
+    /// Imports already announced as finished.
+    pub finished: Versioned<FinishedImport>,
+    /// Health of webhook endpoints.
     pub health: Versioned<EndpointHealth>,
-    /// Where events are published; `None` if they are not.
+    /// Bus to publish events on; `None` to publish none.
     pub bus: Option<Arc<dyn EventBus>>,
-    /// Where outcomes are kept for those who poll; `None` if they are not.
+    /// Log of outcomes for clients that poll; `None` to keep none.
     pub log: Option<Arc<dyn OutcomeLog>>,
-    /// Where deliveries wait.
+    /// Queue of pending webhook deliveries.
     pub queue: Arc<dyn DeliveryQueue>,
-    /// Where the secrets of webhooks are.
+    /// Store of the webhook secrets.
     pub secrets: Arc<dyn SecretStore>,
-    /// Posts to endpoints.
+    /// Posts to webhook endpoints.
     pub poster: Arc<dyn Poster>,
 }
 
 impl Notifier {
-    /// One that works with `ports`.
+    /// A notifier with these ports.
     #[must_use]
     pub fn new(ports: NotifierPorts) -> Notifier {
         Notifier { ports, secrets: Arc::default() }

@@ -1,8 +1,8 @@
-//! Outcomes in a log, for those who poll.
+//! The outcome log, for clients that poll.
 //!
-//! A page of the log holds what was told together, under the time at which that was written. Whoever writes knows that the
-//! page is there [`WITHIN`] of that time, or writes it again; whoever reads looks at nothing that is younger than
-//! [`HIDDEN`]. So a place that was read is never filled later, and a cursor is a place.
+//! A page of the log holds events that were written together, keyed by the time of writing. A writer makes sure that
+//! the page is stored [`WITHIN`] of that time, or else writes it again. Readers ignore pages younger than [`HIDDEN`].
+//! So no page ever appears behind a reader, and a position in the log serves as the cursor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,53 +15,53 @@ use serde_json::value::RawValue;
 
 use crate::OutcomeEvent;
 
-/// Outcomes are kept for so long.
+/// Outcomes are kept this long.
 pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
-/// A page that was not written so long after its time is written again, under another one.
+/// A page stored later than this after its time is written again under a new time.
 const WITHIN: Duration = Duration::from_secs(2);
-/// What is younger may not be there yet: [`WITHIN`], and clocks that differ.
+/// Younger pages may still be incomplete: [`WITHIN`] plus clock differences.
 pub(crate) const HIDDEN: Duration = Duration::from_secs(3);
-/// Largest difference between the clocks of two hosts: what is told later is written later.
+/// Largest difference between two hosts' clocks. A writer waits this long, so that later events get later times.
 const CLOCKS_DIFFER: Duration = Duration::from_millis(50);
-/// Parts of the log that are written side by side. DynamoDB takes some 1,000 write units a second of each.
+/// Parts of the log, written in parallel. DynamoDB takes some 1,000 write units a second of each.
 pub const SHARDS: u8 = 8;
-/// Pages of a shard that one request reads: a page has 64 KB, and DynamoDB answers 1 MB.
+/// Pages of a shard that one request reads. A page has 64 KB, and DynamoDB answers up to 1 MB.
 const PAGES: u32 = 15;
-/// Largest page, in bytes of its events, and the most events of one.
+/// Largest page, in bytes of its events and in events.
 const PAGE_BYTES: usize = 64_000;
 const PAGE_EVENTS: usize = 100;
 
-/// Some events that were written together.
+/// Events that were written together.
 #[derive(Debug, Clone)]
 pub struct LogPage {
-    /// In which part of the log, below [`SHARDS`].
+    /// Part of the log, below [`SHARDS`].
     pub shard: u8,
-    /// Where in it: pages are read in the order of these texts.
+    /// Sort key within the shard.
     pub place: String,
-    /// The events as JSON, in their order.
+    /// The events as JSON, in order.
     pub events: Vec<Box<RawValue>>,
 }
 
 /// Pages of one shard.
 #[derive(Debug, Clone, Default)]
 pub struct LogPages {
-    /// In their order.
+    /// Pages in order.
     pub pages: Vec<LogPage>,
-    /// There are more.
+    /// Whether more pages follow.
     pub has_more: bool,
 }
 
-/// Where outcomes are kept.
+/// Store of the outcome log.
 #[async_trait]
 pub trait OutcomeLog: Send + Sync {
-    /// Writes a page, and keeps it until `keep_until`.
+    /// Stores a page, to expire at `keep_until`.
     async fn write(&self, page: &LogPage, keep_until: EpochMs) -> Result<(), PortError>;
 
-    /// Up to `limit` pages of a shard from `first` to `last`, those two included, as they are now (strongly consistent).
+    /// Reads up to `limit` pages of a shard from `first` to `last`, inclusive, with a strongly consistent read.
     async fn read(&self, shard: u8, first: &str, last: &str, limit: u32) -> Result<LogPages, PortError>;
 }
 
-/// Writes `events` in their order. Returns whether all of them are in the log, where everybody who reads it comes by.
+/// Writes `events` in order. Returns whether all were stored in time, so that no reader can have read past them.
 pub(crate) async fn write(
     log: &dyn OutcomeLog,
     clock: &dyn Clock,
@@ -74,18 +74,19 @@ pub(crate) async fn write(
     if clock.now() > at + WITHIN {
         return Ok(false);
     }
-    // Whoever tells what follows of these records may have a clock that is behind ours.
+    // The next writer of these records' events may have a clock behind ours.
     clock.sleep_until(at + CLOCKS_DIFFER).await;
     Ok(true)
 }
 
-/// The events of a shard stand in its pages in their order. No two pages have one place: it names their first event.
+/// Splits events into pages per shard, in order. A page's place includes its first event's id, so no two pages share
+/// one.
 fn pages(events: &[&OutcomeEvent], at: EpochMs) -> Vec<LogPage> {
     let mut pages: Vec<LogPage> = Vec::new();
     for shard in 0..SHARDS {
         let mut bytes = 0;
         for event in events.iter().filter(|event| shard_of(&event.data.location_id) == shard) {
-            // Made of strings and numbers, an event is JSON.
+            // An event holds only strings and numbers, so it is valid JSON.
             let Ok(json) = RawValue::from_string(event.to_json()) else { continue };
             bytes += json.get().len();
             match pages.last_mut().filter(|page| page.shard == shard && page.events.len() < PAGE_EVENTS) {
@@ -101,7 +102,7 @@ fn pages(events: &[&OutcomeEvent], at: EpochMs) -> Vec<LogPage> {
     pages
 }
 
-/// What all places of a time begin with, and sorts before them.
+/// Common prefix of all places of a time. It sorts before them.
 fn time_of_place(at: EpochMs) -> String {
     format!("{:016}", at.0)
 }
@@ -111,37 +112,37 @@ fn shard_of(location: &LocationId) -> u8 {
     sum % SHARDS
 }
 
-/// Reads outcomes from where they are kept. Cheap to clone.
+/// Reads outcomes from the log. Cheap to clone.
 #[derive(Clone)]
 pub struct OutcomeFeed {
     log: Arc<dyn OutcomeLog>,
     clock: Arc<dyn Clock>,
 }
 
-/// Some outcomes.
+/// One page of outcomes.
 #[derive(Debug, Clone)]
 pub struct OutcomePage {
-    /// As JSON: see [`OutcomeEvent`]. Those of a record are in their order.
+    /// Outcomes as JSON: see [`OutcomeEvent`]. Those of one record are in order.
     pub outcomes: Vec<Box<RawValue>>,
-    /// Where to go on, now or later.
+    /// Cursor to continue from, now or later.
     pub next: OutcomeCursor,
-    /// There are more already.
+    /// Whether more outcomes are available now.
     pub has_more: bool,
 }
 
-/// From where on outcomes are read.
+/// Where to start reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedFrom {
-    /// Where a page ended.
+    /// The end of an earlier page.
     Cursor(OutcomeCursor),
-    /// Those that were written at this time or later.
+    /// Outcomes written at this time or later.
     Time(EpochMs),
 }
 
 /// Why outcomes cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    /// What was told after this place is gone.
+    /// The outcomes after this position have expired.
     #[error("outcomes are kept for 7 days, and this is longer ago")]
     Gone,
     /// A store failed.
@@ -150,17 +151,17 @@ pub enum FeedError {
 }
 
 impl OutcomeFeed {
-    /// What is in `log`.
+    /// A feed of the outcomes in `log`.
     #[must_use]
     pub fn new(log: Arc<dyn OutcomeLog>, clock: Arc<dyn Clock>) -> OutcomeFeed {
         OutcomeFeed { log, clock }
     }
 
-    /// At most `limit` outcomes, of one location if one is named, from `from` on; `None` is the oldest that are kept. It
-    /// reads a bounded part of the log: a page may be empty, and there still be more.
+    /// Reads at most `limit` outcomes from `from` on, or from the oldest kept; optionally of one location only. One
+    /// call reads a bounded part of the log, so a page may be empty while more follow.
     ///
     /// # Errors
-    /// [`FeedError`].
+    /// [`FeedError::Gone`] if the outcomes after `from` have expired, or when the store fails.
     pub async fn read(
         &self,
         from: Option<FeedFrom>,
@@ -184,7 +185,7 @@ impl OutcomeFeed {
         let known_to = read.iter().filter(|it| it.has_more).filter_map(|it| Some(it.pages.last()?.place.clone())).min();
         let mut pages: Vec<LogPage> = read.into_iter().flat_map(|it| it.pages).collect();
         pages.sort_by(|a, b| a.place.cmp(&b.place));
-        // Behind it one of the shards was not looked at.
+        // One of the shards was not read beyond this place.
         pages.retain(|page| known_to.as_ref().is_none_or(|known_to| page.place <= *known_to));
         let mut outcomes = Vec::new();
         for LogPage { place, events, .. } in pages {
@@ -214,15 +215,15 @@ fn not_gone(cursor: OutcomeCursor, oldest: &str) -> Result<OutcomeCursor, FeedEr
 
 fn is_of(event: &RawValue, location: &LocationId) -> bool {
     #[derive(Deserialize)]
-    struct Of<'a> {
+    struct EventLocation<'a> {
         #[serde(borrow)]
-        data: OfLocation<'a>,
+        data: EventDataLocation<'a>,
     }
     #[derive(Deserialize)]
-    struct OfLocation<'a> {
+    struct EventDataLocation<'a> {
         location_id: &'a str,
     }
-    serde_json::from_str::<Of<'_>>(event.get()).is_ok_and(|of| of.data.location_id == location.as_str())
+    serde_json::from_str::<EventLocation<'_>>(event.get()).is_ok_and(|of| of.data.location_id == location.as_str())
 }
 
 #[cfg(test)]

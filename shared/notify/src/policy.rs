@@ -1,17 +1,17 @@
-//! Which events follow from a change of a record, and when a delivery is tried again.
+//! Decides which events follow from a change of a record, and when a delivery is retried.
 
 use std::time::Duration;
 
-use crate::{Facts, OutcomeEvent, OutcomeKind, RecordChange};
+use crate::{OutcomeEvent, OutcomeKind, RecordChange, RecordFacts};
 
-/// The events that follow from `change`, in their order.
+/// The events that follow from `change`, in order.
 ///
-/// An outcome is new if the time that stands with it is: what is written twice, since a reply was lost, changes nothing
-/// and is no outcome of its own. A version that GHL accepts once more, since somebody had changed it there, is.
+/// An outcome is new if its timestamp changed. A write repeated because its reply was lost changes nothing, so it
+/// gives no event. A version that GHL accepts again because somebody changed the record there does.
 #[must_use]
 pub fn events_of(change: &RecordChange) -> Vec<OutcomeEvent> {
     let Some(new) = &change.new else { return Vec::new() };
-    let nothing = Facts::default();
+    let nothing = RecordFacts::default();
     let old = change.old.as_ref().unwrap_or(&nothing);
     let event = |kind, at, version| {
         let mut event = OutcomeEvent::new(kind, at, &change.location_id, &change.key, version);
@@ -40,7 +40,7 @@ pub fn events_of(change: &RecordChange) -> Vec<OutcomeEvent> {
     }
     if let Some(done) = new.undone.as_ref().filter(|_| new.undone != old.undone) {
         let mut undone = event(OutcomeKind::Undone, done.at, new.version);
-        // What was deleted has no id any more.
+        // A deleted record has no id any more.
         undone.data.ghl_id = new.ghl_id.clone().or_else(|| old.ghl_id.clone());
         undone.data.deleted = done.deleted;
         undone.data.fields = field_names(done.left.iter().map(|left| left.field.as_str()));
@@ -49,7 +49,7 @@ pub fn events_of(change: &RecordChange) -> Vec<OutcomeEvent> {
     events
 }
 
-/// GHL's names of fields. What stands behind a point is the producer's text, such as a custom field's key.
+/// GHL's names of fields. The text after a dot comes from the producer, such as a custom field's key, and is cut off.
 fn field_names<'a>(fields: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut names: Vec<String> = fields.filter_map(|field| field.split('.').next()).map(str::to_owned).collect();
     names.sort();
@@ -57,8 +57,8 @@ fn field_names<'a>(fields: impl Iterator<Item = &'a str>) -> Vec<String> {
     names
 }
 
-/// The first of these events that must not be sent beside an earlier one of the same record; of at most `most`. What is
-/// sent together may fail one by one, and an event must not overtake another one of its record.
+/// How many events, at most `most`, can be sent together: up to the first that shares a record with an earlier one.
+/// Entries of a request can fail one by one, and an event must not overtake another of the same record.
 pub(crate) fn sendable<K: PartialEq>(keys: &[K], most: usize) -> usize {
     let most = keys.len().min(most);
     (1..most).find(|at| keys[..*at].contains(&keys[*at])).unwrap_or(most)
@@ -68,7 +68,7 @@ const SECOND: u64 = 1;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
-/// How long a delivery rests after each try that failed: three days together. SQS hides a message for 12 hours at most.
+/// Seconds to wait after each failed try of a delivery, three days in total. SQS hides a message for 12 hours at most.
 const RESTS: [u64; 14] = [
     5 * SECOND,
     MINUTE,
@@ -86,11 +86,11 @@ const RESTS: [u64; 14] = [
     11 * HOUR,
 ];
 
-/// Tries of a delivery; after the last one it is a dead letter. The queue's `maxReceiveCount`.
+/// Most tries of a delivery, equal to the queue's `maxReceiveCount`. After the last it becomes a dead letter.
 pub const MAX_TRIES: usize = RESTS.len() + 1;
 
-/// How long a delivery rests that was tried `tries` times; `random` is from 0 to 1, and makes it up to 5 % longer, so that
-/// what failed together does not come back together.
+/// How long a delivery waits after `tries` tries. `random` (0 to 1) adds up to 5 %, so that deliveries that failed
+/// together do not return together.
 #[must_use]
 pub fn backoff(tries: u32, random: f64) -> Duration {
     let tries = usize::try_from(tries).unwrap_or(usize::MAX);
@@ -105,14 +105,14 @@ mod tests {
     use super::*;
     use crate::OutcomeError;
 
-    /// How a record was and is, and the events that follow.
-    type Case<'a> = (Option<&'a Facts>, &'a Facts, &'a [(OutcomeKind, u64)]);
+    /// A record before and after a change, and the events that follow.
+    type Case<'a> = (Option<&'a RecordFacts>, &'a RecordFacts, &'a [(OutcomeKind, u64)]);
 
-    fn change(old: Option<Facts>, new: Option<Facts>) -> RecordChange {
+    fn change(old: Option<RecordFacts>, new: Option<RecordFacts>) -> RecordChange {
         RecordChange { location_id: "loc".parse().unwrap(), key: "contact#42".parse().unwrap(), old, new }
     }
 
-    fn kinds(old: Option<&Facts>, new: &Facts) -> Vec<(OutcomeKind, u64)> {
+    fn kinds(old: Option<&RecordFacts>, new: &RecordFacts) -> Vec<(OutcomeKind, u64)> {
         let events = events_of(&change(old.cloned(), Some(new.clone())));
         events.iter().map(|event| (event.kind, event.data.version.unwrap())).collect()
     }
@@ -120,17 +120,18 @@ mod tests {
     #[test]
     fn an_outcome_is_told_when_it_is_new_and_not_again() {
         use OutcomeKind::{Accepted, Failed, NotStored, Superseded, Undone};
-        let put = Facts { version: 3, ..Facts::default() };
-        let accepted = Facts { accepted_version: Some(3), accepted_at: Some(EpochMs(10)), ..put.clone() };
-        let not_stored = Facts { not_stored: vec!["phone".to_owned()], ..accepted.clone() };
-        let late = Facts { accepted_version: Some(2), ..accepted.clone() };
-        let failed = Facts { failed_at: Some(EpochMs(11)), ..put.clone() };
-        let failed_again = Facts { failed_at: Some(EpochMs(12)), ..put.clone() };
-        let superseded = Facts { superseded_at: Some(EpochMs(13)), ..accepted.clone() };
-        let put_again = Facts { version: 4, ..accepted.clone() };
-        let accepted_again = Facts { accepted_at: Some(EpochMs(20)), ..accepted.clone() };
-        let undone = Facts { undone: Some(ghl_sync_model::Undone::new(EpochMs(14), true, Vec::new())), ..put.clone() };
-        let put_after = Facts { version: 4, ..put.clone() };
+        let put = RecordFacts { version: 3, ..RecordFacts::default() };
+        let accepted = RecordFacts { accepted_version: Some(3), accepted_at: Some(EpochMs(10)), ..put.clone() };
+        let not_stored = RecordFacts { not_stored: vec!["phone".to_owned()], ..accepted.clone() };
+        let late = RecordFacts { accepted_version: Some(2), ..accepted.clone() };
+        let failed = RecordFacts { failed_at: Some(EpochMs(11)), ..put.clone() };
+        let failed_again = RecordFacts { failed_at: Some(EpochMs(12)), ..put.clone() };
+        let superseded = RecordFacts { superseded_at: Some(EpochMs(13)), ..accepted.clone() };
+        let put_again = RecordFacts { version: 4, ..accepted.clone() };
+        let accepted_again = RecordFacts { accepted_at: Some(EpochMs(20)), ..accepted.clone() };
+        let undone =
+            RecordFacts { undone: Some(ghl_sync_model::Undone::new(EpochMs(14), true, Vec::new())), ..put.clone() };
+        let put_after = RecordFacts { version: 4, ..put.clone() };
         let cases: [Case<'_>; 17] = [
             (None, &put, &[]),
             (Some(&put), &put, &[]),
@@ -158,7 +159,7 @@ mod tests {
 
     #[test]
     fn an_event_has_ids_and_codes_and_the_name_of_a_custom_field_stays_here() {
-        let new = Facts {
+        let new = RecordFacts {
             version: 3,
             ghl_id: Some("ghl1".parse().unwrap()),
             import: Some("imp1".to_owned()),
@@ -167,7 +168,7 @@ mod tests {
             not_stored: vec!["customFields.salary of Ann".to_owned(), "customFields.b".to_owned(), "phone".to_owned()],
             failed_at: Some(EpochMs(1_795_000_000_124)),
             last_error: Some(OutcomeError { code: "REJECTED".to_owned(), status: Some(422) }),
-            ..Facts::default()
+            ..RecordFacts::default()
         };
         let told: Vec<serde_json::Value> = events_of(&change(None, Some(new)))
             .iter()

@@ -1,4 +1,4 @@
-//! What a notifier needs of the world.
+//! Ports of the notifier.
 
 use std::time::Duration;
 
@@ -7,68 +7,68 @@ use ghl_sync_engine::ports::PortError;
 
 use crate::OutcomeEvent;
 
-/// Where events are published.
+/// Publishes events.
 #[async_trait]
 pub trait EventBus: Send + Sync {
-    /// Publishes `events`, at most [`EventBus::most`] of them, and says of each whether it was taken.
+    /// Publishes `events`, at most [`EventBus::most`] of them. Returns for each whether the bus accepted it.
     ///
     /// # Errors
-    /// When nobody knows of any of them.
+    /// When the request fails as a whole and the fate of its events is unknown.
     async fn publish(&self, events: &[&OutcomeEvent]) -> Result<Vec<bool>, PortError>;
 
-    /// Events that one request may hold.
+    /// Most events per request.
     fn most(&self) -> usize;
 }
 
-/// What waits to be posted.
+/// An event waiting to be posted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
-    /// The message: see [`Notifier::deliver`](crate::Notifier::deliver).
+pub struct WebhookDelivery {
+    /// The queue message that [`Notifier::deliver`](crate::Notifier::deliver) reads.
     pub body: String,
 }
 
-/// Where deliveries wait.
+/// Queue of pending deliveries.
 #[async_trait]
 pub trait DeliveryQueue: Send + Sync {
-    /// Queues `deliveries`, at most ten of them, and says of each whether it was taken.
+    /// Queues `deliveries`, at most ten of them. Returns for each whether the queue accepted it.
     ///
     /// # Errors
-    /// When nobody knows of any of them.
-    async fn enqueue(&self, deliveries: &[Delivery]) -> Result<Vec<bool>, PortError>;
+    /// When the request fails as a whole and the fate of its deliveries is unknown.
+    async fn enqueue(&self, deliveries: &[WebhookDelivery]) -> Result<Vec<bool>, PortError>;
 
-    /// Brings the message with this receipt again after `rest`, at most 12 hours, and not before.
+    /// Hides the message with this receipt for `rest`, at most 12 hours. The queue then delivers it again.
     async fn postpone(&self, receipt: &str, rest: Duration) -> Result<(), PortError>;
 }
 
 /// One request to an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Post<'a> {
-    /// Where to. It may hold a secret, and is not shown.
+    /// Target URL. It may hold a secret, so it must not be logged.
     pub url: &'a str,
-    /// `webhook-id`
+    /// Value of the header `webhook-id`.
     pub id: &'a str,
-    /// `webhook-timestamp`, in seconds since 1970.
+    /// Value of the header `webhook-timestamp`, in seconds since 1970.
     pub timestamp: u64,
-    /// `webhook-signature`
+    /// Value of the header `webhook-signature`.
     pub signature: &'a str,
-    /// The event.
+    /// The event as JSON.
     pub body: &'a str,
 }
 
-/// Posts to endpoints: without redirects or repeats, in bounded time, and to public addresses only.
+/// Posts to endpoints: no redirects, no retries, in bounded time, and to public addresses only.
 #[async_trait]
 pub trait Poster: Send + Sync {
     /// Posts, and returns the status of the answer.
     async fn post(&self, post: Post<'_>) -> Result<u16, PostError>;
 }
 
-/// Why there was no answer.
+/// Why a post got no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {
-    /// The URL may not be posted to, or leads to an address that may not.
+    /// The URL, or the address it resolves to, may not be posted to.
     #[error("{0}")]
     Forbidden(String),
-    /// There was no connection, or no answer in time. Without the URL.
+    /// No connection, or no answer in time. The text does not contain the URL.
     #[error("{0}")]
     Unanswered(String),
 }

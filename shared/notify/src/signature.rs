@@ -1,4 +1,4 @@
-//! Signatures as Standard Webhooks has them (<https://www.standardwebhooks.com>): HMAC-SHA256 over id, time and body.
+//! Signatures by Standard Webhooks (<https://www.standardwebhooks.com>): HMAC-SHA256 over id, time and body.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use ghl_sync_model::Secret;
 use ring::hmac;
 
 const PREFIX: &str = "whsec_";
-/// Bytes of a key, as the specification wants them.
+/// Key length in bytes that the specification allows.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// The secret of a webhook: one key, or several while one takes the place of another.
+/// A webhook's secret: one key, or several during a key rotation.
 #[derive(Clone)]
 pub struct SigningSecret {
     keys: Vec<hmac::Key>,
 }
 
-/// A secret that nothing can be signed with. Nothing of it is shown.
+/// The secret is malformed. The error does not contain it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the webhook's secret is not `whsec_` and the base64 of 24 to 64 random bytes (several of them with spaces between); \
@@ -26,17 +26,18 @@ pub struct SigningSecret {
 pub struct InvalidSecret;
 
 impl SigningSecret {
-    /// The keys in `secret`.
+    /// Parses the keys in `secret`.
     ///
     /// # Errors
-    /// When it has none, or something else in it.
+    /// When it holds no key, or anything that is not a key.
     pub fn parse(secret: &Secret) -> Result<SigningSecret, InvalidSecret> {
         let keys: Result<Vec<hmac::Key>, InvalidSecret> = secret.expose().split_whitespace().map(key).collect();
         let keys = keys?;
         if keys.is_empty() { Err(InvalidSecret) } else { Ok(SigningSecret { keys }) }
     }
 
-    /// The header `webhook-signature` of `body`, sent as message `id` at `timestamp`, in seconds since 1970.
+    /// The value of the header `webhook-signature` for `body`, sent as message `id` at `timestamp` (seconds since
+    /// 1970).
     #[must_use]
     pub fn sign(&self, id: &str, timestamp: u64, body: &str) -> String {
         let signed = format!("{id}.{timestamp}.{body}");

@@ -1,4 +1,4 @@
-//! From changes to events: on the bus, and in the queue of deliveries.
+//! Turns changes into events, and sends them to the log, the bus and the delivery queue.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,69 +7,71 @@ use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{Event, GateNotice, GateTrouble, OutcomeNews};
 use ghl_sync_model::{EpochMs, LocationId, ScopeId};
 
-use crate::{Delivery, EndpointHealth, Notifier, OutcomeEvent, OutcomeKind, Seen, events_of, log, policy};
+use crate::{
+    ChangedItem, EndpointHealth, Notifier, OutcomeEvent, OutcomeKind, WebhookDelivery, events_of, log, policy,
+};
 
-/// Tries of one request, the first included, before its changes come again.
+/// Most tries of a request, including the first. After that, its changes are read from the stream again.
 const TRIES: u32 = 4;
-/// Before the second try; it doubles with each.
+/// Pause before the second try. It doubles with each further try.
 const PAUSE: Duration = Duration::from_millis(200);
-/// What is not begun so long before the deadline comes again.
+/// A step is started only if this much time is left before the deadline.
 const TIME_FOR_A_STEP: Duration = Duration::from_secs(15);
-/// Events that are queued, or published, at once; fewer if the bus takes fewer.
+/// Most events per request; fewer if the bus takes fewer.
 const MOST: usize = 10;
 
-/// A change, as the stream shows it.
+/// A change as read from the stream.
 #[derive(Debug)]
-pub struct Change {
-    /// The change, or why it cannot be read.
-    pub read: Result<Seen, Unreadable>,
-    /// Its place in the stream.
+pub struct StreamChange {
+    /// The change, or why it is unreadable.
+    pub read: Result<ChangedItem, Unreadable>,
+    /// Its sequence number in the stream.
     pub sequence: String,
 }
 
-/// A change that cannot be read. Nothing of what it says.
+/// Why a change is unreadable. Contains nothing of the change itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreadable(pub String);
 
-/// An event, and the change that it follows from.
-pub(crate) struct Followed {
+/// An event, and the index of the change that caused it.
+pub(crate) struct CausedEvent {
     pub(crate) change: usize,
     pub(crate) event: OutcomeEvent,
 }
 
-/// To whom events are sent.
+/// Where events are sent.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+enum DeliveryRoute {
     Bus,
     Queue,
 }
 
-/// Whether a location's events are queued for its webhook.
+/// Cache: whether a location's events are queued for its webhook.
 type HasWebhook = BTreeMap<LocationId, bool>;
 
 impl Notifier {
-    /// Tells the events that follow from `changes`, in their order, and ends before `deadline`. Returns the first change
-    /// that must come again, with all after it: some of their events are then told twice, under the same id.
+    /// Sends the events that follow from `changes`, in order, and ends before `deadline`. Returns the first change
+    /// that must be repeated together with all after it. Some of their events are then sent twice, under the same id.
     ///
-    /// What cannot be read is told to the sink, and passed over: it would hold up everything behind it.
-    pub async fn tell(&self, changes: &[Change], deadline: EpochMs) -> Option<usize> {
+    /// An unreadable change is reported to the sink and skipped, since it would block everything behind it.
+    pub async fn tell(&self, changes: &[StreamChange], deadline: EpochMs) -> Option<usize> {
         let (mut unreadable, mut unheard) = (0, None);
         let mut events = Vec::new();
         for (at, change) in changes.iter().enumerate() {
             match &change.read {
-                Ok(Seen::Record(read)) => {
-                    events.extend(events_of(read).into_iter().map(|event| Followed { change: at, event }));
+                Ok(ChangedItem::Record(read)) => {
+                    events.extend(events_of(read).into_iter().map(|event| CausedEvent { change: at, event }));
                 }
-                Ok(Seen::Trouble(trouble, scope)) => match self.troubles(*trouble, scope).await {
-                    Ok(told) => events.extend(told.into_iter().map(|event| Followed { change: at, event })),
+                Ok(ChangedItem::Trouble(trouble, scope)) => match self.troubles(*trouble, scope).await {
+                    Ok(told) => events.extend(told.into_iter().map(|event| CausedEvent { change: at, event })),
                     Err(error) => {
                         self.emit(&Event::PortFailed { scope: Some(scope), error: &error });
                         unheard = Some(at);
                         break;
                     }
                 },
-                Ok(Seen::Import(..) | Seen::Other) => {}
+                Ok(ChangedItem::Import(..) | ChangedItem::Other) => {}
                 Err(why) => {
                     unreadable += 1;
                     self.emit(&Event::Outcomes(OutcomeNews::Unreadable { sequence: &change.sequence, why }));
@@ -89,15 +91,15 @@ impl Notifier {
         again
     }
 
-    /// Returns how many events were told, and the change of the first one that was not.
-    pub(crate) async fn tell_all(&self, events: &[Followed], deadline: EpochMs) -> (usize, Option<usize>) {
+    /// Returns the number of events sent, and the change of the first unsent one.
+    pub(crate) async fn tell_all(&self, events: &[CausedEvent], deadline: EpochMs) -> (usize, Option<usize>) {
         match self.is_kept(events, deadline).await {
             true => self.tell_in_order(events, deadline).await,
             false => (0, events.first().map(|it| it.change)),
         }
     }
 
-    /// What was noticed of a scope, as an event of each location that shares it.
+    /// A recorded trouble of a scope, as one event for each location that shares the scope.
     async fn troubles(&self, trouble: GateTrouble, scope: &ScopeId) -> Result<Vec<OutcomeEvent>, PortError> {
         let Some(notice) = self.ports.notices.load(&(trouble, scope.clone())).await? else { return Ok(Vec::new()) };
         let GateNotice { at, of } = notice.value;
@@ -112,8 +114,8 @@ impl Notifier {
         Ok(self.ports.registry.members(scope).await?.iter().map(event).collect())
     }
 
-    /// Writes `events` into the log, if there is one, and returns whether they are in it.
-    async fn is_kept(&self, events: &[Followed], deadline: EpochMs) -> bool {
+    /// Writes `events` to the log, if there is one. Returns whether they are stored.
+    async fn is_kept(&self, events: &[CausedEvent], deadline: EpochMs) -> bool {
         let Some(log) = self.ports.log.as_ref().filter(|_| !events.is_empty()) else { return true };
         let events: Vec<&OutcomeEvent> = events.iter().map(|it| &it.event).collect();
         for tried in 0..TRIES {
@@ -123,7 +125,7 @@ impl Notifier {
             self.pause_before(tried).await;
             match log::write(log.as_ref(), self.ports.clock.as_ref(), &events).await {
                 Ok(true) => return true,
-                // It took so long that somebody may have read past it.
+                // Storing took so long that a reader may have passed them already.
                 Ok(false) => {}
                 Err(error) => self.emit(&Event::PortFailed { scope: None, error: &error }),
             }
@@ -138,8 +140,8 @@ impl Notifier {
         }
     }
 
-    /// Returns how many events were told, and the change of the first one that was not.
-    async fn tell_in_order(&self, events: &[Followed], deadline: EpochMs) -> (usize, Option<usize>) {
+    /// Returns the number of events sent, and the change of the first unsent one.
+    async fn tell_in_order(&self, events: &[CausedEvent], deadline: EpochMs) -> (usize, Option<usize>) {
         let most = self.ports.bus.as_ref().map_or(MOST, |bus| bus.most().min(MOST));
         let keys: Vec<_> = events.iter().map(|it| (&it.event.data.location_id, &it.event.data.record)).collect();
         let mut webhooks = HasWebhook::new();
@@ -157,23 +159,23 @@ impl Notifier {
         (told, None)
     }
 
-    /// Returns the change of the first event that was not told.
-    async fn tell_together(&self, group: &[Followed], webhooks: &mut HasWebhook) -> Option<usize> {
-        let group: Vec<&Followed> = group.iter().collect();
+    /// Returns the change of the first unsent event.
+    async fn tell_together(&self, group: &[CausedEvent], webhooks: &mut HasWebhook) -> Option<usize> {
+        let group: Vec<&CausedEvent> = group.iter().collect();
         let queued = match self.with_webhook(&group, webhooks).await {
-            Ok(group) => self.until_taken(group, Way::Queue).await,
+            Ok(group) => self.until_taken(group, DeliveryRoute::Queue).await,
             Err(error) => {
                 self.emit(&Event::PortFailed { scope: None, error: &error });
                 group.first().map(|it| it.change)
             }
         };
-        let published = self.until_taken(group, Way::Bus).await;
+        let published = self.until_taken(group, DeliveryRoute::Bus).await;
         published.into_iter().chain(queued).min()
     }
 
-    /// Sends what is left of `group` until all of it was taken: requests succeed in part. Returns the change of the first
-    /// event that was not.
-    async fn until_taken(&self, group: Vec<&Followed>, way: Way) -> Option<usize> {
+    /// Sends `group`, and repeats the rest while requests succeed only in part. Returns the change of the first event
+    /// that was not accepted.
+    async fn until_taken(&self, group: Vec<&CausedEvent>, way: DeliveryRoute) -> Option<usize> {
         let mut left = group;
         for tried in 0..TRIES {
             if left.is_empty() {
@@ -182,7 +184,7 @@ impl Notifier {
             self.pause_before(tried).await;
             match self.send(&left, way).await {
                 Ok(taken) => {
-                    // One of which nothing was said was not taken.
+                    // An event missing from the answer was not accepted.
                     let taken = taken.into_iter().chain(std::iter::repeat(false));
                     left = left.into_iter().zip(taken).filter(|(_, taken)| !taken).map(|(it, _)| it).collect();
                 }
@@ -192,27 +194,27 @@ impl Notifier {
         left.first().map(|it| it.change)
     }
 
-    async fn send(&self, left: &[&Followed], way: Way) -> Result<Vec<bool>, PortError> {
+    async fn send(&self, left: &[&CausedEvent], way: DeliveryRoute) -> Result<Vec<bool>, PortError> {
         match (way, &self.ports.bus) {
-            (Way::Bus, Some(bus)) => {
+            (DeliveryRoute::Bus, Some(bus)) => {
                 let events: Vec<&OutcomeEvent> = left.iter().map(|it| &it.event).collect();
                 bus.publish(&events).await
             }
-            // Nobody listens.
-            (Way::Bus, None) => Ok(vec![true; left.len()]),
-            (Way::Queue, _) => {
-                let deliveries: Vec<Delivery> = left.iter().map(|it| Delivery::of(&it.event)).collect();
+            // No bus is configured.
+            (DeliveryRoute::Bus, None) => Ok(vec![true; left.len()]),
+            (DeliveryRoute::Queue, _) => {
+                let deliveries: Vec<WebhookDelivery> = left.iter().map(|it| WebhookDelivery::of(&it.event)).collect();
                 self.ports.queue.enqueue(&deliveries).await
             }
         }
     }
 
-    /// Those of `group` whose location has a webhook that is not switched off.
+    /// The events of `group` for locations with a webhook that is not switched off.
     async fn with_webhook<'a>(
         &self,
-        group: &[&'a Followed],
+        group: &[&'a CausedEvent],
         webhooks: &mut HasWebhook,
-    ) -> Result<Vec<&'a Followed>, PortError> {
+    ) -> Result<Vec<&'a CausedEvent>, PortError> {
         let mut with = Vec::new();
         for it in group {
             let location = &it.event.data.location_id;

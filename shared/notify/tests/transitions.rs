@@ -9,18 +9,18 @@ use ghl_sync_model::{
     ContentHash, EpochMs, ErrorCode, GhlId, Kind, LastError, LocationId, Outcome, Payload, Provenance, PutRecord,
     Record, RecordKey, Resolution,
 };
-use ghl_sync_notify::{Facts, OutcomeEvent, OutcomeKind, RecordChange, events_of};
+use ghl_sync_notify::{OutcomeEvent, OutcomeKind, RecordChange, RecordFacts, events_of};
 use ghl_sync_testkit::{MemoryOutbox, block_on_paused};
 use proptest::prelude::*;
 
-/// In every text of a record that must not leave.
+/// Marker in every text of a record that must not appear in events.
 const CONTENT: &str = "leaks";
 
-/// Something that happens to the record.
+/// A change to the record.
 #[derive(Debug, Clone)]
 enum Step {
     Put(u8),
-    /// What was loaded is sent from here on, whatever is put meanwhile.
+    /// Loads the record as a batch does. Later outcomes apply to this version, whatever is put in between.
     Load,
     Accept {
         not_stored: bool,
@@ -29,7 +29,7 @@ enum Step {
     Retry,
     Wait,
     WouldSend,
-    /// The last outcome is written again, since its reply was lost.
+    /// The last outcome is written again because its reply was lost.
     Again,
     Replay,
     Supersede,
@@ -60,7 +60,7 @@ struct World {
     location: LocationId,
     key: RecordKey,
     now: EpochMs,
-    /// What a batch has loaded.
+    /// The record as a batch loaded it.
     sent: Option<Record>,
     last: Option<(Record, Outcome, EpochMs)>,
 }
@@ -97,7 +97,7 @@ impl World {
         self.outbox.resolve(&seen, resolution, self.now).await.unwrap()
     }
 
-    /// Does it, and says which events follow, in words that do not look at what was stored.
+    /// Applies the step, and returns the events expected from it without looking at the stored state.
     async fn step(&mut self, step: &Step) -> Vec<(OutcomeKind, u64)> {
         let (ghl_id, provenance) = (GhlId::new("g1").unwrap(), Provenance::Created);
         let later = EpochMs(self.now.0 + 50);
@@ -115,7 +115,7 @@ impl World {
                 let accepted = Outcome::Accepted { ghl_id, hash, provenance, not_stored: fields };
                 let Some((sent, settled)) = self.settle(accepted).await else { return Vec::new() };
                 let newest = before.and_then(|before| before.accepted_version);
-                // Of a version that somebody has put over, only the first news of it counts.
+                // For a version that was put over since, only its first acceptance counts.
                 if settled == Settled::Done || newest.is_none_or(|newest| newest < sent.version) {
                     let kinds = [(OutcomeKind::Accepted, sent.version), (OutcomeKind::NotStored, sent.version)];
                     return kinds[..1 + usize::from(*not_stored)].to_vec();
@@ -164,13 +164,13 @@ impl World {
         Vec::new()
     }
 
-    /// Whether what was written at `at` is the last thing that was: only then does the SDK write it again.
+    /// Whether the write at `at` was the last one: only then does the SDK repeat it.
     fn stands(&self, sent: &Record, at: EpochMs) -> bool {
         at.0 + 1 == self.now.0 && self.record().is_some_and(|record| record.version == sent.version)
     }
 }
 
-/// What happened, checked after each step.
+/// Applies the steps and checks the events after each.
 async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let mut world = World::new();
     let mut told = BTreeSet::new();
@@ -180,8 +180,8 @@ async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
         let change = RecordChange {
             location_id: world.location.clone(),
             key: world.key.clone(),
-            old: old.as_ref().map(Facts::from),
-            new: world.record().as_ref().map(Facts::from),
+            old: old.as_ref().map(RecordFacts::from),
+            new: world.record().as_ref().map(RecordFacts::from),
         };
         let events: Vec<OutcomeEvent> = events_of(&change);
         let kinds: Vec<_> = events.iter().map(|event| (event.kind, event.data.version.unwrap())).collect();

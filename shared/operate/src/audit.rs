@@ -1,11 +1,11 @@
-//! The audit trail: who changed what by the HTTP API.
+//! The audit trail: who changed what through the HTTP API.
 
 use ghl_sync_engine::ports::{ItemPage, Listing, PortError, Versioned};
 use ghl_sync_model::{AuditKey, AuditedRequest, EpochMs, Item as _};
 
 use crate::Operator;
 
-/// Entries of a page, at most.
+/// Most entries of a page.
 pub const MAX_AUDIT_PAGE: u32 = 100;
 
 /// A page of the trail, the newest entry first.
@@ -13,25 +13,25 @@ pub const MAX_AUDIT_PAGE: u32 = 100;
 pub struct AuditPage {
     /// The entries.
     pub requests: Vec<AuditedRequest>,
-    /// The last entry of the page, where the next one goes on; `None` on the last page.
+    /// The page's last entry, after which the next page starts; `None` on the last page.
     pub next: Option<AuditKey>,
 }
 
 impl Operator {
-    /// Writes an entry down.
+    /// Stores an entry.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn audit(&self, request: &AuditedRequest) -> Result<(), PortError> {
-        // A conflict is the same entry, written by an attempt whose reply was lost.
+        // A conflict means that an earlier try, whose reply was lost, stored the same entry.
         self.trail().replace(&request.key(), 0, request).await.map(drop)
     }
 
-    /// A page of up to `limit` entries: those since a time, and before the entry where a page before ended. What was
+    /// A page of up to `limit` entries since a time, and before the entry at which the previous page ended. Entries
     /// written a moment ago may be missing.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn audited(&self, since: EpochMs, before: Option<&AuditKey>, limit: u32) -> Result<AuditPage, PortError> {
         let end = "audit$".to_owned();
         let wanted = Listing {

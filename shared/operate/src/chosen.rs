@@ -1,4 +1,4 @@
-//! Which failed records something is done to: replayed, mended, dismissed.
+//! Selects the failed records to replay, mend or dismiss.
 
 use crate::operate::OperateError;
 use crate::{CauseId, Operator};
@@ -8,35 +8,35 @@ use ghl_sync_model::{
     Record, RecordId, RecordKey,
 };
 
-/// Failed records that one call sees at most; the rest is for the next one.
+/// Most failed records that one call processes; the next call continues.
 pub const MAX_CHOSEN: u32 = 500;
 
-/// Which failed records are meant.
+/// A selection of failed records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Chosen {
-    /// Those that stand as failed, and are all of this.
+    /// All failed records that match the filter.
     Failed(FailedFilter),
-    /// These, so far as they stand as failed; at most [`MAX_CHOSEN`].
+    /// These records, if they are failed; at most [`MAX_CHOSEN`].
     Records(Vec<RecordKey>),
 }
 
-/// Which failed records are wanted: those that are all of it.
+/// A filter of failed records: all conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FailedFilter {
-    /// What their last error is.
+    /// Cause of their last error.
     pub cause: Option<CauseId>,
     /// The import that they belong to.
     pub import: Option<ImportId>,
-    /// What they are.
+    /// Contact or opportunity.
     pub kind: Option<Kind>,
     /// They failed at this time or later.
     pub since: Option<EpochMs>,
-    /// They failed at this time or earlier. What fails again after a replay or a mend began is no part of it: else one of
-    /// what fails at once would never end.
+    /// They failed at this time or earlier. Records that fail again after a replay or a mend began are excluded:
+    /// otherwise a replay of records that fail at once would never end.
     pub until: Option<EpochMs>,
 }
 
-/// Where to go on.
+/// Where the next call continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChosenCursor {
     /// In the list of all failed records.
@@ -45,10 +45,10 @@ pub enum ChosenCursor {
     Import(ImportCursor),
 }
 
-/// Why nothing was done.
+/// Why no records were selected.
 #[derive(Debug, thiserror::Error)]
 pub enum ChosenError {
-    /// The location is not known.
+    /// The location is unknown.
     #[error("location {0} is unknown")]
     Unknown(LocationId),
     /// Too many records are listed.
@@ -59,30 +59,30 @@ pub enum ChosenError {
     Port(#[from] PortError),
 }
 
-/// What one call sees.
+/// The records that one call selects.
 #[derive(Debug)]
-pub(crate) struct Choice {
-    /// Of the location.
+pub(crate) struct ChosenRecords {
+    /// Settings of the location.
     pub(crate) settings: LocationSettings,
-    /// The records that are wanted.
+    /// The selected records.
     pub(crate) records: Vec<Record>,
-    /// So many were seen that are not wanted: not failed, unknown, not what the filter wants, or named twice.
+    /// Records that were not selected: not failed, unknown, not matching the filter, or named twice.
     pub(crate) others: u64,
-    /// So many cannot be read.
+    /// Records that cannot be read.
     pub(crate) unreadable: u64,
-    /// Where to go on; `None` when all was seen.
+    /// Where to continue; `None` if all were processed.
     pub(crate) next: Option<ChosenCursor>,
 }
 
 impl Operator {
-    /// The records of `location` that are chosen, as they stand now. Of [`Chosen::Failed`], one call sees [`MAX_CHOSEN`]
-    /// failed records, from `after` on.
+    /// The current records of `location` that are selected. For [`Chosen::Failed`], one call processes [`MAX_CHOSEN`]
+    /// failed records after `after`.
     pub(crate) async fn choose(
         &self,
         location: &LocationId,
         what: &Chosen,
         after: Option<&ChosenCursor>,
-    ) -> Result<Choice, ChosenError> {
+    ) -> Result<ChosenRecords, ChosenError> {
         let settings = self.known(location).await.map_err(|error| match error {
             OperateError::Port(error) => ChosenError::Port(error),
             OperateError::Unknown(_) | OperateError::UntilIsPast => ChosenError::Unknown(location.clone()),
@@ -92,10 +92,10 @@ impl Operator {
         let unreadable = loaded.iter().filter(|loaded| is_unreadable(loaded, what)).count();
         let records: Vec<Record> = loaded.into_iter().filter_map(|loaded| wanted(loaded, what)).collect();
         let others = keys.len() - records.len() - unreadable;
-        Ok(Choice { settings, records, others: others as u64, unreadable: unreadable as u64, next })
+        Ok(ChosenRecords { settings, records, others: others as u64, unreadable: unreadable as u64, next })
     }
 
-    /// The records that one call sees, and where to go on.
+    /// The record keys that one call processes, and where to continue.
     async fn seen(
         &self,
         location: &LocationId,
@@ -109,7 +109,7 @@ impl Operator {
         }
     }
 
-    /// By the index of imports, or by that of failures, which is in the order of time: what is too early is not read.
+    /// Reads the index of imports, or the index of failures, which is ordered by time, so earlier failures are skipped.
     async fn seen_of(
         &self,
         location: &LocationId,
@@ -136,7 +136,7 @@ impl Operator {
     }
 }
 
-/// Whether it may be meant, and cannot be read. It stands among failures of our own.
+/// Whether it may belong to the selection but cannot be read. It counts as a failure of our own.
 fn is_unreadable(loaded: &Loaded, what: &Chosen) -> bool {
     let may_be_meant = match what {
         Chosen::Failed(FailedFilter { cause: Some(cause), .. }) => cause.code() == ErrorCode::Internal,
@@ -147,14 +147,14 @@ fn is_unreadable(loaded: &Loaded, what: &Chosen) -> bool {
 
 fn wanted(loaded: Loaded, what: &Chosen) -> Option<Record> {
     let Loaded::Record(record) = loaded else {
-        return None; // Only a put mends it.
+        return None; // Only a put repairs it.
     };
     let failed_at = record.failed_at?;
     let is_wanted = match what {
         Chosen::Records(_) => true,
         Chosen::Failed(FailedFilter { cause, import, kind, since, until }) => {
             cause.as_ref().is_none_or(|cause| record.last_error.as_ref().is_some_and(|error| cause.is_of(error)))
-                // The index that named it may have been read before somebody put the record again.
+                // The index may have been read before somebody put the record again.
                 && (import.is_none() || record.import == *import)
                 && kind.is_none_or(|kind| record.key.kind == kind)
                 && since.is_none_or(|since| failed_at >= since)
@@ -164,10 +164,10 @@ fn wanted(loaded: Loaded, what: &Chosen) -> Option<Record> {
     is_wanted.then_some(*record)
 }
 
-/// A place in the list of failures that no failure at `since` or later is before.
+/// The place in the list of failures before all failures at `since` or later.
 fn before(location: &LocationId, since: EpochMs) -> Option<FailedCursor> {
     let failed_at = EpochMs(since.0.checked_sub(1)?);
-    // Any key will do: what failed in that very millisecond is not wanted, wherever it is.
+    // Any key will do: failures in that millisecond are not wanted, wherever they are.
     let id = RecordId::new(location.as_str()).ok()?;
     Some(FailedCursor { failed_at, key: RecordKey { kind: Kind::Contact, id } })
 }

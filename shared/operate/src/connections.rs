@@ -1,5 +1,5 @@
-//! Connections to GHL: what somebody consented to in a browser, and the locations that it serves. The credentials
-//! themselves are kept elsewhere; here stand references to them.
+//! Connections to GHL: browser consents, and the locations that they serve. The credentials themselves are stored
+//! elsewhere; connections hold references to them.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use ghl_sync_model::{
 
 use crate::{ChangeSettings, LocationView, Operator, PutSettingsError, SettingsChange};
 
-/// Connections that are listed, at most.
+/// Most connections that are listed.
 const MOST: usize = 1_000;
-/// Connections that are read at a time.
+/// Connections read per page.
 const PAGE: u32 = 100;
-/// How often a write that somebody else was faster than is tried again.
+/// Tries to write when others keep writing first.
 const TRIES: u32 = 5;
 
 impl Operator {
-    /// Keeps that somebody is on the way to GHL's consent page.
+    /// Stores that somebody is on the way to GHL's consent page.
     ///
     /// # Errors
-    /// When the store fails, or the id is another attempt's: it is random, so that does not happen.
+    /// If the store fails, or the id belongs to another attempt; ids are random, so that does not happen.
     pub async fn begin_consent(&self, id: &KeyId, attempt: &ConsentAttempt) -> Result<(), PortError> {
         match self.consents().replace(id, 0, attempt).await? {
             Replaced::Written { .. } => Ok(()),
@@ -30,19 +30,19 @@ impl Operator {
         }
     }
 
-    /// An attempt as it is now.
+    /// The current state of an attempt.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn consent(&self, id: &KeyId) -> Result<Option<Entry<ConsentAttempt>>, PortError> {
         self.consents().load(id).await
     }
 
-    /// Takes note that the browser has come back. Returns false if it had before: of two that come at once, one is told
-    /// true.
+    /// Marks the attempt as used when the browser comes back. Returns false if it was used before: of two concurrent
+    /// calls, only one returns true.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn use_consent(&self, id: &KeyId, attempt: Entry<ConsentAttempt>) -> Result<bool, PortError> {
         if attempt.value.used {
             return Ok(false);
@@ -52,25 +52,25 @@ impl Operator {
         Ok(matches!(replaced, Replaced::Written { .. }))
     }
 
-    /// A connection as it is now.
+    /// The current state of a connection.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn connection(&self, id: &ConnectionId) -> Result<Option<GhlConnection>, PortError> {
         Ok(self.connection_items().load(id).await?.map(|entry| entry.value))
     }
 
-    /// All connections, those that ended included, by their ids. One that was made a moment ago may be missing.
+    /// All connections by id, including those that have ended. One that was created a moment ago may be missing.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn connections(&self) -> Result<Vec<(ConnectionId, GhlConnection)>, PortError> {
         let mut connections = Vec::new();
         let mut before = Some("connection$".to_owned());
         while let Some(last) = before.take().filter(|_| connections.len() < MOST) {
             let wanted = Listing { from: "connection#".to_owned(), before: last, limit: PAGE };
             let ItemPage { items, next } = self.connection_items().list(&wanted).await?;
-            // What names no id was put there by hand.
+            // An item whose key holds no id was created by hand.
             let named = |(key, entry): (String, Entry<_>)| Some((ConnectionId::in_item_key(&key)?, entry.value));
             connections.extend(items.into_iter().filter_map(named));
             before = next;
@@ -79,10 +79,10 @@ impl Operator {
         Ok(connections)
     }
 
-    /// Makes of a connection, which may not be there yet, what `change` says.
+    /// Changes a connection, which may not exist yet, with `change`.
     ///
     /// # Errors
-    /// When the store fails, or others are faster each time.
+    /// If the store fails, or others keep writing first.
     pub async fn change_connection(
         &self,
         id: &ConnectionId,
@@ -100,8 +100,8 @@ impl Operator {
         Err(PortError::new("connections.write", "somebody else was faster each time"))
     }
 
-    /// Has `location` reached with `credentials`, all else as it is set: it is enabled, what stood still for credentials
-    /// that were not accepted goes on, and GHL is asked what the location is.
+    /// Connects `location` with `credentials` and keeps its other settings: enables it, resumes it if it was paused
+    /// because its credentials were rejected, and asks GHL for its facts.
     ///
     /// # Errors
     /// [`PutSettingsError`].
@@ -112,7 +112,7 @@ impl Operator {
     ) -> Result<LocationView, PutSettingsError> {
         let stored = self.stored(location).await?;
         let effective = stored.effective();
-        // Then settings say nothing new, though there is a new grant behind them.
+        // The settings do not change then, although there is a new grant behind them.
         let had = effective.credentials == *credentials && effective.enabled && !effective.dry_run;
         let reference = credentials.clone();
         let reached = move |set: &SettingsOverlay| {
@@ -124,7 +124,7 @@ impl Operator {
         let now = self.ports().clock.now();
         let stood_still =
             self.engine.change_gate(&view.settings, |gate: &mut Gate| gate.credentials_changed(now)).await?;
-        // What is planned already waits for the end of the pause.
+        // Anything planned still waits for the end of the pause.
         if stood_still && let Err(error) = self.engine.start_and_tell(&view.settings.scope).await {
             self.engine.port_failed(view.settings.scope.clone(), &error);
         }
@@ -134,8 +134,8 @@ impl Operator {
         Ok(view)
     }
 
-    /// Disables `location` if it is reached with `credentials`. The reference stays: without it, credentials that are for
-    /// others might be used.
+    /// Disables `location` if it uses `credentials`. The reference stays: without it, credentials meant for others
+    /// might be used.
     ///
     /// # Errors
     /// [`PutSettingsError`].
@@ -150,7 +150,7 @@ impl Operator {
         }
         let reference = credentials.clone();
         let disabled = move |set: &SettingsOverlay| {
-            // Somebody may set others in between.
+            // Somebody may set other credentials in between.
             let is_reached = with(set, &stored).effective().credentials == reference;
             let enabled = if is_reached { Some(false) } else { set.enabled };
             Ok(SettingsOverlay { enabled, ..set.clone() })
@@ -172,7 +172,7 @@ impl Operator {
     }
 }
 
-/// The settings of `stored` as they are with `set` instead.
+/// The settings of `stored` with the overlay `set` instead.
 fn with(set: &SettingsOverlay, stored: &StoredSettings) -> StoredSettings {
     StoredSettings { overlay: set.clone(), ..stored.clone() }
 }

@@ -1,4 +1,4 @@
-//! Counters, as the overview shows them.
+//! The counters as the overview shows them.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 #[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
-/// What was counted since the beginning.
+/// Counts since the beginning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Counters))]
 pub struct CountersView {
@@ -16,43 +16,43 @@ pub struct CountersView {
     pub calls: u64,
     /// Calls that GHL answered with 429.
     pub rate_limit_hits: u64,
-    /// Calls that were made again after a failure.
+    /// Calls that were repeated after a failure.
     pub retry_attempts: u64,
-    /// How often the breaker opened.
+    /// Times that the breaker opened.
     pub circuit_breaker_opens: u64,
-    /// Records that GHL has accepted.
+    /// Records that GHL accepted.
     pub succeeded: u64,
-    /// Records that failed for good.
+    /// Records that failed permanently.
     pub failed: u64,
     /// Records that were left for a later batch.
     pub deferred: u64,
-    /// Records that were put, and that GHL had already.
+    /// Records that were put although GHL had them already.
     pub unchanged: u64,
-    /// Calls that these would have taken: quota saved.
+    /// Calls that the unchanged records would have taken: quota saved.
     pub calls_saved: u64,
-    /// What reconciling did.
+    /// Results of reconciling.
     pub reconciling: Reconciling,
-    /// Waits by their reason.
+    /// Waits by reason.
     pub waits: BTreeMap<&'static str, Waits>,
-    /// Mean wait before a call was made again, in milliseconds.
+    /// Mean wait before a call was repeated, in milliseconds.
     pub average_backoff_delay_ms: f64,
-    /// Of the records that came to an end, the share that GHL has; null before the first.
+    /// Share of the finished records that GHL accepted; null before the first.
     pub sync_success_rate: Option<f64>,
 }
 
-/// What reconciling did.
+/// Results of reconciling.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct Reconciling {
     /// Changed contacts that were read and compared.
     pub compared: u64,
-    /// Last known states that were behind.
+    /// Last known states that were out of date.
     pub states_repaired: u64,
     /// Records that became due again.
     pub resent: u64,
     /// Records that GHL's content superseded.
     pub superseded: u64,
-    /// Times that it was put off, because something else needed the quota.
+    /// Times that it was postponed because other work needed the quota.
     pub put_off: u64,
 }
 
@@ -60,9 +60,9 @@ pub struct Reconciling {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct Waits {
-    /// How often something waited.
+    /// Number of waits.
     pub count: u64,
-    /// Their length together, in milliseconds.
+    /// Total length of the waits, in milliseconds.
     pub ms: u64,
 }
 

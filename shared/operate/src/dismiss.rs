@@ -1,4 +1,4 @@
-//! Failed records that are dismissed together: forgotten here, while GHL keeps what it has.
+//! Dismisses failed records in bulk: they are forgotten here, while GHL keeps its copies.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,26 +9,26 @@ use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::Event;
 use ghl_sync_model::{LocationId, Record};
 
-/// What a dismissal did.
+/// Results of a dismissal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DismissReport {
     /// Records that are forgotten.
     pub dismissed: u64,
-    /// Records that were left as they are, and why.
+    /// Records that were left as they are, by reason.
     pub left: LeftAlone,
-    /// Records that could not be written; dismissing again does no harm.
+    /// Records that could not be written; dismissing them again is safe.
     pub not_written: u64,
-    /// Where to go on; `None` when all was seen.
+    /// Where to continue; `None` if all were processed.
     pub next: Option<ChosenCursor>,
 }
 
 impl Operator {
-    /// Forgets failed records of `location`, as [`forget`](Operator::forget) does each, but only if it still stands as failed
-    /// in the version that was read. Of [`Chosen::Failed`], one call sees [`MAX_CHOSEN`](crate::MAX_CHOSEN) failed records,
-    /// from `after` on.
+    /// Forgets failed records of `location`, as [`forget`](Operator::forget) does for one, but only if the record is
+    /// still failed in the version that was read. For [`Chosen::Failed`], one call processes
+    /// [`MAX_CHOSEN`](crate::MAX_CHOSEN) failed records after `after`.
     ///
     /// # Errors
-    /// [`ChosenError`]; doing it again does no harm.
+    /// [`ChosenError`]; repeating the call is safe.
     pub async fn dismiss(
         &self,
         location: &LocationId,
@@ -64,17 +64,18 @@ impl Operator {
         Ok(DismissReport { dismissed: written.done, left, not_written: written.not_written, next: choice.next })
     }
 
-    /// Returns whether it is forgotten. What GHL told goes last, since somebody may put the record in between: it needs that.
+    /// Returns whether the record is forgotten. Its known state goes last, since somebody may put the record in
+    /// between, which needs that state.
     async fn dismiss_one(&self, record: &Record, woken: &AtomicBool) -> Result<bool, PortError> {
         let Record { location_id: location, key, .. } = record;
-        // Should the second waking fail, nobody would ever wake them.
+        // Wake them before as well: if waking them afterwards fails, nobody would ever wake them.
         let mut wakes = self.wake_those(location, &record.awaited_by, key).await?;
         let Some(waiting) = self.ports().outbox.dismiss(record).await? else { return Ok(false) };
         let forgotten = self.forget_what_was_told(location, key, record.ghl_id.as_ref()).await.map(|_| false);
         for end in [forgotten, self.wake_those(location, &waiting, key).await] {
             match end {
                 Ok(woke) => wakes |= woke,
-                // The record is gone: saying that it was not written would have it dismissed again in vain.
+                // The record is gone: reporting it as not written would only cause a useless second dismissal.
                 Err(error) => self.engine.port_failed(location.clone(), &error),
             }
         }

@@ -1,4 +1,4 @@
-//! Forgetting records, and erasing a person: what is kept here of them is deleted. Nothing is deleted in GHL.
+//! Forgets records and erases persons: deletes everything stored about them here. Nothing is deleted in GHL.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,48 +11,48 @@ use crate::{OperateError, Operator};
 
 /// Records read at a time; DynamoDB ends a page at 1 MB.
 const AT_ONCE: u32 = 1_000;
-/// One request looks no longer than this: API Gateway stops waiting after 30 s.
+/// Longest time that one request works: API Gateway stops waiting after 30 s.
 const LONGEST: Duration = Duration::from_secs(15);
 
-/// Who is erased: the contacts that have all of what is said, and the opportunities of these contacts.
+/// The person to erase: the contacts that match all given fields, and the opportunities of these contacts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Person {
-    /// Their e-mail address, in whatever case.
+    /// The e-mail address, in any case.
     pub email: Option<String>,
-    /// Their phone number: its digits are compared.
+    /// The phone number; only its digits are compared.
     pub phone: Option<String>,
-    /// The contacts that an earlier part of the same erasure found.
+    /// Contacts that an earlier part of the same erasure found.
     pub found: Vec<ErasedContact>,
 }
 
 /// A contact that was erased.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ErasedContact {
-    /// Which record it was.
+    /// Key of the record.
     pub record: RecordKey,
-    /// GHL's id of it, if it was known: there it still is.
+    /// GHL's id of the contact, if it was known; GHL still has it.
     pub ghl_id: Option<GhlId>,
 }
 
 /// Why a record is not deleted in GHL.
 #[derive(Debug, thiserror::Error)]
 pub enum DeletionError {
-    /// The location is not known, or a store failed.
+    /// The location is unknown, or a store failed.
     #[error(transparent)]
     Operate(#[from] OperateError),
-    /// It was never put, or is forgotten.
+    /// The record was never put, or is forgotten.
     #[error("it was never put into this location, or is forgotten already")]
     UnknownRecord,
-    /// Its item cannot be read.
+    /// The record's item cannot be read.
     #[error("it cannot be read here; put it again first")]
     Unreadable,
-    /// It has no id of GHL's.
-    #[error("GHL's id of it is not known: wait until it is accepted; one that never will be can be forgotten")]
+    /// The record has no GHL id.
+    #[error("its GHL id is unknown: wait until GHL accepts it, or forget it if GHL never will")]
     NotInGhl,
-    /// Other records are the same contact or opportunity.
-    #[error("GHL has {} under the same id: forget what shall go, or delete in GHL", list(.0))]
+    /// Other records have the same GHL id.
+    #[error("GHL has {} under the same id: forget this record instead, or delete it in GHL", list(.0))]
     Shared(Vec<RecordKey>),
-    /// It was put, or came to its end, in between.
+    /// The record was put or finished in between.
     #[error("it changed in between; ask again")]
     Changed,
 }
@@ -67,16 +67,16 @@ fn list(keys: &[RecordKey]) -> String {
     keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// What was erased.
+/// Results of an erasure.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Erased {
-    /// The contacts.
+    /// The contacts that were erased.
     pub contacts: Vec<ErasedContact>,
     /// Their opportunities.
     pub opportunities: Vec<RecordKey>,
-    /// Contents that GHL had told of them.
+    /// Known states that were deleted with them.
     pub known_states: u64,
-    /// Where to go on; `None` when all of the location was looked through.
+    /// Where to continue; `None` if the whole location was processed.
     pub next: Option<RecordCursor>,
 }
 
@@ -102,11 +102,11 @@ fn digits(text: &str) -> String {
 }
 
 impl Operator {
-    /// Deletes the record of `key`, with what GHL told of it. Returns whether there was one. What GHL has stays there; a call
-    /// that is under way still arrives. Who waited for it looks again.
+    /// Deletes the record of `key` with its known state. Returns whether there was one. GHL keeps its copy, and a call
+    /// that is under way still arrives. Records that waited for it check again.
     ///
     /// # Errors
-    /// When the location is not known, or a store fails; doing it again does no harm.
+    /// If the location is unknown, or a store fails; repeating the call is safe.
     pub async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<bool, OperateError> {
         let settings = self.known(location).await?;
         let loaded = self.ports().outbox.load(location, std::slice::from_ref(key)).await?;
@@ -122,11 +122,11 @@ impl Operator {
         Ok(true)
     }
 
-    /// Makes the record of `key` due for being deleted in GHL: paced, retried and written down as a put is. When GHL has
-    /// deleted it, it is forgotten here as well. A put before that withdraws it.
+    /// Makes the record of `key` due for deletion in GHL: paced, retried and recorded like a put. When GHL has deleted
+    /// it, it is forgotten here as well. A put before that withdraws the deletion.
     ///
     /// # Errors
-    /// [`DeletionError`]; doing it again does no harm.
+    /// [`DeletionError`]; repeating the call is safe.
     pub async fn delete_in_ghl(&self, location: &LocationId, key: &RecordKey) -> Result<(), DeletionError> {
         let settings = self.known(location).await?;
         let ports = self.ports();
@@ -153,11 +153,11 @@ impl Operator {
         Ok(())
     }
 
-    /// Deletes what is kept here of `person` in `location`, from `after` on. A large location takes more than one call: the
-    /// next one gets what this one found.
+    /// Deletes everything stored here about `person` in `location`, from `after` on. A large location takes more than
+    /// one call: pass each call what the previous one found.
     ///
     /// # Errors
-    /// When the location is not known, or a store fails; doing it again does no harm.
+    /// If the location is unknown, or a store fails; repeating the call is safe.
     pub async fn erase(
         &self,
         location: &LocationId,
@@ -168,7 +168,7 @@ impl Operator {
         let started = self.ports().clock.now();
         let mut erased = Erased { contacts: person.found.clone(), next: after, ..Erased::default() };
         loop {
-            // Contacts come before opportunities, so that of these it is known whose they are.
+            // Contacts come before opportunities, so that the opportunities' contacts are already known.
             let ListedPage { records, next } =
                 self.ports().outbox.listed(location, None, erased.next.as_ref(), AT_ONCE).await?;
             for loaded in records {
@@ -206,7 +206,8 @@ impl Operator {
         Ok(())
     }
 
-    /// Returns whether GHL had told anything of it. What GHL told goes first: without the record nobody knows its id.
+    /// Forgets one record. Returns whether it had a known state, which goes first: without the record, nobody knows its
+    /// id.
     async fn forget_one(
         &self,
         location: &LocationId,
@@ -225,7 +226,8 @@ impl Operator {
 }
 
 impl Operator {
-    /// Makes due those that wait for the record of `key`, which is about to go or is gone. Returns whether there were any.
+    /// Makes the records due that wait for the record of `key`, which is about to go or is gone. Returns whether there
+    /// were any.
     pub(super) async fn wake_those(
         &self,
         location: &LocationId,
@@ -245,7 +247,7 @@ impl Operator {
         Ok(true)
     }
 
-    /// Forgets what GHL told of a record. Returns whether it had told anything.
+    /// Forgets the known state of a record. Returns whether there was one.
     pub(super) async fn forget_what_was_told(
         &self,
         location: &LocationId,
@@ -260,12 +262,12 @@ impl Operator {
         Ok(was_known)
     }
 
-    /// What GHL showed before an import wrote it, if that is kept, is emptied.
+    /// Empties the pre-image of an import, if one is stored.
     async fn forget_image(&self, location: &LocationId, key: &RecordKey) -> Result<(), PortError> {
         let images: Versioned<PreImage> = Versioned::new(self.ports().items.clone());
         let of = (location.clone(), key.clone());
         let mut standing = images.load(&of).await?;
-        // Whoever is sending it may write meanwhile.
+        // An invocation that is sending the record may write in between.
         while let Some(Entry { rev, value }) = standing.filter(|entry| !entry.value.is_empty()) {
             standing = match images.replace(&of, rev, &value.voided(None)).await? {
                 Replaced::Written { .. } => return Ok(()),
@@ -276,7 +278,7 @@ impl Operator {
     }
 }
 
-/// Whether it is an opportunity of one of these contacts.
+/// Whether the record is an opportunity of one of these contacts.
 fn is_of(record: &Record, contacts: &[ErasedContact]) -> bool {
     let Payload::Opportunity(opportunity) = &record.payload else { return false };
     let by_record: BTreeSet<&str> = contacts.iter().map(|contact| contact.record.id.as_str()).collect();

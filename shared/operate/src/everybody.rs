@@ -1,4 +1,4 @@
-//! How all locations stand at one time, or those within somebody's reach.
+//! The standings of all locations at one time, or of those within somebody's reach.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,26 +10,26 @@ use ghl_sync_model::{EpochMs, LocationId, Reach};
 
 use crate::Operator;
 
-/// Locations looked at at once.
+/// Locations processed concurrently.
 const AT_ONCE: usize = 8;
-/// Locations that were never written down, of which a request asks itself how they stand.
+/// Most locations without a stored standing whose standing a request determines itself.
 const ASKED: usize = 25;
-/// Locations that were never written down, whose tags are looked at for somebody who is bound to tags.
+/// Most locations without a stored standing whose tags are read, for somebody limited to tags.
 const LOOKED_AT: usize = 100;
-/// A standing of a location that nobody knows may be of one that was made known a moment ago.
+/// How long a standing of an unknown location is shown: the location may have been registered a moment ago.
 const UNKNOWN_FOR: Duration = Duration::from_secs(600);
 
-/// How all locations stand at one time.
-pub(crate) struct Everybody {
+/// The standings of all locations at one time.
+pub(crate) struct AllStandings {
     pub(crate) time: EpochMs,
     pub(crate) standings: Vec<(LocationId, Standing)>,
-    /// Known locations that are missing.
+    /// Known locations without a standing.
     pub(crate) not_told: u64,
 }
 
 impl Operator {
-    /// How all locations stand, by what was written down. A few of which nothing was are asked.
-    pub(crate) async fn everybody(&self, own: Option<&Reach>) -> Result<Everybody, PortError> {
+    /// The stored standings of all locations. Determines those of a few locations that have none.
+    pub(crate) async fn everybody(&self, own: Option<&Reach>) -> Result<AllStandings, PortError> {
         let standings = async {
             match own {
                 Some(own) if own.tags.is_empty() => {
@@ -42,17 +42,17 @@ impl Operator {
         let time = self.ports().clock.now();
         let known: BTreeSet<LocationId> = known.into_iter().collect();
         standings.retain(|(id, standing)| known.contains(id) || time.since(standing.at) < UNKNOWN_FOR);
-        let told: BTreeSet<&LocationId> = standings.iter().map(|(id, _)| id).collect();
-        let mut untold: Vec<LocationId> = known.iter().filter(|id| !told.contains(id)).cloned().collect();
+        let stored: BTreeSet<&LocationId> = standings.iter().map(|(id, _)| id).collect();
+        let mut missing: Vec<LocationId> = known.iter().filter(|id| !stored.contains(id)).cloned().collect();
         if let Some(own) = own {
             standings = self.own(own, standings).await?;
-            // The named ones first: of the others, those with a tag of ours are found among some of them.
-            untold.sort_by_key(|id| !own.names(id));
-            untold.truncate(own.locations.len() + LOOKED_AT);
-            untold = self.reached(own, &untold).await?;
+            // Named locations come first; of the others, those with one of our tags are found among a limited number.
+            missing.sort_by_key(|id| !own.names(id));
+            missing.truncate(own.locations.len() + LOOKED_AT);
+            missing = self.reached(own, &missing).await?;
         }
-        let not_told = untold.len().saturating_sub(ASKED) as u64;
-        let asked: Vec<_> = futures::stream::iter(untold.into_iter().take(ASKED))
+        let not_told = missing.len().saturating_sub(ASKED) as u64;
+        let asked: Vec<_> = futures::stream::iter(missing.into_iter().take(ASKED))
             .map(|id| async move {
                 let standing = self.engine.tell_standing(&id).await?;
                 Ok::<_, PortError>(standing.map(|standing| (id, standing)))
@@ -61,11 +61,11 @@ impl Operator {
             .try_collect()
             .await?;
         standings.extend(asked.into_iter().flatten());
-        Ok(Everybody { time, standings, not_told })
+        Ok(AllStandings { time, standings, not_told })
     }
 
-    /// Those within `reach`. A standing knows the tags of the time when it was written down, so they are looked at again:
-    /// who has lost one is not told of.
+    /// The standings within `reach`. A standing holds the tags from when it was stored, so the tags are read again: a
+    /// location that has lost its tag is left out.
     async fn own(
         &self,
         reach: &Reach,

@@ -1,4 +1,4 @@
-//! What failed, by its cause: a thousand records of one wrong pipeline are one thing to mend.
+//! Groups failures by cause: a thousand records of one wrong pipeline are one thing to fix.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,54 +13,53 @@ use crate::{Operator, RecordState, RecordStatus};
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{ContentHash, ErrorCode, LastError, LocationId, RecordKey, Time};
 
-/// Failed records that are looked at; of more nobody says how many there are.
+/// Most failed records that are examined; beyond this, the counts are incomplete.
 const MOST: usize = 1_000;
-/// So many of them at a time.
+/// Failed records read per page.
 const AT_ONCE: u32 = 500;
-/// What stands for a part of a message that differs from record to record.
+/// Placeholder for a part of a message that varies between records.
 const VARIES: char = '…';
-/// Digits that tell causes of one code apart.
+/// Hash digits that distinguish causes with the same code.
 const SUM_CHARS: usize = 12;
 
-/// What failed for good, by its cause.
+/// Permanent failures by cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct Failures {
     /// The causes, the most frequent first.
     #[cfg_attr(feature = "openapi", schema(max_items = 1000))]
     pub causes: Vec<FailureCause>,
-    /// More than 1,000 records failed: only the oldest failures were looked at.
+    /// Whether more than 1,000 records failed, so that only the oldest failures were counted.
     pub capped: bool,
 }
 
-/// What went wrong with some records in the same way.
+/// A cause that several failures share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct FailureCause {
-    /// What a replay calls this cause; it changes with the words of GHL.
+    /// Id of the cause, for example for a replay; it changes with GHL's wording.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "REJECTED.0f4c1a90be27"))]
     pub id: CauseId,
-    /// In one word.
+    /// The error code.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "REJECTED"))]
     pub code: ErrorCode,
     /// The HTTP status, if GHL answered.
     pub status: Option<u16>,
-    /// GHL's words, with `…` where they differ from record to record.
+    /// GHL's message, with `…` where it varies between records.
     #[cfg_attr(feature = "openapi", schema(example = "The pipeline id … is invalid"))]
     pub cause: String,
-    /// How many records.
+    /// Number of records with this cause.
     pub count: u64,
-    /// One of them: the one that failed first.
+    /// The record with this cause that failed first.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "contact#crm-42"))]
     pub example: RecordKey,
-    /// When the first of them failed.
+    /// Time of the first failure.
     pub first_at: Option<Time>,
-    /// When the last of them failed.
+    /// Time of the last failure.
     pub last_at: Option<Time>,
 }
 
-/// What failures are called by: a code, which many causes may share, or a code and what makes one cause of its status and
-/// its words.
+/// Identifies failures: by a code, which many causes may share, or by a code and a hash of the status and the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CauseId {
     code: ErrorCode,
@@ -68,9 +67,9 @@ pub struct CauseId {
     group: Option<String>,
 }
 
-/// A text that is no cause's.
+/// The text is not the id of a cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be a code, like REJECTED, or the id of a cause as the list of failures has it")]
+#[error("must be a code, like REJECTED, or the id of a cause from the list of failures")]
 pub struct InvalidCause;
 
 impl CauseId {
@@ -80,7 +79,7 @@ impl CauseId {
         CauseId { code, group: Some(sum.chars().take(SUM_CHARS).collect()) }
     }
 
-    /// The code that it has, or shares with others.
+    /// The error code of the cause or causes.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         self.code
@@ -136,10 +135,10 @@ impl<'de> Deserialize<'de> for CauseId {
 }
 
 impl Operator {
-    /// The causes of what stands as failed in `location`.
+    /// The causes of the failed records of `location`.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn failures(&self, location: &LocationId) -> Result<Failures, PortError> {
         let (mut failed, mut next) = (Vec::new(), None);
         loop {
@@ -177,8 +176,8 @@ fn causes(failed: Vec<RecordStatus>) -> Vec<FailureCause> {
     causes
 }
 
-/// A message without what differs from record to record: numbers, ids, addresses, and texts in quotes that are no name of a
-/// field.
+/// A message without the parts that vary between records: numbers, ids, addresses, and quoted texts that are not field
+/// names.
 #[must_use]
 pub fn cause_of(message: &str) -> String {
     let mut cause = String::with_capacity(message.len());
@@ -202,7 +201,7 @@ pub fn cause_of(message: &str) -> String {
     cause
 }
 
-/// Of a word, a number, an id or an address.
+/// Whether the character belongs to a word, a number, an id or an address.
 fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || "@._-+%".contains(c)
 }
@@ -211,7 +210,7 @@ fn varies(word: &str) -> bool {
     word.contains(|c: char| c.is_numeric() || c == '@')
 }
 
-/// Names of fields, like `customFields.ID`, are what a cause is about.
+/// Whether a quoted text is a field name, like `customFields.ID`, which a cause is about.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphabetic() || c == '_' || c == '.')
 }

@@ -1,4 +1,4 @@
-//! Whether somebody should look, and why: what `/health` and the overview say.
+//! Health for `/health` and the overview: whether somebody should look, and why.
 
 use std::time::Duration;
 
@@ -8,36 +8,36 @@ use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::standing::{Standing, Trouble, Urgency};
 use ghl_sync_model::{EpochMs, LocationId, Reach, Time};
 
-/// A tick that is older than this has been missed several times.
+/// A last tick older than this means that several ticks were missed.
 pub(super) const TICK_OVERDUE: Duration = Duration::from_secs(300);
-/// Reasons that are told; of more it is told how many there are.
+/// Most reasons that are listed; the rest is only counted.
 const REASONS: usize = 100;
-/// Locations in trouble that health looks at.
+/// Most locations in trouble that a health check reads.
 const LOOKED_AT: usize = 50;
 
-/// How everything is, at a glance.
+/// The overall health.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HealthReport {
-    /// When this was found out.
+    /// When the health was determined.
     pub time: Time,
-    /// How it is.
+    /// The overall state.
     pub health: Health,
     /// Why it is not `ok`: one sentence each, without secrets.
     pub reasons: Vec<String>,
     /// The last tick of the scheduler; `None` before the first.
     pub last_tick: Option<LastTick>,
-    /// Messages in the dead-letter queue and the parking queue; `None` if it cannot be asked.
+    /// Messages in the dead-letter queue and the parking queue; `None` if unknown.
     pub dead_letters: Option<u64>,
-    /// Locations in trouble: the most urgent.
+    /// The most urgent locations in trouble.
     pub locations: Vec<LocationStatus>,
 }
 
 impl Operator {
-    /// How everything is: it reads the locations in trouble only, however many others there are. With `own` it is as if
-    /// there were those locations only, and all of them are read.
+    /// Determines the overall health by reading only the locations in trouble, however many others there are. With
+    /// `own`, only those locations count, and all of them are read.
     ///
     /// # Errors
-    /// When a store fails; then nobody knows.
+    /// If a store fails; the health is then unknown.
     pub async fn health(&self, own: Option<&Reach>) -> Result<HealthReport, PortError> {
         let (last_tick, dead_letters, (troubled, is_all)) = futures::try_join!(
             self.ports().counters.last_tick(),
@@ -64,7 +64,7 @@ impl Operator {
     }
 }
 
-/// How it is, and the reasons, the worst first.
+/// The overall state and the reasons, the worst first.
 pub(super) fn judge(
     now: EpochMs,
     last_tick: Option<EpochMs>,

@@ -1,4 +1,4 @@
-//! Imports: what is told of them, how their records stand, and withdrawing what was not sent.
+//! Imports: their metadata, the state of their records, and withdrawing unsent records.
 
 mod cancel;
 mod recent;
@@ -8,7 +8,7 @@ mod undo;
 
 pub use cancel::CancelReport;
 pub use recent::{MAX_RECENT_IMPORTS, RecentImport};
-pub use status::{ImportCounts, ImportPageOf, ImportStatus, ImportUndo};
+pub use status::{ImportCounts, ImportRecordPage, ImportStatus, ImportUndo};
 pub use tell::ImportUpdate;
 pub use undo::{UndoCursor, UndoReport};
 
@@ -18,33 +18,33 @@ use ghl_sync_model::{BegunImport, EpochMs, Import, ImportId, ImportList, ImportS
 
 use crate::OperateError;
 
-/// Changes of an import that are tried, at most, if others write in between.
+/// Tries to change an import while others write in between.
 const TRIES: u32 = 5;
 
-/// Why nothing was told of an import, or done to it.
+/// Why an import could not be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The location is not known.
+    /// The location is unknown.
     #[error("location {0} is unknown")]
     UnknownLocation(LocationId),
-    /// Nobody ever told of it, or not for 400 days.
+    /// The import was never announced, or not in the last 400 days.
     #[error("import {0} is unknown in this location")]
     Unknown(ImportId),
-    /// It was cancelled, and takes no records until it is opened again.
+    /// The import was cancelled, and takes no records until it is opened again.
     #[error("import {0} was cancelled; set its `state` to `open` to go on with it")]
     Cancelled(ImportId),
-    /// It was undone, and takes no records until it is opened again.
+    /// The import was undone, and takes no records until it is opened again.
     #[error("import {0} was undone; set its `state` to `open` to begin it anew")]
     Undone(ImportId),
-    /// It was not said before its records were put that it can be undone, or that is too long ago.
+    /// The import was not announced as undoable before its records were put, or that was too long ago.
     #[error("import {0} cannot be undone: {1}")]
     NotUndoable(ImportId, &'static str),
-    /// What is told of it cannot be taken.
+    /// A field of the import is invalid.
     #[error("field `{field}` {reason}")]
     Invalid {
-        /// Which field.
+        /// The field.
         field: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the field.
         reason: String,
     },
     /// A store failed.
@@ -57,28 +57,28 @@ impl From<OperateError> for ImportError {
         match error {
             OperateError::Unknown(location) => ImportError::UnknownLocation(location),
             OperateError::Port(error) => ImportError::Port(error),
-            // Only a pause ends so.
+            // Only pausing fails this way.
             OperateError::UntilIsPast => ImportError::Invalid { field: "until", reason: error.to_string() },
         }
     }
 }
 
-/// Others wrote in between, again and again.
+/// Others kept writing in between.
 #[derive(Debug, thiserror::Error)]
 #[error("others changed the import in between, {TRIES} times in a row; do it again")]
-struct Raced;
+struct ImportRace;
 
-/// What is stored of imports.
-struct Imports {
+/// The stores of imports.
+struct ImportStores {
     imports: Versioned<Import>,
     lists: Versioned<ImportList>,
     begun: Versioned<BegunImport>,
 }
 
-impl Imports {
-    fn of(engine: &Engine) -> Imports {
+impl ImportStores {
+    fn of(engine: &Engine) -> ImportStores {
         let items = &engine.ports().items;
-        Imports {
+        ImportStores {
             imports: Versioned::new(items.clone()),
             lists: Versioned::new(items.clone()),
             begun: Versioned::new(items.clone()),
@@ -90,8 +90,8 @@ impl Imports {
         Ok(found.map(|entry| entry.value))
     }
 
-    /// Writes what `change` makes of the import as it stands (`None`: there is none yet), and its location's list. What
-    /// changes nothing costs no write.
+    /// Stores the result of `change` on the current import (`None`: there is none yet), and updates its location's
+    /// list. A change without effect costs no write.
     async fn change(
         &self,
         location: &LocationId,
@@ -104,7 +104,7 @@ impl Imports {
             let (rev, before) = rev_and_value(standing.as_ref());
             let import = change(before)?;
             if before == Some(&import) {
-                // Whoever wrote it last may have died before it was listed.
+                // The process that last wrote it may have died before listing it.
                 self.list(location, id, &import).await?;
                 return Ok(import);
             }
@@ -119,7 +119,7 @@ impl Imports {
                 Replaced::Conflict(now) => standing = now,
             }
         }
-        Err(PortError::new("imports.write", Raced).into())
+        Err(PortError::new("imports.write", ImportRace).into())
     }
 
     async fn list(&self, location: &LocationId, id: &ImportId, import: &Import) -> Result<(), ImportError> {
@@ -132,7 +132,7 @@ impl Imports {
                 Replaced::Conflict(now) => standing = now,
             }
         }
-        Err(PortError::new("imports.write", Raced).into())
+        Err(PortError::new("imports.write", ImportRace).into())
     }
 }
 
@@ -140,22 +140,22 @@ fn rev_and_value<T>(entry: Option<&Entry<T>>) -> (u64, Option<&T>) {
     (entry.map_or(0, |entry| entry.rev), entry.map(|entry| &entry.value))
 }
 
-/// Whether records may be put under this import of `location`; since when it can be undone, if it can. One that nobody has
-/// told of begins with its first records.
+/// Whether records may be put under this import of `location`; returns since when it can be undone, if it can. An
+/// import that nobody announced starts with its first records.
 ///
 /// # Errors
-/// [`ImportError::Cancelled`], [`ImportError::Undone`]; [`ImportError::Port`] when a store fails.
+/// [`ImportError::Cancelled`], [`ImportError::Undone`]; [`ImportError::Port`] if a store fails.
 pub async fn take_into_import(
     engine: &Engine,
     location: &LocationId,
     id: &ImportId,
 ) -> Result<Option<EpochMs>, ImportError> {
-    let imports = Imports::of(engine);
+    let imports = ImportStores::of(engine);
     let import = match imports.load(location, id).await? {
         Some(import) => import,
         None => {
             let begun = Import::begun(engine.ports().clock.now());
-            // Listed first: should this end in between, what is put again finds no import, and comes here again.
+            // Listed first: if the process ends in between, the next put finds no import and comes here again.
             imports.list(location, id, &begun).await?;
             imports.change(location, id, |before| Ok(before.unwrap_or(&begun).clone())).await?
         }

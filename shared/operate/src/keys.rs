@@ -1,5 +1,5 @@
-//! Keys of the HTTP API: making, listing and revoking them. What a key is compared with, and for how long an answer about
-//! it is remembered, is the API's own.
+//! Keys of the HTTP API: creating, listing and revoking them. The API itself decides how to compare a key and how long
+//! to cache the answer.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,48 +9,48 @@ use ghl_sync_model::{EpochMs, KeyHash, KeyId, KeyRecord, LocationId, LocationLab
 
 use crate::Operator;
 
-/// Keys that are kept, at most; those that were revoked or have expired count for 90 days.
+/// Most keys that are kept; revoked and expired ones count for 90 days.
 const MOST_KEYS: usize = 1_000;
-/// Locations that a key is bound to, at most.
+/// Most locations to which a key is limited.
 const MOST_LOCATIONS: usize = 100;
-/// Keys that are read at a time.
+/// Keys read per page.
 const PAGE: u32 = 100;
-/// A key's last use is written down this often at most.
+/// A key's last use is stored at most this often.
 const USE_NOTED_EVERY: Duration = Duration::from_secs(3600);
-/// How often a write that somebody else was faster than is tried again.
+/// Tries to write when others keep writing first.
 const TRIES: u32 = 5;
 
-/// A key that is to be made.
+/// A key to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKey {
-    /// Its id, which its text carries.
+    /// The key's id, which its text contains.
     pub id: KeyId,
-    /// Of its text.
+    /// Hash of the key's text.
     pub hash: KeyHash,
-    /// What it is called.
+    /// Name of the key.
     pub name: String,
-    /// What it allows.
+    /// What the key permits.
     pub role: Role,
-    /// The locations that it is bound to; without these and without `tags` it is good for all.
+    /// The locations to which it is limited; without these and without `tags`, it is valid for all.
     pub locations: Option<BTreeSet<LocationId>>,
-    /// The tags that it is bound to.
+    /// The tags to which it is limited.
     pub tags: Option<Vec<String>>,
-    /// It is good until then; `None` if it does not expire.
+    /// Expiry; `None` if it does not expire.
     pub expires_at: Option<EpochMs>,
 }
 
-/// Why a key is not made, or not revoked.
+/// Why a key was not created or revoked.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// What was asked for cannot be.
+pub enum ApiKeyError {
+    /// A field of the request is invalid.
     #[error("{field} {reason}")]
     Invalid {
-        /// Which field.
+        /// The field.
         field: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the field.
         reason: String,
     },
-    /// There are too many keys.
+    /// There are too many keys already.
     #[error("there are {MOST_KEYS} keys; one that is revoked counts for 90 days")]
     TooMany,
     /// There is no such key.
@@ -62,15 +62,15 @@ pub enum KeyError {
 }
 
 impl Operator {
-    /// Makes a key; `by` says who does.
+    /// Creates a key; `by` names the creator.
     ///
     /// # Errors
-    /// When what was asked for cannot be, there are too many, or a store fails.
-    pub async fn make_key(&self, new: NewKey, by: &str) -> Result<KeyRecord, KeyError> {
+    /// If a field is invalid, there are too many keys, or a store fails.
+    pub async fn make_key(&self, new: NewKey, by: &str) -> Result<KeyRecord, ApiKeyError> {
         let now = self.ports().clock.now();
         self.check(&new, now).await?;
         if self.keys().await?.len() >= MOST_KEYS {
-            return Err(KeyError::TooMany);
+            return Err(ApiKeyError::TooMany);
         }
         let NewKey { id, hash, name, role, locations, tags, expires_at } = new;
         let tags: BTreeSet<String> = tags.into_iter().flatten().collect();
@@ -89,13 +89,13 @@ impl Operator {
         };
         match self.key_items().replace(&id, 0, &key).await? {
             Replaced::Written { .. } => Ok(key),
-            // Ids are random: it does not happen.
-            Replaced::Conflict(_) => Err(KeyError::Port(PortError::new("keys.write", "the id is another key's"))),
+            // Ids are random, so this does not happen.
+            Replaced::Conflict(_) => Err(ApiKeyError::Port(PortError::new("keys.write", "the id is another key's"))),
         }
     }
 
-    async fn check(&self, new: &NewKey, now: EpochMs) -> Result<(), KeyError> {
-        let invalid = |field, reason: String| Err(KeyError::Invalid { field, reason });
+    async fn check(&self, new: &NewKey, now: EpochMs) -> Result<(), ApiKeyError> {
+        let invalid = |field, reason: String| Err(ApiKeyError::Invalid { field, reason });
         if !is_key_name(&new.name) {
             return invalid("name", "must be 1 to 64 letters, digits, '-', '_' or '.'".to_owned());
         }
@@ -116,7 +116,7 @@ impl Operator {
                 return invalid("tags", reason);
             }
             let labels = LocationLabels { tags: tags.clone(), ..LocationLabels::default() };
-            labels.check().map_err(|wrong| KeyError::Invalid { field: wrong.field, reason: wrong.reason })?;
+            labels.check().map_err(|wrong| ApiKeyError::Invalid { field: wrong.field, reason: wrong.reason })?;
         }
         let Some(locations) = &new.locations else { return Ok(()) };
         if !(1..=MOST_LOCATIONS).contains(&locations.len()) {
@@ -125,23 +125,23 @@ impl Operator {
         }
         for location in locations {
             if self.ports().registry.location_now(location).await?.is_none() {
-                return invalid("locations", format!("names {location}, which nobody knows; PUT its settings first"));
+                return invalid("locations", format!("names {location}, which is unknown; PUT its settings first"));
             }
         }
         Ok(())
     }
 
-    /// All keys, the newest first. One that was made a moment ago may be missing.
+    /// All keys, the newest first. One that was created a moment ago may be missing.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn keys(&self) -> Result<Vec<(KeyId, KeyRecord)>, PortError> {
         let mut keys = Vec::new();
         let mut before = Some(format!("{KEYS}$"));
         while let Some(last) = before.take().filter(|_| keys.len() < MOST_KEYS) {
             let wanted = Listing { from: format!("{KEYS}#"), before: last, limit: PAGE };
             let ItemPage { items, next } = self.key_items().list(&wanted).await?;
-            // What names no id was put there by hand.
+            // An item whose key holds no id was created by hand.
             keys.extend(items.into_iter().filter_map(|(key, entry)| Some((KeyRecord::id_in(&key)?, entry.value))));
             before = next;
         }
@@ -149,14 +149,14 @@ impl Operator {
         Ok(keys)
     }
 
-    /// Revokes a key; `by` says who does. One that is revoked already stays as it is.
+    /// Revokes a key; `by` names who does. A key that is already revoked stays as it is.
     ///
     /// # Errors
-    /// When there is no such key, or a store fails.
-    pub async fn revoke_key(&self, id: &KeyId, by: &str) -> Result<(), KeyError> {
+    /// If there is no such key, or a store fails.
+    pub async fn revoke_key(&self, id: &KeyId, by: &str) -> Result<(), ApiKeyError> {
         let mut standing = self.key(id).await?;
         for _ in 0..TRIES {
-            let Entry { rev, value } = standing.ok_or_else(|| KeyError::Unknown(id.clone()))?;
+            let Entry { rev, value } = standing.ok_or_else(|| ApiKeyError::Unknown(id.clone()))?;
             if value.revoked_at.is_some() {
                 return Ok(());
             }
@@ -167,22 +167,22 @@ impl Operator {
                 Replaced::Conflict(other) => standing = other,
             }
         }
-        Err(KeyError::Port(PortError::new("keys.write", "somebody else was faster each time")))
+        Err(ApiKeyError::Port(PortError::new("keys.write", "somebody else was faster each time")))
     }
 
-    /// A key as it is now.
+    /// The current state of a key.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn key(&self, id: &KeyId) -> Result<Option<Entry<KeyRecord>>, PortError> {
         self.key_items().load(id).await
     }
 
-    /// Takes note that a key is used, once an hour at most. Returns it as it then is; if somebody else has changed it
-    /// meanwhile, as they left it.
+    /// Records that a key is used, at most once an hour. Returns the key's new state; if somebody else has changed it
+    /// in between, the state that they stored.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn key_used(&self, id: &KeyId, key: Entry<KeyRecord>) -> Result<Option<Entry<KeyRecord>>, PortError> {
         let now = self.ports().clock.now();
         if key.value.last_used_at.is_some_and(|last| now.since(last) < USE_NOTED_EVERY) {
@@ -200,5 +200,5 @@ impl Operator {
     }
 }
 
-/// What the keys of their items begin with, before a `#`. What sorts after all of them has a `$` there.
+/// Prefix of the keys' items, followed by `#`. The end of the range has a `$` there, which sorts after all of them.
 const KEYS: &str = "api_key";

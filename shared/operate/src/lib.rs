@@ -1,6 +1,7 @@
-//! What people and programs ask of a running sync, and what they do to it: status, overview, settings, pause, replay, imports.
+//! Queries and operations on a running sync, for people and programs: status, overview, settings, pause, replay,
+//! imports.
 //!
-//! All of it is done twice without harm. What touches a gate goes through the engine's one door to it.
+//! All operations are idempotent. Changes of a gate go through the engine's `change_gate`.
 
 mod audit;
 mod chosen;
@@ -41,24 +42,24 @@ pub use erase::{DeletionError, Erased, ErasedContact, Person};
 pub use failures::{CauseId, FailureCause, Failures, InvalidCause, cause_of};
 pub use health::HealthReport;
 pub use imports::{
-    CancelReport, ImportCounts, ImportError, ImportPageOf, ImportStatus, ImportUndo, ImportUpdate, MAX_RECENT_IMPORTS,
-    RecentImport, UndoCursor, UndoReport, take_into_import,
+    CancelReport, ImportCounts, ImportError, ImportRecordPage, ImportStatus, ImportUndo, ImportUpdate,
+    MAX_RECENT_IMPORTS, RecentImport, UndoCursor, UndoReport, take_into_import,
 };
-pub use keys::{KeyError, NewKey};
+pub use keys::{ApiKeyError, NewKey};
 pub use location_list::{CredentialsEnd, ListedLocation, ListedLocations, LocationFilter};
 pub use location_removal::Removal;
 pub use locations::{ChangeSettings, ChangedSettings, LocationView, PutSettingsError, SettingsChange};
-pub use mend::{Change, LeftAlone, MAX_FIELDS, MendReport, Why};
-pub use mirror::{Commit, Committed, MAX_PART, MAX_PARTS, MirrorError};
+pub use mend::{ContentChange, LeftAlone, LeftAloneReason, MAX_FIELDS, MendReport};
+pub use mirror::{Commit, CommitReport, MAX_PART, MAX_PARTS, MirrorError};
 pub use operate::OperateError;
 pub use outcomes::RecordOutcome;
 pub use overview::{
-    BreakerView, BurstQuota, DailyQuota, DueView, Forecast, Health, LastTick, LocationOverview, LocationState,
+    BacklogForecast, BreakerView, BurstQuota, DailyQuota, DueView, Health, LastTick, LocationOverview, LocationState,
     LocationStatus, Overview, OverviewPage, PauseView, QuotaView, Summary, WaitView,
 };
 pub use pulse::Pulse;
 pub use record_status::{
-    LastKnown, RecordError, RecordState, RecordStatus, RecordWait, ToldBy, UndoneRecord, WaitsFor,
+    LastKnown, RecordError, RecordState, RecordStatus, RecordWait, StateSource, UndoneRecord, WaitsFor,
 };
 pub use records::{RecordFilter, RecordPage};
 pub use redrive_by_hand::{RedriveEnd, RedriveOrder, RedriveReport};
@@ -67,14 +68,14 @@ pub use search::SearchText;
 
 use ghl_sync_engine::usecase::{Engine, Ports};
 
-/// Answers for a sync, and operates it. Cheap to clone.
+/// Answers queries about a sync, and operates it. Cheap to clone.
 #[derive(Clone)]
 pub struct Operator {
     engine: Engine,
 }
 
 impl Operator {
-    /// Over `engine` and its ports.
+    /// An operator that uses `engine` and its ports.
     #[must_use]
     pub fn new(engine: Engine) -> Operator {
         Operator { engine }

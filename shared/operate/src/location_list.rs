@@ -1,4 +1,4 @@
-//! Locations in a list, by id: what is set for each, what GHL calls it, how it stood last.
+//! Lists locations by id, with their settings, GHL's profile and their last standing.
 
 use std::collections::HashMap;
 use std::ops::Bound;
@@ -13,67 +13,67 @@ use ghl_sync_model::{
 
 use crate::Operator;
 
-/// Locations that one page looks at, at most: three reads each.
+/// Most locations that one page examines: three reads each.
 const LOOKED_AT: usize = 500;
 /// Locations read together.
 const TOGETHER: usize = 100;
 
-/// Which locations to list.
+/// Filter for the list of locations.
 #[derive(Debug, Clone, Default)]
 pub struct LocationFilter {
-    /// Those that do this now.
+    /// Locations in this state.
     pub state: Option<LocationState>,
-    /// Those that have this tag, whatever its case.
+    /// Locations with this tag, in any case.
     pub tag: Option<String>,
-    /// Those in whose id, names, company or tags this is found, whatever its case.
+    /// Locations with this text in their id, names, company or tags, in any case.
     pub text: Option<String>,
-    /// Those that somebody should look at (true), or need not (false).
+    /// Locations that need attention (true), or do not (false).
     pub in_trouble: Option<bool>,
-    /// Those whose credentials end within this time, or have ended.
+    /// Locations whose credentials expire within this time, or have expired.
     pub expires_within: Option<Duration>,
-    /// As if there were these locations only; `None` for all.
+    /// Limits the list to these locations; `None` for all.
     pub own: Option<Arc<Reach>>,
 }
 
 /// A page of locations.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListedLocations {
-    /// When it was so.
+    /// When the page was read.
     pub time: EpochMs,
-    /// Those that were looked for, by id.
+    /// The matching locations, by id.
     pub locations: Vec<ListedLocation>,
-    /// So many were looked at.
+    /// Number of locations examined.
     pub looked_at: usize,
-    /// The last one that was looked at, if others follow.
+    /// The last location examined, if others follow.
     pub next: Option<LocationId>,
 }
 
-/// A location of a list.
+/// A location in the list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListedLocation {
     /// GHL's id of the location.
     pub id: LocationId,
-    /// What is set for it, over what the environment says.
+    /// Its settings, by source.
     pub stored: StoredSettings,
-    /// What GHL says of it; `None` if it was never asked.
+    /// GHL's profile of it; `None` if GHL was never asked.
     pub profile: Option<LocationProfile>,
-    /// How it stood last; `None` if nobody has written it down yet.
+    /// Its last standing; `None` if none is stored yet.
     pub standing: Option<Standing>,
 }
 
-/// When credentials end.
+/// Expiry of a location's credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialsEnd {
-    /// What they are, if somebody who has them has told.
+    /// Kind of the credentials, if a function with access to them has reported it.
     pub kind: Option<CredentialsKind>,
-    /// When they end: as an operator said, or else as is known of them.
+    /// When they expire: as set by an operator, or else as known from the credentials.
     pub expires_at: Option<EpochMs>,
-    /// Whole days until then; below zero once it is over.
+    /// Whole days until then; negative once they have expired.
     pub days_left: Option<i64>,
 }
 
 impl CredentialsEnd {
-    /// What is known of the end of the credentials that `settings` name. What `profile` knows of others does not count.
+    /// The expiry of the credentials in `settings`. A `profile` of other credentials is ignored.
     #[must_use]
     pub fn of(settings: &LocationSettings, profile: Option<&LocationProfile>, now: EpochMs) -> CredentialsEnd {
         let known = profile.and_then(|profile| profile.credentials.as_ref());
@@ -110,7 +110,7 @@ impl LocationFilter {
 }
 
 impl ListedLocation {
-    /// What it does now; `None` if nobody has written that down yet.
+    /// Its state now; `None` if no standing is stored yet.
     #[must_use]
     pub fn state(&self, now: EpochMs) -> Option<LocationState> {
         match &self.standing {
@@ -119,13 +119,13 @@ impl ListedLocation {
         }
     }
 
-    /// Whether somebody should look at it.
+    /// Whether it needs attention.
     #[must_use]
     pub fn is_in_trouble(&self, now: EpochMs) -> bool {
         self.standing.as_ref().is_some_and(|standing| standing.urgency(now) != Urgency::Fine)
     }
 
-    /// `text` is in lower case.
+    /// Whether a name of the location contains `text`, which must be in lower case.
     fn is_called(&self, labels: &LocationLabels, text: &str) -> bool {
         let of_ghl = self.profile.iter().flat_map(|profile| [&profile.name, &profile.company]);
         let names = of_ghl.chain([&labels.name]).flatten().chain(&labels.tags).map(String::as_str);
@@ -134,12 +134,12 @@ impl ListedLocation {
 }
 
 impl Operator {
-    /// A page of the known locations that `filter` lets pass, by id, after this one or from the first on: `limit` of them at
-    /// most, and no more than were looked at in one request, so that it costs the same however many there are. A page may be
-    /// short, or empty, and not the last.
+    /// A page of the known locations that match `filter`, by id, after `after` or from the first: at most `limit`. One
+    /// request examines a limited number of locations, so its cost does not depend on how many there are. A page may be
+    /// short or empty without being the last.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn locations(
         &self,
         filter: &LocationFilter,
@@ -197,7 +197,7 @@ impl Operator {
         Ok(LocationIds { ids, has_more: following.next().is_some() })
     }
 
-    /// Those of `ids` that are known.
+    /// Reads those of `ids` that are known.
     async fn read_locations(&self, ids: &[LocationId]) -> Result<Vec<ListedLocation>, PortError> {
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -217,8 +217,8 @@ impl Operator {
     }
 }
 
-/// A place in the second half of `ids`, to go on from: as few characters as tell it, so that whoever may not know of the last
-/// one does not read its id there.
+/// A place in the second half of `ids` from which to continue. It has as few characters as possible, so that a caller
+/// who must not know the last location does not learn its id.
 fn place_within(ids: &[LocationId]) -> Option<LocationId> {
     let (last, middle) = (ids.last()?, ids.get(ids.len().checked_sub(1)? / 2)?);
     let lengths = 1..=last.as_str().len();

@@ -1,5 +1,5 @@
-//! Removing a location: nothing calls GHL for it any more, and what is set for it is gone; where that is asked for, its
-//! records as well. In GHL nothing is deleted.
+//! Removes a location: nothing calls GHL for it any more, and its settings are deleted; on request, its records as
+//! well. Nothing is deleted in GHL.
 
 use std::time::Duration;
 
@@ -12,32 +12,33 @@ use crate::{ChangeSettings, LocationView, Operator, PutSettingsError, SettingsCh
 
 /// Records read at a time.
 const PAGE: u32 = 500;
-/// Records forgotten at once.
+/// Records forgotten concurrently.
 const AT_ONCE: usize = 16;
-/// One request goes on no longer than this: API Gateway stops waiting after 30 s.
+/// Longest time that one request works: API Gateway stops waiting after 30 s.
 const LONGEST: Duration = Duration::from_secs(15);
 
-/// What was removed of a location.
+/// Results of removing a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Removal {
-    /// Records that this step has forgotten.
+    /// Records forgotten in this step.
     pub records: u64,
-    /// Contents that GHL had told of them.
+    /// Known states that were deleted with them.
     pub known_states: u64,
-    /// Whether all is done; else the location is stopped, and the same again goes on.
+    /// Whether the removal is complete; otherwise the location is disabled, and repeating the call continues.
     pub is_complete: bool,
-    /// Whether it is not known any more. One that the environment names stays known, switched off.
+    /// Whether the location is unknown now. One that the environment names stays known, but disabled.
     pub is_gone: bool,
-    /// Whether records of it are kept. They wait, and go on if it is made known again.
+    /// Whether its records are kept. They wait, and continue if the location becomes known again.
     pub keeps_records: bool,
 }
 
 impl Operator {
-    /// Switches `location` off, forgets its records if `forgets_records`, and then what was set, told and counted of it. When
-    /// this returns, no call begins any more. A large location takes more than one call: the same again goes on.
+    /// Disables `location`, forgets its records if `forgets_records`, and then deletes its settings, facts and
+    /// counters. When this returns, no further call begins. A large location takes more than one call: repeating the
+    /// call continues.
     ///
     /// # Errors
-    /// [`PutSettingsError`]: when it is not known, or somebody changes its settings meanwhile. Doing it again does no harm.
+    /// [`PutSettingsError`]: if it is unknown, or somebody changes its settings in between. Repeating the call is safe.
     pub async fn remove_location(
         &self,
         location: &LocationId,
@@ -60,10 +61,10 @@ impl Operator {
         let items = &self.ports().items;
         Versioned::<LocationFacts>::new(items.clone()).remove(location, None).await?;
         Versioned::<LocationProfile>::new(items.clone()).remove(location, None).await?;
-        // The settings come last, so that whoever is interrupted can ask again.
+        // The settings come last, so that an interrupted removal can be repeated.
         let is_named = registry.stored(location).await?.is_some_and(|stored| stored.is_named);
         if is_named {
-            // Without this it would be as the environment says, and go on.
+            // Without this overlay, the environment's settings would apply, and it would resume.
             let only_off =
                 |_: &SettingsOverlay| Ok(SettingsOverlay { enabled: Some(false), ..SettingsOverlay::default() });
             self.change_one(change(location, Some(rev), Box::new(only_off))).await?;
@@ -78,7 +79,7 @@ impl Operator {
         Ok(Removal { is_complete: true, is_gone: !is_named, ..removal })
     }
 
-    /// Returns whether all are gone.
+    /// Returns whether all records are gone.
     async fn forget_records(&self, location: &LocationId, removal: &mut Removal) -> Result<bool, PortError> {
         let clock = &self.ports().clock;
         let (started, mut after) = (clock.now(), None::<RecordCursor>);
@@ -101,7 +102,8 @@ impl Operator {
         }
     }
 
-    /// Returns whether GHL had told anything of it. Nobody who waited for it is woken: they go, too.
+    /// Forgets one record. Returns whether it had a known state. Records that waited for it are not woken: they go,
+    /// too.
     async fn forget_alone(&self, location: &LocationId, loaded: Loaded) -> Result<bool, PortError> {
         let (key, ghl_id) = match loaded {
             Loaded::Record(record) => (record.key, record.ghl_id),

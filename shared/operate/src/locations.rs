@@ -1,4 +1,4 @@
-//! Settings of locations, as an operator sees and changes them.
+//! Reading and changing the settings of locations.
 
 use std::time::Duration;
 
@@ -13,68 +13,68 @@ use ghl_sync_model::{
 use crate::Operator;
 use crate::items::JsonFault;
 
-/// Locations changed at once.
+/// Locations changed concurrently.
 const AT_ONCE: usize = 16;
-/// What many locations are is asked after this, and so far apart: nobody waits for it, and somebody may be about to change
-/// some hundreds more.
+/// After a bulk change, delay before the locations' facts are requested, and the interval between them: nobody waits
+/// for them, and somebody may be about to change some hundreds more.
 const MANY_ASKED_AFTER: Duration = Duration::from_secs(30);
 const APART: Duration = Duration::from_millis(500);
 /// Tries while others change the same settings.
 const TRIES: u32 = 5;
 
-/// How a location is treated, and what of that an operator has set.
+/// The settings of a location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocationView {
     /// GHL's id of the location.
     pub location_id: LocationId,
-    /// Advances with every change; 0 when nothing was ever set.
+    /// Advances with every change; 0 if nothing was ever set.
     pub rev: u64,
-    /// What holds.
+    /// The settings in force.
     pub settings: LocationSettings,
-    /// What of it an operator has set; the rest is as the environment says.
+    /// The part that an operator has set; the rest comes from the environment.
     pub overlay: SettingsOverlay,
 }
 
-/// Makes other settings of those that are set, or says what is wrong with what it makes.
+/// Computes a new overlay from the current one, or reports what is wrong with the result.
 pub type ChangeSettings = Box<dyn Fn(&SettingsOverlay) -> Result<SettingsOverlay, JsonFault> + Send + Sync>;
 
 /// A change of a location's settings.
 pub struct SettingsChange {
-    /// Which location.
+    /// The location.
     pub location: LocationId,
-    /// Only if this is still the revision.
+    /// The revision that must still be stored, if given.
     pub expected: Option<u64>,
-    /// What is set from then on, made of what is set now. Others may write in between: then it is called again.
+    /// Computes the new overlay from the current one. Called again if others write in between.
     pub change: ChangeSettings,
-    /// Whether that is written, and the revision advances, also where it is what is set already.
+    /// Whether to write, and advance the revision, even if nothing changes.
     pub is_written_anyway: bool,
 }
 
-/// Settings after a change.
+/// The result of a change of settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedSettings {
-    /// As they are now.
+    /// The settings after the change.
     pub view: LocationView,
-    /// Whether they were written; else they were so already.
+    /// Whether they were written; otherwise they were the same already.
     pub is_written: bool,
 }
 
 /// Why settings were not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PutSettingsError {
-    /// The location is not known, and cannot be.
+    /// The location is unknown, and cannot be registered.
     #[error("location {0} is unknown")]
     Unknown(LocationId),
-    /// One of them makes no sense.
+    /// A setting is invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// What the change makes of them are no settings.
+    /// The change produced invalid settings.
     #[error("field `{}` {}", .0.field, .0.detail)]
     Fault(JsonFault),
-    /// They have been changed since they were read.
+    /// The settings have changed since they were read.
     #[error("the settings have revision {current} by now; read them again")]
     Changed {
-        /// The revision that they have now.
+        /// The current revision.
         current: u64,
     },
     /// A store failed.
@@ -83,38 +83,38 @@ pub enum PutSettingsError {
 }
 
 impl Operator {
-    /// How `location` is treated; `None` if it is not known.
+    /// The settings of `location`; `None` if it is unknown.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn location(&self, location: &LocationId) -> Result<Option<LocationView>, PortError> {
         let stored = self.ports().registry.stored(location).await?;
         Ok(stored.map(|stored| view(location, stored)))
     }
 
-    /// What GHL told of `location`; `None` if it was never asked.
+    /// The facts that GHL reported about `location`; `None` if it was never asked.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn facts(&self, location: &LocationId) -> Result<Option<LocationFacts>, PortError> {
         let facts: Versioned<LocationFacts> = Versioned::new(self.ports().items.clone());
         Ok(facts.load(location).await?.map(|stored| stored.value))
     }
 
-    /// What lists show of `location`; `None` if GHL was never asked.
+    /// The profile that lists show of `location`; `None` if GHL was never asked.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn profile(&self, location: &LocationId) -> Result<Option<LocationProfile>, PortError> {
         let profiles: Versioned<LocationProfile> = Versioned::new(self.ports().items.clone());
         Ok(profiles.load(location).await?.map(|stored| stored.value))
     }
 
-    /// Sets `overlay` for `location`, in place of all that was set before; with `expected`, only if that is still its
-    /// revision. See [`change_settings`](Self::change_settings).
+    /// Replaces the overlay of `location`; with `expected`, only if that is still its revision. See
+    /// [`change_settings`](Self::change_settings).
     ///
     /// # Errors
-    /// [`PutSettingsError`] says which setting is wrong, or that somebody else was faster.
+    /// [`PutSettingsError`] says which setting is wrong, or that somebody else wrote first.
     pub async fn put_settings(
         &self,
         location: &LocationId,
@@ -127,7 +127,7 @@ impl Operator {
         self.change_one(change).await.map(|changed| changed.view)
     }
 
-    /// One change of settings; see [`change_settings`](Self::change_settings).
+    /// Makes one change of settings; see [`change_settings`](Self::change_settings).
     ///
     /// # Errors
     /// [`PutSettingsError`].
@@ -136,12 +136,12 @@ impl Operator {
         self.change_settings(vec![change]).await.pop().unwrap_or(Err(PutSettingsError::Unknown(location)))
     }
 
-    /// Makes all `changes`, each of another location, and returns what became of each, in their order: one that fails spoils
-    /// no other.
+    /// Makes all `changes`, each to a different location, and returns their results in order. A failure does not affect
+    /// the others.
     ///
-    /// A location that is enabled is started (many by the next tick); if it is new, or reached in another way than before,
-    /// GHL is asked what it is. Of those that are disabled or in dry run, no call begins any more that does not go by that,
-    /// from the moment on when this returns.
+    /// A location that is enabled is started (many by the next tick). If it is new, or reached in a different way than
+    /// before, GHL is asked for its facts. When this returns, no call begins that ignores that a location was disabled
+    /// or put into dry run.
     pub async fn change_settings(
         &self,
         changes: Vec<SettingsChange>,
@@ -150,15 +150,15 @@ impl Operator {
         let stored: Vec<_> = futures::stream::iter(stored).buffered(AT_ONCE).collect().await;
         let stopped = stored.into_iter().map(|stored| async {
             let stored = stored?;
-            // Also when nothing has changed: the last try may have got no further than the store.
+            // Even if nothing has changed: an earlier try may have failed after storing the settings.
             if stored.is_safer() {
                 self.tell_to_stop(&stored.changed.view.settings).await?;
             }
             Ok(stored)
         });
-        let stopped: Vec<Result<Stored, PutSettingsError>> =
+        let stopped: Vec<Result<StoredChange, PutSettingsError>> =
             futures::stream::iter(stopped).buffered(AT_ONCE).collect().await;
-        if stopped.iter().flatten().any(Stored::is_safer) {
+        if stopped.iter().flatten().any(StoredChange::is_safer) {
             self.engine.until_all_know().await;
         }
         let are_many = stopped.len() > 1;
@@ -174,7 +174,7 @@ impl Operator {
         futures::stream::iter(followed).buffered(AT_ONCE).collect().await
     }
 
-    async fn store_settings(&self, change: SettingsChange) -> Result<Stored, PutSettingsError> {
+    async fn store_settings(&self, change: SettingsChange) -> Result<StoredChange, PutSettingsError> {
         let SettingsChange { location, expected, change, is_written_anyway } = change;
         let location = &location;
         let stored = self.ports().registry.stored(location).await?;
@@ -184,10 +184,10 @@ impl Operator {
             if !is_expected && is_written_anyway {
                 break;
             }
-            let before = (stored.rev > 0).then(|| Access::of(&stored.effective()));
+            let before = (stored.rev > 0).then(|| FactsAccess::of(&stored.effective()));
             let overlay = change(&stored.overlay).map_err(PutSettingsError::Fault)?;
             let is_same = overlay == stored.overlay && stored.rev > 0;
-            // A request whose answer was lost comes again, and finds that it was done.
+            // A request whose answer was lost is repeated, and finds its change done.
             if !is_expected && !is_same {
                 break;
             }
@@ -197,18 +197,21 @@ impl Operator {
             effective.check_key(location)?;
             changed.overlay.check()?;
             let asks_for_facts = |view: &LocationView| {
-                let access = Access::of(&view.settings);
+                let access = FactsAccess::of(&view.settings);
                 access.is_open && before.is_none_or(|before| before != access)
             };
             if is_same && !is_written_anyway {
                 let view = view(location, changed);
-                return Ok(Stored { changed: ChangedSettings { view, is_written: false }, asks_for_facts: false });
+                return Ok(StoredChange {
+                    changed: ChangedSettings { view, is_written: false },
+                    asks_for_facts: false,
+                });
             }
             match self.ports().registry.store(location, changed.rev, &changed.overlay).await? {
                 Replaced::Written { rev } => {
                     let view = view(location, StoredSettings { rev, ..changed });
                     let asks_for_facts = asks_for_facts(&view);
-                    return Ok(Stored { changed: ChangedSettings { view, is_written: true }, asks_for_facts });
+                    return Ok(StoredChange { changed: ChangedSettings { view, is_written: true }, asks_for_facts });
                 }
                 Replaced::Conflict(standing) => {
                     let Entry { rev, value: overlay } = standing.unwrap_or_default();
@@ -219,8 +222,8 @@ impl Operator {
         Err(PutSettingsError::Changed { current: stored.rev })
     }
 
-    /// What waited because the location was disabled, or slower, goes on: at once, or of many with the next tick. Should
-    /// that fail, the sweep makes it good.
+    /// Resumes work that waited because the location was disabled or slower: at once, or with the next tick if many
+    /// locations changed. If that fails, the sweep repairs it.
     async fn settings_changed(&self, LocationView { location_id, settings, .. }: &LocationView, are_many: bool) {
         let scope = &settings.scope;
         self.ports().sink.emit(&Event::Operated { location: location_id, scope, action: "settings" });
@@ -238,7 +241,7 @@ impl Operator {
         }
     }
 
-    /// Should that fail, the daily schedule makes it good.
+    /// Asks GHL for the facts of `location`. If that fails, the daily schedule repairs it.
     pub(super) async fn ask_for_facts(&self, location: &LocationId, delay: Duration) {
         if let Err(error) = self.ports().queue.ask(Ask::Facts, location, delay).await {
             self.engine.port_failed(location.clone(), &error);
@@ -246,32 +249,32 @@ impl Operator {
     }
 }
 
-/// A change that is stored, or need not be.
-struct Stored {
+/// A change that was stored, or was not needed.
+struct StoredChange {
     changed: ChangedSettings,
     asks_for_facts: bool,
 }
 
-impl Stored {
-    /// Whether whoever is at work there must end.
+impl StoredChange {
+    /// Whether running work must stop.
     fn is_safer(&self) -> bool {
         let settings = &self.changed.view.settings;
         settings.dry_run || !settings.enabled
     }
 }
 
-/// What decides on whether, and where, GHL can be asked what a location is.
+/// The settings that decide if, and where, GHL can be asked for the location's facts.
 #[derive(PartialEq, Eq)]
-struct Access {
+struct FactsAccess {
     is_open: bool,
     api: Api,
     credentials: CredentialsRef,
 }
 
-impl Access {
-    fn of(settings: &LocationSettings) -> Access {
+impl FactsAccess {
+    fn of(settings: &LocationSettings) -> FactsAccess {
         let LocationSettings { enabled, dry_run, api, credentials, .. } = settings;
-        Access { is_open: *enabled && !dry_run, api: *api, credentials: credentials.clone() }
+        FactsAccess { is_open: *enabled && !dry_run, api: *api, credentials: credentials.clone() }
     }
 }
 

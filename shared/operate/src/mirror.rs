@@ -1,8 +1,8 @@
-//! Mirrors: a source sends its whole list, and what is missing in it is dealt with.
+//! Mirrors: a source sends its whole list, and contacts that are missing from it are dealt with.
 //!
-//! A run is sent in parts, each of which puts its contacts like any put: what has not changed costs nothing. Who is in a
-//! part is written down beside it. Committing a run compares it with the run that was committed before; until then nothing
-//! happens to anybody who is missing.
+//! A run is sent in parts. Each part puts its contacts like any put, so unchanged ones cost nothing, and stores their
+//! ids. Committing a run compares it with the previously committed run; until then, nothing happens to missing
+//! contacts.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,83 +16,84 @@ use ghl_sync_model::{
 
 use crate::{DeletionError, OperateError, Operator};
 
-/// Contacts of a part, at most.
+/// Most contacts of a part.
 pub const MAX_PART: usize = 5_000;
-/// Parts of a run, at most: half a million contacts.
+/// Most parts of a run: half a million contacts.
 pub const MAX_PARTS: u32 = 100;
-/// Bytes of the ids of a part: an item of DynamoDB holds 400 KB.
+/// Most bytes of ids in a part: a DynamoDB item holds 400 KB.
 const MAX_PART_BYTES: usize = 300_000;
-/// Records that are dealt with at a time.
+/// Records processed together.
 const AT_ONCE: usize = 100;
-/// One request works no longer than this: API Gateway stops waiting after 30 s.
+/// Longest time that one request works: API Gateway stops waiting after 30 s.
 const LONGEST: Duration = Duration::from_secs(12);
 
-/// Why somebody was left, where a request before this one knew it.
-const LEFT_BEFORE: &str = "it could not be dealt with when the run was committed; the next list has it missing again";
+/// Why a contact was left, if an earlier request knew the reason.
+const LEFT_BEFORE: &str = "it could not be dealt with when the run was committed; the next run finds it missing again";
 
-/// The end of a run.
+/// A request to commit a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Commit {
-    /// Which run.
+    /// Id of the run.
     pub run: RunId,
-    /// In how many parts it was sent.
+    /// Number of parts that were sent.
     pub parts: u32,
-    /// What is done about contacts that are missing.
+    /// What to do with missing contacts.
     pub on_missing: OnMissing,
-    /// Nothing is done if more than this share of those that were there are missing (0 to 1): the source looks broken.
+    /// Largest accepted share of missing contacts, 0 to 1. If more are missing, nothing is done: the source looks
+    /// broken.
     pub max_missing: f64,
-    /// Of how many that are missing nothing more is to be done, since a request before has dealt with them.
+    /// Number of missing contacts that earlier requests have dealt with.
     pub done: u64,
 }
 
-/// What a commit did.
+/// Results of a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Committed {
-    /// Contacts of the run.
+pub struct CommitReport {
+    /// Contacts in this run.
     pub present: u64,
-    /// Contacts of the run before.
+    /// Contacts in the previous run.
     pub before: u64,
-    /// Those of them that this one has not.
+    /// Contacts of the previous run that are missing in this one.
     pub missing: u64,
-    /// How many of the missing have been dealt with by now.
+    /// Missing contacts that have been dealt with so far.
     pub done: u64,
-    /// Those that were tagged, or are to be deleted; by this request.
+    /// Contacts that this request tagged, or made due for deletion.
     pub changed: u64,
-    /// Those that could not be dealt with, and why; by this request.
+    /// Contacts that this request could not deal with, and why.
     pub left: Vec<(RecordKey, String)>,
-    /// The run counts. If not, there is more to do: go on.
+    /// Whether the run is committed. If not, repeat the request to continue.
     pub complete: bool,
 }
 
-/// Why a run is not committed, or a part not taken.
+/// Why a run is not committed, or a part is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum MirrorError {
-    /// The location is not known, or a store failed.
+    /// The location is unknown, or a store failed.
     #[error(transparent)]
     Operate(#[from] OperateError),
-    /// The ids of the part are too long together.
+    /// The ids of the part are too long in total.
     #[error("the ids of the part have {0} bytes, and a part may have {MAX_PART_BYTES}: send smaller parts")]
     PartTooLarge(usize),
-    /// The run counts already, and this part of it was another.
+    /// The run is already committed, with other contacts in this part.
     #[error("the run {0} is committed with other contacts: send another list under another run")]
     Committed(RunId),
     /// A part is missing.
     #[error("part {0} of the run was never sent: send it, then commit again")]
     NoPart(u32),
-    /// Items of the run were refused.
+    /// Items of the run were rejected.
     #[error("{0} items of the run were refused, so nobody is taken for missing: mend them, or commit with `keep`")]
     Refused(u64),
-    /// So many are missing that the source looks broken.
+    /// So many contacts are missing that the source looks broken.
     #[error(
         "{missing} of {before} contacts are missing, more than the {percent} % that are allowed: is the list whole? A \
          higher `max_missing` allows it"
     )]
     TooManyMissing {
-        /// Contacts that are missing.
+        /// Missing contacts.
         missing: u64,
-        /// Contacts of the run before.
+        /// Contacts in the previous run.
         before: u64,
-        /// What is allowed.
+        /// The accepted percentage.
         percent: f64,
     },
     /// Somebody else committed a run of the same mirror.
@@ -106,32 +107,32 @@ impl From<PortError> for MirrorError {
     }
 }
 
-/// How a mirror stands.
-struct Compared {
+/// A run compared with the previous one.
+struct ComparedRun {
     entry: Entry<Mirror>,
     present: u64,
     before: u64,
     refused: u64,
-    /// In the order in which the run before had them.
+    /// Missing contacts, in the previous run's order.
     missing: Vec<RecordId>,
 }
 
 impl Operator {
-    /// How the mirror `name` of `location` stands; empty if it was never committed.
+    /// The state of the mirror `name` of `location`; empty if no run was ever committed.
     ///
     /// # Errors
-    /// When the location is not known, or a store fails.
+    /// If the location is unknown, or a store fails.
     pub async fn mirror(&self, location: &LocationId, name: &MirrorName) -> Result<Mirror, OperateError> {
         self.known(location).await?;
         let key = (location.clone(), name.clone());
         Ok(self.mirrors().load(&key).await?.map(|entry| entry.value).unwrap_or_default())
     }
 
-    /// Writes down who is in a part of a run, once its contacts were put. The same part again replaces it. A run that is
-    /// committed takes what it has, and nothing else: nobody would be missing in it.
+    /// Stores the ids in a part of a run, after its contacts were put. Sending the part again replaces it. A committed
+    /// run accepts only the same part again: other contacts would never be found missing.
     ///
     /// # Errors
-    /// [`MirrorError`]; doing it again does no harm.
+    /// [`MirrorError`]; repeating the call is safe.
     pub async fn take_mirror_part(
         &self,
         key: &MirrorPartKey,
@@ -155,7 +156,7 @@ impl Operator {
             };
         }
         let mut rev = standing.map_or(0, |entry| entry.rev);
-        // Only a repetition of the same request can be in the way, and says the same.
+        // Only a repetition of the same request can conflict, and it stores the same.
         for _ in 0..3 {
             match parts.replace(key, rev, &part).await? {
                 Replaced::Written { .. } => return Ok(()),
@@ -165,26 +166,26 @@ impl Operator {
         Err(MirrorError::Overtaken)
     }
 
-    /// Ends a run: deals with what the committed run before had and this one has not, and lets this one count. A large
-    /// number of them takes more than one call: go on with `done` until it is complete.
+    /// Commits a run: deals with the contacts of the previous run that are missing in this one, and then makes this one
+    /// current. Many missing contacts take more than one call: continue with `done` until it is complete.
     ///
     /// # Errors
-    /// [`MirrorError`]; until a run is complete the one before counts, so doing it again does no harm. Of a run that is
-    /// complete already it is told again who was left.
+    /// [`MirrorError`]; until a run is complete, the previous one stays current, so repeating the call is safe. For a
+    /// run that is already complete, the result again lists the contacts that were left.
     pub async fn commit_mirror(
         &self,
         location: &LocationId,
         name: &MirrorName,
         commit: &Commit,
-    ) -> Result<Committed, MirrorError> {
+    ) -> Result<CommitReport, MirrorError> {
         self.known(location).await?;
-        let Compared { entry, present, before, refused, missing } = self.compare(location, name, commit).await?;
+        let ComparedRun { entry, present, before, refused, missing } = self.compare(location, name, commit).await?;
         if entry.value.committed.as_ref().is_some_and(|last| last.run == commit.run) {
             let left = self.left_over(location, name, commit).await?;
-            return Ok(Committed { present, left, complete: true, ..Committed::default() });
+            return Ok(CommitReport { present, left, complete: true, ..CommitReport::default() });
         }
         let count = missing.len() as u64;
-        let mut committed = Committed { present, before, missing: count, done: count, ..Committed::default() };
+        let mut committed = CommitReport { present, before, missing: count, done: count, ..CommitReport::default() };
         if commit.on_missing != OnMissing::Keep && count > 0 {
             if refused > 0 {
                 return Err(MirrorError::Refused(refused));
@@ -206,7 +207,7 @@ impl Operator {
         let mirror = Mirror { committed: Some(run) };
         let key = (location.clone(), name.clone());
         match self.mirrors().replace(&key, entry.rev, &mirror).await? {
-            Replaced::Written { .. } => Ok(Committed { complete: true, ..committed }),
+            Replaced::Written { .. } => Ok(CommitReport { complete: true, ..committed }),
             Replaced::Conflict(_) => Err(MirrorError::Overtaken),
         }
     }
@@ -219,13 +220,13 @@ impl Operator {
         Versioned::new(self.ports().items.clone())
     }
 
-    /// Who was in the committed run before, and is not in the run.
+    /// Finds the contacts of the previously committed run that are missing in this run.
     async fn compare(
         &self,
         location: &LocationId,
         name: &MirrorName,
         commit: &Commit,
-    ) -> Result<Compared, MirrorError> {
+    ) -> Result<ComparedRun, MirrorError> {
         let key = (location.clone(), name.clone());
         let entry = self.mirrors().load(&key).await?.unwrap_or_default();
         let (mut present, mut refused) = (HashSet::new(), 0);
@@ -249,7 +250,7 @@ impl Operator {
                 }
             }
         }
-        Ok(Compared { entry, present: present.len() as u64, before, refused, missing })
+        Ok(ComparedRun { entry, present: present.len() as u64, before, refused, missing })
     }
 
     async fn part(
@@ -264,8 +265,8 @@ impl Operator {
         found.map(|entry| entry.value).ok_or(MirrorError::NoPart(part))
     }
 
-    /// Those that could not be dealt with stay in the run, in a part of their own: the next run has them missing again.
-    /// Returns how many parts the run has with it.
+    /// Keeps contacts that could not be dealt with in the run, in a part of their own, so that the next run finds them
+    /// missing again. Returns the run's number of parts, including that one.
     async fn carry_over(
         &self,
         location: &LocationId,
@@ -289,7 +290,7 @@ impl Operator {
         Ok(commit.parts + extra)
     }
 
-    /// Those that stay in a run that is committed, since they could not be dealt with.
+    /// The contacts that were kept in a committed run because they could not be dealt with.
     async fn left_over(
         &self,
         location: &LocationId,
@@ -302,13 +303,13 @@ impl Operator {
         Ok(ids.into_iter().map(left).collect())
     }
 
-    /// Goes on where `committed` ends, for as long as a request may take.
+    /// Continues after `committed.done`, for as long as a request may take.
     async fn deal_with(
         &self,
         location: &LocationId,
         missing: &[RecordId],
         on_missing: &OnMissing,
-        committed: &mut Committed,
+        committed: &mut CommitReport,
     ) -> Result<(), MirrorError> {
         let started = self.ports().clock.now();
         let begin = usize::try_from(committed.done).unwrap_or(usize::MAX).min(missing.len());
@@ -317,7 +318,7 @@ impl Operator {
             for loaded in self.ports().outbox.load(location, &keys).await? {
                 match loaded {
                     Loaded::Damaged { key, reason } => committed.left.push((key, reason)),
-                    // A put needs all of it.
+                    // A put needs the whole content.
                     Loaded::Record(record) if record.content_dropped_at.is_some() && on_missing.is_put() => {
                         committed.left.push((record.key, "its content was dropped; put it again first".to_owned()));
                     }
@@ -337,7 +338,7 @@ impl Operator {
         Ok(())
     }
 
-    /// Adds a tag, or removes it. Returns whether the record says so now and did not before.
+    /// Adds a tag, or removes it. Returns whether that changed the record.
     async fn tag(&self, record: &Record, tag: &str, add: bool) -> Result<bool, MirrorError> {
         let Payload::Contact(contact) = &record.payload else { return Ok(false) };
         let mut contact = contact.clone();
@@ -361,8 +362,8 @@ impl Operator {
         Ok(stored.transpose()?.is_some_and(|stored| stored == Put::Stored))
     }
 
-    /// What was never in GHL is forgotten: it shall not get there any more.
-    async fn delete_missing(&self, record: &Record, committed: &mut Committed) -> Result<(), MirrorError> {
+    /// Deletes a missing contact. One that was never in GHL is forgotten, so that it does not get there later.
+    async fn delete_missing(&self, record: &Record, committed: &mut CommitReport) -> Result<(), MirrorError> {
         let deleted = match self.delete_in_ghl(&record.location_id, &record.key).await {
             Err(DeletionError::NotInGhl) if record.due_at.is_none() => {
                 self.forget(&record.location_id, &record.key).await?;
@@ -380,12 +381,12 @@ impl Operator {
     }
 }
 
-/// The part of a run that holds those that could not be dealt with.
+/// The part of a run that holds the contacts that could not be dealt with.
 fn part_of_left(location: &LocationId, name: &MirrorName, commit: &Commit) -> MirrorPartKey {
     MirrorPartKey { location: location.clone(), name: name.clone(), run: commit.run.clone(), part: commit.parts }
 }
 
-/// Two ids of one digest are taken for one, so that at worst somebody missing is kept.
+/// Ids with the same digest count as one, so that at worst a missing contact is kept.
 fn digest(id: &RecordId) -> u64 {
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);

@@ -1,6 +1,6 @@
-//! What an operator does to a location: pause, resume, close the breaker.
+//! An operator's actions on a location: pause, resume, reset the breaker.
 //!
-//! All of it is done to the gate of the location's rate scope, which locations may share. Each may be done twice.
+//! They apply to the gate of the location's rate scope, which locations may share. All of them are idempotent.
 
 use crate::Operator;
 use ghl_sync_engine::ports::PortError;
@@ -8,10 +8,10 @@ use ghl_sync_engine::usecase::{Event, FannedOut};
 use ghl_sync_limiter::{Gate, Hold};
 use ghl_sync_model::{EpochMs, LocationId, LocationSettings, ScopeId};
 
-/// Why it was not done.
+/// Why an action was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum OperateError {
-    /// The location is not known.
+    /// The location is unknown.
     #[error("location {0} is unknown")]
     Unknown(LocationId),
     /// The pause would end before it begins.
@@ -23,8 +23,8 @@ pub enum OperateError {
 }
 
 impl Operator {
-    /// Pauses the scope of `location`, until somebody resumes it or `until` has come. When this returns, no call begins any
-    /// more; a batch under way ends, and what it has not sent stays due.
+    /// Pauses the scope of `location` until somebody resumes it, or until `until`. When this returns, no further call
+    /// begins; a running batch ends, and its unsent records stay due.
     ///
     /// # Errors
     /// [`OperateError`].
@@ -44,21 +44,21 @@ impl Operator {
         Ok(())
     }
 
-    /// A location was made safer by `settings`: whoever is at work in its scope ends before the next call. When this
-    /// returns, no call begins any more that does not go by the new settings.
+    /// Stops running work after `settings` made a location safer: every run in its scope ends before its next call.
+    /// When this returns, no call begins that ignores the new settings.
     pub(super) async fn stop(&self, settings: &LocationSettings) -> Result<(), PortError> {
         self.tell_to_stop(settings).await?;
         self.engine.until_all_know().await;
         Ok(())
     }
 
-    /// The same, but that it only holds once all know.
+    /// The same, without waiting until it takes effect everywhere.
     pub(super) async fn tell_to_stop(&self, settings: &LocationSettings) -> Result<(), PortError> {
         self.engine.change_gate(settings, Gate::stop).await
     }
 
-    /// Lifts the pause of the scope of `location` (an operator's, and the one for a token that GHL did not accept), and
-    /// starts it.
+    /// Lifts every pause of the scope of `location` (an operator's, and the one for a rejected token), and starts the
+    /// scope.
     ///
     /// # Errors
     /// [`OperateError`].
@@ -68,7 +68,7 @@ impl Operator {
         Ok(self.engine.start_and_tell(&scope).await?)
     }
 
-    /// Closes the circuit breaker of the scope of `location`, and starts it with a small batch.
+    /// Closes the circuit breaker of the scope of `location`, and starts the scope with a small batch.
     ///
     /// # Errors
     /// [`OperateError`].
@@ -91,7 +91,7 @@ impl Operator {
         change: impl Fn(&mut Gate),
     ) -> Result<ScopeId, OperateError> {
         let settings = self.known(location).await?;
-        // So that what was paused before it had any record is seen in the overview.
+        // So that the overview shows a location that was paused before its first record.
         self.ports().registry.register(location).await?;
         let (from, to) = self
             .engine

@@ -1,4 +1,4 @@
-//! Where many records stand, in short.
+//! The states of many records, in short.
 
 use serde::Serialize;
 #[cfg(feature = "openapi")]
@@ -7,27 +7,27 @@ use utoipa::ToSchema;
 use crate::{OperateError, Operator, RecordError, RecordState, RecordStatus};
 use ghl_sync_model::{GhlId, LocationId, RecordKey, Time};
 
-/// Where a record stands: the part of [`RecordStatus`] that whoever waits for many records needs.
+/// The state of a record: the part of [`RecordStatus`] needed by a caller that waits for many records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct RecordOutcome {
-    /// Which record, as `KIND#ID`.
+    /// The record, as `KIND#ID`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "contact#crm-42"))]
     pub record: RecordKey,
-    /// Where it stands: `due`, `waiting`, `accepted`, `failed`, `dry_run` or `superseded`.
+    /// State of the record: `due`, `waiting`, `accepted`, `failed`, `dry_run` or `superseded`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "accepted"))]
     pub state: RecordState,
-    /// Grows with every put that changed something; 0 if the record cannot be read.
+    /// Increases with every put that changed something; 0 if the record cannot be read.
     pub version: u64,
-    /// GHL's id of it.
+    /// GHL's id of the record.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub ghl_id: Option<GhlId>,
-    /// The fields of the accepted version that GHL did not store, by GHL's names.
+    /// GHL's names of the fields of the accepted version that GHL did not store.
     #[cfg_attr(feature = "openapi", schema(max_items = 50, example = json!(["phone"])))]
     pub not_stored: Vec<String>,
-    /// When it is due; null when it is not.
+    /// When the record is due; null if it is not.
     pub due_at: Option<Time>,
-    /// What went wrong last, its message cut; null once GHL has accepted the record.
+    /// The last error, with its message shortened; null once GHL has accepted the record.
     pub error: Option<RecordError>,
 }
 
@@ -40,10 +40,10 @@ impl From<RecordStatus> for RecordOutcome {
 }
 
 impl Operator {
-    /// Where the records of these keys stand, in no order; those that were never put are left out.
+    /// The states of the records with these keys, in no particular order. Keys that were never put are left out.
     ///
     /// # Errors
-    /// When the location is not known, or a store fails.
+    /// If the location is unknown, or a store fails.
     pub async fn outcomes(
         &self,
         location: &LocationId,

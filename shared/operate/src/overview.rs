@@ -1,4 +1,4 @@
-//! How it stands with everything: what `/v1/overview`, `/health` and `/metrics` tell.
+//! The overall state for `/v1/overview`, `/health` and `/metrics`.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use strum::IntoStaticStr;
 #[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
-use crate::everybody::Everybody;
+use crate::everybody::AllStandings;
 use crate::health::judge;
 use crate::{CountersView, Operator};
 use ghl_sync_engine::counts::{Counts, Minute};
@@ -20,70 +20,70 @@ use ghl_sync_engine::standing::{Standing, Urgency};
 use ghl_sync_limiter::{PauseReason, WaitReason};
 use ghl_sync_model::{EpochMs, LocationId, LocationProfile, OverviewCursor, Reach, ScopeId, Time};
 
-/// Locations in trouble that Prometheus is told of, each with series of its own.
+/// Most locations in trouble that Prometheus gets series for.
 const TROUBLED_SERIES: usize = 200;
-/// Locations with the largest backlogs that it is told of, likewise.
+/// Most locations, by backlog, that Prometheus gets series for.
 const BACKLOG_SERIES: usize = 50;
 
 /// Everything that a dashboard shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct Overview {
-    /// When this was found out.
+    /// When the overview was made.
     pub time: Time,
-    /// How it is.
+    /// The overall state.
     #[serde(rename = "status")]
     pub health: Health,
-    /// Why it is not `ok`.
+    /// Why the state is not `ok`.
     // One sentence each, without secrets.
     #[cfg_attr(feature = "openapi", schema(example = json!(["GHL fails for loc_demo: its breaker is open"])))]
     pub reasons: Vec<String>,
     /// The last tick of the scheduler; null before the first.
     pub last_tick: Option<LastTick>,
-    /// Messages in the dead-letter queue and the parking queue; null if it cannot be asked.
+    /// Messages in the dead-letter queue and the parking queue; null if unknown.
     pub dead_letters: Option<u64>,
     /// The counters of all locations together.
     #[serde(serialize_with = "CountersView::serialize_of")]
     #[cfg_attr(feature = "openapi", schema(value_type = CountersView))]
     pub totals: Counts,
-    /// All locations in numbers.
+    /// Totals over all locations.
     pub summary: Summary,
-    /// A page of the locations: those in trouble first, then those with the most to do.
+    /// A page of the locations: those in trouble first, then those with the largest backlogs.
     pub locations: Vec<LocationOverview>,
-    /// Where the page ended; null on the last one.
+    /// Cursor of the next page; null on the last one.
     pub cursor: Option<String>,
 }
 
-/// All locations in numbers.
+/// Totals over all locations.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct Summary {
-    /// How many there are.
+    /// Number of locations.
     pub locations: u64,
-    /// How many somebody should look at.
+    /// Locations that need attention.
     pub in_trouble: u64,
-    /// How many are known of, but were not written down yet: they are missing here until the next sweep.
+    /// Known locations without a stored standing: they are missing here until the next sweep.
     pub not_told: u64,
-    /// How many do what: by state.
+    /// Number of locations by state.
     pub states: BTreeMap<&'static str, u64>,
-    /// What is due in all of them.
+    /// Records that are due in all locations.
     pub due: DueView,
-    /// What failed for good in all of them.
+    /// Records that failed permanently in all locations.
     pub failed: Tallied,
 }
 
-/// Which locations are shown.
+/// Filter and position of a page of the overview.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverviewPage {
-    /// Those that somebody should look at, and no others.
+    /// Only locations that need attention.
     pub only_troubled: bool,
-    /// Those in whose id, scope, own name or tags this is found, whatever its case.
+    /// Locations with this text in their id, scope, own name or tags, in any case.
     pub text: Option<String>,
-    /// Where the page before ended.
+    /// Where the previous page ended.
     pub after: Option<OverviewCursor>,
     /// Most locations of the page.
     pub limit: usize,
-    /// As if there were these locations only; `None` for all.
+    /// Limits the overview to these locations; `None` for all.
     pub own: Option<Arc<Reach>>,
 }
 
@@ -93,7 +93,7 @@ impl Default for OverviewPage {
     }
 }
 
-/// How it is, in one word.
+/// The overall state, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Status))]
 #[serde(rename_all = "snake_case")]
@@ -101,21 +101,21 @@ impl Default for OverviewPage {
 pub enum Health {
     /// All is well.
     Ok,
-    /// It runs, and something wants to be looked at.
+    /// It runs, but something needs attention.
     Degraded,
-    /// Something stands still.
+    /// Something has stopped.
     Failing,
 }
 
 impl Health {
-    /// The word, as it is written.
+    /// The state as JSON and metrics write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// When the scheduler ran last.
+/// The scheduler's last run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct LastTick {
@@ -125,7 +125,7 @@ pub struct LastTick {
     pub age_s: f64,
 }
 
-/// A location, with its counters.
+/// A location with its counters.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct LocationOverview {
@@ -133,7 +133,7 @@ pub struct LocationOverview {
     #[cfg_attr(feature = "openapi", schema(inline))]
     #[expect(missing_docs, reason = "the document would show it beside the description of LocationStatus")]
     pub location: LocationStatus,
-    /// Its counters since the beginning.
+    /// Counters since the beginning.
     #[serde(serialize_with = "CountersView::serialize_of")]
     #[cfg_attr(feature = "openapi", schema(value_type = CountersView))]
     pub counters: Counts,
@@ -141,42 +141,42 @@ pub struct LocationOverview {
     pub minutes: Vec<Minute>,
 }
 
-/// How a location is.
-// Breaker, pause and quota are those of its scope, which it may share.
+/// The state of a location.
+// Breaker, pause and quota belong to its scope, which it may share.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Location))]
 pub struct LocationStatus {
     /// GHL's id of the location.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "loc_demo"))]
     pub id: LocationId,
-    /// Its name: the one that was set here, or else GHL's; null if neither is known.
+    /// Its name: the one set here, or else GHL's; null if neither is known.
     #[cfg_attr(feature = "openapi", schema(example = "Dentist Berlin"))]
     pub name: Option<String>,
-    /// Its tags, as they were set here.
+    /// The tags that were set here.
     pub tags: Vec<String>,
     /// The rate scope that its calls count toward.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "loc_demo"))]
     pub scope: ScopeId,
     /// Whether it is synced at all.
     pub enabled: bool,
-    /// What it does now.
+    /// Its state now.
     pub state: LocationState,
     /// Its circuit breaker.
     pub breaker: BreakerView,
-    /// Why nobody calls; null if somebody may.
+    /// Why no calls are made; null if it is not paused.
     pub pause: Option<PauseView>,
-    /// What keeps the next call from going out now; null if nothing does.
+    /// What delays the next call; null if nothing does.
     pub waits_for: Option<WaitView>,
-    /// What is left of GHL's quota.
+    /// GHL's quota and what is left of it.
     pub quota: QuotaView,
-    /// What is due.
+    /// Records that are due.
     pub due: DueView,
-    /// What failed for good.
+    /// Records that failed permanently.
     pub failed: Tallied,
-    /// When all that is due will be sent, at this pace; null if nothing is due, or nobody knows.
-    pub forecast: Option<Forecast>,
-    /// When it stood so. While it sends, that is some seconds ago, while it waits up to a minute; while it rests, it may
-    /// be long ago, and nothing has changed since.
+    /// When all due records will have been sent, at this pace; null if nothing is due, or it cannot be estimated.
+    pub forecast: Option<BacklogForecast>,
+    /// When this state was stored: some seconds ago while it sends, up to a minute ago while it waits. While it is
+    /// idle, it may be long ago, and nothing has changed since.
     pub as_of: Time,
 }
 
@@ -184,10 +184,10 @@ pub struct LocationStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Breaker))]
 pub struct BreakerView {
-    /// Its state: `closed` (calls go out), `open` (no calls) or `half_open` (one call finds out whether GHL is up again).
+    /// State: `closed` (calls go out), `open` (no calls) or `half_open` (one call tests whether GHL is up again).
     #[cfg_attr(feature = "openapi", schema(example = "closed"))]
     pub state: &'static str,
-    /// When the next call may try whether GHL is up; null while it is closed.
+    /// When the next call may test whether GHL is up; null while the breaker is closed.
     pub retry_at: Option<Time>,
 }
 
@@ -195,12 +195,12 @@ pub struct BreakerView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = PauseState))]
 pub struct PauseView {
-    /// Why: `operator`, `throttled` or `credentials`.
+    /// Reason: `operator`, `throttled` or `credentials`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "operator"))]
     pub reason: PauseReason,
-    /// Its end; null if it lasts until it is lifted.
+    /// End of the pause; null if it lasts until it is lifted.
     pub until: Option<Time>,
-    /// The operator's words.
+    /// The operator's note.
     pub note: Option<String>,
 }
 
@@ -208,10 +208,10 @@ pub struct PauseView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Wait))]
 pub struct WaitView {
-    /// What for: `pace`, `operator`, `throttled`, `credentials`, `breaker`, `daily_quota`, `backoff`, …
+    /// Reason: `pace`, `operator`, `throttled`, `credentials`, `breaker`, `daily_quota`, `backoff`, …
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "pace"))]
     pub reason: WaitReason,
-    /// Until when; null if nobody knows.
+    /// End of the wait; null if unknown.
     pub until: Option<Time>,
 }
 
@@ -219,9 +219,9 @@ pub struct WaitView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Quota))]
 pub struct QuotaView {
-    /// The short window.
+    /// Quota of the short window.
     pub burst: BurstQuota,
-    /// The day.
+    /// Quota of the day.
     pub daily: DailyQuota,
 }
 
@@ -233,11 +233,11 @@ pub struct BurstQuota {
     pub limit: u64,
     /// Length of the window, in milliseconds.
     pub window_ms: u64,
-    /// Calls per window as it is configured; `limit` is less while GHL says or shows that it allows less.
+    /// Configured calls per window; `limit` is lower while GHL reports or shows that it allows less.
     pub configured: u64,
-    /// Calls per window as GHL's headers told last, be it less or more; null before they told any.
+    /// Calls per window in GHL's latest headers, lower or higher; null before the first.
     pub told_limit: Option<u64>,
-    /// Length of that window, in milliseconds.
+    /// Length of GHL's window, in milliseconds.
     pub told_window_ms: Option<u64>,
     /// Calls left in the window that ends now.
     pub left: u64,
@@ -248,55 +248,55 @@ pub struct BurstQuota {
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct DailyQuota {
     /// Calls per day.
-    // The configured limit or GHL's own, whichever is less, or as `GHL_RATE_LIMIT_ADOPT` says.
+    // The configured limit or GHL's own, whichever is lower, or as `GHL_RATE_LIMIT_ADOPT` says.
     pub limit: u64,
-    /// The scope whose day it is: that of the location's calls, or one that other scopes share.
+    /// The scope whose day is counted: the location's own scope, or one that other scopes share.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "loc_demo"))]
     pub scope: ScopeId,
-    /// Calls per day as they are configured; `limit` is less while GHL allows less.
+    /// Configured calls per day; `limit` is lower while GHL allows less.
     pub configured: u64,
-    /// Calls per day as GHL's headers told last, be it less or more; null before they told any.
+    /// Calls per day in GHL's latest headers, lower or higher; null before the first.
     pub told_daily_limit: Option<u64>,
     /// Calls made since the last reset.
     pub used: u64,
-    /// Calls left.
+    /// Calls that are left.
     pub left: u64,
-    /// Of these, so many are kept for records of high priority.
+    /// The part of `left` that is reserved for records of high priority.
     pub reserve: u64,
-    /// The next reset.
+    /// Time of the next reset.
     pub resets_at: Option<Time>,
 }
 
-/// What is due.
+/// Records that are due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Due))]
 pub struct DueView {
-    /// How many records.
+    /// Number of records.
     pub count: u64,
-    /// There are more; they were not counted.
+    /// Whether there are more than were counted.
     pub capped: bool,
-    /// Since when the oldest is due; null if none is.
+    /// Since when the oldest one has been due; null if none is.
     pub oldest_at: Option<Time>,
 }
 
-/// When a backlog will be gone.
+/// An estimate of when a backlog will be gone.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
-pub struct Forecast {
-    /// When nothing waits any more, at the pace of the last minutes.
+#[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Forecast))]
+pub struct BacklogForecast {
+    /// When nothing will be waiting any more, at the current pace.
     pub empty_at: Time,
-    /// In so many seconds.
+    /// Seconds until then.
     pub seconds: f64,
-    /// More is due than was counted: it takes longer.
+    /// Whether more is due than was counted, so that it takes longer.
     pub at_least: bool,
 }
 
 impl Operator {
-    /// How it stands with everything that is known of: in numbers, and location by location on a page. It asks no location,
-    /// but reads what was written down of each. With `own` of the page it is as if there were those locations only.
+    /// The overall state: in totals, and by location on a page. It reads the stored standing of each location and
+    /// queries none. With `own` in the page, only those locations count.
     ///
     /// # Errors
-    /// When a store fails; then nobody knows.
+    /// If a store fails; the state is then unknown.
     pub async fn overview(&self, page: &OverviewPage) -> Result<Overview, PortError> {
         let (everybody, mut overview) = self.in_numbers(page.own.as_deref()).await?;
         let now = everybody.time;
@@ -325,22 +325,22 @@ impl Operator {
         Ok(overview)
     }
 
-    /// The same as numbers for Prometheus: of the locations only those in trouble and those with the largest backlogs, so
-    /// many of each that the series stay bounded, by id and without their counters.
+    /// The overview as numbers for Prometheus. It contains only the locations in trouble and those with the largest
+    /// backlogs, a limited number of each so that the series stay bounded, by id and without their counters.
     ///
     /// # Errors
-    /// When a store fails; then nobody knows.
+    /// If a store fails; the state is then unknown.
     pub async fn series(&self, own: Option<&Reach>) -> Result<Overview, PortError> {
         let (everybody, mut overview) = self.in_numbers(own).await?;
         let now = everybody.time;
         let mut standings: Vec<&(LocationId, Standing)> = everybody.standings.iter().collect();
         standings.sort_by_cached_key(|(id, standing)| (standing.urgency(now), Reverse(standing.due.tallied.count), id));
         let troubled = standings.iter().filter(|(_, standing)| standing.urgency(now) != Urgency::Fine);
-        let mut told: BTreeMap<&LocationId, &Standing> =
+        let mut included: BTreeMap<&LocationId, &Standing> =
             troubled.take(TROUBLED_SERIES).map(|(id, standing)| (id, standing)).collect();
         standings.sort_by_cached_key(|(id, standing)| (Reverse(standing.due.tallied.count), id));
-        told.extend(standings.iter().take(BACKLOG_SERIES).map(|(id, standing)| (id, standing)));
-        let located = told.into_iter().map(|(id, standing)| LocationOverview {
+        included.extend(standings.iter().take(BACKLOG_SERIES).map(|(id, standing)| (id, standing)));
+        let located = included.into_iter().map(|(id, standing)| LocationOverview {
             location: LocationStatus::of(id.clone(), standing, now),
             counters: Counts::default(),
             minutes: Vec::new(),
@@ -349,10 +349,10 @@ impl Operator {
         Ok(overview)
     }
 
-    /// How it stands with `location`, by asking it; `None` if it is not known.
+    /// The current state of `location`, read from the stores; `None` if it is unknown.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn location_overview(&self, location: &LocationId) -> Result<Option<LocationOverview>, PortError> {
         let Some(standing) = self.engine.standing(location).await? else {
             return Ok(None);
@@ -363,8 +363,8 @@ impl Operator {
         Ok(Some(LocationOverview { location, counters: counted.total, minutes: counted.minutes }))
     }
 
-    /// An overview without locations, and those.
-    async fn in_numbers(&self, own: Option<&Reach>) -> Result<(Everybody, Overview), PortError> {
+    /// The standings of all locations, and an overview without a page of locations.
+    async fn in_numbers(&self, own: Option<&Reach>) -> Result<(AllStandings, Overview), PortError> {
         let (last_tick, dead_letters, everybody) = futures::try_join!(
             self.ports().counters.last_tick(),
             self.ports().dead_letters.depth(),
@@ -393,18 +393,18 @@ impl Operator {
     }
 }
 
-/// Where a location comes in the overview.
+/// The position of a location in the overview.
 fn place_of(id: &LocationId, standing: &Standing, now: EpochMs) -> OverviewCursor {
     let backlog = standing.due.tallied.count.saturating_add(standing.failed.count);
     OverviewCursor { rank: standing.urgency(now).rank(), backlog, location: id.clone() }
 }
 
-/// Those in trouble first, then those with the most to do.
+/// Sort order: locations in trouble first, then those with the largest backlogs.
 fn order(place: &OverviewCursor) -> (u8, Reverse<u64>, &LocationId) {
     (place.rank, Reverse(place.backlog), &place.location)
 }
 
-/// `text` is in lower case.
+/// Whether a name of the location contains `text`, which must be in lower case.
 fn is_called(id: &LocationId, standing: &Standing, text: &str) -> bool {
     let own = standing.name.iter().chain(&standing.tags).map(String::as_str);
     own.chain([id.as_str(), standing.scope.as_str()]).any(|name| name.to_lowercase().contains(text))
@@ -417,7 +417,7 @@ impl LastTick {
 }
 
 impl LocationStatus {
-    /// What is true at `now` of a location that stood so.
+    /// The status at `now` of a location with this standing.
     #[must_use]
     pub fn of(id: LocationId, standing: &Standing, now: EpochMs) -> LocationStatus {
         let note = |reason| match (reason, &standing.hold) {
@@ -425,7 +425,7 @@ impl LocationStatus {
             _ => None,
         };
         let pause = standing.pause_at(now);
-        let forecast = standing.empty_at.map(|empty_at| Forecast {
+        let forecast = standing.empty_at.map(|empty_at| BacklogForecast {
             empty_at: Time(empty_at),
             seconds: seconds(now.until(empty_at)),
             at_least: standing.due.tallied.capped,
@@ -454,7 +454,7 @@ impl LocationStatus {
         }
     }
 
-    /// The same, by GHL's name if it has none of our own.
+    /// The same, with GHL's name if it has none of our own.
     fn called(self, profile: Option<LocationProfile>) -> LocationStatus {
         LocationStatus { name: self.name.or_else(|| profile?.name), ..self }
     }

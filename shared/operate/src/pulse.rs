@@ -1,4 +1,4 @@
-//! Whether records flow at all: what anybody may ask, as often as he likes.
+//! Whether records flow at all: a cheap check that anybody may request as often as they like.
 
 use crate::Operator;
 use crate::health::TICK_OVERDUE;
@@ -6,21 +6,22 @@ use crate::overview::Health;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{Api, EpochMs};
 
-/// All in one word, and when it was so.
+/// The state in one word, with its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pulse {
-    /// When it was so.
+    /// When the check was made.
     pub time: EpochMs,
-    /// [`Health::Failing`] if something stands still, else [`Health::Ok`].
+    /// [`Health::Failing`] if something has stopped, else [`Health::Ok`].
     pub health: Health,
 }
 
 impl Operator {
-    /// Whether the scheduler runs, no API host is down and no breaker open: three reads, however many locations there
-    /// are. What only a person should look at ([`Health::Degraded`]) is for the overview.
+    /// Checks that the scheduler runs, that no API host is down and that no breaker is open: three reads, however many
+    /// locations there are. Conditions that only need a person's attention ([`Health::Degraded`]) are left to the
+    /// overview.
     ///
     /// # Errors
-    /// When a store fails; then nobody knows.
+    /// If a store fails; the state is then unknown.
     pub async fn pulse(&self) -> Result<Pulse, PortError> {
         let time = self.ports().clock.now();
         let (last_tick, v1, v2) = futures::try_join!(

@@ -1,4 +1,4 @@
-//! Which locations somebody reaches who is bound to some of them, or to tags.
+//! Which locations are within the reach of somebody limited to certain locations or tags.
 
 use std::collections::HashSet;
 
@@ -11,11 +11,11 @@ use crate::Operator;
 const TOGETHER: usize = 100;
 
 impl Operator {
-    /// Whether `location` is within `reach` now. It takes one read at most, which holds for some seconds; none where the
-    /// location is named.
+    /// Whether `location` is within `reach` now. Takes at most one read, which may be some seconds old; none if `reach`
+    /// names the location.
     ///
     /// # Errors
-    /// When a store fails; then nobody knows.
+    /// If a store fails; the answer is then unknown.
     pub async fn reaches(&self, reach: &Reach, location: &LocationId) -> Result<bool, PortError> {
         if reach.names(location) || reach.tags.is_empty() {
             return Ok(reach.names(location));
@@ -24,7 +24,8 @@ impl Operator {
         Ok(settings.is_some_and(|settings| reach.has_one_of(&settings.labels.tags)))
     }
 
-    /// Those of `ids` that are within `reach` now, in their order. The settings are read of those that it does not name.
+    /// Those of `ids` that are within `reach` now, in order. Reads the settings of locations that `reach` does not
+    /// name.
     pub(crate) async fn reached(&self, reach: &Reach, ids: &[LocationId]) -> Result<Vec<LocationId>, PortError> {
         let unnamed: Vec<LocationId> = match reach.tags.is_empty() {
             true => Vec::new(),

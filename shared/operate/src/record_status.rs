@@ -1,4 +1,4 @@
-//! What there is to tell of one record.
+//! The status of one record.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use ghl_sync_model::{
     Payload, Priority, Record, RecordId, RecordKey, RemoteContent, Time, Undo, Undone,
 };
 
-/// Records that are counted to say when one goes out.
+/// Most records counted to estimate when one goes out.
 const AHEAD: u32 = 1000;
 
-/// Where a record stands.
+/// The state of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -28,43 +28,43 @@ const AHEAD: u32 = 1000;
 pub enum RecordState {
     /// It will be sent.
     Due,
-    /// It will be sent when another record has been.
+    /// It will be sent after another record.
     Waiting,
-    /// GHL has its last version.
+    /// GHL has accepted its last version.
     Accepted,
-    /// It failed for good; it can be replayed.
+    /// It failed permanently; it can be replayed.
     Failed,
-    /// A dry run has shown what would have been sent.
+    /// A dry run has shown what would be sent.
     DryRun,
-    /// Somebody changed it in GHL, and that content stands.
+    /// Somebody changed it in GHL, and that content won.
     Superseded,
     /// Its import was undone.
     Undone,
 }
 
 impl RecordState {
-    /// The state as it is written.
+    /// The state as JSON and logs write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What a record waits for.
+/// Why a record is waiting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WaitsFor {
     /// Its location is not enabled.
     Disabled,
-    /// The batch that is under way, or the one that was planned.
+    /// The running batch, or the planned one.
     Batch,
     /// Another record, which has no GHL id yet.
     Record(RecordKey),
-    /// Its own backoff, or the gate.
+    /// The record's own backoff, or the gate.
     Gate(WaitReason),
 }
 
 impl WaitsFor {
-    /// What it waits for as it is written: `disabled`, `batch`, `record` or the gate's reason.
+    /// The reason as JSON writes it: `disabled`, `batch`, `record` or the gate's reason.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -86,14 +86,14 @@ impl Serialize for WaitsFor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct RecordWait {
-    /// What for: `batch`, `record`, `disabled`, `backoff`, `pace`, `breaker`, `daily_quota`, `operator`, …
+    /// Reason: `batch`, `record`, `disabled`, `backoff`, `pace`, `breaker`, `daily_quota`, `operator`, …
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "backoff"))]
     pub reason: WaitsFor,
-    /// The other record that it waits for.
+    /// The record that it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, nullable = false))]
     pub record: Option<RecordKey>,
-    /// Until when; null if nobody knows.
+    /// End of the wait; null if unknown.
     pub until: Option<Time>,
 }
 
@@ -107,16 +107,16 @@ impl From<(WaitsFor, Option<EpochMs>)> for RecordWait {
     }
 }
 
-/// What went wrong with a record.
+/// An error of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct RecordError {
-    /// In one word.
+    /// The error code.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "REJECTED"))]
     pub code: ErrorCode,
     /// The HTTP status, if GHL answered.
     pub status: Option<u16>,
-    /// In GHL's own words.
+    /// GHL's own message.
     pub message: String,
     /// When it happened.
     pub at: Time,
@@ -128,45 +128,45 @@ impl From<LastError> for RecordError {
     }
 }
 
-/// How we learned what GHL has of a record.
+/// How we learned GHL's state of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
-pub enum ToldBy {
-    /// GHL told it by itself.
+pub enum StateSource {
+    /// GHL reported it in a webhook event.
     Webhook,
     /// Reconciling read it.
     Reconciling,
 }
 
-impl ToldBy {
-    /// The way as it is written.
+impl StateSource {
+    /// The source as JSON writes it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What GHL showed of a record last.
+/// The last known GHL state of a record.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Shown))]
 pub struct LastKnown {
-    /// When somebody left it so, by GHL's clock.
+    /// When it got this state, by GHL's clock.
     #[serde(serialize_with = "Time::serialize_at")]
     #[cfg_attr(feature = "openapi", schema(value_type = Time))]
     pub at: EpochMs,
-    /// How we learned of it: `webhook` or `reconciling`.
+    /// How we learned it: `webhook` or `reconciling`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "webhook"))]
-    pub told_by: ToldBy,
-    /// Who left it so: `own_write` (what we wrote came back) or `elsewhere` (it was changed in GHL since, or deleted);
-    /// null if nobody can say, because GHL has not accepted what the record says now.
+    pub told_by: StateSource,
+    /// Who caused it: `own_write` (our own write came back) or `elsewhere` (it was changed or deleted in GHL since);
+    /// null if unknown, because GHL has not accepted the record's current content.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "own_write"))]
     pub origin: Option<WriteOrigin>,
-    /// The content that it has in GHL, as far as GHL shows it; null once it was deleted there.
+    /// Its content in GHL, as far as GHL shows it; null once it was deleted there.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub content: Option<RemoteContent>,
-    /// The fields of which the record says something else than GHL showed, by GHL's names (a custom field as
-    /// `customFields.ID`), compared as GHL rewrites them. Null where one of both is not known, or deleted.
+    /// The fields whose value in the record differs from GHL's, under GHL's names (a custom field as
+    /// `customFields.ID`), compared as GHL rewrites them. Null if either side is unknown or deleted.
     #[cfg_attr(feature = "openapi", schema(example = json!(["phone"])))]
     pub differs: Option<Vec<String>>,
 }
@@ -180,22 +180,22 @@ impl LastKnown {
         LastKnown {
             differs: theirs.map(|theirs| comparison::differing(&record.payload, theirs)),
             at: known.at,
-            told_by: if known.event_id.is_of_reading() { ToldBy::Reconciling } else { ToldBy::Webhook },
+            told_by: if known.event_id.is_of_reading() { StateSource::Reconciling } else { StateSource::Webhook },
             origin: accepted_at.map(|accepted_at| origin(&record.payload, accepted_at, &known)),
             content: known.content,
         }
     }
 }
 
-/// What undoing its import did with a record.
+/// The result of undoing a record's import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct UndoneRecord {
     /// When it was undone.
     pub at: Time,
-    /// GHL does not have it any more: the import had created it, or somebody deleted it.
+    /// Whether GHL no longer has the record: the import had created it, or somebody deleted it.
     pub deleted: bool,
-    /// What stays in GHL as it is, by GHL's names, and why. `contact` or `opportunity` is all of it.
+    /// What stays as it is in GHL, under GHL's names, and why. `contact` or `opportunity` means the whole record.
     #[cfg_attr(feature = "openapi", schema(max_items = 50))]
     pub left: Vec<LeftField>,
 }
@@ -207,96 +207,97 @@ impl UndoneRecord {
     }
 }
 
-/// A record, and what became of it.
+/// A record with its state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = RecordDocument))]
 pub struct RecordStatus {
-    /// Whose record.
+    /// Location that owns the record.
     #[serde(skip)]
     pub location_id: LocationId,
-    /// Which record, as the log and a replay name it.
+    /// The record as logs and replays name it.
     #[serde(rename = "record")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "contact#crm-42"))]
     pub key: RecordKey,
-    /// What people call it: a contact's name, else its e-mail address or phone number; an opportunity's name. Null if it has
-    /// none, or cannot be read.
+    /// Its name for people: a contact's name, else its e-mail address or phone number; an opportunity's name. Null if
+    /// it has none, or cannot be read.
     pub name: Option<String>,
-    /// What it is.
+    /// Contact or opportunity.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub kind: Kind,
-    /// Your own id of it.
+    /// Your own id of the record.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: RecordId,
-    /// Where it stands: `due`, `waiting`, `accepted`, `failed`, `dry_run`, `superseded` or `undone`.
+    /// State: `due`, `waiting`, `accepted`, `failed`, `dry_run`, `superseded` or `undone`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "due"))]
     pub state: RecordState,
-    /// Somebody asked that it be deleted in GHL: that is what it is due for, or what failed.
+    /// Whether somebody requested its deletion in GHL, which is now due or failed.
     pub to_delete: bool,
-    /// Its import is undone: that is what it is due for, or what failed.
+    /// Whether its import is being undone, which is now due or failed.
     pub to_undo: bool,
-    /// What undoing its import did with it; null while that is not done.
+    /// The result of undoing its import; null until that is done.
     pub undone: Option<UndoneRecord>,
-    /// Grows with every put that changed something; 0 if the record cannot be read.
+    /// Increases with every put that changed something; 0 if the record cannot be read.
     pub version: u64,
     /// The version that GHL accepted last.
     pub accepted_version: Option<u64>,
-    /// When that was.
+    /// When GHL accepted that version.
     pub accepted_at: Option<Time>,
-    /// The fields of that version that GHL did not store although it accepted it, by GHL's names (a custom field as
+    /// The fields of that version that GHL accepted without storing, under GHL's names (a custom field as
     /// `customFields.ID`).
     #[cfg_attr(feature = "openapi", schema(max_items = 50, example = json!(["phone"])))]
     pub not_stored: Vec<String>,
-    /// GHL's id of it.
+    /// GHL's id of the record.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub ghl_id: Option<GhlId>,
-    /// The import that put its present content; null if none did.
+    /// The import that put its current content; null if none did.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "contacts-csv-5f1c09e2"))]
     pub import: Option<ImportId>,
-    /// Other records that GHL has as the same contact or opportunity: what is accepted of one overwrites the others.
-    /// Empty in lists.
+    /// Other records that GHL has as the same contact or opportunity: an acceptance of one overwrites the others. Empty
+    /// in lists.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub shares_ghl_id_with: Vec<RecordKey>,
-    /// What GHL showed of it last; null if GHL has shown nothing, if that cannot be read (the log says so), and in lists.
+    /// The last known GHL state; null if GHL has reported none, if it cannot be read (the log says so), and in lists.
     pub last_known: Option<LastKnown>,
-    /// How urgent.
+    /// Priority of the record.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "normal"))]
     pub priority: Priority,
-    /// The content that GHL shall have, as the API takes it; null in lists, if it was dropped, and if it cannot be read.
+    /// The content to store in GHL, in the format of the API; null in lists, if it was dropped, and if it cannot be
+    /// read.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub content: Option<Value>,
-    /// When it was put last.
+    /// When it was last put.
     pub put_at: Option<Time>,
     /// When its content was dropped, some time after GHL had accepted it; null while it is kept.
     pub content_dropped_at: Option<Time>,
-    /// When it is due; null when it is not.
+    /// When it is due; null if it is not.
     pub due_at: Option<Time>,
-    /// When it failed for good; null when it has not.
+    /// When it failed permanently; null if it has not.
     pub failed_at: Option<Time>,
-    /// When the content was changed in GHL that superseded it; null while none has.
+    /// When the content that superseded it was changed in GHL; null if it is not superseded.
     pub superseded_at: Option<Time>,
-    /// Fields of its content that are never sent: consent (`dnd`, `dndSettings`) that would allow what GHL may forbid. Only
-    /// a person in GHL lifts an opt-out.
+    /// Fields of its content that are never sent: consent (`dnd`, `dndSettings`) that would allow what GHL may forbid.
+    /// Only a person in GHL lifts an opt-out.
     #[cfg_attr(feature = "openapi", schema(example = json!([])))]
     pub not_sent: Vec<&'static str>,
     /// Batches in which it failed in a way that counts.
     pub attempts: u32,
-    /// What went wrong last.
+    /// The last error.
     pub last_error: Option<RecordError>,
-    /// Its last errors, the newest first, also those from before GHL accepted it; their messages are cut.
+    /// Its last errors, the newest first, including those from before GHL accepted it; their messages are shortened.
     #[cfg_attr(feature = "openapi", schema(max_items = 5))]
     pub errors: Vec<RecordError>,
     /// The request that a dry run would have sent.
     pub dry_run: Option<String>,
-    /// What it waits for now, also while it sleeps until its contact has its id; null if nothing stands in its way.
+    /// What it waits for now, also while it sleeps until its contact has its id; null if nothing delays it.
     pub waits_for: Option<RecordWait>,
-    /// About when it should go out; null if nobody can say.
+    /// Estimated time at which it goes out; null if unknown.
     pub expected_at: Option<Time>,
 }
 
 impl RecordStatus {
-    /// A record that stands as failed; `None` if it no longer does.
+    /// The status of a failed record; `None` if it is no longer failed.
     pub(super) fn of_failed(location: &LocationId, loaded: Loaded) -> Option<RecordStatus> {
-        Some(RecordStatus::of(location, loaded)).filter(|story| story.state == RecordState::Failed)
+        Some(RecordStatus::of(location, loaded)).filter(|status| status.state == RecordState::Failed)
     }
 
     pub(super) fn of(location: &LocationId, loaded: Loaded) -> RecordStatus {
@@ -381,7 +382,7 @@ impl RecordStatus {
     }
 }
 
-/// What people call it.
+/// The record's name for people.
 fn name_of(payload: &Payload) -> Option<String> {
     match payload {
         Payload::Contact(Contact { name, first_name, last_name, email, phone, .. }) => {
@@ -409,10 +410,10 @@ fn state_of(record: &Record) -> RecordState {
 }
 
 impl Operator {
-    /// What there is to tell of a record; `None` if it was never put.
+    /// The status of a record; `None` if it was never put.
     ///
     /// # Errors
-    /// When the location is not known, or a store fails.
+    /// If the location is unknown, or a store fails.
     pub async fn record_status(
         &self,
         location: &LocationId,
@@ -432,18 +433,18 @@ impl Operator {
             }
             Loaded::Damaged { .. } => (None, None, None, Vec::new(), None),
         };
-        let mut story = RecordStatus { last_known, shares_ghl_id_with, content, ..RecordStatus::of(location, loaded) };
+        let mut status = RecordStatus { last_known, shares_ghl_id_with, content, ..RecordStatus::of(location, loaded) };
         match (due_at, waits_for_record) {
-            (Some(due_at), record) => self.tell_when(&mut story, due_at, record, &settings).await?,
-            (None, Some(record)) if story.state == RecordState::Waiting => {
-                story.waits_for = Some(RecordWait::from((WaitsFor::Record(record), None)));
+            (Some(due_at), record) => self.tell_when(&mut status, due_at, record, &settings).await?,
+            (None, Some(record)) if status.state == RecordState::Waiting => {
+                status.waits_for = Some(RecordWait::from((WaitsFor::Record(record), None)));
             }
             (None, _) => {}
         }
-        Ok(Some(story))
+        Ok(Some(status))
     }
 
-    /// What cannot be read is logged, and does not hide the rest of the story.
+    /// The last known state. A failure is logged, and does not hide the rest of the status.
     async fn last_known(&self, record: &Record) -> Option<LastKnown> {
         let key = RemoteKey { location: &record.location_id, kind: record.key.kind, ghl_id: record.ghl_id.as_ref()? };
         match self.ports().known.load(key).await {
@@ -455,7 +456,7 @@ impl Operator {
         }
     }
 
-    /// Likewise.
+    /// The records with the same GHL id. A failure is logged.
     async fn shares_with(&self, record: &Record) -> Vec<RecordKey> {
         let Some(id) = &record.ghl_id else { return Vec::new() };
         self.engine.other_holders(&record.location_id, &record.key, id).await.unwrap_or_else(|error| {
@@ -464,23 +465,23 @@ impl Operator {
         })
     }
 
-    /// Says what a record that is due waits for, and about when it goes out.
+    /// Fills in what a due record waits for, and about when it goes out.
     async fn tell_when(
         &self,
-        story: &mut RecordStatus,
+        status: &mut RecordStatus,
         due_at: EpochMs,
         waits_for: Option<RecordKey>,
         settings: &LocationSettings,
     ) -> Result<(), OperateError> {
         let now = self.ports().clock.now();
         if !settings.enabled {
-            story.waits_for = Some(RecordWait::from((WaitsFor::Disabled, None)));
+            status.waits_for = Some(RecordWait::from((WaitsFor::Disabled, None)));
             return Ok(());
         }
         let rules = self.engine.config().rules(settings);
         let entry = self.engine.gate(&settings.scope, &rules).await?;
         let opening = entry.gate.opening(now.max(due_at), &rules);
-        let kept_back_until = opening.kept_back_until(story.priority);
+        let kept_back_until = opening.kept_back_until(status.priority);
         let waits_for = match waits_for {
             Some(key) => Some((WaitsFor::Record(key), Some(due_at))),
             None if due_at > now => Some((WaitsFor::Gate(WaitReason::Backoff), Some(due_at))),
@@ -493,22 +494,22 @@ impl Operator {
                 (Some(reason), _) => Some((WaitsFor::Gate(reason), Some(opening.at))),
             },
         };
-        story.waits_for = waits_for.map(RecordWait::from);
+        status.waits_for = waits_for.map(RecordWait::from);
         let starts_at = kept_back_until.unwrap_or(opening.at);
         if starts_at != EpochMs::NEVER {
             let mut ahead = 0;
-            for priority in Priority::ALL.into_iter().filter(|priority| *priority <= story.priority) {
-                ahead += self.ports().outbox.count_due(&story.location_id, priority, AHEAD).await?.tallied.count;
+            for priority in Priority::ALL.into_iter().filter(|priority| *priority <= status.priority) {
+                ahead += self.ports().outbox.count_due(&status.location_id, priority, AHEAD).await?.tallied.count;
             }
             let pace = entry.gate.pacing().pace(now, rules.pace);
             let wait = Duration::from_secs_f64(ahead.saturating_sub(1) as f64 / pace.rate());
-            story.expected_at = Some(Time(starts_at + wait));
+            status.expected_at = Some(Time(starts_at + wait));
         }
         Ok(())
     }
 }
 
-/// The batch that a record may be part of.
+/// The batch that the record may be part of.
 fn batch_of(entry: &GateEntry, now: EpochMs) -> Option<(WaitsFor, Option<EpochMs>)> {
     let run = entry.gate.live_run(now).map(|run| run.until);
     let until = run.or_else(|| entry.gate.live_plan(now).map(|plan| plan.starts_at));

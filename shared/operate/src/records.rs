@@ -1,4 +1,4 @@
-//! The records of a location, wherever they stand, and those that somebody looks for.
+//! Lists the records of a location, in any state, with filters.
 
 use std::time::Duration;
 
@@ -7,30 +7,30 @@ use ghl_sync_model::{Kind, LocationId, RecordCursor, RecordId, RecordKey};
 
 use crate::{Operator, RecordState, RecordStatus, SearchText};
 
-/// Records that one request reads at most, to find those that are wanted: some 10 MB.
+/// Most records that one request reads to find matches: about 10 MB.
 const MOST_READ: usize = 10_000;
-/// So many of them at a time; DynamoDB ends a page at 1 MB.
+/// Records read per page; DynamoDB ends a page at 1 MB.
 const AT_ONCE: u32 = 1_000;
-/// One request looks no longer than this: API Gateway stops waiting after 30 s.
+/// Longest time that one request searches: API Gateway stops waiting after 30 s.
 const LONGEST: Duration = Duration::from_secs(8);
 
-/// Which records are wanted: those that are all of it.
+/// A filter of records: all conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordFilter {
-    /// Where they stand.
+    /// State of the records.
     pub state: Option<RecordState>,
-    /// What they are.
+    /// Contact or opportunity.
     pub kind: Option<Kind>,
-    /// What is in them.
+    /// Text to find in the records.
     pub text: Option<SearchText>,
 }
 
-/// Some of a location's records.
+/// A page of a location's records.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordPage {
-    /// Which, in the order of their keys.
+    /// The records, in key order.
     pub records: Vec<RecordStatus>,
-    /// Where to go on; `None` on the last page.
+    /// Where to continue; `None` on the last page.
     pub next: Option<RecordCursor>,
 }
 
@@ -52,11 +52,11 @@ impl RecordFilter {
 }
 
 impl Operator {
-    /// Up to `limit` records of `location` that `filter` takes, from `after` on. What it costs is bounded, whatever the
-    /// location has: a page may hold fewer records, or none, and still not be the last.
+    /// Up to `limit` records of `location` that match `filter`, after `after`. The cost is bounded, however many
+    /// records there are: a page may be short or empty without being the last.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn records(
         &self,
         location: &LocationId,
@@ -84,10 +84,10 @@ impl Operator {
         }
     }
 
-    /// The records of `location` that have this id: yours, or GHL's.
+    /// The records of `location` with this id: yours, or GHL's.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn records_of_id(&self, location: &LocationId, id: &str) -> Result<Vec<RecordStatus>, PortError> {
         let mut keys: Vec<RecordKey> = match RecordId::new(id) {
             Ok(id) => [Kind::Contact, Kind::Opportunity].map(|kind| RecordKey { kind, id: id.clone() }).into(),

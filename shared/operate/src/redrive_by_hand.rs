@@ -1,4 +1,5 @@
-//! Going through the dead letters when a person asks for it: those that the redrive has not taken, and the parked ones.
+//! Processes the dead-letter messages on a person's request: those that the automatic redrive has not taken, and the
+//! parked ones.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -12,68 +13,69 @@ use ghl_sync_engine::ports::{DeadLetterQueue, PortError, Receipt, TakenDeadLette
 use ghl_sync_engine::usecase::{DeadLetterEnd, Engine, Event};
 use ghl_sync_model::{EpochMs, LocationId, ScopeId};
 
-/// Letters taken at once.
+/// Messages taken together.
 const TAKE: u32 = 10;
-/// Letters put back at once.
+/// Messages put back concurrently.
 const AT_ONCE: usize = 16;
-/// The letters that are kept are put back this long before the invocation's end.
+/// How long before the invocation's end the kept messages are put back.
 const RESERVE: Duration = Duration::from_secs(5);
 
-/// What a person asks for.
+/// A person's request for a redrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedriveOrder {
-    /// Only look: nothing is woken, and every letter stays.
+    /// Only look: wakes nothing, and keeps every message.
     pub dry_run: bool,
-    /// Locations woken in a second, at most.
+    /// Most locations woken per second.
     pub max_per_second: NonZeroU32,
-    /// Letters looked at, at most.
+    /// Most messages processed.
     pub limit: u32,
-    /// Only letters of this location.
+    /// Only messages of this location.
     pub location: Option<LocationId>,
 }
 
-/// What was found, and what was done about it.
+/// Results of a redrive by hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RedriveReport {
-    /// Nothing was changed.
+    /// Whether it was a dry run, which changes nothing.
     pub dry_run: bool,
-    /// Letters that were looked at.
+    /// Messages processed.
     pub seen: u32,
-    /// Letters by what they are: `batch`, `reconcile`, or why they are none of ours. Those of other locations than was
-    /// asked for are left out.
+    /// Messages by type: `batch`, `reconcile`, or the reason why they are not ours. Messages of other locations than
+    /// requested are left out.
     pub reasons: BTreeMap<&'static str, u32>,
-    /// Those of ours by their location.
+    /// Our messages by location.
     pub locations: BTreeMap<LocationId, u32>,
-    /// Rate scopes that were looked at on behalf of these locations, and are at work if there is any.
+    /// Rate scopes that were checked for these locations, and started if they had work.
     pub woken: u32,
-    /// Letters that are done with, and deleted.
+    /// Messages that are done with and were deleted.
     pub deleted: u32,
-    /// Letters that were left where they are.
+    /// Messages that were left in their queue.
     pub kept: u32,
-    /// Kept ones whose location could not be woken: a store or the queue failed.
+    /// The part of `kept` whose location could not be woken: a store or the queue failed.
     pub failed: u32,
-    /// Why it ended.
+    /// Why the redrive ended.
     pub ended: RedriveEnd,
 }
 
-/// Why going through the letters ended.
+/// Why a redrive by hand ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RedriveEnd {
-    /// No letter was left to look at.
+    /// No messages were left.
     Empty,
-    /// As many were looked at as was asked for.
+    /// The requested number was processed.
     Limit,
-    /// The invocation has no more time. The next one goes on.
+    /// The invocation ran out of time. The next one continues.
     Time,
 }
 
 impl Operator {
-    /// Goes through the dead letters until `deadline` at the latest. Those of ours wake their location, no more than
-    /// [`max_per_second`](RedriveOrder::max_per_second), and are deleted. Whatever else there is stays.
+    /// Processes the dead-letter messages until `deadline` at the latest. Messages of ours wake their location, at most
+    /// [`max_per_second`](RedriveOrder::max_per_second), and are deleted. All others stay.
     ///
     /// # Errors
-    /// When the letters cannot be read, deleted or put back. Whatever was taken and not deleted comes back by itself.
+    /// If messages cannot be read, deleted or put back. Messages that were taken and not deleted come back by
+    /// themselves.
     pub async fn redrive_by_hand(&self, order: &RedriveOrder, deadline: EpochMs) -> Result<RedriveReport, PortError> {
         let (engine, tally) = self.engine.tallied();
         let mut round = Round::new(&engine, order, deadline);
@@ -85,11 +87,11 @@ impl Operator {
     }
 }
 
-/// One going through the letters.
+/// One pass through the messages.
 struct Round<'e> {
     engine: &'e Engine,
     order: &'e RedriveOrder,
-    /// Nothing new is begun after this.
+    /// No further work is started after this.
     until: EpochMs,
     /// When the next scope may be woken.
     next_wake: EpochMs,
@@ -124,7 +126,7 @@ impl<'e> Round<'e> {
                     self.report.ended = if left == 0 { RedriveEnd::Limit } else { RedriveEnd::Time };
                     return Ok(());
                 }
-                // Nobody, not even this going through, sees a letter again before it is over.
+                // Nobody, including this pass, sees a message again before the pass is over.
                 let hidden_for = now.until(self.until) + 2 * RESERVE;
                 let taken = self.engine.ports().dead_letters.take(queue, left.min(TAKE), hidden_for).await?;
                 if taken.is_empty() {
@@ -177,7 +179,7 @@ impl<'e> Round<'e> {
         Ok(())
     }
 
-    /// Wakes `location` in its turn; `None` if there is no time left for it.
+    /// Wakes `location` at the permitted rate; `None` if there is no time left.
     async fn wake(&mut self, location: &LocationId) -> Option<DeadLetterEnd> {
         let engine = self.engine;
         let scope = match engine.scope_to_wake(location).await {
@@ -188,7 +190,7 @@ impl<'e> Round<'e> {
             return Some(*end);
         }
         if self.next_wake >= self.until {
-            // It begins nothing more.
+            // Start nothing more.
             self.until = engine.ports().clock.now();
             return None;
         }
@@ -200,7 +202,7 @@ impl<'e> Round<'e> {
         Some(end)
     }
 
-    /// All that is kept is there for everybody again.
+    /// Makes the kept messages visible to everybody again.
     async fn put_back(&mut self) -> Result<(), PortError> {
         let dead_letters = &self.engine.ports().dead_letters;
         let put_back: Vec<_> = futures::stream::iter(std::mem::take(&mut self.kept))

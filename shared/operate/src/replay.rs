@@ -1,49 +1,48 @@
-//! Failed records: listing them, and giving them another chance.
+//! Failed records: listing them, and replaying them.
 
 use std::time::Duration;
 
-use crate::chosen::{Choice, Chosen, ChosenCursor, ChosenError};
+use crate::chosen::{Chosen, ChosenCursor, ChosenError, ChosenRecords};
 use crate::record_status::{RecordState, RecordStatus};
 use crate::{CauseId, Operator};
 use ghl_sync_engine::ports::{FailedPage, Loaded, PortError};
 use ghl_sync_engine::usecase::Event;
 use ghl_sync_model::{FailedCursor, LocationId};
 
-/// Failed records that one request reads at most, to find those of a cause.
+/// Most failed records that one request reads to find those with a cause.
 const MOST_READ: usize = 5_000;
-/// So many of them at a time.
+/// Failed records read per page.
 const AT_ONCE: u32 = 500;
-/// One request looks no longer than this: API Gateway stops waiting after 30 s.
+/// Longest time that one request searches: API Gateway stops waiting after 30 s.
 const LONGEST: Duration = Duration::from_secs(8);
 
-/// What a replay did.
+/// Results of a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReplayReport {
     /// Records that are due again.
     pub replayed: u64,
-    /// Records that were left as they are: not failed, unknown, not what the filter wants, or unreadable.
+    /// Records that were left as they are: not failed, unknown, not matching the filter, or unreadable.
     pub skipped: u64,
-    /// Records that could not be written; replaying again does no harm.
+    /// Records that could not be written; replaying again is safe.
     pub not_written: u64,
-    /// Where to go on; `None` when all was seen.
+    /// Where to continue; `None` if all were processed.
     pub next: Option<ChosenCursor>,
 }
 
-/// One page of failed records.
+/// A page of failed records.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FailedRecords {
     /// The records, the oldest failure first.
     pub records: Vec<RecordStatus>,
-    /// Where to go on; `None` on the last page.
+    /// Where to continue; `None` on the last page.
     pub next: Option<FailedCursor>,
 }
 
 impl Operator {
-    /// Up to `limit` records of `location` that stand as failed, from `after` on. A page may hold fewer, and still not
-    /// be the last.
+    /// Up to `limit` failed records of `location`, after `after`. A page may be short without being the last.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn failed_records(
         &self,
         location: &LocationId,
@@ -56,10 +55,10 @@ impl Operator {
         Ok(FailedRecords { records, next })
     }
 
-    /// The same of those alone that failed for `cause`. What it costs is bounded, whatever the location has.
+    /// The same, but only records that failed for `cause`. The cost is bounded, however many records there are.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn failed_for(
         &self,
         location: &LocationId,
@@ -73,7 +72,7 @@ impl Operator {
             let FailedPage { keys, next: end } = self.ports().outbox.failed(location, next.as_ref(), AT_ONCE).await?;
             read += keys.len();
             for loaded in self.ports().outbox.load(location, &keys).await? {
-                // What cannot be read has no time of its failure, at which a page could end: its cause names it.
+                // An unreadable record has no failure time at which a page could end; its cause names it.
                 let Loaded::Record(record) = loaded else { continue };
                 let Some(failed_at) = record.failed_at else { continue };
                 if !record.last_error.as_ref().is_some_and(|error| cause.is_of(error)) {
@@ -93,18 +92,18 @@ impl Operator {
         }
     }
 
-    /// Makes failed records of `location` due again, with their attempts counted anew, and starts the location. Of
-    /// [`Chosen::Failed`], one call sees [`MAX_CHOSEN`](crate::MAX_CHOSEN) failed records, from `after` on.
+    /// Makes failed records of `location` due again, resets their attempts, and starts the location. For
+    /// [`Chosen::Failed`], one call processes [`MAX_CHOSEN`](crate::MAX_CHOSEN) failed records after `after`.
     ///
     /// # Errors
-    /// [`ChosenError`]. What was written by then is due.
+    /// [`ChosenError`]. Records written before the error are due.
     pub async fn replay(
         &self,
         location: &LocationId,
         what: &Chosen,
         after: Option<&ChosenCursor>,
     ) -> Result<ReplayReport, ChosenError> {
-        let Choice { settings, records, others, unreadable, next } = self.choose(location, what, after).await?;
+        let ChosenRecords { settings, records, others, unreadable, next } = self.choose(location, what, after).await?;
         let mut report = ReplayReport { skipped: others + unreadable, next, ..ReplayReport::default() };
         let now = self.ports().clock.now();
         let writes =

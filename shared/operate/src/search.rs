@@ -1,21 +1,21 @@
-//! What somebody types to find a record, and whether a record is it. Pure.
+//! Search texts for records, and matching records against them. Pure.
 
 use ghl_sync_model::{Contact, Payload};
 
-/// Fewer digits than these are no part of a phone number.
+/// Fewest digits that count as a part of a phone number.
 const FEWEST_DIGITS: usize = 5;
 
-/// What somebody looks for: a part of a name, an e-mail address or a phone number.
+/// A search text: a part of a name, an e-mail address or a phone number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchText {
-    /// In small letters.
+    /// Words in lower case.
     words: Vec<String>,
-    /// If it may be a phone number: its digits, without zeros at the beginning, which only some write.
+    /// The digits, if it may be a phone number, without leading zeros, which not everybody writes.
     digits: Option<String>,
 }
 
 impl SearchText {
-    /// What `text` looks for; `None` if it has no letter and no digit.
+    /// Parses `text`; `None` if it has no letter and no digit.
     #[must_use]
     pub fn new(text: &str) -> Option<SearchText> {
         if !text.contains(char::is_alphanumeric) {
@@ -27,7 +27,7 @@ impl SearchText {
         Some(SearchText { words, digits })
     }
 
-    /// Whether it is in `payload`: each of its words begins a word of its names or addresses, or its phone number has
+    /// Whether it matches `payload`: each word begins a word of the names or addresses, or the phone number contains
     /// these digits.
     #[must_use]
     pub fn is_in(&self, payload: &Payload) -> bool {
@@ -88,9 +88,9 @@ mod tests {
         for text in ["nn", "bob", "ann bob", "ann@y", "4155550199", "0123", "1 2 3"] {
             assert!(!finds(text, Kind::Contact, ann), "{text}");
         }
-        let deal = r#"{"contactId":"c1","pipelineId":"p1","name":"Roof of Ann"}"#;
-        assert!(finds("roof", Kind::Opportunity, deal) && finds("ann roof", Kind::Opportunity, deal));
-        assert!(!finds("oof", Kind::Opportunity, deal));
+        let opportunity = r#"{"contactId":"c1","pipelineId":"p1","name":"Roof of Ann"}"#;
+        assert!(finds("roof", Kind::Opportunity, opportunity) && finds("ann roof", Kind::Opportunity, opportunity));
+        assert!(!finds("oof", Kind::Opportunity, opportunity));
     }
 
     #[test]

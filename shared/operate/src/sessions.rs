@@ -1,18 +1,18 @@
-//! Sessions of browsers: begun with a key, looked up by their cookies, ended.
+//! Browser sessions: started with a key, looked up by cookie, and ended.
 
 use ghl_sync_engine::ports::{Entry, PortError, Replaced, Versioned};
 use ghl_sync_model::{KeyId, Session};
 
 use crate::Operator;
 
-/// How often a write that somebody else was faster than is tried again.
+/// Tries to write when others keep writing first.
 const TRIES: u32 = 3;
 
 impl Operator {
-    /// Begins a session under a new id.
+    /// Starts a session under a new id.
     ///
     /// # Errors
-    /// When the store fails, or the id is another session's: it is random, so that does not happen.
+    /// If the store fails, or the id belongs to another session; ids are random, so that does not happen.
     pub async fn begin_session(&self, id: &KeyId, session: &Session) -> Result<(), PortError> {
         match self.sessions().replace(id, 0, session).await? {
             Replaced::Written { .. } => Ok(()),
@@ -20,18 +20,18 @@ impl Operator {
         }
     }
 
-    /// A session as it is now.
+    /// The current state of a session.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn session(&self, id: &KeyId) -> Result<Option<Session>, PortError> {
         Ok(self.sessions().load(id).await?.map(|entry| entry.value))
     }
 
-    /// Ends a session, if there is one.
+    /// Ends a session, if it exists.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn end_session(&self, id: &KeyId) -> Result<(), PortError> {
         let mut standing = self.sessions().load(id).await?;
         for _ in 0..TRIES {

@@ -1,4 +1,4 @@
-//! Changing many records, each by itself.
+//! Changes many records, one by one.
 
 use futures::StreamExt;
 use ghl_sync_engine::ports::PortError;
@@ -6,29 +6,29 @@ use ghl_sync_model::Record;
 
 use crate::Operator;
 
-/// Records written at once.
+/// Records written concurrently.
 const AT_ONCE: usize = 16;
 
-/// What became of records that were to be changed.
+/// Results of changing several records.
 #[derive(Debug, Default)]
-pub(crate) struct Written {
-    /// They are changed.
+pub(crate) struct WriteCounts {
+    /// Records that were changed.
     pub(crate) done: u64,
-    /// They had changed in between, and were left as they are.
+    /// Records that had changed in between, and were left as they are.
     pub(crate) skipped: u64,
-    /// The store failed, which the log says of each.
+    /// Records that the store failed to write; the log names each.
     pub(crate) not_written: u64,
 }
 
 impl Operator {
-    /// Makes all `writes`, some at once. Each tells whether it did, and which record it was about. One that cannot be
-    /// written spoils no other.
+    /// Makes all `writes`, some concurrently. Each returns whether it changed its record, and that record. A failed
+    /// write does not affect the others.
     pub(crate) async fn write_each(
         &self,
         writes: impl Iterator<Item = impl Future<Output = (Result<bool, PortError>, Record)>>,
-    ) -> Written {
+    ) -> WriteCounts {
         let mut writes = futures::stream::iter(writes).buffer_unordered(AT_ONCE);
-        let mut written = Written::default();
+        let mut written = WriteCounts::default();
         while let Some((done, record)) = writes.next().await {
             match done {
                 Ok(true) => written.done += 1,

@@ -1,15 +1,15 @@
-//! The accounts of locations: their settings say where the credentials are, and these lead to a token.
+//! Accounts of locations: their settings name the credentials, which lead to a token.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use ghl_sync_access::{AccessTokens, NoToken};
-use ghl_sync_ghl::{Account, Accounts, NoAccount};
+use ghl_sync_ghl::{Accounts, ApiAccount, NoAccount};
 use ghl_sync_model::{Api, Holder, KnownCredentials, LocationId, Secret};
 
 use crate::StoredLocations;
 
-/// The accounts of a process.
+/// The accounts of this process.
 pub(crate) struct LocationAccounts {
     locations: Arc<StoredLocations>,
     tokens: AccessTokens,
@@ -23,7 +23,7 @@ impl LocationAccounts {
 
 #[async_trait]
 impl Accounts for LocationAccounts {
-    async fn account(&self, location: &LocationId) -> Result<Account, NoAccount> {
+    async fn account(&self, location: &LocationId) -> Result<ApiAccount, NoAccount> {
         let settings = self.locations.in_batch(location).await;
         let settings =
             settings.map_err(|error| NoAccount::Unavailable(format!("its settings are not known: {error}")))?;
@@ -32,7 +32,7 @@ impl Accounts for LocationAccounts {
             Err(error) => Err(self.tokens.reject(location, &settings.credentials, error.to_string())),
         };
         match token {
-            Ok(token) => Ok(Account { token, api: settings.api }),
+            Ok(token) => Ok(ApiAccount { token, api: settings.api }),
             Err(NoToken::Refused(reason) | NoToken::Inactive(reason)) => Err(NoAccount::Refused(reason)),
             Err(NoToken::Unavailable(reason)) => Err(NoAccount::Unavailable(reason)),
         }
@@ -62,7 +62,7 @@ impl Accounts for LocationAccounts {
     }
 }
 
-/// A name that no other process has.
+/// A unique name for this process.
 pub(crate) fn this_process() -> Holder {
     Holder::of_invocation(&format!("process-{:016x}", fastrand::u64(..)), 0)
 }

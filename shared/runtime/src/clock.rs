@@ -1,4 +1,4 @@
-//! The host's clock: the one place that reads it.
+//! The host's clock, read only here.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,13 +14,13 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock's one home")]
     fn now(&self) -> EpochMs {
-        // A host whose clock stands before 1970 gets 1970: every wait is then too long, and none too short.
+        // A clock before 1970 counts as 1970: every wait is then too long, and none too short.
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         EpochMs(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
     }
 
     async fn sleep_until(&self, time: EpochMs) {
-        // Timers run on another clock than `now`, and may fire a moment early by it.
+        // Timers use another clock than `now`, and may fire slightly early.
         loop {
             let span = self.now().until(time);
             if span.is_zero() {

@@ -1,5 +1,5 @@
-//! What the function starts with that connects locations in a browser. It may put credentials where they are kept, and
-//! reads none but the key of the app.
+//! Start-up of the function that connects locations in a browser. It may write credentials, and reads none but the
+//! app's secret.
 
 use std::sync::Arc;
 
@@ -14,32 +14,32 @@ use crate::config::{ApiAccess, CONNECT_SECRETS, Config};
 use crate::start::{Runtime, StartError, logging, missing};
 use crate::{FunctionSink, SystemClock};
 
-/// What connects locations, with the real adapters.
+/// Everything that connecting locations needs, with the real adapters.
 #[derive(Clone)]
 pub struct Connecting {
     /// The engine. It makes no calls to GHL here.
     pub engine: Engine,
-    /// Who may use the stack.
+    /// Access to the stack's API.
     pub access: ApiAccess,
-    /// Where the app's id and key are, if there is an app.
+    /// Where the app's id and secret are stored, if there is an app.
     pub app: Option<CredentialsRef>,
-    /// Where GHL asks people for their consent, without a slash at the end.
+    /// Base URL of GHL's consent page, without a trailing slash.
     pub consent_url: String,
-    /// What the names of the secrets begin with, without a slash at the end.
+    /// Name prefix of the secrets, without a trailing slash.
     pub secrets: String,
-    /// Where the app's key is read.
+    /// Reads the app's secret.
     pub store: Arc<dyn SecretStore>,
-    /// Where credentials are put.
+    /// Writes credentials.
     pub vault: Arc<dyn SecretVault>,
-    /// Where consent becomes a grant.
+    /// Exchanges consent for a grant.
     pub endpoint: Arc<dyn ConsentEndpoint>,
 }
 
 impl Connecting {
-    /// Wires the adapters, over an engine that is there.
+    /// Wires the adapters to an existing engine.
     ///
     /// # Errors
-    /// When the environment does not say what is needed, or the client of GHL cannot be made.
+    /// If the environment lacks a required variable, or the GHL client cannot be created.
     pub fn new(config: Config, engine: Engine) -> Result<Connecting, StartError> {
         let Config { aws, ghl, api_access, connect, .. } = config;
         let access = api_access.ok_or_else(|| {
@@ -59,10 +59,10 @@ impl Connecting {
         })
     }
 
-    /// The same, from the process's environment, with events as log lines and metrics.
+    /// Wires everything from the process's environment, with events as log lines and metrics.
     ///
     /// # Errors
-    /// Lists every fault of the environment.
+    /// Lists every fault in the environment.
     pub fn from_env() -> Result<Connecting, StartError> {
         let config = logging(Config::for_connect(Config::environment()))?;
         let sink = FunctionSink::new(config.stack_name.clone());
@@ -71,7 +71,7 @@ impl Connecting {
     }
 }
 
-/// The same without a host of API v1, which is never asked here: root certificates are needed for hosts by TLS only.
+/// Replaces the host of API v1, which is never called here, so that root certificates are loaded only for TLS hosts.
 fn only_v2(ghl: ClientConfig) -> ClientConfig {
     ClientConfig { v1_base_url: ghl.v2_base_url.clone(), ..ghl }
 }

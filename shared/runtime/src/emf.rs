@@ -1,5 +1,5 @@
 //! Metrics in CloudWatch's embedded metric format: one JSON line on standard output for each batch, tick and webhook,
-//! which Lambda hands to CloudWatch. What they are called is in the [`catalogue`].
+//! which Lambda passes to CloudWatch. The [`catalogue`] has their names.
 
 use std::io::Write;
 
@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use crate::SystemClock;
 
 const NAMESPACE: &str = "GhlSync";
-/// The one dimension. What else is told (location, kind of work) are properties of the line: a dimension would make,
-/// and cost, a metric for each of its values.
+/// The only dimension. Location and kind of work are properties of the line: as dimensions, they would create, and
+/// cost, one metric per value.
 const DIMENSION: &str = "Stack";
 
 /// Writes the metrics of a stack.
@@ -23,32 +23,32 @@ pub struct EmfSink {
 }
 
 impl EmfSink {
-    /// Metrics of `stack`.
+    /// A sink for the metrics of `stack`.
     #[must_use]
     pub fn new(stack: impl Into<String>) -> EmfSink {
         EmfSink { stack: stack.into() }
     }
 
-    /// The line that tells of `event`, if it has metrics.
+    /// The metrics line of `event`, if it has metrics.
     #[must_use]
     pub fn line(&self, event: &Event<'_>, now: EpochMs) -> Option<String> {
         let line = match event {
-            Event::Measured { work, location, measures } => Line::of(work, *location, measures),
-            // A refresh that is refused while the old token is still good fails no call: nothing else tells of it.
+            Event::Measured { work, location, measures } => EmfLine::of(work, *location, measures),
+            // A refresh that is refused while the old token is still valid fails no call, so nothing else reports it.
             Event::CredentialsRefused { location, .. } => {
-                Line::of_one(&catalogue::CREDENTIALS_REFUSED).of_location(location)
+                EmfLine::of_one(&catalogue::CREDENTIALS_REFUSED).of_location(location)
             }
-            Event::NotABatch { .. } => Line::of_one(&catalogue::NOT_A_BATCH),
-            // One that stays is counted when it is done with.
+            Event::NotABatch { .. } => EmfLine::of_one(&catalogue::NOT_A_BATCH),
+            // A message that stays in the queue is counted once it is handled.
             Event::DeadLetter { message, end, .. } if end.is_done() => {
-                Line::of_one(&catalogue::DEAD_LETTERS).of_maybe(message.ok().map(Message::location_id))
+                EmfLine::of_one(&catalogue::DEAD_LETTERS).of_maybe(message.ok().map(Message::location_id))
             }
-            Event::Webhook { location, received, .. } => Line::of_webhook(*location, *received),
-            Event::WebhookRefused { reason, .. } => Line::of_refused_webhook(reason),
-            Event::Ingested { messages, refused, repeated, .. } => Line::of_ingested(*messages, *refused, *repeated),
-            Event::Outcomes(news) => Line::of_outcomes(news),
-            Event::Alerts(news) => Line::of_alerts(news),
-            Event::Host { to: "down", .. } => Line::of_one(&catalogue::HOST_DOWN),
+            Event::Webhook { location, received, .. } => EmfLine::of_webhook(*location, *received),
+            Event::WebhookRefused { reason, .. } => EmfLine::of_refused_webhook(reason),
+            Event::Ingested { messages, refused, repeated, .. } => EmfLine::of_ingested(*messages, *refused, *repeated),
+            Event::Outcomes(news) => EmfLine::of_outcomes(news),
+            Event::Alerts(news) => EmfLine::of_alerts(news),
+            Event::Host { to: "down", .. } => EmfLine::of_one(&catalogue::HOST_DOWN),
             Event::Migrating { .. }
             | Event::ItemsRefused { .. }
             | Event::Planned { .. }
@@ -83,23 +83,23 @@ impl EmfSink {
 impl EventSink for EmfSink {
     fn emit(&self, event: &Event<'_>) {
         if let Some(line) = self.line(event, SystemClock.now()) {
-            // If standard output is gone, so is whoever wanted to know.
+            // If standard output is gone, nobody is left to read the metrics.
             let _ = writeln!(std::io::stdout().lock(), "{line}");
         }
     }
 }
 
-/// One line in the making.
+/// A metrics line being built.
 #[derive(Default)]
-struct Line {
+struct EmfLine {
     metrics: Vec<Value>,
     members: Map<String, Value>,
 }
 
-impl Line {
-    fn of(work: &str, location: Option<&LocationId>, measures: &Measures) -> Line {
+impl EmfLine {
+    fn of(work: &str, location: Option<&LocationId>, measures: &Measures) -> EmfLine {
         let Measures { counts, call_ms, backoff_ms, oldest_due, scopes_failed } = measures;
-        let mut line = Line::default();
+        let mut line = EmfLine::default();
         for metric in catalogue::ALL {
             line = match metric.source {
                 Source::Sum(of) => line.with_sum(work, metric, counts.sum(of)),
@@ -120,40 +120,40 @@ impl Line {
         line.of_maybe(location)
     }
 
-    fn of_one(metric: &Metric) -> Line {
-        Line::default().with(metric, json!(1))
+    fn of_one(metric: &Metric) -> EmfLine {
+        EmfLine::default().with(metric, json!(1))
     }
 
-    fn of_webhook(location: Option<&LocationId>, received: Received) -> Line {
+    fn of_webhook(location: Option<&LocationId>, received: Received) -> EmfLine {
         let result = match received {
             Received::Stored | Received::Enabled | Received::Stopped => &catalogue::WEBHOOKS_STORED,
             Received::Duplicate | Received::Collapsed => &catalogue::WEBHOOKS_DUPLICATE,
             Received::Stale => &catalogue::WEBHOOKS_STALE,
             Received::Ignored(_) => &catalogue::WEBHOOKS_IGNORED,
         };
-        let line = Line::of_one(&catalogue::WEBHOOKS_RECEIVED).with(result, json!(1));
+        let line = EmfLine::of_one(&catalogue::WEBHOOKS_RECEIVED).with(result, json!(1));
         line.of_maybe(location)
     }
 
-    fn of_refused_webhook(reason: &str) -> Line {
+    fn of_refused_webhook(reason: &str) -> EmfLine {
         let result =
             if reason == "not_stored" { &catalogue::WEBHOOKS_NOT_STORED } else { &catalogue::WEBHOOKS_REFUSED };
-        let mut line = Line::of_one(&catalogue::WEBHOOKS_RECEIVED).with(result, json!(1));
+        let mut line = EmfLine::of_one(&catalogue::WEBHOOKS_RECEIVED).with(result, json!(1));
         line.members.insert("reason".to_owned(), json!(reason));
         line
     }
 
-    fn of_ingested(messages: usize, refused: usize, repeated: usize) -> Line {
+    fn of_ingested(messages: usize, refused: usize, repeated: usize) -> EmfLine {
         let counts = [
             (&catalogue::INGEST_MESSAGES, messages),
             (&catalogue::INGEST_ITEMS_REFUSED, refused),
             (&catalogue::INGEST_MESSAGES_REPEATED, repeated),
         ];
         let counts = counts.into_iter().filter(|(_, count)| *count > 0);
-        counts.fold(Line::default(), |line, (metric, count)| line.with(metric, json!(count)))
+        counts.fold(EmfLine::default(), |line, (metric, count)| line.with(metric, json!(count)))
     }
 
-    fn of_outcomes(news: &OutcomeNews<'_>) -> Line {
+    fn of_outcomes(news: &OutcomeNews<'_>) -> EmfLine {
         match news {
             OutcomeNews::Told { events, unreadable, repeated, .. } => {
                 let counts = [
@@ -162,44 +162,44 @@ impl Line {
                     (&catalogue::OUTCOMES_REPEATED, repeated),
                 ];
                 let counts = counts.into_iter().filter(|(_, count)| **count > 0);
-                counts.fold(Line::default(), |line, (metric, count)| line.with(metric, json!(count)))
+                counts.fold(EmfLine::default(), |line, (metric, count)| line.with(metric, json!(count)))
             }
             OutcomeNews::Delivery { location, end, .. } => match end {
-                DeliveryEnd::Delivered => Line::of_one(&catalogue::OUTCOMES_DELIVERED).of_location(location),
-                DeliveryEnd::Failed { .. } => Line::of_one(&catalogue::OUTCOMES_NOT_DELIVERED).of_location(location),
-                DeliveryEnd::NotWanted => Line::default(),
+                DeliveryEnd::Delivered => EmfLine::of_one(&catalogue::OUTCOMES_DELIVERED).of_location(location),
+                DeliveryEnd::Failed { .. } => EmfLine::of_one(&catalogue::OUTCOMES_NOT_DELIVERED).of_location(location),
+                DeliveryEnd::NotWanted => EmfLine::default(),
             },
             OutcomeNews::SwitchedOff { location, .. } => {
-                Line::of_one(&catalogue::WEBHOOKS_SWITCHED_OFF).of_location(location)
+                EmfLine::of_one(&catalogue::WEBHOOKS_SWITCHED_OFF).of_location(location)
             }
-            // It becomes a dead letter, and has an alarm as such; the other is counted with its batch.
-            OutcomeNews::NotADelivery | OutcomeNews::Unreadable { .. } => Line::default(),
+            // This message becomes a dead letter, which has its own alarm; the other is counted with its batch.
+            OutcomeNews::NotADelivery | OutcomeNews::Unreadable { .. } => EmfLine::default(),
         }
     }
 
-    fn of_alerts(news: &AlertNews<'_>) -> Line {
+    fn of_alerts(news: &AlertNews<'_>) -> EmfLine {
         match news {
-            AlertNews::Begun { location, .. } => Line::of_one(&catalogue::ALERTS_BEGUN).of_maybe(*location),
-            AlertNews::Untold { .. } => Line::of_one(&catalogue::ALERTS_UNTOLD),
-            AlertNews::Over { .. } | AlertNews::Digested { .. } => Line::default(),
+            AlertNews::Begun { location, .. } => EmfLine::of_one(&catalogue::ALERTS_BEGUN).of_maybe(*location),
+            AlertNews::Untold { .. } => EmfLine::of_one(&catalogue::ALERTS_UNTOLD),
+            AlertNews::Over { .. } | AlertNews::Digested { .. } => EmfLine::default(),
         }
     }
 
-    fn of_maybe(self, location: Option<&LocationId>) -> Line {
-        location.into_iter().fold(self, Line::of_location)
+    fn of_maybe(self, location: Option<&LocationId>) -> EmfLine {
+        location.into_iter().fold(self, EmfLine::of_location)
     }
 
-    fn of_location(mut self, location: &LocationId) -> Line {
+    fn of_location(mut self, location: &LocationId) -> EmfLine {
         self.members.insert("location".to_owned(), json!(location.as_str()));
         self
     }
 
-    /// A sum that is not zero, or that this work tells of anyway.
-    fn with_sum(self, work: &str, metric: &Metric, sum: u64) -> Line {
+    /// Adds a sum, unless it is zero and this work does not report zeros.
+    fn with_sum(self, work: &str, metric: &Metric, sum: u64) -> EmfLine {
         if sum > 0 || metric.zero_told_by.contains(&work) { self.with(metric, json!(sum)) } else { self }
     }
 
-    fn with(mut self, metric: &Metric, value: Value) -> Line {
+    fn with(mut self, metric: &Metric, value: Value) -> EmfLine {
         if let Some(name) = metric.cloudwatch {
             let unit: &str = metric.unit.into();
             self.metrics.push(json!({ "Name": name, "Unit": unit }));
@@ -216,7 +216,7 @@ impl Line {
     }
 }
 
-/// Both sinks of a function: log lines and metrics.
+/// Both sinks of a function: logs and metrics.
 #[derive(Debug, Clone)]
 pub struct FunctionSink {
     logs: crate::LogSink,

@@ -1,5 +1,5 @@
-//! Telling Lambda that the function cannot start. The invoker gets the error as it is told here; of a process that just
-//! ends, it would learn nothing but the exit status. `lambda_runtime` tells Lambda so of its own trouble only.
+//! Reports to Lambda that the function cannot start, so that the invoker gets this error. If the process merely
+//! ended, the invoker would see only the exit status. `lambda_runtime` reports only its own failures.
 
 use http::{Method, Request};
 use lambda_runtime::Diagnostic;
@@ -9,10 +9,10 @@ use tracing::error;
 
 use crate::config::Config;
 
-/// The kind of error, one of those that Lambda's documentation names.
+/// The error type, one of those in Lambda's documentation.
 const ERROR_TYPE: &str = "Runtime.ConfigInvalid";
 
-/// Reports to Lambda what is wrong; a process that Lambda did not start has nobody to tell.
+/// Reports an error to Lambda; does nothing in a process that Lambda did not start.
 pub(crate) async fn report(error_message: String) {
     let Some(api) = Config::runtime_api() else { return };
     let diagnostic = Diagnostic { error_type: ERROR_TYPE.to_owned(), error_message };

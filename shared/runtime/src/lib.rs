@@ -1,5 +1,5 @@
-//! What every function starts with: environment → [`Config`], telemetry, and the adapters wired into the engine's
-//! ports. Everything here happens once, before the first event.
+//! Start-up of every function: environment → [`Config`], telemetry, and the adapters wired to the engine's ports.
+//! Everything here happens once, before the first event.
 
 mod accounts;
 mod clock;
@@ -21,12 +21,12 @@ mod webhooks;
 
 pub use clock::SystemClock;
 pub use config::{
-    AlertsConfig, ApiAccess, ApiKey, Config, ConfigError, ConnectConfig, DropConfig, Fault, JwtAccess, MigrationConfig,
-    OutcomesConfig, is_secure,
+    AlertsConfig, ApiAccess, ApiKey, Config, ConfigError, ConfigFault, ConnectConfig, DropConfig, JwtAccess,
+    MigrationEnvConfig, OutcomesConfig, is_secure,
 };
 pub use connect::Connecting;
 pub use emf::{EmfSink, FunctionSink};
-pub use locations::{Location, Locations};
+pub use locations::{LocationConfig, Locations};
 pub use randomness::FastRandomness;
 pub use registry::StoredLocations;
 pub use secrets::{AwsSecretError, read_from_aws};
@@ -36,7 +36,7 @@ pub use start::{ApiParts, Runtime, StartError, serve};
 pub use telemetry::{init as init_telemetry, lines_to as log_lines_to};
 pub use webhooks::Webhooks;
 
-/// The examples of the documentation compile.
+/// Compiles the examples in the documentation.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/API.md")]
 struct ApiExamples;

@@ -1,4 +1,4 @@
-//! The locations, as the environment tells of them.
+//! Locations as configured in the environment.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -11,16 +11,16 @@ use ghl_sync_model::{
 use serde::Deserialize;
 use serde::de::{Error as _, IgnoredAny};
 
-/// How one location is treated.
+/// The configuration of one location.
 #[derive(Debug, Clone)]
-pub struct Location {
+pub struct LocationConfig {
     /// Whether it is synced at all.
     pub enabled: bool,
-    /// Do everything but the call to GHL.
+    /// Do everything except call GHL.
     pub dry_run: bool,
-    /// The rate scope it shares with others; `None` is one of its own.
+    /// The rate scope that it shares; `None` if it has its own.
     pub scope: Option<ScopeId>,
-    /// The scope whose day it shares; `None` is that of its rate scope.
+    /// The scope whose daily quota it shares; `None` if that is its rate scope.
     pub day_scope: Option<ScopeId>,
     /// Its burst quota.
     pub pace: Pace,
@@ -28,43 +28,45 @@ pub struct Location {
     pub daily_limit: u64,
     /// The API it is served by.
     pub api: Api,
-    /// Where its credentials are; `None` is the token of all locations.
+    /// Where its credentials are stored; `None` if it uses the token of all locations.
     pub credentials: Option<CredentialsRef>,
-    /// Who wins where GHL's content and ours differ, where that is said.
+    /// The conflict rule when GHL's content and ours differ, if set.
     pub conflict: Option<Conflict>,
 }
 
-/// All locations: those that were named, and a default for all others.
+/// All locations: the named ones, and a default for all others.
 #[derive(Debug, Clone)]
 pub struct Locations {
-    default: Location,
-    named: BTreeMap<LocationId, Location>,
-    tokens: Tokens,
+    default: LocationConfig,
+    named: BTreeMap<LocationId, LocationConfig>,
+    tokens: EnvTokens,
 }
 
-/// The tokens that the environment of a function that calls GHL has. Other functions have none.
+/// Tokens in the environment. Only functions that call GHL have any.
 #[derive(Debug, Clone, Default)]
-pub struct Tokens {
-    /// `GHL_TOKEN`: of every location that has no credentials of its own.
+pub struct EnvTokens {
+    /// `GHL_TOKEN`: for every location without credentials of its own.
     pub of_all: Option<Secret>,
-    /// `GHL_LOCATION_TOKENS`.
+    /// `GHL_LOCATION_TOKENS`, by location.
     pub of_one: BTreeMap<LocationId, Secret>,
 }
 
 impl Locations {
-    /// Every location is treated as `default`.
+    /// Treats every location as `default`.
     #[must_use]
-    pub fn new(default: Location) -> Locations {
-        Locations { default, named: BTreeMap::new(), tokens: Tokens::default() }
+    pub fn new(default: LocationConfig) -> Locations {
+        Locations { default, named: BTreeMap::new(), tokens: EnvTokens::default() }
     }
 
-    /// Reads `{"location id": {"credentials": …, "api": "v1|v2", "scope": …, "day_scope": …, "limit": …, "window_ms": …, "daily_limit": …,
-    /// "dry_run": …, "enabled": …, "conflict": "ours|theirs|newest"}, …}`; what is not said is as in `default`.
+    /// Parses `{"location id": {"credentials": …, "api": "v1|v2", "scope": …, "day_scope": …, "limit": …,
+    /// "window_ms": …, "daily_limit": …, "dry_run": …, "enabled": …, "conflict": "ours|theirs|newest"}, …}`; absent
+    /// settings come from `default`.
     ///
     /// # Errors
-    /// Says what is wrong and where, without any token. A `token` is refused: every function reads this.
-    pub fn parse(json: &str, default: &Location) -> Result<Locations, serde_json::Error> {
-        let entries: BTreeMap<LocationId, Entry> = ghl_sync_model::json::from_str(json)?;
+    /// Describes the problem and its position, without any token. A `token` is rejected, because every function reads
+    /// this variable.
+    pub fn parse(json: &str, default: &LocationConfig) -> Result<Locations, serde_json::Error> {
+        let entries: BTreeMap<LocationId, NamedLocation> = ghl_sync_model::json::from_str(json)?;
         if let Some((id, _)) = entries.iter().find(|(_, entry)| entry.token.is_some()) {
             return Err(serde_json::Error::custom(format!(
                 "location `{id}` has a `token`, and every function reads GHL_LOCATIONS; write the token into \
@@ -74,16 +76,16 @@ impl Locations {
             )));
         }
         let named = entries.into_iter().map(|(id, entry)| (id, entry.over(default))).collect();
-        Ok(Locations { default: default.clone(), named, tokens: Tokens::default() })
+        Ok(Locations { default: default.clone(), named, tokens: EnvTokens::default() })
     }
 
-    /// The same locations, with the tokens that this function may have.
+    /// The same locations with the tokens of this function.
     #[must_use]
-    pub fn with_tokens(self, tokens: Tokens) -> Locations {
+    pub fn with_tokens(self, tokens: EnvTokens) -> Locations {
         Locations { tokens, ..self }
     }
 
-    /// A location that has a token, though nothing says that it is to be used: it would be called with another one.
+    /// A location with a token that its settings do not use: it would be called with another token.
     #[must_use]
     pub fn unused_token(&self) -> Option<&LocationId> {
         let uses = |id: &LocationId| {
@@ -93,11 +95,11 @@ impl Locations {
         self.tokens.of_one.keys().find(|id| !uses(id))
     }
 
-    /// Checks that on API v1 `location`, treated as `settings` say, has a key of its own; the credentials of all
-    /// locations (`GHL_CREDENTIALS`) are nobody's own.
+    /// Checks that a `location` on API v1 with these `settings` has its own key; credentials that all locations share
+    /// (`GHL_CREDENTIALS`) do not count.
     ///
     /// # Errors
-    /// Names `credentials`, and what they may be.
+    /// Names `credentials` and the allowed values.
     pub fn check_key(&self, location: &LocationId, settings: &LocationSettings) -> Result<(), SettingsError> {
         let shared = self.default.credentials.as_ref();
         let is_shared = shared.is_some_and(|shared| *shared == settings.credentials);
@@ -105,13 +107,13 @@ impl Locations {
         LocationSettings { credentials, ..settings.clone() }.check_key(location)
     }
 
-    /// The first named location without such a key, and what is wrong.
+    /// The first named location on API v1 without its own key, and the problem.
     #[must_use]
     pub fn without_own_key(&self) -> Option<(&LocationId, SettingsError)> {
         self.named().find_map(|id| Some((id, self.check_key(id, &self.settings(id)).err()?)))
     }
 
-    /// The locations, `None` for all that are not named, whose credentials are in a file.
+    /// The locations whose credentials are in a file; `None` stands for all that are not named.
     pub(crate) fn in_files(&self) -> impl Iterator<Item = Option<&LocationId>> {
         let named = self.named.iter().map(|(id, location)| (Some(id), location));
         let all = named.chain([(None, &self.default)]);
@@ -119,47 +121,47 @@ impl Locations {
     }
 
     /// Adds or replaces one location.
-    pub fn insert(&mut self, id: LocationId, location: Location) {
+    pub fn insert(&mut self, id: LocationId, location: LocationConfig) {
         self.named.insert(id, location);
     }
 
-    /// How `id` is treated.
+    /// The configuration of `id`.
     #[must_use]
-    pub fn of(&self, id: &LocationId) -> Location {
+    pub fn of(&self, id: &LocationId) -> LocationConfig {
         self.named.get(id).unwrap_or(&self.default).clone()
     }
 }
 
-/// A location as it is written in the environment.
+/// A location's entry in the environment.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct NamedLocation {
     enabled: Option<bool>,
     dry_run: Option<bool>,
     scope: Option<ScopeId>,
     day_scope: Option<ScopeId>,
-    limit: Option<Within<1, 10_000>>,
-    window_ms: Option<Within<100, 3_600_000>>,
-    daily_limit: Option<Within<1, 1_000_000_000>>,
+    limit: Option<BoundedInt<1, 10_000>>,
+    window_ms: Option<BoundedInt<100, 3_600_000>>,
+    daily_limit: Option<BoundedInt<1, 1_000_000_000>>,
     api: Option<ApiName>,
     token: Option<IgnoredAny>,
     credentials: Option<CredentialsRef>,
     conflict: Option<Conflict>,
 }
 
-/// A whole number of a range, the bounds included.
+/// An integer from `FROM` to `TO`, inclusive.
 #[derive(Deserialize, Clone, Copy)]
 #[serde(try_from = "u64")]
-struct Within<const FROM: u32, const TO: u32>(u32);
+struct BoundedInt<const FROM: u32, const TO: u32>(u32);
 
-impl<const FROM: u32, const TO: u32> TryFrom<u64> for Within<FROM, TO> {
+impl<const FROM: u32, const TO: u32> TryFrom<u64> for BoundedInt<FROM, TO> {
     type Error = String;
 
     fn try_from(number: u64) -> Result<Self, String> {
         u32::try_from(number)
             .ok()
             .filter(|number| (FROM..=TO).contains(number))
-            .map(Within)
+            .map(BoundedInt)
             .ok_or_else(|| format!("{number} is not a whole number from {FROM} to {TO}"))
     }
 }
@@ -171,11 +173,11 @@ enum ApiName {
     V2,
 }
 
-impl Entry {
-    fn over(self, default: &Location) -> Location {
+impl NamedLocation {
+    fn over(self, default: &LocationConfig) -> LocationConfig {
         let limit = self.limit.and_then(|limit| NonZeroU32::new(limit.0));
         let window = self.window_ms.map(|ms| Duration::from_millis(u64::from(ms.0)));
-        Location {
+        LocationConfig {
             enabled: self.enabled.unwrap_or(default.enabled),
             dry_run: self.dry_run.unwrap_or(default.dry_run),
             scope: self.scope,
@@ -193,11 +195,12 @@ impl Entry {
 }
 
 impl Locations {
-    /// The settings of `id`, as the environment tells them.
+    /// The settings of `id` according to the environment.
     #[must_use]
     pub fn settings(&self, id: &LocationId) -> LocationSettings {
-        let Location { enabled, dry_run, scope, day_scope, pace, daily_limit, api, credentials, conflict, .. } =
-            self.of(id);
+        let LocationConfig {
+            enabled, dry_run, scope, day_scope, pace, daily_limit, api, credentials, conflict, ..
+        } = self.of(id);
         LocationSettings {
             scope: scope.unwrap_or_else(|| id.clone().into()),
             day_scope,
@@ -217,7 +220,7 @@ impl Locations {
         }
     }
 
-    /// The token that is meant, if it is in the environment.
+    /// The token that `credentials` refers to, if it is in the environment.
     #[must_use]
     pub fn token(&self, credentials: &CredentialsRef) -> Option<Secret> {
         match credentials {
@@ -227,18 +230,18 @@ impl Locations {
         }
     }
 
-    /// The locations that are named.
+    /// The locations that the environment names.
     pub fn named(&self) -> impl Iterator<Item = &LocationId> {
         self.named.keys()
     }
 
-    /// Whether `id` is named.
+    /// Whether the environment names `id`.
     #[must_use]
     pub fn names(&self, id: &LocationId) -> bool {
         self.named.contains_key(id)
     }
 
-    /// The locations that share `scope`. One that is not named is a scope of its own.
+    /// The locations that share `scope`. A location that is not named is its own scope.
     #[must_use]
     pub fn members(&self, scope: &ScopeId) -> Vec<LocationId> {
         let mut members: Vec<LocationId> = self
@@ -247,7 +250,7 @@ impl Locations {
             .filter(|(_, location)| location.scope.as_ref() == Some(scope))
             .map(|(id, _)| id.clone())
             .collect();
-        // The location that the scope is named after, unless it counts toward another one.
+        // The location that gives the scope its name, unless it belongs to another scope.
         if let Ok(own) = LocationId::new(scope.as_str())
             && self.of(&own).scope.is_none_or(|of_own| of_own == *scope)
             && !members.contains(&own)
@@ -265,7 +268,7 @@ mod tests {
 
     fn locations(json: &str) -> Locations {
         let pace = Pace { limit: NonZeroU32::MIN, window: Duration::from_secs(1) };
-        let default = Location {
+        let default = LocationConfig {
             enabled: true,
             dry_run: false,
             scope: None,
@@ -295,7 +298,7 @@ mod tests {
     #[test]
     fn credentials_say_where_the_token_is_and_lead_to_it() {
         let of_one = BTreeMap::from([("a".parse().unwrap(), Secret::new("of a"))]);
-        let tokens = Tokens { of_all: Some(Secret::new("of all")), of_one };
+        let tokens = EnvTokens { of_all: Some(Secret::new("of all")), of_one };
         let json = r#"{"a":{"credentials":"env:GHL_LOCATION_TOKENS/a"},"b":{}}"#;
         let locations = locations(json).with_tokens(tokens);
         for (id, reference, token) in [

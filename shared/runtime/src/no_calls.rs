@@ -1,4 +1,4 @@
-//! Where GHL would be, in a function that does not call it.
+//! A replacement for GHL in functions that do not call it.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use ghl_sync_engine::ports::Crm;
 use ghl_sync_model::{Call, Failure, LocationId, Quota, Reply};
 
-/// Makes no calls.
+/// A CRM port that makes no calls.
 pub(crate) struct NoCalls;
 
 const NONE: &str = "this function does not call GHL";

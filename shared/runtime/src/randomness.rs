@@ -1,8 +1,8 @@
-//! Randomness for jitter. It need not be unpredictable, only spread.
+//! Randomness for jitter. It need not be unpredictable, only evenly distributed.
 
 use ghl_sync_engine::ports::Randomness;
 
-/// A fast generator, seeded anew in each process.
+/// A fast generator, seeded separately in each process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FastRandomness;
 

@@ -1,4 +1,4 @@
-//! The locations: what operators have set, over what the environment says.
+//! The location registry: operators' settings over those of the environment.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,30 +12,30 @@ use tokio::time::Instant;
 
 use crate::Locations;
 
-/// What was read is taken for true so long: long enough for one look at a batch's start, and short enough that a change
-/// is soon felt.
+/// How long settings are used without reading them again: long enough for the checks at a batch's start, and short
+/// enough that changes take effect soon.
 const FRESH: Duration = Duration::from_secs(3);
-/// A process serves some hundreds of locations between cold starts; more than this are not remembered.
+/// Most locations that are remembered. A process serves some hundreds between cold starts.
 const REMEMBERED: usize = 10_000;
 
-/// The directory of a process.
+/// The location registry of a process.
 #[derive(Debug)]
 pub struct StoredLocations {
     environment: Locations,
     settings: Versioned<SettingsOverlay>,
     registered: DynamoLocations,
-    known: Mutex<Known>,
+    known: Mutex<RegistryCache>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
-    /// What is set for a location; `None` for one that was never made known.
+struct RegistryCache {
+    /// Settings of each location; `None` for a location that was never registered.
     overlays: HashMap<LocationId, (Instant, Option<SettingsOverlay>)>,
     registered: HashSet<LocationId>,
 }
 
 impl StoredLocations {
-    /// `settings` over `environment`; those that are `registered` are known.
+    /// Puts `settings` over those of `environment`; `registered` lists the known locations.
     #[must_use]
     pub fn new(
         environment: Locations,
@@ -45,11 +45,11 @@ impl StoredLocations {
         StoredLocations { environment, settings, registered, known: Mutex::default() }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, RegistryCache> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is set for `location`, as it was read within `age`; `None` if it was not.
+    /// The settings of `location` if they were read within `age`; `None` otherwise.
     fn remembered(&self, location: &LocationId, age: Duration) -> Option<Option<SettingsOverlay>> {
         let known = self.known();
         let (read_at, overlay) = known.overlays.get(location)?;
@@ -64,11 +64,11 @@ impl StoredLocations {
         overlays.insert(location.clone(), (Instant::now(), overlay));
     }
 
-    /// How a call of `location` is made: what the batch read at its start holds until its end, and a store that fails in
-    /// between takes no token away.
+    /// The settings for a call of `location`: those read at the batch's start hold until its end, so a failing store
+    /// takes no token away.
     ///
     /// # Errors
-    /// When nothing was read yet, and the store does not answer.
+    /// If nothing was read yet and the store does not answer.
     pub(crate) async fn in_batch(&self, location: &LocationId) -> Result<LocationSettings, PortError> {
         let overlay = match self.remembered(location, Duration::MAX) {
             Some(overlay) => overlay,
@@ -77,17 +77,17 @@ impl StoredLocations {
         Ok(overlay.unwrap_or_default().over(self.environment.settings(location)))
     }
 
-    /// Checks that `settings` lead to a key of `location`'s own, if they must.
+    /// Checks that `settings` lead to `location`'s own key, if required.
     pub(crate) fn check_key(&self, location: &LocationId, settings: &LocationSettings) -> Result<(), SettingsError> {
         self.environment.check_key(location, settings)
     }
 
-    /// The token that is meant, if it is in the environment.
+    /// The token that `credentials` refers to, if it is in the environment.
     pub(crate) fn token(&self, credentials: &CredentialsRef) -> Option<Secret> {
         self.environment.token(credentials)
     }
 
-    /// What is set for `location`; `None` if neither the environment names it nor anybody has made it known.
+    /// The settings of `location`; `None` if neither the environment names it nor anybody has registered it.
     async fn overlay(&self, location: &LocationId) -> Result<Option<SettingsOverlay>, PortError> {
         if let Some(overlay) = self.remembered(location, FRESH) {
             return Ok(overlay);
@@ -155,7 +155,7 @@ impl LocationRegistry for StoredLocations {
 
     async fn page(&self, after: Option<&LocationId>, limit: u32) -> Result<LocationIds, PortError> {
         let LocationIds { ids, has_more } = self.registered.page(after, limit).await?;
-        // Those that the environment names come in between, as far as this page reaches.
+        // Inserts the locations that the environment names, up to the end of this page.
         let reach = ids.last().filter(|_| has_more).cloned();
         let mut ids: BTreeSet<LocationId> = ids.into_iter().collect();
         let is_on_page =

@@ -1,4 +1,4 @@
-//! Where credentials are read: the environment, a file, or a service of AWS.
+//! Reading credentials from the environment, a file, or an AWS service.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -13,31 +13,31 @@ use ghl_sync_model::{CredentialsRef, Secret};
 
 use crate::{StoredLocations, SystemClock};
 
-/// Longer than any credentials.
+/// Longest file, in bytes: longer than any credentials.
 const LONGEST: u64 = 64 * 1024;
 
-/// What is said of a file where there is none.
+/// The error for a reference to a file where files are not allowed.
 pub(crate) const NO_FILES: &str = "a deployed function reads no files; keep the token in Parameter Store (`ssm:/PATH/NAME`) or Secrets Manager \
      (`secretsmanager:NAME_OR_ARN`)";
 
-/// Why credentials that are kept in AWS cannot be read.
+/// Why credentials in AWS cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsSecretError {
-    /// A variable is missing by which AWS knows the caller.
+    /// A variable with the caller's AWS identity is missing.
     #[error(
         "{0} is not set: AWS is asked with AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (of a \
          profile: `eval \"$(aws configure export-credentials --format env)\"`)"
     )]
     Unset(&'static str),
-    /// AWS refuses, or does not answer.
+    /// AWS refuses the request, or does not answer.
     #[error(transparent)]
     Secret(#[from] SecretError),
 }
 
-/// Reads credentials in AWS for a program that has nothing else there, by its own `AWS_…` variables.
+/// Reads credentials from AWS for a program without other AWS resources, using its `AWS_…` variables.
 ///
 /// # Errors
-/// [`AwsSecretError`] says what is missing.
+/// [`AwsSecretError`] names the missing variable or the failure.
 pub async fn read_from_aws(
     reference: &CredentialsRef,
     vars: &BTreeMap<String, String>,
@@ -61,22 +61,22 @@ pub async fn read_from_aws(
     Ok(AwsSecrets::new(&config, Arc::new(SystemClock)).read(reference).await?)
 }
 
-/// All places of credentials.
+/// All sources of credentials.
 #[derive(Debug)]
-pub(crate) struct Secrets {
+pub(crate) struct SecretSources {
     environment: Arc<StoredLocations>,
     aws: AwsSecrets,
     reads_files: bool,
 }
 
-impl Secrets {
-    pub(crate) fn new(environment: Arc<StoredLocations>, aws: AwsSecrets, reads_files: bool) -> Secrets {
-        Secrets { environment, aws, reads_files }
+impl SecretSources {
+    pub(crate) fn new(environment: Arc<StoredLocations>, aws: AwsSecrets, reads_files: bool) -> SecretSources {
+        SecretSources { environment, aws, reads_files }
     }
 }
 
 #[async_trait]
-impl SecretStore for Secrets {
+impl SecretStore for SecretSources {
     async fn read(&self, reference: &CredentialsRef) -> Result<Secret, SecretError> {
         match reference {
             CredentialsRef::Default | CredentialsRef::OfLocation(_) => {
@@ -90,8 +90,8 @@ impl SecretStore for Secrets {
     }
 }
 
-/// The content of a file that nobody but its owner, who is also ours, may read or write. What is checked is the open
-/// file: it cannot be exchanged for another one in between.
+/// The content of a file that belongs to the current user and that nobody else may read or write. The checks use the
+/// open file, so that it cannot be exchanged in between.
 #[cfg(unix)]
 fn file(path: &Path) -> Result<Secret, String> {
     use std::os::unix::fs::MetadataExt;
@@ -117,7 +117,7 @@ fn file(path: &Path) -> Result<Secret, String> {
     }
 }
 
-/// Who may read a file is another matter elsewhere.
+/// Other systems have other rules about who may read a file.
 #[cfg(not(unix))]
 fn file(_: &Path) -> Result<Secret, String> {
     Err("files are read on Unix systems only".to_owned())
@@ -130,7 +130,7 @@ mod tests {
 
     use super::*;
 
-    /// A file of this name with this mode.
+    /// Writes a file with this name and mode.
     fn written(name: &str, mode: u32, text: &[u8]) -> std::path::PathBuf {
         let path = std::env::temp_dir().join(format!("ghl-sync-{}-{name}", std::process::id()));
         std::fs::write(&path, text).unwrap();
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_file_of_somebody_else_is_refused() {
         let path = written("foreign", 0o600, b"pit-secret");
-        // Only root can give files away; others have no way to make this file.
+        // Only root can give files away, so other users cannot create this file.
         if std::os::unix::fs::chown(&path, Some(65_534), None).is_ok() {
             assert!(file(&path).unwrap_err().contains("belongs to user 65534"));
         }

@@ -1,4 +1,4 @@
-//! Events as log lines: ids, counts and classes, and nothing of what is in a record.
+//! Events as log lines: ids, counts and classes, but no content of records.
 
 use std::error::Error;
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl EventSink for LogSink {
                 record = record.map(tracing::field::display), endpoint = endpoint.as_str(), attempt,
                 reason = reason.as_str(), delay_ms = ms(*delay),
             ),
-            Event::Waiting { location, batch, record, reason, wait, attempt } => waiting(&Waiting {
+            Event::Waiting { location, batch, record, reason, wait, attempt } => waiting(&WaitLine {
                 location: location.as_str(),
                 batch: batch.map(|batch| batch.0),
                 record: record.map(ToString::to_string),
@@ -44,7 +44,7 @@ impl EventSink for LogSink {
                 wait: *wait,
                 attempt: *attempt,
             }),
-            Event::Settled { location, batch, record, result, latency } => settled(&Settled {
+            Event::Settled { location, batch, record, result, latency } => settled(&RecordLine {
                 location: location.as_str(),
                 batch: batch.0,
                 record: &record.to_string(),
@@ -60,7 +60,7 @@ impl EventSink for LogSink {
             Event::PassedOver { location, kind, ghl_id, why } => warn!(
                 event = "passed_over", %location, kind = kind.as_str(), ghl_id = ghl_id.map(tracing::field::display), %why,
             ),
-            // What is said of credentials is where they are.
+            // Of credentials, only their location is logged.
             Event::TokensIssued { location, credentials, good_for } => {
                 info!(event = "tokens_issued", %location, %credentials, good_for_s = good_for.as_secs());
             }
@@ -117,7 +117,7 @@ impl EventSink for LogSink {
                 action = error.action,
                 error = causes(error),
             ),
-            // It sums up what the others say, and is written as metrics.
+            // It summarises the other events, and is written as metrics.
             Event::Measured { .. } => {}
         }
     }
@@ -134,7 +134,7 @@ fn batch_ended(report: &BatchReport, took: Duration) {
     );
 }
 
-/// What is told of outcomes. An endpoint's URL may hold a secret, and is not logged.
+/// Logs news about outcomes. The URL of an endpoint may hold a secret and is not logged.
 fn outcomes(news: &OutcomeNews<'_>) {
     match news {
         OutcomeNews::Told { changes, events, unreadable, repeated } => {
@@ -157,7 +157,7 @@ fn outcomes(news: &OutcomeNews<'_>) {
     }
 }
 
-/// What people are told. Names of locations are in their messages only.
+/// Logs alerts. Only their messages contain names of locations.
 fn alerts(news: &AlertNews<'_>) {
     match news {
         AlertNews::Begun { kind, location, failed, ended } => {
@@ -171,7 +171,7 @@ fn alerts(news: &AlertNews<'_>) {
     }
 }
 
-/// How far a migration is. Why it stands still may quote GHL, and is told by the API.
+/// Logs the progress of a migration. The reason for a stop may quote GHL; only the API shows it.
 fn migrating(migration: &Migration, progress: &Progress) {
     let (id, from, to) = (&migration.id, &migration.source, &migration.target);
     let (status, stage) = (progress.status.as_str(), progress.stage.as_str());
@@ -183,7 +183,7 @@ fn migrating(migration: &Migration, progress: &Progress) {
     }
 }
 
-struct Waiting<'a> {
+struct WaitLine<'a> {
     location: &'a str,
     batch: Option<u64>,
     record: Option<String>,
@@ -192,9 +192,9 @@ struct Waiting<'a> {
     attempt: u32,
 }
 
-/// Waits for the next permit are the pace itself, many a second, and only worth a word when somebody looks closely.
-fn waiting(waiting: &Waiting<'_>) {
-    let Waiting { location, batch, record, reason, wait, attempt } = waiting;
+/// Logs a wait. Waits for the next permit are normal pacing, many per second, and only of interest at debug level.
+fn waiting(waiting: &WaitLine<'_>) {
+    let WaitLine { location, batch, record, reason, wait, attempt } = waiting;
     let (reason_name, wait_ms) = (reason.as_str(), ms(*wait));
     if *reason == WaitReason::Pace {
         debug!(event = "wait", location, batch, record, reason = reason_name, wait_ms, attempt);
@@ -207,7 +207,7 @@ fn keys(keys: &[RecordKey]) -> String {
     keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
-struct Settled<'a> {
+struct RecordLine<'a> {
     location: &'a str,
     batch: u64,
     record: &'a str,
@@ -215,8 +215,8 @@ struct Settled<'a> {
     latency: Option<Duration>,
 }
 
-fn settled(settled: &Settled<'_>) {
-    let Settled { location, batch, record, result, latency } = *settled;
+fn settled(settled: &RecordLine<'_>) {
+    let RecordLine { location, batch, record, result, latency } = *settled;
     let code = result.code().map(|code| code.as_str());
     let latency_ms = latency.map(ms);
     match result {
@@ -226,7 +226,8 @@ fn settled(settled: &Settled<'_>) {
     }
 }
 
-/// What was stored is everyday. What was not deserves a look: a type that nobody subscribed to, somebody else's app.
+/// Logs a received webhook. A stored one is routine; another one deserves attention: an event type that nobody
+/// subscribed to, or another app.
 fn webhook(location: Option<&LocationId>, event_type: &str, received: Received) {
     let (location, result) = (location.map(tracing::field::display), received.as_str());
     match received {
@@ -238,7 +239,7 @@ fn webhook(location: Option<&LocationId>, event_type: &str, received: Received) 
     }
 }
 
-/// What a store did not take comes again; what was refused does not.
+/// Logs a failed webhook. One that a store did not take is delivered again; a rejected one is not.
 fn webhook_refused(status: u16, reason: &str, error: &dyn Error) {
     let cause = error.source().map(ToString::to_string);
     match reason {
@@ -247,7 +248,7 @@ fn webhook_refused(status: u16, reason: &str, error: &dyn Error) {
     }
 }
 
-/// What died, and what became of it. Of a message that is none of ours, nothing that it says is told.
+/// Logs a dead letter and its end. Of a message that is not ours, no content is logged.
 fn dead_letter(letter: &DeadLetter, message: Result<&Message, &str>, age: Option<Duration>, end: DeadLetterEnd) {
     let location = message.ok().map(|message| tracing::field::display(message.location_id()));
     let (generation, records) = match message {
@@ -273,7 +274,7 @@ fn ms(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// An error and all that caused it, in one line.
+/// An error and its causes, in one line.
 #[must_use]
 pub fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();

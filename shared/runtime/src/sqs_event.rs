@@ -1,4 +1,4 @@
-//! Reading the event of a queue.
+//! Reading SQS events.
 
 use aws_lambda_events::event::sqs::SqsMessage;
 use ghl_sync_model::DeadLetter;
@@ -10,14 +10,14 @@ use serde_json::Value;
     "this function expects an SQS event: {{\"Records\": [{{\"messageId\": …, \"eventSource\": \"aws:sqs\", …}}]}}; {found}"
 )]
 pub struct NotFromSqs {
-    /// What is wrong with it.
+    /// The problem with the event.
     pub found: String,
 }
 
 /// The messages of an SQS event.
 ///
 /// # Errors
-/// When it is none; nothing of what it says is quoted.
+/// If the event is not from SQS; the error quotes none of its content.
 pub fn sqs_messages(event: Value) -> Result<Vec<SqsMessage>, NotFromSqs> {
     let wrong = |found: &str| NotFromSqs { found: found.to_owned() };
     let Value::Object(mut fields) = event else {
@@ -39,7 +39,7 @@ pub fn sqs_messages(event: Value) -> Result<Vec<SqsMessage>, NotFromSqs> {
         .collect()
 }
 
-/// The dead letter that a message is; `None` without an id, by which it could be reported as failed.
+/// The message as a dead letter; `None` without an id, which is needed to report it as failed.
 #[must_use]
 pub fn dead_letter(message: SqsMessage) -> Option<DeadLetter> {
     let SqsMessage { message_id, body, attributes, .. } = message;

@@ -1,18 +1,18 @@
-//! Start-up: configuration, telemetry, clients, engine; then the Lambda runtime.
+//! Start-up: configuration, telemetry, clients and engine, then the Lambda runtime.
 
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use ghl_sync_access::{AccessTokens, TokenEntry, TokenPorts};
-use ghl_sync_alerts::{AlertPorts, Alerts, Announcer, Place};
+use ghl_sync_alerts::{AlertOrigin, AlertPorts, Alerts, Announcer};
 use ghl_sync_aws::{
     AwsConfig, AwsSecrets, DynamoBookmarks, DynamoCounters, DynamoGateStore, DynamoItems, DynamoKnownStates,
     DynamoLocations, DynamoMigrationStore, DynamoOutbox, DynamoOutcomeLog, EventBridge, S3Files, S3Links, SnsTopic,
     SqsBatchQueue, SqsDeadLetters, SqsDeliveries, SqsMigrationQueue, SqsRefusedItems, SqsStepQueue,
 };
 use ghl_sync_drop::{Importer, Lists};
-use ghl_sync_endpoints::{HttpPoster, Reach};
+use ghl_sync_endpoints::{HttpPoster, PostReach};
 use ghl_sync_engine::ports::{Crm, EventSink, ItemStore, Versioned};
 use ghl_sync_engine::usecase::{Engine, Ports};
 use ghl_sync_ghl::{ClientError, GhlClient, OAuthClient};
@@ -27,31 +27,31 @@ use tracing::level_filters::LevelFilter;
 
 use crate::accounts::LocationAccounts;
 use crate::config::{
-    AlertsConfig, ApiAccess, Config, ConfigError, DropConfig, Fault, IMPORT_BUCKET, INGEST_DEAD_LETTER_QUEUE_URL,
+    AlertsConfig, ApiAccess, Config, ConfigError, ConfigFault, DropConfig, IMPORT_BUCKET, INGEST_DEAD_LETTER_QUEUE_URL,
     OutcomesConfig,
 };
 use crate::no_calls::NoCalls;
-use crate::secrets::Secrets;
+use crate::secrets::SecretSources;
 use crate::{FastRandomness, FunctionSink, StoredLocations, SystemClock, causes, init_error, init_telemetry, trace};
 
-/// The engine with the real adapters, and what they use.
+/// The engine with the real adapters, and further components.
 #[derive(Clone)]
 pub struct Runtime {
     /// The engine.
     pub engine: Engine,
-    /// Migrates locations with that engine; `None` in a function that is not told where their steps are queued.
+    /// Migrates locations with that engine; `None` in a function without the queue of their steps.
     pub migrator: Option<Migrator>,
-    /// What tells outcomes is made of.
+    /// Components for reporting outcomes.
     outcomes: OutcomesWiring,
-    /// Where refused items go; `None` in a function that is not told.
+    /// Queue for rejected items; `None` in a function without it.
     refused_items: Option<SqsRefusedItems>,
-    /// Where lists are dropped, and what reads them there; `None` in a function that is not told.
+    /// The bucket for lists to import, and the components to read them; `None` in a function without it.
     drops: Option<(DropConfig, AwsConfig, Arc<dyn ItemStore>)>,
-    /// Where lists are handed in; `None` in a function that takes none.
+    /// The bucket for uploads of lists; `None` in a function that accepts none.
     handing_in: Option<(String, AwsConfig)>,
-    /// Who is told who is in trouble.
+    /// Components for alerts.
     alerts: AlertsWiring,
-    /// Who may use the HTTP API, in a function that has one.
+    /// Access to the HTTP API, in a function that has one.
     pub api_access: Option<ApiAccess>,
 }
 
@@ -61,21 +61,22 @@ pub enum StartError {
     /// The environment has faults.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The GHL client cannot be made.
+    /// The GHL client cannot be created.
     #[error("the GHL client cannot be made")]
     Client(#[from] ClientError),
 }
 
 impl Runtime {
-    /// Wires the adapters into the engine; `sink` hears what happens.
+    /// Wires the adapters to the engine; `sink` receives the events.
     ///
     /// # Errors
-    /// When the GHL client cannot be made.
+    /// If the GHL client cannot be created.
     pub fn new(config: Config, sink: Arc<dyn EventSink>) -> Result<Runtime, StartError> {
         Runtime::wire(config, sink, ghl)
     }
 
-    /// The way to GHL is what `crm` makes. A function that does not call GHL names no client, and is linked without one.
+    /// Wires the adapters; `crm` creates the access to GHL. A function that does not call GHL names no client, so
+    /// none is linked.
     fn wire(
         config: Config,
         sink: Arc<dyn EventSink>,
@@ -102,7 +103,7 @@ impl Runtime {
         let migrations = DynamoMigrationStore::new(dynamodb.clone(), state.clone());
         let steps = config.migration.queue_url.map(|url| SqsMigrationQueue::new(sqs.clone(), url));
         let refused_items = config.ingest_dead_letter_queue.map(|url| SqsRefusedItems::new(sqs.clone(), url));
-        let place = Place { stack: config.stack_name, dashboard: config.alerts.dashboard.clone() };
+        let place = AlertOrigin { stack: config.stack_name, dashboard: config.alerts.dashboard.clone() };
         let alerts = AlertsWiring { config: config.alerts, place, aws: config.aws.clone() };
         let drops = config.drops.map(|drops| (drops, config.aws.clone(), items.clone()));
         let handing_in = config.import_bucket.map(|bucket| (bucket, config.aws.clone()));
@@ -139,10 +140,10 @@ impl Runtime {
         })
     }
 
-    /// The same, from the environment of a function that calls GHL, with events as log lines and metrics.
+    /// Wires a function that calls GHL from the process's environment, with events as log lines and metrics.
     ///
     /// # Errors
-    /// Lists every fault of the environment.
+    /// Lists every fault in the environment.
     pub fn from_env() -> Result<Runtime, StartError> {
         Runtime::start(Config::from_vars(Config::environment()))
     }
@@ -159,20 +160,20 @@ impl Runtime {
         Runtime::without_calls(config, Arc::new(sink))
     }
 
-    /// Wires the adapters into the engine of a function whose engine makes no calls.
+    /// Wires the adapters of a function whose engine makes no calls.
     pub(crate) fn without_calls(config: Config, sink: Arc<dyn EventSink>) -> Result<Runtime, StartError> {
         Runtime::wire(config, sink, |_| Ok(Arc::new(NoCalls)))
     }
 
-    /// The same, for the scheduled function, which does not call GHL.
+    /// Wires the scheduler from the process's environment; it does not call GHL.
     ///
     /// # Errors
-    /// Lists every fault of the environment.
+    /// Lists every fault in the environment.
     pub fn of_scheduler_from_env() -> Result<Runtime, StartError> {
         Runtime::start_without_calls(Config::for_scheduler(Config::environment()))
     }
 
-    /// What tells people who is in trouble: by the topics that the environment names, and else by the log.
+    /// Sends alerts to the topics in the configuration; those without a topic are only logged.
     #[must_use]
     pub fn alerts(&self) -> Alerts {
         let AlertsWiring { config, place, aws } = &self.alerts;
@@ -185,66 +186,66 @@ impl Runtime {
         Alerts::new(ports, config.rules, place.clone())
     }
 
-    /// The same, for the redrive, which must know both queues of dead letters.
+    /// Wires the redrive function from the process's environment; it needs both dead-letter queues.
     ///
     /// # Errors
-    /// Lists every fault of the environment.
+    /// Lists every fault in the environment.
     pub fn of_redrive_from_env() -> Result<Runtime, StartError> {
         Runtime::start_without_calls(Config::for_redrive(Config::environment()))
     }
 
-    /// The same, for the function of migrations, which must know the queue of their steps.
+    /// Wires the migrator from the process's environment; it needs the queue of steps.
     ///
     /// # Errors
-    /// Lists every fault of the environment.
+    /// Lists every fault in the environment.
     pub fn of_migrations_from_env() -> Result<Migrator, StartError> {
         Runtime::start(Config::for_migrations(Config::environment()))?.migrations()
     }
 
-    /// What migrates locations.
+    /// The migrator.
     ///
     /// # Errors
-    /// When the environment does not say where the steps of migrations are queued.
+    /// If the environment does not name the queue of migration steps.
     pub fn migrations(&self) -> Result<Migrator, StartError> {
         self.migrator.clone().ok_or_else(|| missing("MIGRATION_QUEUE_URL", "is missing"))
     }
 
-    /// The same, for the ingest queue's function, which must know where to put what it refuses.
+    /// Wires the ingest function from the process's environment; it needs the queue for rejected items.
     ///
     /// # Errors
-    /// Lists every fault of the environment.
+    /// Lists every fault in the environment.
     pub fn of_ingest_from_env() -> Result<Intake, StartError> {
         Runtime::start_without_calls(Config::for_ingest(Config::environment()))?.intake()
     }
 
-    /// What takes in the ingest queue's messages.
+    /// Handles the ingest queue's messages.
     ///
     /// # Errors
-    /// When the environment does not say where refused items go.
+    /// If the environment does not name the queue for rejected items.
     pub fn intake(&self) -> Result<Intake, StartError> {
         let refused = self.refused_items.clone().ok_or_else(|| missing(INGEST_DEAD_LETTER_QUEUE_URL, "is missing"))?;
         Ok(Intake::new(self.engine.clone(), Arc::new(refused)))
     }
 
-    /// What tells outcomes, for the function of that name, which must know the queue of its deliveries.
+    /// Wires the notifier from the process's environment; it needs the queue of its deliveries.
     ///
     /// # Errors
-    /// Lists every fault of the environment.
+    /// Lists every fault in the environment.
     pub fn of_notifier_from_env() -> Result<Notifier, StartError> {
         let runtime = Runtime::start_without_calls(Config::for_notifier(Config::environment()))?;
         runtime.notifier().ok_or_else(|| missing("OUTCOMES_QUEUE_URL", "is missing"))
     }
 
-    /// What tells outcomes; `None` in a function that is not told where its deliveries are queued. (Only who asks for it is
-    /// linked with what posts to webhooks.)
+    /// Reports outcomes; `None` in a function without the queue of deliveries. (Only callers of this function link
+    /// the code that posts to webhooks.)
     #[must_use]
     pub fn notifier(&self) -> Option<Notifier> {
         let OutcomesWiring { outcomes, aws, reads_files, locations, items, sink } = &self.outcomes;
         let queue_url = outcomes.queue_url.clone()?;
         let bus = outcomes.bus.as_ref();
         let bus = bus.map(|bus| Arc::new(EventBridge::new(aws, bus, Arc::new(SystemClock))) as Arc<dyn EventBus>);
-        // A deployed function reads no files, and posts to no address of its own machine.
-        let reach = if *reads_files { Reach::PublicAndLoopback } else { Reach::Public };
+        // A deployed function reads no files, and posts to no address on its own machine.
+        let reach = if *reads_files { PostReach::PublicAndLoopback } else { PostReach::Public };
         let secrets = AwsSecrets::new(aws, Arc::new(SystemClock));
         Some(Notifier::new(NotifierPorts {
             clock: Arc::new(SystemClock),
@@ -260,7 +261,7 @@ impl Runtime {
             bus,
             log: self.outcome_log(),
             queue: Arc::new(SqsDeliveries::new(aws.sqs(), queue_url)),
-            secrets: Arc::new(Secrets::new(locations.clone(), secrets, *reads_files)),
+            secrets: Arc::new(SecretSources::new(locations.clone(), secrets, *reads_files)),
             poster: Arc::new(HttpPoster::new(reach)),
         }))
     }
@@ -271,24 +272,24 @@ impl Runtime {
         Some(Arc::new(DynamoOutcomeLog::new(aws.dynamodb(), table)))
     }
 
-    /// What reads the outcomes that were told; `None` where they are not kept.
+    /// The feed of reported outcomes; `None` if they are not kept.
     #[must_use]
     pub fn outcome_feed(&self) -> Option<OutcomeFeed> {
         Some(OutcomeFeed::new(self.outcome_log()?, Arc::new(SystemClock)))
     }
 
-    /// The same, for the function that imports what is dropped into a bucket, and must know which.
+    /// Wires the importer from the process's environment; it needs the bucket and its queue.
     ///
     /// # Errors
-    /// Lists every fault of the environment.
+    /// Lists every fault in the environment.
     pub fn of_importer_from_env() -> Result<Importer, StartError> {
         Runtime::start_without_calls(Config::for_importer(Config::environment()))?.importer()
     }
 
-    /// What imports the lists that are dropped into a bucket. (Only who asks for it is linked with what reads lists.)
+    /// Imports lists from the bucket. (Only callers of this function link the code that reads lists.)
     ///
     /// # Errors
-    /// When the environment does not name the bucket and its queue.
+    /// If the environment does not name the bucket and its queue.
     pub fn importer(&self) -> Result<Importer, StartError> {
         let (drops, aws, items) = self.drops.clone().ok_or_else(|| missing(IMPORT_BUCKET, "is missing"))?;
         let files = S3Files::new(&aws, &drops.bucket, Arc::new(SystemClock));
@@ -296,7 +297,7 @@ impl Runtime {
         Ok(Importer::new(self.engine.clone(), &items, Arc::new(files), Arc::new(steps)).keeping(drops.kept))
     }
 
-    /// What takes lists in from people without access to the bucket; `None` where there is no bucket.
+    /// Accepts lists from people without access to the bucket; `None` if there is no bucket.
     #[must_use]
     pub fn lists(&self) -> Option<Lists> {
         let (bucket, aws) = self.handing_in.as_ref()?;
@@ -305,10 +306,10 @@ impl Runtime {
         Some(Lists::new(self.engine.clone(), Arc::new(files), Arc::new(links)))
     }
 
-    /// The same, for the HTTP API.
+    /// Wires the HTTP API from the process's environment.
     ///
     /// # Errors
-    /// Lists every fault of the environment.
+    /// Lists every fault in the environment.
     pub fn of_api_from_env() -> Result<ApiParts, StartError> {
         let runtime = Runtime::start_without_calls(Config::for_api(Config::environment()))?;
         let access = runtime.api_access.clone();
@@ -324,20 +325,20 @@ impl Runtime {
     }
 }
 
-/// What the HTTP API is made of.
+/// Components of the HTTP API.
 #[derive(Clone)]
 pub struct ApiParts {
-    /// Starts migrations, and knows the engine.
+    /// Starts migrations, and holds the engine.
     pub migrator: Migrator,
-    /// Who may use it.
+    /// Access to the API.
     pub access: ApiAccess,
-    /// The outcomes that it tells, where they are kept.
+    /// The feed of outcomes, if they are kept.
     pub outcomes: Option<OutcomeFeed>,
-    /// What takes lists in, where there is a bucket for them.
+    /// Accepts lists, if there is a bucket for them.
     pub lists: Option<Lists>,
 }
 
-/// What tells outcomes is made of.
+/// Components for reporting outcomes.
 #[derive(Clone)]
 struct OutcomesWiring {
     outcomes: OutcomesConfig,
@@ -348,15 +349,15 @@ struct OutcomesWiring {
     sink: Arc<dyn EventSink>,
 }
 
-/// What tells people who is in trouble is made of.
+/// Components for alerts.
 #[derive(Clone)]
 struct AlertsWiring {
     config: AlertsConfig,
-    place: Place,
+    place: AlertOrigin,
     aws: AwsConfig,
 }
 
-/// What the way to GHL is made of.
+/// Components for the access to GHL.
 struct Wiring<'a> {
     config: &'a Config,
     locations: &'a Arc<StoredLocations>,
@@ -364,12 +365,12 @@ struct Wiring<'a> {
     sink: &'a Arc<dyn EventSink>,
 }
 
-/// GHL itself, with the tokens of its locations, where the configuration says where it is.
+/// GHL with the tokens of its locations, if the configuration names its host.
 fn ghl(wiring: Wiring<'_>) -> Result<Arc<dyn Crm>, StartError> {
     let Wiring { config, locations, tokens, sink } = wiring;
     let Some(ghl) = &config.ghl else { return Ok(Arc::new(NoCalls)) };
     let aws = AwsSecrets::new(&config.aws, Arc::new(SystemClock));
-    let secrets = Secrets::new(locations.clone(), aws, config.reads_files);
+    let secrets = SecretSources::new(locations.clone(), aws, config.reads_files);
     let oauth = Arc::new(OAuthClient::new(ghl)?);
     let ports = TokenPorts {
         clock: Arc::new(SystemClock),
@@ -383,18 +384,18 @@ fn ghl(wiring: Wiring<'_>) -> Result<Arc<dyn Crm>, StartError> {
     Ok(Arc::new(GhlClient::beside(&oauth, ghl.clone(), accounts)?))
 }
 
-/// Begins to log, as `config` says or, if it has faults, so that they can be told.
+/// Starts logging, at the level in `config` or, if that has faults, at a level that shows them.
 pub(crate) fn logging(config: Result<Config, ConfigError>) -> Result<Config, ConfigError> {
     init_telemetry(config.as_ref().map_or(LevelFilter::INFO, |config| config.log_level));
     config
 }
 
 pub(crate) fn missing(name: &str, problem: &str) -> StartError {
-    let fault = Fault { name: name.to_owned(), problem: problem.to_owned() };
+    let fault = ConfigFault { name: name.to_owned(), problem: problem.to_owned() };
     StartError::Config(ConfigError { faults: vec![fault] })
 }
 
-/// Hands each event to `handle`, with what was `started`, until Lambda ends the process.
+/// Passes each event to `handle`, together with the `started` components, until Lambda ends the process.
 pub async fn serve<Started, Answer, Failure, Handled>(
     started: Result<Started, StartError>,
     handle: impl Fn(Started, LambdaEvent<Value>) -> Handled,
@@ -423,7 +424,7 @@ where
     }
 }
 
-/// Says why the function cannot start: in the log, fault by fault, and to Lambda, which passes it on to the invoker.
+/// Reports why the function cannot start: to the log, fault by fault, and to Lambda, which passes it to the invoker.
 async fn refuse_to_start(start_error: &StartError) -> ExitCode {
     match start_error {
         StartError::Config(config) => {
@@ -437,7 +438,7 @@ async fn refuse_to_start(start_error: &StartError) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What the invoker gets for an error.
+/// The error that the invoker receives.
 fn diagnostic<Failure: Error>(failure: &Failure) -> Diagnostic {
     Diagnostic { error_type: std::any::type_name::<Failure>().to_owned(), error_message: causes(failure) }
 }

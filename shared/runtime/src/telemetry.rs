@@ -1,4 +1,4 @@
-//! Logs: one JSON object a line, on standard output, where Lambda picks them up.
+//! Logs: one JSON object per line on standard output, where Lambda collects them.
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
@@ -28,14 +28,14 @@ const OURS: [&str; 17] = [
     "webhook",
 ];
 
-/// Begins to log what is at least as grave as `level`: ours as it says, everybody else's warnings and errors at most
-/// (the SDKs log requests at lower levels, and requests hold personal data).
+/// Starts logging at `level`. Other crates log only warnings and errors at most: the SDKs log requests at lower
+/// levels, and requests hold personal data.
 pub fn init(level: LevelFilter) {
-    // A second call (in tests) changes nothing.
+    // A second call, as in tests, changes nothing.
     let _ = lines_to(std::io::stdout, level).try_init();
 }
 
-/// The same lines, written to somewhere else.
+/// The same log lines with another writer.
 pub fn lines_to<W>(writer: W, level: LevelFilter) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,

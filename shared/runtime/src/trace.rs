@@ -1,4 +1,4 @@
-//! The X-Ray trace of the invocation at hand, for what it sends on.
+//! The X-Ray trace of the current invocation, for the messages that it sends.
 
 use tokio::task_local;
 
@@ -11,7 +11,7 @@ pub(crate) async fn of<T>(trace_id: Option<String>, invocation: impl Future<Outp
     TRACE_ID.scope(trace_id, invocation).await
 }
 
-/// The trace header of the invocation at hand, if it is traced.
+/// The trace header of the current invocation, if it is traced.
 pub(crate) fn current() -> Option<String> {
     TRACE_ID.try_with(Clone::clone).ok().flatten()
 }

@@ -1,4 +1,4 @@
-//! What the function that takes in webhooks starts with. It has no engine: it neither sends anything to GHL nor makes
+//! Start-up of the function that receives webhooks. It has no engine: it neither sends anything to GHL nor makes
 //! anything due.
 
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use crate::config::Config;
 use crate::start::{StartError, logging};
 use crate::{FunctionSink, StoredLocations, SystemClock};
 
-/// The receiver of webhooks with the real adapters, and the keys that it trusts.
+/// The receiver of webhooks with the real adapters, and its trusted keys.
 #[derive(Clone)]
 pub struct Webhooks {
-    /// The keys that may have signed a webhook.
+    /// The keys that may sign a webhook.
     pub keys: Arc<WebhookKeys>,
-    /// Takes in what was verified and read.
+    /// Processes verified and parsed webhooks.
     pub receiver: WebhookReceiver,
-    /// Hears what becomes of webhooks, also of those that are refused.
+    /// Receives the events about webhooks, including rejected ones.
     pub sink: Arc<dyn EventSink>,
 }
 
 impl Webhooks {
-    /// Wires the adapters into the receiver; `sink` hears what happens.
+    /// Wires the adapters to the receiver; `sink` receives the events.
     #[must_use]
     pub fn new(config: Config, sink: Arc<dyn EventSink>) -> Webhooks {
         let dynamodb = config.aws.dynamodb();
@@ -42,10 +42,10 @@ impl Webhooks {
         Webhooks { keys: Arc::new(config.webhook_keys), receiver, sink }
     }
 
-    /// The same, from the process's environment, with events as log lines and metrics.
+    /// Wires everything from the process's environment, with events as log lines and metrics.
     ///
     /// # Errors
-    /// Lists every fault of the environment.
+    /// Lists every fault in the environment.
     pub fn from_env() -> Result<Webhooks, StartError> {
         let config = logging(Config::for_webhooks(Config::environment()))?;
         let sink = FunctionSink::new(config.stack_name.clone());

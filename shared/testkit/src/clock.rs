@@ -1,4 +1,4 @@
-//! A clock on tokio's (paused) time.
+//! Test clocks based on tokio's (paused) time.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,45 +10,45 @@ use tokio::time::Instant;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::EpochMs;
 
-/// What every test clock shows at first: 2026-11-17.
+/// Initial time of every test clock: 2026-11-17.
 const ORIGIN: EpochMs = EpochMs(1_794_900_000_000);
 
-/// A clock that goes with tokio's time, may be wrong by a constant, and may be set.
+/// A clock that follows tokio's time, may be off by a constant, and may be set.
 #[derive(Debug, Clone, Copy)]
 pub struct TestClock {
     started: Instant,
     ahead_ms: i64,
-    /// By how much all copies of a clock that can be set were set; it lives as long as the test.
+    /// How far all copies of a settable clock have been set. It lives as long as the test.
     set_by_ms: Option<&'static AtomicI64>,
 }
 
 impl TestClock {
-    /// A clock that is right, and starts now.
+    /// A correct clock that starts now.
     #[must_use]
     pub fn start() -> TestClock {
         TestClock { started: Instant::now(), ahead_ms: 0, set_by_ms: None }
     }
 
-    /// The same clock on a host that is so many milliseconds ahead (or behind).
+    /// The same clock on a host that is `ahead_ms` milliseconds ahead (or behind, if negative).
     #[must_use]
     pub fn skewed(self, ahead_ms: i64) -> TestClock {
         TestClock { ahead_ms: self.ahead_ms + ahead_ms, ..self }
     }
 
-    /// The same clock, but one that [`set_by`](TestClock::set_by) sets, with all copies of it.
+    /// The same clock, but settable with [`set_by`](TestClock::set_by), which affects all its copies.
     #[must_use]
     pub fn that_can_be_set(self) -> TestClock {
         TestClock { set_by_ms: Some(Box::leak(Box::default())), ..self }
     }
 
-    /// Sets the clock forwards or backwards by so many milliseconds.
+    /// Sets the clock forwards (or backwards, if negative) by `ms` milliseconds.
     pub fn set_by(&self, ms: i64) {
         if let Some(set_by_ms) = self.set_by_ms {
             set_by_ms.fetch_add(ms, Ordering::Relaxed);
         }
     }
 
-    /// The time since the clock was started.
+    /// Time since the clock was started.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
@@ -68,10 +68,10 @@ impl Clock for TestClock {
     }
 }
 
-/// Runs `future` on one thread, on a clock that jumps to the next timer whenever nothing else is left to do.
+/// Runs `future` on one thread, with a clock that jumps to the next timer whenever nothing else is left to do.
 ///
 /// # Panics
-/// When the operating system refuses a runtime.
+/// If the operating system refuses a runtime.
 pub fn block_on_paused<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     #[expect(clippy::expect_used, reason = "for tests only")]

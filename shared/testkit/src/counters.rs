@@ -14,11 +14,11 @@ use ghl_sync_model::{EpochMs, LocationId};
 /// [`Counters`] in memory.
 #[derive(Debug, Default)]
 pub struct MemoryCounters {
-    state: Mutex<State>,
+    state: Mutex<CountersState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CountersState {
     counted: BTreeMap<LocationId, Counted>,
     standings: BTreeMap<LocationId, Standing>,
     counted_since: BTreeMap<LocationId, EpochMs>,
@@ -28,19 +28,19 @@ struct State {
 }
 
 impl MemoryCounters {
-    /// How often something was added.
+    /// Number of writes.
     #[must_use]
     pub fn writes(&self) -> u64 {
         lock(&self.state).writes
     }
 
-    /// How `location` stood when it was written down last.
+    /// The last stored standing of `location`.
     #[must_use]
     pub fn last_told(&self, location: &LocationId) -> Option<Standing> {
         lock(&self.state).standings.get(location).cloned()
     }
 
-    /// How often a standing was written down by itself.
+    /// How often a standing was stored by itself, without counts.
     #[must_use]
     pub fn told(&self) -> u64 {
         lock(&self.state).told
@@ -66,7 +66,7 @@ impl Counters for MemoryCounters {
         let part = Minute::of(now, counts, allowed);
         match counted.minutes.last_mut() {
             Some(last) if last.at == part.at => last.merge(&part),
-            Some(last) if last.at > part.at => {} // Some host's clock is behind; the sums have it.
+            Some(last) if last.at > part.at => {} // Some host's clock is behind; the sums include it.
             _ => counted.minutes.push(part),
         }
         Ok(())
@@ -120,7 +120,7 @@ impl Counters for MemoryCounters {
     }
 
     async fn forget(&self, location: &LocationId) -> Result<(), PortError> {
-        let State { counted, standings, counted_since, .. } = &mut *lock(&self.state);
+        let CountersState { counted, standings, counted_since, .. } = &mut *lock(&self.state);
         counted.remove(location);
         standings.remove(location);
         counted_since.remove(location);

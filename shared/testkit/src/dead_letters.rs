@@ -1,4 +1,4 @@
-//! Dead letters in memory.
+//! Dead-letter messages in memory.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -13,12 +13,13 @@ use ghl_sync_model::{DeadLetter, EpochMs};
 #[derive(Debug)]
 pub struct MemoryDeadLetters {
     clock: TestClock,
-    letters: Mutex<Vec<Kept>>,
+    letters: Mutex<Vec<QueuedDeadLetter>>,
 }
 
-/// A letter in its queue. Its receipt is its number, and how often it was taken: an old receipt is no good.
+/// A message in its queue. Its receipt consists of its number and the count of its receives, so that an old receipt
+/// is invalid.
 #[derive(Debug, Clone)]
-struct Kept {
+struct QueuedDeadLetter {
     letter: DeadLetter,
     queue: DeadLetterQueue,
     number: usize,
@@ -33,15 +34,15 @@ impl MemoryDeadLetters {
         MemoryDeadLetters { clock, letters: Mutex::default() }
     }
 
-    /// A message died.
+    /// Adds a message that died.
     pub fn add(&self, queue: DeadLetterQueue, letter: DeadLetter) {
         let visible_at = self.clock.now();
         let mut letters = lock(&self.letters);
         let number = letters.iter().map(|kept| kept.number + 1).max().unwrap_or_default();
-        letters.push(Kept { letter, queue, number, visible_at, taken: 0 });
+        letters.push(QueuedDeadLetter { letter, queue, number, visible_at, taken: 0 });
     }
 
-    /// The ids of the letters that nobody has taken.
+    /// The ids of the visible messages.
     #[must_use]
     pub fn visible(&self, queue: DeadLetterQueue) -> Vec<String> {
         let now = self.clock.now();
@@ -51,7 +52,7 @@ impl MemoryDeadLetters {
     }
 }
 
-impl Kept {
+impl QueuedDeadLetter {
     fn receipt(&self) -> Receipt {
         Receipt { queue: self.queue, handle: format!("{}-{}", self.number, self.taken) }
     }

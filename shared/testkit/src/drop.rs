@@ -9,14 +9,14 @@ use async_trait::async_trait;
 
 use super::{TestClock, lock};
 use ghl_sync_drop::DropMessage;
-use ghl_sync_drop::ports::{FileInfo, Files, Links, StepQueue};
+use ghl_sync_drop::ports::{BucketFiles, FileInfo, Links, StepQueue};
 use ghl_sync_engine::ports::{Clock, PortError};
 use ghl_sync_model::EpochMs;
 
-/// What the way to the bucket takes.
+/// Network latency of the bucket.
 const WAY: Duration = Duration::from_millis(1);
 
-/// The files of a bucket. Each call is an await.
+/// The files of a bucket. Each call awaits.
 pub struct MemoryBucket {
     clock: TestClock,
     state: Mutex<Bucket>,
@@ -24,13 +24,13 @@ pub struct MemoryBucket {
 
 #[derive(Default)]
 struct Bucket {
-    files: BTreeMap<String, Stored>,
+    files: BTreeMap<String, StoredFile>,
     uploads: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
     puts: u64,
 }
 
 #[derive(Clone)]
-struct Stored {
+struct StoredFile {
     bytes: Vec<u8>,
     number: u64,
     at: EpochMs,
@@ -43,13 +43,13 @@ impl fmt::Debug for MemoryBucket {
 }
 
 impl MemoryBucket {
-    /// An empty one.
+    /// Creates an empty bucket.
     #[must_use]
     pub fn new(clock: TestClock) -> MemoryBucket {
         MemoryBucket { clock, state: Mutex::default() }
     }
 
-    /// Puts a file there, as somebody does who drops one. The same bytes have the same ETag.
+    /// Stores a file, as a person who drops one does. Equal bytes have equal ETags.
     pub fn drop_file(&self, key: &str, bytes: impl Into<Vec<u8>>) {
         let mut state = lock(&self.state);
         let bytes = bytes.into();
@@ -57,21 +57,21 @@ impl MemoryBucket {
         state.puts += 1;
         let number = same.unwrap_or(state.puts);
         let at = self.clock.now();
-        state.files.insert(key.to_owned(), Stored { bytes, number, at });
+        state.files.insert(key.to_owned(), StoredFile { bytes, number, at });
     }
 
-    /// Takes a file away.
+    /// Removes a file.
     pub fn remove(&self, key: &str) {
         lock(&self.state).files.remove(key);
     }
 
-    /// A file as text, if it is there.
+    /// The text of a file, if it exists.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<String> {
         lock(&self.state).files.get(key).map(|stored| String::from_utf8_lossy(&stored.bytes).into_owned())
     }
 
-    fn etag(stored: &Stored) -> String {
+    fn etag(stored: &StoredFile) -> String {
         format!("\"{}\"", stored.number)
     }
 
@@ -80,7 +80,7 @@ impl MemoryBucket {
     }
 }
 
-/// Links that say what they are for.
+/// Links that describe their purpose.
 impl Links for MemoryBucket {
     fn origin(&self) -> &'static str {
         "https://bucket.test"
@@ -96,7 +96,7 @@ impl Links for MemoryBucket {
 }
 
 #[async_trait]
-impl Files for MemoryBucket {
+impl BucketFiles for MemoryBucket {
     async fn head(&self, key: &str) -> Result<Option<FileInfo>, PortError> {
         tokio::time::sleep(WAY).await;
         Ok(lock(&self.state).files.get(key).map(|stored| FileInfo {
@@ -148,7 +148,7 @@ impl Files for MemoryBucket {
     }
 }
 
-/// The queue of steps, with the side that receives.
+/// The queue of steps, including its receiving side.
 pub struct MemorySteps {
     clock: TestClock,
     messages: Mutex<Vec<(EpochMs, String)>>,
@@ -161,18 +161,18 @@ impl fmt::Debug for MemorySteps {
 }
 
 impl MemorySteps {
-    /// An empty one.
+    /// Creates an empty queue.
     #[must_use]
     pub fn new(clock: TestClock) -> MemorySteps {
         MemorySteps { clock, messages: Mutex::default() }
     }
 
-    /// A message that arrives after `delay`.
+    /// Adds a message that arrives after `delay`.
     pub fn push(&self, body: impl Into<String>, delay: Duration) {
         lock(&self.messages).push((self.clock.now() + delay, body.into()));
     }
 
-    /// Waits for the next message, and takes it; `None` if there is none.
+    /// Waits for the next message and takes it; `None` if there is none.
     pub async fn next(&self) -> Option<String> {
         let (at, body) = {
             let mut messages = lock(&self.messages);

@@ -12,18 +12,18 @@ use ghl_sync_engine::ports::{Clock, DueChecks, GateEntry, GateStore, PortError, 
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{EpochMs, ScopeId};
 
-/// A [`GateStore`] in memory: compare and swap on `rev`, and an index of when to look that may lag. Gates are kept as
-/// the JSON that the real store keeps.
+/// A [`GateStore`] in memory: compare and swap on `rev`, and an index of due checks that may lag. Gates are stored as
+/// the same JSON as in the real store.
 pub struct MemoryGateStore {
     clock: TestClock,
-    state: Mutex<State>,
+    state: Mutex<GateStoreState>,
 }
 
-/// Sees each write: the time, the scope, the gate before and the gate after.
+/// Observes each write: the time, the scope, the gate before and the gate after.
 type CallRecorder = Box<dyn FnMut(EpochMs, &ScopeId, &Gate, &Gate) + Send>;
 
-struct State {
-    gates: BTreeMap<ScopeId, Item>,
+struct GateStoreState {
+    gates: BTreeMap<ScopeId, GateItem>,
     look: LaggingIndex<ScopeId, EpochMs>,
     recorder: Option<CallRecorder>,
     /// Scopes in parts of the index that do not answer.
@@ -31,32 +31,36 @@ struct State {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Item {
+struct GateItem {
     rev: u64,
     work_seq: u64,
     gate: Option<String>,
 }
 
 impl MemoryGateStore {
-    /// No gates yet.
+    /// Starts without gates.
     #[must_use]
     pub fn new(clock: TestClock, lag: Lag) -> Self {
-        let state =
-            State { gates: BTreeMap::new(), look: LaggingIndex::new(lag), recorder: None, silent: BTreeSet::new() };
+        let state = GateStoreState {
+            gates: BTreeMap::new(),
+            look: LaggingIndex::new(lag),
+            recorder: None,
+            silent: BTreeSet::new(),
+        };
         MemoryGateStore { clock, state: Mutex::new(state) }
     }
 
-    /// From now on, `recorder` sees each gate that is written: the true time, the scope, the gate before and after.
+    /// From now on, `recorder` observes each write of a gate: the true time, the scope, the gate before and after.
     pub fn watch(&self, recorder: impl FnMut(EpochMs, &ScopeId, &Gate, &Gate) + Send + 'static) {
         lock(&self.state).recorder = Some(Box::new(recorder));
     }
 
-    /// From now on, the parts of the index that these scopes are in do not answer, one part each.
+    /// From now on, the parts of the index that hold these scopes do not answer; each scope is in a part of its own.
     pub fn silence(&self, scopes: impl IntoIterator<Item = ScopeId>) {
         lock(&self.state).silent = scopes.into_iter().collect();
     }
 
-    /// The gate as it is stored.
+    /// The stored gate.
     #[must_use]
     pub fn entry(&self, scope: &ScopeId) -> GateEntry {
         lock(&self.state).gates.get(scope).and_then(|item| read(item).ok()).unwrap_or_default()
@@ -69,8 +73,8 @@ impl fmt::Debug for MemoryGateStore {
     }
 }
 
-fn read(item: &Item) -> Result<GateEntry, PortError> {
-    let Item { rev, work_seq, gate } = item;
+fn read(item: &GateItem) -> Result<GateEntry, PortError> {
+    let GateItem { rev, work_seq, gate } = item;
     let gate = match gate {
         Some(json) => serde_json::from_str(json).map_err(|error| PortError::new("reading a gate", error))?,
         None => Gate::default(),
@@ -87,7 +91,7 @@ impl GateStore for MemoryGateStore {
     async fn replace(&self, scope: &ScopeId, rev: u64, gate: &Gate) -> Result<Replaced<GateEntry>, PortError> {
         let json = serde_json::to_string(gate).map_err(|error| PortError::new("writing a gate", error))?;
         let mut state = lock(&self.state);
-        let State { gates, look, recorder, .. } = &mut *state;
+        let GateStoreState { gates, look, recorder, .. } = &mut *state;
         let item = gates.entry(scope.clone()).or_default();
         if item.rev != rev {
             return read(item).map(Replaced::Conflict);

@@ -1,4 +1,4 @@
-//! Items that are compared and advanced, in memory.
+//! Items with revisions, in memory.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,17 +10,17 @@ use super::lock;
 use ghl_sync_engine::ports::{Entry, ItemPage, ItemStore, Listing, NewItem, PortError, Replaced, StoredItem};
 use ghl_sync_model::{Item, ItemKind};
 
-/// DynamoDB takes no larger item; keys and names count, too.
+/// Largest item that DynamoDB accepts. The limit includes keys and names.
 pub(super) const MOST: usize = 400 * 1024 - 512;
 
-/// An [`ItemStore`] in memory. It keeps the JSON that the real store keeps.
+/// An [`ItemStore`] in memory. It stores the same JSON as the real store.
 #[derive(Default)]
 pub struct MemoryItems {
-    state: Mutex<State>,
+    state: Mutex<ItemsState>,
 }
 
 #[derive(Default)]
-struct State {
+struct ItemsState {
     items: BTreeMap<(&'static str, String), StoredItem>,
     largest: usize,
 }
@@ -32,7 +32,7 @@ impl fmt::Debug for MemoryItems {
 }
 
 impl MemoryItems {
-    /// All values of a type as they are stored, by key.
+    /// All stored values of a type, by key.
     #[must_use]
     #[expect(clippy::expect_used, reason = "for tests: whoever stores what cannot be read must notice")]
     pub fn entries<T: Item>(&self) -> Vec<Entry<T>> {
@@ -41,7 +41,7 @@ impl MemoryItems {
         of_kind.map(|(_, item)| item.clone().try_into().expect("it was stored by us")).collect()
     }
 
-    /// Stores `value`, whatever stood there.
+    /// Stores `value`, whatever was there before.
     #[expect(clippy::expect_used, reason = "for tests: whoever stores what cannot be written must notice")]
     pub fn keep<T: Item>(&self, key: &T::Key, value: &T) {
         let json = serde_json::to_string(value).expect("it can be written");
@@ -50,7 +50,7 @@ impl MemoryItems {
         *item = StoredItem { rev: item.rev + 1, json: Some(json) };
     }
 
-    /// The largest item that was ever stored, in bytes.
+    /// Size of the largest item ever stored, in bytes.
     pub(super) fn largest(&self) -> usize {
         lock(&self.state).largest
     }
@@ -87,7 +87,7 @@ impl ItemStore for MemoryItems {
         if item.json.len() > MOST {
             return Err(PortError::new(kind.replace, "the item is larger than 400 KB"));
         }
-        let State { items, largest } = &mut *lock(&self.state);
+        let ItemsState { items, largest } = &mut *lock(&self.state);
         let key = (kind.name, key.to_owned());
         let standing = items.get(&key);
         if standing.map_or(0, |standing| standing.rev) != rev {

@@ -10,26 +10,26 @@ use ghl_sync_engine::policy::Precedence;
 use ghl_sync_engine::ports::{KnownBefore, KnownStates, PortError, RemoteKey, Replacement};
 use ghl_sync_model::{EpochMs, EventId, GhlId, Kind, KnownState, LocationId, RemoteContent};
 
-/// Most bytes of an item of DynamoDB.
+/// Maximum size of a DynamoDB item, in bytes.
 const ITEM: usize = 400 * 1024;
-/// Bytes of an item beside the content, at most.
+/// Maximum size of an item without its content, in bytes.
 const ATTRIBUTES: usize = 2 * 1024;
 
-/// [`KnownStates`] in memory. They count their writes, and refuse what DynamoDB would find too long.
+/// [`KnownStates`] in memory. Counts its writes, and refuses items that are too long for DynamoDB.
 #[derive(Debug, Default)]
 pub struct MemoryKnownStates {
-    state: Mutex<State>,
+    state: Mutex<KnownStatesState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct KnownStatesState {
     states: BTreeMap<(LocationId, Kind, GhlId), KnownState>,
     seen: BTreeMap<EventId, EpochMs>,
     writes: u64,
 }
 
 impl MemoryKnownStates {
-    /// Writes so far, those that were refused included.
+    /// Number of writes, including refused ones.
     #[must_use]
     pub fn writes(&self) -> u64 {
         lock(&self.state).writes

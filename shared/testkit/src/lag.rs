@@ -1,4 +1,4 @@
-//! An index that shows what was written some time later, as a global secondary index does.
+//! An index that shows writes after a delay, as a global secondary index does.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::TestRandomness;
 use ghl_sync_model::EpochMs;
 
-/// How late an index shows a change.
+/// Delay until an index shows a change.
 #[derive(Debug, Clone)]
 pub struct Lag {
     least_ms: u64,
@@ -16,19 +16,19 @@ pub struct Lag {
 }
 
 impl Lag {
-    /// Every change is seen at once.
+    /// Shows every change at once.
     #[must_use]
     pub fn none() -> Lag {
         Lag::of(Duration::ZERO)
     }
 
-    /// Every change is seen this much later.
+    /// Shows every change after `lag`.
     #[must_use]
     pub fn of(lag: Duration) -> Lag {
         Lag::within(&(lag..=lag), TestRandomness::seeded(0))
     }
 
-    /// Each change is seen so much later, as chance will have it.
+    /// Shows each change after a random delay in `range`.
     #[must_use]
     pub fn within(range: &RangeInclusive<Duration>, randomness: TestRandomness) -> Lag {
         Lag { least_ms: milliseconds(*range.start()), most_ms: milliseconds(*range.end()), randomness }
@@ -43,16 +43,16 @@ fn milliseconds(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// For each key the value that a reader sees, and those that it will see.
+/// For each key, the value that readers see, and those that they will see.
 #[derive(Debug)]
 pub(super) struct LaggingIndex<K, V> {
     lag: Lag,
-    changes: BTreeMap<K, Vec<Change<V>>>,
+    changes: BTreeMap<K, Vec<PendingChange<V>>>,
 }
 
-/// From this time on the key has this value, or none.
+/// The value of a key (or its removal) from a certain time on.
 #[derive(Debug)]
-struct Change<V> {
+struct PendingChange<V> {
     visible_at: EpochMs,
     value: Option<V>,
 }
@@ -62,7 +62,7 @@ impl<K: Ord + Clone, V: PartialEq> LaggingIndex<K, V> {
         LaggingIndex { lag, changes: BTreeMap::new() }
     }
 
-    /// `key` has `value` now; readers see it when the lag is over, and the changes of one key in their order.
+    /// Sets the value of `key`. Readers see it after the lag, and see the changes of one key in order.
     pub(super) fn set(&mut self, now: EpochMs, key: &K, value: Option<V>) {
         let changes = self.changes.entry(key.clone()).or_default();
         if changes.last().map(|change| &change.value) == Some(&value) {
@@ -70,15 +70,15 @@ impl<K: Ord + Clone, V: PartialEq> LaggingIndex<K, V> {
         }
         let visible_at = now + self.lag.next();
         let visible_at = changes.last().map_or(visible_at, |last| visible_at.max(last.visible_at));
-        changes.push(Change { visible_at, value });
+        changes.push(PendingChange { visible_at, value });
     }
 
-    /// What a reader sees now.
+    /// The entries that readers see now.
     pub(super) fn visible(&mut self, now: EpochMs) -> impl Iterator<Item = (&K, &V)> {
         self.changes.retain(|_, changes| {
             let seen = changes.partition_point(|change| change.visible_at <= now);
             changes.drain(..seen.saturating_sub(1));
-            !matches!(changes.as_slice(), [Change { visible_at, value: None }] if *visible_at <= now)
+            !matches!(changes.as_slice(), [PendingChange { visible_at, value: None }] if *visible_at <= now)
         });
         self.changes.iter().filter_map(move |(key, changes)| {
             let first = changes.first().filter(|change| change.visible_at <= now)?;

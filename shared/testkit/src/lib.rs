@@ -1,5 +1,5 @@
-//! The world in memory: stateful ports, a simulated GHL, faults, and a driver that runs an engine in them as Lambda
-//! does, all on tokio's paused clock and all decided by seeds.
+//! The system in memory: stateful ports, a simulated GHL, faults, and a driver that runs an engine with them as Lambda
+//! does. Everything runs on tokio's paused clock, and seeds determine all randomness.
 //!
 //! ```
 //! use ghl_sync_testkit::{Setup, block_on_paused};
@@ -38,10 +38,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use bookmarks::MemoryBookmarks;
 pub use clock::{TestClock, block_on_paused};
 pub use counters::MemoryCounters;
-pub use crm::{Arrival, Fault, GhlSettings, Seen, SimulatedGhl, says};
+pub use crm::{Arrival, CallFault, GhlSettings, ObservedCall, SimulatedGhl, says};
 pub use dead_letters::MemoryDeadLetters;
 pub use drop::{MemoryBucket, MemorySteps};
-pub use fail_nth::{FailNth, Faults, Op, PortFault};
+pub use fail_nth::{FailNth, Op, PortFault, PortFaults};
 pub use gate_store::MemoryGateStore;
 pub use ghl_sync_fake_ghl::WindowKind;
 pub use items::MemoryItems;
@@ -51,14 +51,14 @@ pub use migration_store::{MemoryMigrationQueue, MemoryMigrationStore};
 pub use mortal::dying_at_await;
 pub use oauth::{OAuthFault, OAuthSettings, SimulatedOAuth};
 pub use outbox::MemoryOutbox;
-pub use queue::{Delivery, Fate, MemoryQueue};
+pub use queue::{MemoryQueue, MessageFate, QueueDelivery};
 pub use randomness::TestRandomness;
 pub use registry::FixedRegistry;
 pub use secrets::MemorySecrets;
 pub use sink::{Noted, RecordingSink};
 pub use world::{Crash, Setup, Unsettled, World};
 
-/// Locks `mutex`. A test that panics on purpose poisons nothing.
+/// Locks `mutex` and ignores poisoning, so that a test can panic on purpose.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! What is kept of migrations besides themselves, in memory, with the meaning that `shared/aws` gives it in DynamoDB; and
-//! the queue of their steps.
+//! A migration's additional data in memory, with the semantics of its DynamoDB store in `shared/aws`, and the queue
+//! of migration steps.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -16,35 +16,35 @@ use ghl_sync_model::{
     PageKind,
 };
 
-/// A [`MigrationStore`] in memory. What is stored goes through JSON, as it does in DynamoDB.
+/// A [`MigrationStore`] in memory. Stored values pass through JSON, as in DynamoDB.
 #[derive(Debug)]
 pub struct MemoryMigrationStore {
     items: Arc<MemoryItems>,
-    state: Mutex<State>,
+    state: Mutex<MigrationStoreState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct MigrationStoreState {
     pages: BTreeMap<(MigrationId, PageKind, u32), String>,
     targets: BTreeMap<LocationId, (Option<MigrationId>, u32)>,
     largest: usize,
 }
 
 impl MemoryMigrationStore {
-    /// Finds the migrations that are in `items`.
+    /// Uses the migrations in `items`.
     #[must_use]
     pub fn new(items: Arc<MemoryItems>) -> Self {
         MemoryMigrationStore { items, state: Mutex::default() }
     }
 
-    /// The largest item that was ever stored, a page or a migration, in bytes.
+    /// Size of the largest item ever stored, a page or a migration, in bytes.
     #[must_use]
     pub fn largest(&self) -> usize {
         lock(&self.state).largest.max(self.items.largest())
     }
 }
 
-impl State {
+impl MigrationStoreState {
     fn weigh<T: serde::Serialize>(&mut self, item: &T) -> Result<String, PortError> {
         let json = serde_json::to_string(item).map_err(|error| PortError::new("writing a migration", error))?;
         self.largest = self.largest.max(json.len());
@@ -122,7 +122,7 @@ impl MigrationStore for MemoryMigrationStore {
     }
 }
 
-/// A [`MigrationQueue`] in memory, with the side that receives. A message is received once.
+/// A [`MigrationQueue`] in memory, including its receiving side. Each message is received once.
 pub struct MemoryMigrationQueue {
     clock: TestClock,
     waiting: Mutex<Vec<(EpochMs, String)>>,
@@ -135,7 +135,7 @@ impl MemoryMigrationQueue {
         MemoryMigrationQueue { clock, waiting: Mutex::default() }
     }
 
-    /// The next message that is there now, if it is a step.
+    /// The next message that is due, if it is a step.
     #[must_use]
     pub fn receive(&self) -> Option<MigrationMessage> {
         match self.receive_any()? {
@@ -144,7 +144,7 @@ impl MemoryMigrationQueue {
         }
     }
 
-    /// The same, whatever it asks for.
+    /// The next message that is due, of any kind.
     #[must_use]
     pub fn receive_any(&self) -> Option<MigratorMessage> {
         let now = self.clock.now();
@@ -154,12 +154,12 @@ impl MemoryMigrationQueue {
         MigratorMessage::from_json(&waiting.remove(first).1).ok()
     }
 
-    /// All messages that wait are lost. Returns how many there were.
+    /// Drops all waiting messages. Returns how many there were.
     pub fn lose_all(&self) -> usize {
         std::mem::take(&mut *lock(&self.waiting)).len()
     }
 
-    /// How many messages wait.
+    /// Number of waiting messages.
     #[must_use]
     pub fn waiting(&self) -> usize {
         lock(&self.waiting).len()
@@ -168,7 +168,7 @@ impl MemoryMigrationQueue {
 
 #[async_trait]
 impl MigrationQueue for MemoryMigrationQueue {
-    /// Sends `message`; as with SQS, a part of a second is cut off the delay.
+    /// Sends `message`. As with SQS, the delay is rounded down to seconds.
     async fn send(&self, message: &MigrationMessage, delay: Duration) -> Result<(), PortError> {
         let at = self.clock.now() + Duration::from_secs(delay.min(MAX_DELAY).as_secs());
         lock(&self.waiting).push((at, message.to_json()));

@@ -1,17 +1,17 @@
-//! Dying at a chosen await.
+//! Futures that die at a chosen await.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A future that is dropped when it has waited so many times, as a process that dies drops its own.
+/// A future that is dropped after a number of waits, as if its process died.
 pub(super) struct Mortal<F> {
     future: Option<Pin<Box<F>>>,
     awaits_left: u64,
 }
 
 impl<F: Future> Mortal<F> {
-    /// `future`, which dies at its wait number `dies_at`.
+    /// Wraps `future`, which dies at its wait number `dies_at`.
     pub(super) fn new(future: F, dies_at: u64) -> Self {
         Mortal { future: Some(Box::pin(future)), awaits_left: dies_at }
     }
@@ -37,8 +37,7 @@ impl<F: Future> Future for Mortal<F> {
     }
 }
 
-/// Runs `future` until it is done, or until its wait number `dies_at`: then it is dropped, as a process that dies drops
-/// its own (`None`).
+/// Runs `future` until it is done, or drops it at its wait number `dies_at`, as if its process died (`None`).
 pub async fn dying_at_await<F: Future>(dies_at: u64, future: F) -> Option<F::Output> {
     Mortal::new(future, dies_at).await
 }

@@ -1,5 +1,5 @@
-//! GHL's token endpoints, simulated: refresh tokens that are good for one refresh, whose answer is repeated for 30
-//! seconds, and access tokens that expire.
+//! GHL's token endpoints, simulated: refresh tokens that are valid for one refresh (its answer is repeated for 30
+//! seconds), and access tokens that expire.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -14,16 +14,16 @@ use ghl_sync_access::{REPEAT_WINDOW, TokenError};
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::{EpochMs, LocationId, OAuthGrant, Secret};
 
-/// How the simulated endpoint behaves.
+/// Settings of the simulated endpoint.
 #[derive(Debug, Clone)]
 pub struct OAuthSettings {
-    /// How long access tokens are good.
+    /// Lifetime of access tokens.
     pub lifetime: Duration,
-    /// What the network takes one way.
+    /// One-way network latency.
     pub network: Duration,
     /// How long a caller waits for an answer.
     pub timeout: Duration,
-    /// For whom the tokens speak: `Location` or `Company`.
+    /// User type of the tokens: `Location` or `Company`.
     pub user_type: &'static str,
 }
 
@@ -38,36 +38,36 @@ impl Default for OAuthSettings {
     }
 }
 
-/// What goes wrong with a request for tokens.
+/// A fault of a token request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OAuthFault {
-    /// It is done, and its answer is lost.
+    /// The request takes effect, and its answer is lost.
     AnswerLost,
-    /// It is not done, and there is no answer.
+    /// The request has no effect, and there is no answer.
     Unanswered,
-    /// It is not done, and the answer says so.
+    /// The request has no effect, and the answer says so.
     NotDone,
-    /// It is done, and the answer takes so much longer.
+    /// The request takes effect, and the answer takes this much longer.
     Late(Duration),
 }
 
-/// A [`TokenEndpoint`] in memory. What was sent arrives, whoever still waits for the answer.
+/// A [`TokenEndpoint`] in memory. A sent request arrives even if nobody waits for its answer any more.
 #[derive(Clone)]
-pub struct SimulatedOAuth(Arc<Shared>);
+pub struct SimulatedOAuth(Arc<SharedOAuth>);
 
-struct Shared {
+struct SharedOAuth {
     clock: TestClock,
     settings: OAuthSettings,
-    state: Mutex<State>,
+    state: Mutex<OAuthState>,
 }
 
 type Rule = Box<dyn Fn(u64) -> Option<OAuthFault> + Send>;
 
 #[derive(Default)]
-struct State {
-    /// Refresh tokens: unused, or what they were used for and when.
+struct OAuthState {
+    /// Refresh tokens: unused, or with the time and the answer of their use.
     refresh_tokens: BTreeMap<String, Option<(EpochMs, IssuedTokens)>>,
-    access_tokens: BTreeMap<String, Access>,
+    access_tokens: BTreeMap<String, IssuedAccess>,
     requests: u64,
     refreshes: u64,
     repeats: u64,
@@ -79,51 +79,51 @@ struct State {
     inactive_answers: u64,
 }
 
-struct Access {
+struct IssuedAccess {
     expires_at: EpochMs,
-    /// `None` speaks for the grant's own location or agency.
+    /// `None` means the grant's own location or agency.
     location: Option<LocationId>,
 }
 
 impl SimulatedOAuth {
-    /// An endpoint that has issued `refresh_token`.
+    /// Creates an endpoint that has issued `refresh_token`.
     #[must_use]
     pub fn new(clock: TestClock, settings: OAuthSettings, refresh_token: &str) -> SimulatedOAuth {
-        let oauth = SimulatedOAuth(Arc::new(Shared { clock, settings, state: Mutex::default() }));
+        let oauth = SimulatedOAuth(Arc::new(SharedOAuth { clock, settings, state: Mutex::default() }));
         oauth.connect(refresh_token);
         oauth
     }
 
-    /// Somebody connects the app, and is given `refresh_token`.
+    /// Connects the app, which receives `refresh_token`.
     pub fn connect(&self, refresh_token: &str) {
         lock(&self.0.state).refresh_tokens.insert(refresh_token.to_owned(), None);
     }
 
-    /// Somebody disconnects the app: no token is good any more.
+    /// Disconnects the app: all tokens become invalid.
     pub fn disconnect(&self) {
         let mut state = lock(&self.0.state);
         state.refresh_tokens.clear();
         state.access_tokens.clear();
     }
 
-    /// The location (or its agency) is switched off in GHL, or on again. While it is off no token is issued, and none is
-    /// accepted for a call; refresh tokens stay as they are.
+    /// Deactivates the location (or its agency) in GHL, or reactivates it. While it is inactive, no token is issued
+    /// and none is accepted for a call; refresh tokens stay valid.
     pub fn set_inactive(&self, inactive: bool) {
         lock(&self.0.state).inactive = inactive;
     }
 
-    /// Requests that were answered `Location is not active`.
+    /// Number of requests answered with `Location is not active`.
     #[must_use]
     pub fn inactive_answers(&self) -> u64 {
         lock(&self.0.state).inactive_answers
     }
 
-    /// No access token is good any more; refresh tokens are.
+    /// Expires all access tokens; refresh tokens stay valid.
     pub fn expire_access_tokens(&self) {
         lock(&self.0.state).access_tokens.clear();
     }
 
-    /// Asks `rule` what goes wrong with the request of each number, from 1.
+    /// From now on, `rule` decides the fault of each request by its number, from 1.
     pub fn on_request(&self, rule: impl Fn(u64) -> Option<OAuthFault> + Send + 'static) {
         lock(&self.0.state).rule = Some(Box::new(rule));
     }
@@ -133,41 +133,41 @@ impl SimulatedOAuth {
     pub fn accepts(&self, token: &Secret, location: &LocationId) -> bool {
         let state = lock(&self.0.state);
         let access = state.access_tokens.get(token.expose()).filter(|_| !state.inactive);
-        let speaks_for = |access: &&Access| match (&access.location, self.0.settings.user_type) {
+        let speaks_for = |access: &&IssuedAccess| match (&access.location, self.0.settings.user_type) {
             (Some(own), _) => own == location,
             (None, user_type) => user_type == "Location",
         };
         access.filter(speaks_for).is_some_and(|access| self.0.clock.now() < access.expires_at)
     }
 
-    /// Refreshes that issued new tokens.
+    /// Number of refreshes that issued new tokens.
     #[must_use]
     pub fn refreshes(&self) -> u64 {
         lock(&self.0.state).refreshes
     }
 
-    /// Refreshes that got the answer of one before.
+    /// Number of refreshes that got the answer of an earlier one.
     #[must_use]
     pub fn repeats(&self) -> u64 {
         lock(&self.0.state).repeats
     }
 
-    /// Refreshes with a token that was not good any more.
+    /// Number of refreshes with an invalid token.
     #[must_use]
     pub fn refused(&self) -> u64 {
         lock(&self.0.state).refused
     }
 
-    /// Tokens that were issued for locations of the agency.
+    /// Number of tokens issued for locations of the agency.
     #[must_use]
     pub fn location_tokens(&self) -> u64 {
         lock(&self.0.state).location_tokens
     }
 
-    /// Sends a request, which `done` answers where it arrives.
+    /// Sends a request, which `done` answers on arrival.
     async fn request(
         &self,
-        done: impl FnOnce(&Shared) -> Result<IssuedTokens, TokenError> + Send + 'static,
+        done: impl FnOnce(&SharedOAuth) -> Result<IssuedTokens, TokenError> + Send + 'static,
     ) -> Result<IssuedTokens, TokenError> {
         let (answer, answered) = oneshot::channel();
         let shared = self.0.clone();
@@ -190,7 +190,7 @@ impl SimulatedOAuth {
                 _ => {}
             }
             tokio::time::sleep(shared.settings.network).await;
-            let _ = answer.send(result); // whoever asked may be gone
+            let _ = answer.send(result); // the caller may be gone
         });
         match tokio::time::timeout(self.0.settings.timeout, answered).await {
             Ok(Ok(result)) => result,
@@ -199,7 +199,7 @@ impl SimulatedOAuth {
     }
 }
 
-impl Shared {
+impl SharedOAuth {
     fn refresh(&self, refresh_token: &str) -> Result<IssuedTokens, TokenError> {
         let now = self.clock.now();
         let mut state = lock(&self.state);
@@ -239,7 +239,7 @@ impl Shared {
     }
 }
 
-impl State {
+impl OAuthState {
     fn active(&mut self) -> Result<(), TokenError> {
         if self.inactive {
             self.inactive_answers += 1;
@@ -251,7 +251,7 @@ impl State {
     fn issue(&mut self, expires_at: EpochMs, location: Option<LocationId>, settings: &OAuthSettings) -> IssuedTokens {
         self.last += 1;
         let access = format!("access-{}", self.last);
-        self.access_tokens.insert(access.clone(), Access { expires_at, location });
+        self.access_tokens.insert(access.clone(), IssuedAccess { expires_at, location });
         IssuedTokens {
             access: Secret::new(access),
             refresh: Some(Secret::new(format!("refresh-{}", self.last))),

@@ -1,4 +1,4 @@
-//! A standard queue in memory: at least once, in no order, and late when a test wants it.
+//! A standard queue in memory: delivers at least once, in no order, and late if a test wants it.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -11,52 +11,52 @@ use super::{TestClock, lock};
 use ghl_sync_engine::ports::{BatchQueue, Clock, MAX_DELAY, PortError};
 use ghl_sync_model::{Ask, Batch, EpochMs, LocationId};
 
-/// What becomes of a message.
+/// The fate of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// It arrives once, when it should.
+pub enum MessageFate {
+    /// It arrives once and on time.
     Arrives,
     /// It never arrives.
     Lost,
-    /// It arrives this much later than it should.
+    /// It arrives this much later.
     Late(Duration),
-    /// It arrives when it should, and once more so much later.
+    /// It arrives on time, and once more this much later.
     Twice(Duration),
 }
 
-/// A message that was received, and comes again unless it is deleted.
+/// A received message, which comes again unless it is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
-    /// Names this message to [`MemoryQueue::delete`].
+pub struct QueueDelivery {
+    /// Identifies the message for [`MemoryQueue::delete`].
     pub id: u64,
-    /// What is in it.
+    /// Content of the message.
     pub batch: Batch,
 }
 
-/// Decides on the fate of the n-th message.
-type Fates = Box<dyn Fn(u64, &Batch) -> Fate + Send + Sync>;
+/// Decides the fate of the n-th message.
+type Fates = Box<dyn Fn(u64, &Batch) -> MessageFate + Send + Sync>;
 
-/// A [`BatchQueue`] in memory, with the side that receives.
+/// A [`BatchQueue`] in memory, including its receiving side.
 pub struct MemoryQueue {
     clock: TestClock,
-    /// A message that was received and not deleted comes again after this.
+    /// A message that was received but not deleted comes again after this time.
     visibility: Duration,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     changed: Notify,
 }
 
 #[derive(Default)]
-struct State {
-    messages: Vec<Message>,
+struct QueueState {
+    messages: Vec<QueuedMessage>,
     sent: Vec<(EpochMs, Batch, Duration)>,
     asks: Vec<(Ask, LocationId, Duration)>,
     last_id: u64,
     fates: Option<Fates>,
-    /// Nobody takes what is sent.
+    /// Whether sent messages are lost because the process has ended.
     is_gone: bool,
 }
 
-struct Message {
+struct QueuedMessage {
     id: u64,
     visible_at: EpochMs,
     body: String,
@@ -69,31 +69,31 @@ impl MemoryQueue {
         MemoryQueue { clock, visibility, state: Mutex::default(), changed: Notify::new() }
     }
 
-    /// From now on, `fates` decides what becomes of a message; it is told its number (from 1) and its content.
-    pub fn decide(&self, fates: impl Fn(u64, &Batch) -> Fate + Send + Sync + 'static) {
+    /// From now on, `fates` decides the fate of each message by its number (from 1) and content.
+    pub fn decide(&self, fates: impl Fn(u64, &Batch) -> MessageFate + Send + Sync + 'static) {
         lock(&self.state).fates = Some(Box::new(fates));
     }
 
-    /// The queue ends with its process: whatever is sent from now on is lost.
+    /// Ends the queue with its process: all messages sent from now on are lost.
     pub fn end(&self) {
         lock(&self.state).is_gone = true;
     }
 
-    /// It begins anew, empty: all messages that waited, or were received and not deleted, are lost.
+    /// Restarts the queue empty: all messages that waited, or were received but not deleted, are lost.
     pub fn begin_anew(&self) {
         let mut state = lock(&self.state);
         state.messages.clear();
         state.is_gone = false;
     }
 
-    /// All messages that were sent: when, what, and with which delay.
+    /// All sent messages: time, batch and delay.
     #[must_use]
     pub fn sent(&self) -> Vec<(EpochMs, Batch, Duration)> {
         lock(&self.state).sent.clone()
     }
 
-    /// The locations of which somebody has asked for this, and with which delay. Nobody receives these messages: a test
-    /// does what they ask for itself.
+    /// The locations for which `ask` was requested, and the delays. Nobody receives these messages: a test performs
+    /// them itself.
     #[must_use]
     pub fn asked(&self, ask: Ask) -> Vec<(LocationId, Duration)> {
         let state = lock(&self.state);
@@ -106,15 +106,15 @@ impl MemoryQueue {
         self.accept(batch, Duration::ZERO);
     }
 
-    /// The next message that is there; waits for one.
-    pub async fn receive(&self) -> Delivery {
+    /// Waits for the next message and receives it.
+    pub async fn receive(&self) -> QueueDelivery {
         loop {
             let changed = self.changed.notified();
             let now = self.clock.now();
             match self.take(now) {
                 Ok(delivery) => return delivery,
                 Err(Some(visible_at)) => {
-                    // Whichever comes first; a message more only makes us look again.
+                    // Whichever comes first; an additional message only makes us check again.
                     let _ = tokio::time::timeout(now.until(visible_at), changed).await;
                 }
                 Err(None) => changed.await,
@@ -122,13 +122,13 @@ impl MemoryQueue {
         }
     }
 
-    /// The message is done with.
+    /// Deletes a message that was handled.
     pub fn delete(&self, id: u64) {
         lock(&self.state).messages.retain(|message| message.id != id);
     }
 
-    /// A message that is visible, or else when the next one will be.
-    fn take(&self, now: EpochMs) -> Result<Delivery, Option<EpochMs>> {
+    /// A visible message, or else the time when the next one becomes visible.
+    fn take(&self, now: EpochMs) -> Result<QueueDelivery, Option<EpochMs>> {
         let mut state = lock(&self.state);
         let first = state.messages.iter_mut().min_by_key(|message| (message.visible_at, message.id)).ok_or(None)?;
         if first.visible_at > now {
@@ -137,8 +137,8 @@ impl MemoryQueue {
         first.visible_at = now + self.visibility;
         let id = first.id;
         match Batch::from_json(&first.body) {
-            Ok(batch) => Ok(Delivery { id, batch }),
-            // What the engine writes it can read; anything else would be a dead letter.
+            Ok(batch) => Ok(QueueDelivery { id, batch }),
+            // The engine writes only readable messages; anything else would be a dead-letter message.
             Err(_) => Err(Some(now)),
         }
     }
@@ -148,19 +148,19 @@ impl MemoryQueue {
         let mut state = lock(&self.state);
         state.sent.push((now, batch.clone(), delay));
         let number = state.sent.len() as u64;
-        let fate = state.fates.as_ref().map_or(Fate::Arrives, |fates| fates(number, batch));
-        let fate = if state.is_gone { Fate::Lost } else { fate };
+        let fate = state.fates.as_ref().map_or(MessageFate::Arrives, |fates| fates(number, batch));
+        let fate = if state.is_gone { MessageFate::Lost } else { fate };
         let due = now + Duration::from_secs(delay.min(MAX_DELAY).as_secs());
         let arrivals = match fate {
-            Fate::Arrives => vec![due],
-            Fate::Lost => vec![],
-            Fate::Late(late) => vec![due + late],
-            Fate::Twice(later) => vec![due, due + later],
+            MessageFate::Arrives => vec![due],
+            MessageFate::Lost => vec![],
+            MessageFate::Late(late) => vec![due + late],
+            MessageFate::Twice(later) => vec![due, due + later],
         };
         for visible_at in arrivals {
             state.last_id += 1;
             let id = state.last_id;
-            state.messages.push(Message { id, visible_at, body: batch.to_json() });
+            state.messages.push(QueuedMessage { id, visible_at, body: batch.to_json() });
         }
         drop(state);
         self.changed.notify_one();
@@ -175,7 +175,7 @@ impl fmt::Debug for MemoryQueue {
     }
 }
 
-/// As SQS does: one character that it does not carry, or a body that is too long, and the message is refused.
+/// Refuses a body with a character that SQS does not carry, or one that is too long, as SQS does.
 fn check_body(body: &str) -> Result<(), PortError> {
     let carries = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}');
     if body.len() > 256 * 1024 {
@@ -189,7 +189,7 @@ fn check_body(body: &str) -> Result<(), PortError> {
 
 #[async_trait]
 impl BatchQueue for MemoryQueue {
-    /// Sends `batch`; as with SQS, a part of a second is cut off the delay.
+    /// Sends `batch`. As with SQS, the delay is rounded down to seconds.
     async fn send(&self, batch: &Batch, delay: Duration) -> Result<(), PortError> {
         check_body(&batch.to_json())?;
         self.accept(batch, delay);

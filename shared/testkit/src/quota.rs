@@ -1,19 +1,24 @@
-//! What a server counts of one quota, and what its headers say.
+//! A server's counting of one quota, and its headers.
 
 use std::time::Duration;
 
-use ghl_sync_fake_ghl::{Burst, Day};
+use ghl_sync_fake_ghl::{BurstWindow, DayWindow};
 
 use super::GhlSettings;
 use ghl_sync_model::{EpochMs, Quota, RetryAfter};
 
-/// Counts a request. Returns whether the quota allows it, and what the headers say.
-pub(super) fn count(burst: &mut Burst, day: &mut Day, settings: &GhlSettings, now: EpochMs) -> (bool, Quota) {
+/// Counts a request. Returns whether the quota allows it, and the quota headers.
+pub(super) fn count(
+    burst: &mut BurstWindow,
+    day: &mut DayWindow,
+    settings: &GhlSettings,
+    now: EpochMs,
+) -> (bool, Quota) {
     let GhlSettings { pace, daily_limit, quota_headers, retry_after, .. } = settings;
     let now = Duration::from_millis(now.0);
     burst.advance(now, pace.window);
     day.advance(now);
-    let left = |burst: &Burst| burst.remaining(now, pace.window, pace.limit.get());
+    let left = |burst: &BurstWindow| burst.remaining(now, pace.window, pace.limit.get());
     let allowed = left(burst) > 0 && daily_limit.is_none_or(|limit| day.used < limit);
     if allowed {
         burst.take(now);
@@ -46,11 +51,11 @@ mod tests {
     use super::*;
     use crate::Setup;
 
-    /// How many of a hundred calls at each of these times are allowed, by a limit of 10 in a second.
+    /// Number of calls allowed out of a hundred at each of these times, with a limit of 10 per second.
     fn allowed(counting: WindowKind, times: &[u64]) -> Vec<usize> {
         let pace = Pace { limit: NonZeroU32::new(10).unwrap(), window: Duration::from_secs(1) };
         let settings = GhlSettings { pace, counting, ..Setup::default().ghl };
-        let (mut burst, mut day) = (Burst::of(counting), Day::default());
+        let (mut burst, mut day) = (BurstWindow::of(counting), DayWindow::default());
         times
             .iter()
             .map(|at| (0..100).filter(|_| count(&mut burst, &mut day, &settings, EpochMs(100_000 + at)).0).count())

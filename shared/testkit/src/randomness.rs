@@ -1,4 +1,4 @@
-//! Chance that a seed decides.
+//! Randomness determined by a seed.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ghl_sync_engine::ports::Randomness;
 
-/// Randomness whose rolls follow from their seed (SplitMix64), or that always show the same. Clones share their state.
+/// Randomness with rolls that derive from a seed (SplitMix64), or with one fixed roll. Clones share their state.
 #[derive(Debug, Clone)]
 pub struct TestRandomness {
     state: Arc<AtomicU64>,
@@ -14,19 +14,19 @@ pub struct TestRandomness {
 }
 
 impl TestRandomness {
-    /// Randomness whose rolls follow from `seed`.
+    /// Derives all rolls from `seed`.
     #[must_use]
     pub fn seeded(seed: u64) -> TestRandomness {
         TestRandomness { state: Arc::new(AtomicU64::new(seed)), fixed: None }
     }
 
-    /// Randomness that always roll `roll`.
+    /// Always rolls `roll`.
     #[must_use]
     pub fn fixed(roll: f64) -> TestRandomness {
         TestRandomness { fixed: Some(roll), ..TestRandomness::seeded(0) }
     }
 
-    /// Other randomness, whose rolls follow from the same seed.
+    /// Independent randomness that derives from the same seed.
     #[must_use]
     pub fn fork(&self) -> TestRandomness {
         TestRandomness::seeded(self.next())

@@ -1,4 +1,4 @@
-//! Settings of locations, as a test wants them.
+//! Settings of locations for tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -11,7 +11,7 @@ use ghl_sync_engine::ports::{
 };
 use ghl_sync_model::{EpochMs, LocationId, LocationSettings, ScopeId, SettingsOverlay};
 
-/// A [`LocationRegistry`] of the locations that it was given; they can be changed while the engine runs.
+/// A [`LocationRegistry`] of fixed locations with settings that can be changed while the engine runs.
 #[derive(Debug, Default)]
 pub struct FixedRegistry {
     locations: Mutex<BTreeMap<LocationId, StoredSettings>>,
@@ -19,7 +19,7 @@ pub struct FixedRegistry {
 }
 
 impl FixedRegistry {
-    /// A directory of `locations`.
+    /// A registry of `locations`.
     #[must_use]
     pub fn new(locations: BTreeMap<LocationId, LocationSettings>) -> Self {
         let stored = |base| StoredSettings { rev: 0, overlay: SettingsOverlay::default(), base, is_named: false };
@@ -27,7 +27,7 @@ impl FixedRegistry {
         FixedRegistry { locations: Mutex::new(locations), switched: Mutex::default() }
     }
 
-    /// Changes what the environment says of `location`, if it is known.
+    /// Changes the environment's settings of `location`, if it is known.
     pub fn change(&self, location: &LocationId, change: impl FnOnce(&mut LocationSettings)) {
         if let Some(stored) = lock(&self.locations).get_mut(location) {
             change(&mut stored.base);

@@ -13,28 +13,28 @@ use ghl_sync_model::{CredentialsRef, Secret};
 /// A [`SecretStore`] in memory.
 #[derive(Debug, Default)]
 pub struct MemorySecrets {
-    state: Mutex<State>,
+    state: Mutex<SecretsState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct SecretsState {
     secrets: BTreeMap<CredentialsRef, String>,
     reads: u64,
     is_down: bool,
 }
 
 impl MemorySecrets {
-    /// Keeps `text` at `reference`, in place of what was there.
+    /// Stores `text` at `reference`, replacing any old value.
     pub fn put(&self, reference: &CredentialsRef, text: impl Into<String>) {
         lock(&self.state).secrets.insert(reference.clone(), text.into());
     }
 
-    /// Whether the store answers from now on.
+    /// Sets whether the store is down from now on.
     pub fn set_down(&self, is_down: bool) {
         lock(&self.state).is_down = is_down;
     }
 
-    /// How often it was asked.
+    /// Number of reads.
     #[must_use]
     pub fn reads(&self) -> u64 {
         lock(&self.state).reads

@@ -1,4 +1,4 @@
-//! A sink that remembers.
+//! An event sink that records.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use ghl_sync_engine::usecase::{BatchReport, DeadLetterEnd, Event, Measures, Rece
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{Endpoint, EpochMs, LocationId, Progress, RecordKey};
 
-/// An event that was noted, as far as tests ask for it.
+/// A recorded event, with the fields that tests need.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the fields of `Event`, owned")]
 pub enum Noted {
@@ -57,7 +57,7 @@ pub enum Noted {
     Migrating(Progress),
 }
 
-/// A [`EventSink`] that remembers every event and its time.
+/// An [`EventSink`] that records every event and its time.
 #[derive(Debug)]
 pub struct RecordingSink {
     clock: TestClock,
@@ -65,19 +65,19 @@ pub struct RecordingSink {
 }
 
 impl RecordingSink {
-    /// A sink that has noted nothing.
+    /// A sink without events.
     #[must_use]
     pub fn new(clock: TestClock) -> Self {
         RecordingSink { clock, noted: Mutex::default() }
     }
 
-    /// Everything that was noted.
+    /// All recorded events.
     #[must_use]
     pub fn noted(&self) -> Vec<(EpochMs, Noted)> {
         lock(&self.noted).clone()
     }
 
-    /// What `pick` makes of everything that was noted.
+    /// The results of `pick` for all recorded events.
     pub fn pick<T>(&self, mut pick: impl FnMut(EpochMs, &Noted) -> Option<T>) -> Vec<T> {
         lock(&self.noted).iter().filter_map(|(at, noted)| pick(*at, noted)).collect()
     }
@@ -112,7 +112,7 @@ impl EventSink for RecordingSink {
             Event::LimitLowered { quota, from, to, .. } => Noted::LimitLowered { quota, from: *from, to: *to },
             Event::Operated { action, .. } => Noted::Operated { action },
             Event::Measured { work, measures, .. } => Noted::Measured { work, measures: (*measures).clone() },
-            // Say nothing that the gate or another event does not show.
+            // These add nothing to the gate and the other events.
             Event::Held { .. }
             | Event::SharesGhlId { .. }
             | Event::PassedOver { .. }

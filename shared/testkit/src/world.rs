@@ -11,9 +11,9 @@ use tokio::task::AbortHandle;
 
 use super::mortal::Mortal;
 use super::{
-    Delivery, FailNth, Faults, FixedRegistry, GhlSettings, Lag, MemoryBookmarks, MemoryCounters, MemoryDeadLetters,
-    MemoryGateStore, MemoryItems, MemoryKnownStates, MemoryOutbox, MemoryQueue, RecordingSink, SimulatedGhl, TestClock,
-    TestRandomness, WindowKind, lock,
+    FailNth, FixedRegistry, GhlSettings, Lag, MemoryBookmarks, MemoryCounters, MemoryDeadLetters, MemoryGateStore,
+    MemoryItems, MemoryKnownStates, MemoryOutbox, MemoryQueue, PortFaults, QueueDelivery, RecordingSink, SimulatedGhl,
+    TestClock, TestRandomness, WindowKind, lock,
 };
 use ghl_sync_engine::ports::{Clock, PortError, Versioned};
 use ghl_sync_engine::usecase::{BatchReport, Engine, EngineConfig, Invocation, Ports, PutReport, Shutdown};
@@ -25,41 +25,41 @@ use ghl_sync_model::{
 };
 use ghl_sync_operate::Operator;
 
-/// How often the schedule ticks.
+/// Interval of the schedule's ticks.
 const TICK: Duration = Duration::from_secs(60);
-/// One tick in so many is a sweep.
+/// Every n-th tick is a sweep.
 const SWEEP: u64 = 15;
-/// How often [`World::run_until_settled`] looks.
+/// How often [`World::run_until_settled`] checks.
 const LOOK: Duration = Duration::from_millis(200);
-/// GHL's limit, and what we are told to keep to.
+/// GHL's limit, and the pace in our settings.
 const PACE: Pace = Pace { limit: NonZeroU32::new(100).unwrap(), window: Duration::from_secs(10) };
 
-/// What a world is made of. Everything random in it follows from `seed`.
+/// Settings of a world. All its randomness derives from `seed`.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// Decides everything that is left to chance.
+    /// Determines everything random.
     pub seed: u64,
-    /// The engine's settings; without jitter, unless said.
+    /// The engine's settings; by default without jitter.
     pub config: EngineConfig,
-    /// Which webhooks are taken; installations are those of the app `app`.
+    /// Which webhooks are accepted; installations are those of the app `app`.
     pub webhooks: WebhookRules,
-    /// The locations; one, `loc`, unless said.
+    /// The locations; by default one, `loc`.
     pub locations: BTreeMap<LocationId, LocationSettings>,
-    /// How GHL behaves.
+    /// Behaviour of GHL.
     pub ghl: GhlSettings,
-    /// How late the due index and the index of gates show a change.
+    /// Delay until the due index and the index of gates show a change.
     pub index_lag: RangeInclusive<Duration>,
-    /// What the way to a store takes, and the way back, in milliseconds.
+    /// Latency of a store in each direction, in milliseconds.
     pub store_ms: RangeInclusive<u64>,
-    /// A function is killed after this long.
+    /// Time after which a function is killed.
     pub function_timeout: Duration,
-    /// A message whose invocation died comes again after this.
+    /// Time after which the message of a dead invocation comes again.
     pub visibility: Duration,
-    /// Each host's clock is wrong by up to this much.
+    /// Maximum error of each host's clock.
     pub clock_skew: Duration,
-    /// After so many invocations something runs in circles, and the queue's trigger stops.
+    /// Number of invocations after which something must be running in circles, so that the queue's trigger stops.
     pub storm: u64,
-    /// Whether the schedule and the queue's trigger run; without them, a test makes each step itself.
+    /// Whether the schedule and the queue's trigger run. Without them, a test performs each step itself.
     pub triggers: bool,
 }
 
@@ -98,7 +98,7 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// The location `name`, enabled, with GHL's usual quota and a scope of its own; `None` if that is no name.
+    /// The location `name`, enabled, with GHL's usual quota and a scope of its own; `None` if `name` is invalid.
     #[must_use]
     pub fn settings(name: &str) -> Option<(LocationId, LocationSettings)> {
         let location = LocationId::new(name).ok()?;
@@ -123,7 +123,7 @@ impl Setup {
         Some((location, settings))
     }
 
-    /// Builds the world, and starts its triggers.
+    /// Builds the world and starts its triggers.
     #[must_use]
     pub fn start(self) -> Arc<World> {
         let clock = TestClock::start();
@@ -134,7 +134,7 @@ impl Setup {
         let gates = Arc::new(MemoryGateStore::new(clock, lag));
         let items = Arc::new(MemoryItems::default());
         let queue = Arc::new(MemoryQueue::new(clock, self.visibility));
-        let faults = Arc::new(Faults::new(self.store_ms.clone(), randomness.fork()));
+        let faults = Arc::new(PortFaults::new(self.store_ms.clone(), randomness.fork()));
         let ghl = SimulatedGhl::new(clock, self.ghl.clone(), randomness.fork());
         let registry = Arc::new(FixedRegistry::new(self.locations.clone()));
         let counters = Arc::new(MemoryCounters::default());
@@ -199,9 +199,9 @@ impl Setup {
 /// When an invocation dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Crash {
-    /// At its await of this number (from 1).
+    /// At the await with this number (from 1).
     AtAwait(u64),
-    /// After this long.
+    /// After this time.
     After(Duration),
 }
 
@@ -209,44 +209,44 @@ pub enum Crash {
 pub struct World {
     /// The true time.
     pub clock: TestClock,
-    /// The clock of all hosts, which may be set.
+    /// The clock of all hosts, which can be set.
     pub hosts_clock: TestClock,
-    /// Chance, for tests that want some.
+    /// Randomness for tests.
     pub randomness: TestRandomness,
-    /// An engine on a host whose clock is right.
+    /// An engine on a host with a correct clock.
     pub engine: Engine,
-    /// What takes in webhooks.
+    /// Receives webhooks.
     pub receiver: WebhookReceiver,
-    /// What webhooks told.
+    /// The states reported by webhooks.
     pub known: Arc<MemoryKnownStates>,
-    /// GHL.
+    /// The simulated GHL.
     pub ghl: SimulatedGhl,
-    /// The records.
+    /// The record store.
     pub outbox: Arc<MemoryOutbox>,
-    /// The gates.
+    /// The gate store.
     pub gates: Arc<MemoryGateStore>,
-    /// What is compared and advanced besides the gates.
+    /// The other items with revisions.
     pub items: Arc<MemoryItems>,
-    /// The queue.
+    /// The queue of batches.
     pub queue: Arc<MemoryQueue>,
     /// The locations' settings.
     pub registry: Arc<FixedRegistry>,
-    /// What was counted.
+    /// The counters.
     pub counters: Arc<MemoryCounters>,
     /// The dead-letter queue.
     pub dead_letters: Arc<MemoryDeadLetters>,
-    /// Everything that happened.
+    /// The recorded events.
     pub sink: Arc<RecordingSink>,
-    /// What goes wrong with outbox, gates and queue.
-    pub faults: Arc<Faults>,
+    /// Faults of the outbox, the gates and the queue.
+    pub faults: Arc<PortFaults>,
     setup: Setup,
-    state: Mutex<State>,
+    state: Mutex<WorldState>,
 }
 
 type Crashes = Box<dyn Fn(u64) -> Option<Crash> + Send>;
 
 #[derive(Default)]
-struct State {
+struct WorldState {
     invocations: u64,
     live: BTreeMap<u64, AbortHandle>,
     died: u64,
@@ -256,7 +256,7 @@ struct State {
     shutdown: Shutdown,
 }
 
-/// What was still due when the time was up.
+/// The records that were still due when the time was up.
 #[derive(Clone)]
 pub struct Unsettled {
     open: Vec<Record>,
@@ -282,7 +282,7 @@ impl World {
     /// Puts `records`, as a producer does, and starts their scopes, as the API does.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn put(&self, records: &[PutRecord]) -> Result<PutReport, PortError> {
         let report = self.put_only(records).await?;
         for scope in self.scopes() {
@@ -294,7 +294,7 @@ impl World {
     /// Puts `records` and leaves them to the next tick.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn put_only(&self, records: &[PutRecord]) -> Result<PutReport, PortError> {
         self.engine.put(records).await
     }
@@ -306,12 +306,12 @@ impl World {
         self.gates.entry(&scope.unwrap_or_else(|| location.clone().into())).gate
     }
 
-    /// From now on, `crashes` says when the invocation of a number (from 1) dies.
+    /// From now on, `crashes` decides when each invocation dies, by its number (from 1).
     pub fn crash(&self, crashes: impl Fn(u64) -> Option<Crash> + Send + 'static) {
         lock(&self.state).crashes = Some(Box::new(crashes));
     }
 
-    /// All invocations that are under way die now.
+    /// Kills all invocations under way.
     pub fn crash_all_now(&self) {
         let mut state = lock(&self.state);
         for (_, invocation) in std::mem::take(&mut state.live) {
@@ -320,39 +320,39 @@ impl World {
         }
     }
 
-    /// How many invocations were begun.
+    /// Number of invocations started.
     #[must_use]
     pub fn invocations(&self) -> u64 {
         lock(&self.state).invocations
     }
 
-    /// How many invocations died.
+    /// Number of invocations that died.
     #[must_use]
     pub fn died(&self) -> u64 {
         lock(&self.state).died
     }
 
-    /// How many invocations are under way.
+    /// Number of invocations under way.
     #[must_use]
     pub fn live(&self) -> usize {
         lock(&self.state).live.len()
     }
 
-    /// What the invocations reported, in the order in which they ended.
+    /// The reports of the invocations, in the order in which they ended.
     #[must_use]
     pub fn reports(&self) -> Vec<BatchReport> {
         lock(&self.state).reports.clone()
     }
 
-    /// Lets the time pass.
+    /// Lets `span` pass.
     pub async fn run_for(&self, span: Duration) {
         tokio::time::sleep(span).await;
     }
 
-    /// Runs until no record is due any more and nobody is at work. Returns how long that took.
+    /// Runs until no record is due and no invocation is under way. Returns how long that took.
     ///
     /// # Errors
-    /// What is still due after `limit`.
+    /// The records that are still due after `limit`.
     pub async fn run_until_settled(&self, limit: Duration) -> Result<Duration, Unsettled> {
         let began = self.clock.now();
         loop {
@@ -370,14 +370,14 @@ impl World {
         }
     }
 
-    /// Runs `batch` in an invocation of its own, on a host of its own, to its end or death (`None`).
+    /// Runs `batch` in its own invocation on its own host, to its end or death (`None`).
     pub async fn invoke(&self, batch: &Batch) -> Option<BatchReport> {
         let (number, crash) = self.begin();
         self.run(number, crash, batch).await
     }
 
-    /// Runs `delivery` as the trigger does: in a task, and the message is deleted if the invocation lives.
-    fn handle(self: &Arc<Self>, delivery: Delivery) {
+    /// Runs `delivery` as the trigger does: in a task, deleting the message if the invocation survives.
+    fn handle(self: &Arc<Self>, delivery: QueueDelivery) {
         let world = self.clone();
         let (number, crash) = self.begin();
         let task = tokio::spawn(async move {
@@ -414,19 +414,19 @@ impl World {
         tokio::time::timeout(dies_after, sync).await.ok().flatten()
     }
 
-    /// What operates it.
+    /// An operator of the system.
     #[must_use]
     pub fn operator(&self) -> Operator {
         Operator::new(self.engine.clone())
     }
 
-    /// What reads what GHL has changed.
+    /// A reconciler, which reads GHL's changes.
     #[must_use]
     pub fn reconciler(&self) -> Reconciler {
         Reconciler::new(self.engine.clone())
     }
 
-    /// The engine on another host, whose clock is wrong by its own amount.
+    /// The engine on another host, with its own clock error.
     #[must_use]
     pub fn host(&self) -> Engine {
         let most = i64::try_from(self.setup.clock_skew.as_millis()).unwrap_or(0) / 2;
@@ -435,23 +435,23 @@ impl World {
         Engine::new(ports, self.engine.config().clone()).until(lock(&self.state).shutdown.clone())
     }
 
-    /// All hosts are to end. What is sent to the queue from now on is lost with them.
+    /// Asks all hosts to end. Messages sent to the queue from now on are lost with them.
     pub fn shut_down(&self) {
         self.queue.end();
         lock(&self.state).shutdown.ask();
     }
 
-    /// Whether all hosts are to end, or have ended.
+    /// Whether all hosts were asked to end, or have ended.
     fn is_shut_down(&self) -> bool {
         lock(&self.state).shutdown.is_asked()
     }
 
-    /// Starts hosts anew, beside an empty queue, as a process does that keeps its stores only. The tick comes at once.
+    /// Restarts the hosts with an empty queue, like a process that keeps only its stores. The tick comes at once.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn restart(&self) -> Result<(), PortError> {
-        // A start that is tried again is of the same process.
+        // A retried start belongs to the same process.
         if self.is_shut_down() {
             lock(&self.state).shutdown = Shutdown::default();
             self.queue.begin_anew();
@@ -483,7 +483,7 @@ impl fmt::Debug for World {
 async fn consume(world: Arc<World>) {
     while world.invocations() < world.setup.storm {
         let delivery = world.queue.receive().await;
-        // A process that is to end takes no message any more.
+        // A process that is about to end takes no more messages.
         if !world.is_shut_down() {
             world.handle(delivery);
         }
@@ -497,7 +497,7 @@ async fn schedule(world: Arc<World>) {
         if world.is_shut_down() {
             continue;
         }
-        // A tick that fails or hangs is followed by another; what went wrong is with the sink.
+        // Another tick follows one that fails or hangs; the sink has recorded the failure.
         let host = world.host();
         let _ = tokio::time::timeout(world.setup.function_timeout, host.tick(tick % SWEEP == 0)).await;
     }

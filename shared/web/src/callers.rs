@@ -1,4 +1,4 @@
-//! Whose a key or a session is.
+//! Finds the owner of a key or a session.
 
 use std::sync::Arc;
 
@@ -9,24 +9,24 @@ use ghl_sync_runtime::ApiAccess;
 
 use crate::known_keys::{self, KnownKeys};
 use crate::sessions::{Cookie, Sessions};
-use crate::shown::Shown;
+use crate::shown::PresentedKey;
 use crate::strangers::Strangers;
 
-/// Who calls. Absent while nobody has shown who they are.
+/// An authenticated caller. Absent until the caller is identified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// For the log: the name of a key or of an AWS principal, or the `sub` of a token.
+    /// Name for the log: the name of a key or of an AWS principal, or the `sub` of a token.
     pub name: String,
-    /// The key, if it is one that is kept as a record.
+    /// Id of the key, if it is stored as a record.
     pub key: Option<KeyId>,
-    /// What the key allows.
+    /// Permissions of the caller.
     pub role: Role,
-    /// What the key is bound to; `None` if it is good for all locations.
+    /// The locations and tags that the caller is bound to; `None` if it may use all locations.
     pub reach: Option<Arc<Reach>>,
 }
 
 impl Caller {
-    /// Whoever shows a key of the environment, or whom AWS knows: there, policies say who may what.
+    /// A caller with a key from the environment, or an AWS principal, whose rights AWS policies limit.
     pub(crate) fn with_all_rights(name: &str) -> Caller {
         Caller { name: name.to_owned(), key: None, role: Role::Admin, reach: None }
     }
@@ -38,39 +38,39 @@ impl Caller {
     }
 }
 
-/// Why somebody is not let in.
+/// Why a caller is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum NotLetIn {
-    /// The key is wrong, missing, revoked or expired: which of them, no answer says.
+    /// The key is wrong, missing, revoked or expired; the response does not tell which.
     #[error("no good key was shown")]
     Nobody,
-    /// The session is over.
+    /// The session has ended.
     #[error("the session is over")]
     SignedOut,
-    /// The token gives no role.
+    /// The token contains no role.
     #[error("the token gives no role")]
     NoRole {
-        /// Where it would be.
+        /// The claim that should contain it.
         claim: String,
     },
-    /// The token does not say whose it is.
+    /// The token has no subject.
     #[error("the token does not say whose it is")]
     NoSubject,
-    /// A browser shows a key by itself, and some other page may have made it do so.
+    /// A browser sent the key automatically, possibly at the request of another site's page.
     #[error("another page may have made the browser ask")]
     Forged,
-    /// Many wrong keys came from the same address.
+    /// Too many wrong keys came from this address.
     #[error("many wrong keys came from the same address")]
     Wait {
-        /// When to try again, in seconds.
+        /// Seconds until the next try.
         retry_after_s: u64,
     },
-    /// A store did not answer.
+    /// A store did not respond.
     #[error(transparent)]
     Port(#[from] PortError),
 }
 
-/// Who may come in, and what this process remembers of them.
+/// Authenticates callers, and caches the keys and sessions that this process has read.
 #[derive(Debug)]
 pub struct Callers {
     access: ApiAccess,
@@ -80,25 +80,25 @@ pub struct Callers {
 }
 
 impl Callers {
-    /// Those whom `access` lets in.
+    /// Authenticates callers as `access` configures.
     #[must_use]
     pub fn new(access: ApiAccess) -> Callers {
         let (keys, sessions, strangers) = (KnownKeys::default(), Sessions::default(), Strangers::default());
         Callers { access, keys, sessions, strangers }
     }
 
-    /// Who is let in, by the configuration.
+    /// The configured access.
     #[must_use]
     pub fn access(&self) -> &ApiAccess {
         &self.access
     }
 
-    /// Whose key it is. Who has shown many wrong ones waits, unless this one is known already: nobody else who comes from
-    /// the same address is kept out.
+    /// Finds the owner of a key. An address that sent many wrong keys must wait, unless this key is cached: other
+    /// callers from the same address are not locked out.
     ///
     /// # Errors
-    /// When it is nobody's, or a store fails.
-    pub async fn owner(&self, operator: &Operator, now: EpochMs, shown: &Shown) -> Result<Caller, NotLetIn> {
+    /// If the key has no owner, or a store fails.
+    pub async fn owner(&self, operator: &Operator, now: EpochMs, shown: &PresentedKey) -> Result<Caller, NotLetIn> {
         let of_environment = match &self.access {
             ApiAccess::Keys(keys) => known_keys::owner_in(keys, shown.key.as_bytes()),
             ApiAccess::Iam | ApiAccess::Jwt(_) => None,
@@ -119,19 +119,19 @@ impl Callers {
         owner.ok_or(NotLetIn::Nobody)
     }
 
-    /// Who has signed in.
+    /// Finds the caller who signed in.
     ///
     /// # Errors
-    /// When the session is over, or its key is good no more; or a store fails.
+    /// If the session has ended, its key no longer works, or a store fails.
     pub async fn signed_in(&self, operator: &Operator, now: EpochMs, cookie: &Cookie) -> Result<Caller, NotLetIn> {
         let session = self.sessions.read(operator, now, cookie).await?.ok_or(NotLetIn::SignedOut)?;
         self.holder(operator, now, &session.key).await?.ok_or(NotLetIn::SignedOut)
     }
 
-    /// Who holds a key that was shown earlier; nobody if it is good no more.
+    /// Finds the owner of a key that was verified earlier; `None` if the key no longer works.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn holder(
         &self,
         operator: &Operator,
@@ -145,12 +145,12 @@ impl Callers {
         }
     }
 
-    /// Forgets what was read of a key: what it says has changed.
+    /// Drops a key from the cache after a change.
     pub fn forget_key(&self, id: &KeyId) {
         self.keys.forget(id);
     }
 
-    /// Forgets what was read of a session: it is over.
+    /// Drops an ended session from the cache.
     pub fn forget_session(&self, id: &KeyId) {
         self.sessions.forget(id);
     }

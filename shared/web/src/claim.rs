@@ -1,4 +1,4 @@
-//! Who a request says that it comes from.
+//! The identity that a request claims.
 
 use axum::extract::Request;
 use ghl_sync_model::EpochMs;
@@ -10,32 +10,32 @@ use lambda_http::request::RequestContext;
 use crate::callers::{Caller, Callers, NotLetIn};
 use crate::jwt;
 use crate::sessions::{Cookie, from_our_page};
-use crate::shown::Shown;
+use crate::shown::PresentedKey;
 
-/// Who a request says that it comes from.
+/// The identity that a request claims.
 pub enum Claim {
-    /// It says nothing.
+    /// It claims none.
     Nobody,
-    /// API Gateway knows.
+    /// API Gateway verified it.
     Principal(Caller),
-    /// API Gateway knows, and it is nobody who may come in.
+    /// API Gateway verified it, and this caller may not enter.
     Refused(NotLetIn),
-    /// Whoever has this key.
-    Key(Shown),
-    /// Whoever has signed in.
+    /// The owner of this key.
+    Key(PresentedKey),
+    /// The owner of this session.
     Session(Cookie),
-    /// A browser shows this, and some other page may have made it do so.
+    /// A browser sent this automatically, possibly at the request of another site's page.
     Forgeable(Box<Claim>),
 }
 
 impl Claim {
-    /// What `request` says. Where it `changes` something, it must not come from a page of somebody else.
+    /// Reads the claim of `request`. A request that `changes` something must not come from another site's page.
     #[must_use]
     pub fn of(request: &Request, access: &ApiAccess, changes: bool) -> Claim {
         let (shown, cookie) = match access {
             ApiAccess::Iam => return principal(request).map_or(Claim::Nobody, Claim::Principal),
             ApiAccess::Jwt(access) => return holder(request, access),
-            ApiAccess::Keys(_) => (Shown::of(request), Cookie::of(request)),
+            ApiAccess::Keys(_) => (PresentedKey::of(request), Cookie::of(request)),
         };
         let (claim, by_browser) = match (shown, cookie) {
             (Some(shown), _) if shown.by_browser => (Claim::Key(shown), true),
@@ -47,10 +47,10 @@ impl Claim {
         if is_forgeable { Claim::Forgeable(Box::new(claim)) } else { claim }
     }
 
-    /// Who it is, if the claim is true; `None` where nobody claims anything.
+    /// Verifies the claim; `None` if there is none.
     ///
     /// # Errors
-    /// When it is not true.
+    /// If the claim is false.
     pub async fn check(self, callers: &Callers, operator: &Operator, now: EpochMs) -> Result<Option<Caller>, NotLetIn> {
         match self {
             Claim::Nobody => Ok(None),
@@ -68,13 +68,14 @@ impl Claim {
     }
 }
 
-/// Whom API Gateway has let in. An event that did not pass its check has nobody in it.
+/// The principal that API Gateway let in. An event that did not pass its check has no principal.
 fn principal(request: &Request) -> Option<Caller> {
     let iam = authorizer(request)?.iam.as_ref()?;
     iam.user_arn.as_deref().filter(|arn| !arn.is_empty()).map(Caller::with_all_rights)
 }
 
-/// Who has the token that API Gateway has checked. Browsers send no such token by themselves, so no page can make them.
+/// The holder of the token that API Gateway verified. Browsers never send it automatically, so no page can forge
+/// requests.
 fn holder(request: &Request, access: &JwtAccess) -> Claim {
     let Some(jwt) = authorizer(request).and_then(|authorizer| authorizer.jwt.as_ref()) else { return Claim::Nobody };
     jwt::owner(&jwt.claims, access).map_or_else(Claim::Refused, Claim::Principal)

@@ -1,4 +1,4 @@
-//! The function as Lambda invokes it: API Gateway's event in (payload format 2.0), its answer out.
+//! The Lambda interface: takes API Gateway's event (payload format 2.0), returns its response.
 
 use axum::Router;
 use base64::Engine as _;
@@ -21,10 +21,10 @@ pub enum EventError {
         "this function expects an event of an HTTP API of API Gateway: {{\"version\": \"2.0\", \"rawPath\": …, \"requestContext\": {{\"http\": …}}, …}}; it got {found}"
     )]
     NotARequest {
-        /// What it got, by its shape.
+        /// Shape of the event.
         found: String,
     },
-    /// A field of it is not as it should be.
+    /// A field of the event is invalid.
     #[error("the event of API Gateway is malformed")]
     Malformed(#[source] serde_json::Error),
 }
@@ -32,7 +32,7 @@ pub enum EventError {
 /// Answers the request in `event`.
 ///
 /// # Errors
-/// When the event is no request. Whatever is wrong with a request is an answer.
+/// If the event is not a request. An invalid request still gets a response.
 pub async fn handle(router: &Router, event: LambdaEvent<Value>) -> Result<impl Serialize + use<>, EventError> {
     let LambdaEvent { payload, context } = event;
     let request = request(payload)?;
@@ -65,7 +65,7 @@ fn request(event: Value) -> Result<ApiGatewayV2httpRequest, EventError> {
     ghl_sync_model::json::from_value(event).map_err(EventError::Malformed)
 }
 
-/// What may not stand in a path, though API Gateway hands paths on decoded. So a `%` is one, and begins nothing.
+/// Characters to encode again, because API Gateway decodes paths. `%` is one of them: it starts no escape here.
 const NOT_IN_PATHS: &AsciiSet = &CONTROLS
     .add(b'%')
     .add(b' ')
@@ -82,26 +82,25 @@ const NOT_IN_PATHS: &AsciiSet = &CONTROLS
     .add(b'}');
 const NOT_IN_QUERIES: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
-/// The same request, so that `lambda_http` can make a URI of it: it panics where it cannot.
+/// Changes the request so that `lambda_http` can build a URI from it; otherwise it panics.
 fn well_formed(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest {
     let path = request.raw_path.unwrap_or_default();
     let path = utf8_percent_encode(&path, NOT_IN_PATHS).to_string();
     request.raw_path = Some(if path.starts_with('/') { path } else { format!("/{path}") });
     request.raw_query_string =
         request.raw_query_string.map(|query| utf8_percent_encode(&query, NOT_IN_QUERIES).to_string());
-    // Nothing here depends on the name that we are called by.
+    // Nothing here depends on the host name of the request.
     request.headers.remove(http::header::HOST);
     request.request_context.domain_name = None;
-    // Our stage has no name, and none that an event has belongs into the path.
+    // Our stage has no name, and the stage in an event does not belong in the path.
     request.request_context.stage = None;
     request
 }
 
-/// Longest path and query. API Gateway passes on 10 KB, which encoding makes three times as long at most; of more than
-/// 64 KB no URI is made.
+/// Longest path and query. API Gateway passes on 10 KB, which encoding can triple; a URI cannot exceed 64 KB.
 const MAX_URI_BYTES: usize = 60_000;
 
-/// The same request, if `lambda_http` can read it: it panics where it cannot.
+/// Rejects a request that `lambda_http` cannot read; otherwise it panics.
 fn readable(request: ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpRequest, EventError> {
     let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     if length(&request.raw_path) + length(&request.raw_query_string) > MAX_URI_BYTES {

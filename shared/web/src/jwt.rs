@@ -1,4 +1,4 @@
-//! Whom a token speaks of that API Gateway has checked.
+//! The caller of a token that API Gateway has verified.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use ghl_sync_runtime::JwtAccess;
 
 use crate::callers::{Caller, NotLetIn};
 
-/// In the claim with locations: all of them.
+/// Value of the locations claim that allows all locations.
 const ALL: &str = "*";
 
-/// Who has a token with these claims.
+/// The caller with these claims.
 pub(crate) fn owner(claims: &HashMap<String, String>, access: &JwtAccess) -> Result<Caller, NotLetIn> {
     let claim = |name: &str| claims.get(name).map_or("", |value| value.trim());
-    // API Gateway has looked already, by the same issuer.
+    // API Gateway has already checked the same issuer.
     if claim("iss") != access.issuer {
         return Err(NotLetIn::Nobody);
     }
@@ -32,8 +32,8 @@ pub(crate) fn owner(claims: &HashMap<String, String>, access: &JwtAccess) -> Res
     Ok(Caller { name: name.to_owned(), key: None, role, reach: reach.map(Arc::new) })
 }
 
-/// What somebody is bound to by what these claims list; `None` if it is all. Who has neither claim, where one is looked for,
-/// reaches nothing.
+/// The locations and tags that these claims list; `None` allows all. If a claim is expected and neither is there, the
+/// caller may use no location.
 fn reach(locations: Option<Vec<&str>>, tags: Option<Vec<&str>>) -> Option<Reach> {
     if (locations.is_none() && tags.is_none()) || locations.iter().flatten().any(|location| *location == ALL) {
         return None;
@@ -43,8 +43,8 @@ fn reach(locations: Option<Vec<&str>>, tags: Option<Vec<&str>>) -> Option<Reach>
     Some(Reach { locations: locations.collect(), tags: tags.collect() })
 }
 
-/// The values of a claim. API Gateway writes a list as its elements within brackets, with spaces in between, whatever is in
-/// them; anything else is one value.
+/// The values of a claim. API Gateway writes a list as its elements in brackets, separated by spaces and not escaped;
+/// anything else is one value.
 fn values(claim: &str) -> Vec<&str> {
     match claim.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(list) => list.split_whitespace().collect(),

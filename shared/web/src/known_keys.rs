@@ -1,4 +1,4 @@
-//! Whose key it is: those of the environment, and those that are kept as records.
+//! Finds the owner of a key: from the environment, or from the stored records.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use tracing::error;
 use crate::callers::Caller;
 use crate::remembered::Remembered;
 
-/// The keys that this process has read last.
+/// Cache of the keys that this process has read.
 #[derive(Debug, Default)]
 pub(crate) struct KnownKeys(Remembered<Entry<KeyRecord>>);
 
 impl KnownKeys {
-    /// Whether it is told without a read whose key this is.
+    /// Whether the cache knows this key, so that no read is needed.
     pub(crate) fn has(&self, now: EpochMs, shown: &str) -> bool {
         KeyId::in_key(shown).is_some_and(|id| self.0.get(&id, now).is_some_and(|key| is_right(&key.value, shown, now)))
     }
 
-    /// Who shows this key; nobody if it is wrong, revoked or expired, or if there is no such key.
+    /// The owner of this key; `None` if it is wrong, revoked, expired or unknown.
     pub(crate) async fn owner(
         &self,
         operator: &Operator,
@@ -33,7 +33,7 @@ impl KnownKeys {
         self.caller(operator, now, &id, |key| is_right(key, shown, now)).await
     }
 
-    /// Who signed in with this key; nobody if it is revoked or expired.
+    /// The owner of the key with this id; `None` if it is revoked or expired.
     pub(crate) async fn holder(
         &self,
         operator: &Operator,
@@ -43,7 +43,7 @@ impl KnownKeys {
         self.caller(operator, now, id, |key| key.is_good(now)).await
     }
 
-    /// It takes one read at most, and a write once an hour.
+    /// Takes at most one read, and one write per hour.
     async fn caller(
         &self,
         operator: &Operator,
@@ -60,13 +60,13 @@ impl KnownKeys {
         let key = match operator.key_used(id, key.clone()).await {
             Ok(Some(used)) => used,
             Ok(None) => return Ok(None),
-            // It is right all the same.
+            // The key is valid even if the write fails.
             Err(failed) => {
                 error!(event = "port_failed", action = failed.action, error = ghl_sync_runtime::causes(&failed));
                 key
             }
         };
-        // Somebody may have revoked it in this very moment.
+        // Somebody may have revoked it at this very moment.
         let caller = is_right(&key.value).then(|| Caller::of_key(id, &key.value));
         if read || key.rev != before {
             self.0.put(id.clone(), key, now);
@@ -74,24 +74,24 @@ impl KnownKeys {
         Ok(caller)
     }
 
-    /// Forgets what was read of a key: what it says has changed.
+    /// Drops a key from the cache after a change.
     pub(crate) fn forget(&self, id: &KeyId) {
         self.0.forget(id);
     }
 }
 
-/// Whether this is the text of a key that is good. Comparing takes as long for any text, right or wrong.
+/// Whether this is the text of a valid key. Comparison takes constant time.
 fn is_right(key: &KeyRecord, shown: &str, now: EpochMs) -> bool {
     let hash = KeyHash::of(shown.as_bytes());
     bool::from(key.hash.as_bytes().ct_eq(hash.as_bytes())) && key.is_good(now)
 }
 
-/// Whose of these it is. Takes as long for any key, right or wrong.
+/// The owner of a key among `keys`. Takes the same time for any key, right or wrong.
 pub(crate) fn owner_in(keys: &[ApiKey], shown: &[u8]) -> Option<Caller> {
     owner_of(keys, &KeyHash::of(shown))
 }
 
-/// The same for a key that has this hash.
+/// The same for the hash of a key.
 pub(crate) fn owner_of(keys: &[ApiKey], hash: &KeyHash) -> Option<Caller> {
     let mut found = Choice::from(0);
     let mut place = 0_u64;

@@ -1,7 +1,7 @@
-//! What the functions behind the HTTP API of API Gateway share: its events, the ids of requests, and who is calling.
+//! Shared code of the functions behind API Gateway's HTTP API: events, request ids and authentication.
 //!
-//! A request shows a key, or a browser's cookie that stands for one, or API Gateway says who makes it; [`Claim`] reads
-//! that, and [`Callers`] knows whose a key is. What somebody may do then is each function's own business.
+//! A request carries a key, or a browser's session cookie, or API Gateway identifies the caller; [`Claim`] reads that,
+//! and [`Callers`] finds the owner. Each function decides what the caller may do.
 
 mod callers;
 mod claim;
@@ -25,12 +25,12 @@ pub use event::{EventError, handle};
 pub use origin::origin;
 pub use request_id::RequestId;
 pub use sessions::{Cookie, LENGTH, SameSite, cookie_value, from_our_page, hex, is_secure, no_cookie, set_cookie};
-pub use shown::Shown;
+pub use shown::PresentedKey;
 
-/// The style of all pages.
+/// The stylesheet of all pages.
 pub const STYLE: &str = include_str!("style.css");
 
-/// What a content security policy calls a style or a script that may be in its page.
+/// The source expression that allows this style or script in a content security policy.
 #[must_use]
 pub fn policy_hash(text: &str) -> String {
     format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text)))

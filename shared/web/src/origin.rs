@@ -1,24 +1,24 @@
-//! The name by which the stack was called.
+//! The host name by which the stack was called.
 
 use axum::extract::Request;
 use axum::http::header;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 
-/// The name by which API Gateway was called. It serves no names but its own and those that were set up for it; a header
-/// could tell any.
+/// The host name by which API Gateway was called. API Gateway serves only its own names and those that were configured;
+/// a header could contain any name.
 #[derive(Debug, Clone)]
 pub(crate) struct CalledAs(String);
 
 impl CalledAs {
-    /// The name that an event tells, if it is one.
+    /// The host name in an event, if it is valid.
     pub(crate) fn of(event: &ApiGatewayV2httpRequest) -> Option<CalledAs> {
         let name = event.request_context.domain_name.as_deref().filter(|name| is_host(name))?;
         Some(CalledAs(name.to_owned()))
     }
 }
 
-/// What addresses of ours begin with: `https://NAME`. On this machine, where nobody speaks TLS, it is what the caller says
-/// whom it means; the local door lets in nobody who means another machine.
+/// The origin of our URLs: `https://NAME`. Locally, without TLS, it comes from the `Host` header; the local server
+/// rejects requests for another machine.
 #[must_use]
 pub fn origin(request: &Request) -> Option<String> {
     if crate::is_secure(request) {

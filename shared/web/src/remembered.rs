@@ -1,4 +1,4 @@
-//! What this process has read a moment ago, so that a busy caller does not cost a read a request.
+//! A cache of recent reads, so that a busy caller does not cost a read per request.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use ghl_sync_model::{EpochMs, KeyId};
 
-/// What was read holds for so long: a revocation, too, holds after this time at the latest.
+/// How long a read stays valid. A revocation takes effect after this time at the latest.
 const FRESH: Duration = Duration::from_secs(30);
-/// So many are remembered, at most.
+/// Most entries.
 const MOST: usize = 1_000;
 
-/// What was read, by id.
+/// The cached reads with their times, by id.
 #[derive(Debug)]
 pub(crate) struct Remembered<T>(Mutex<HashMap<KeyId, (T, EpochMs)>>);
 
@@ -22,10 +22,10 @@ impl<T> Default for Remembered<T> {
 }
 
 impl<T: Clone> Remembered<T> {
-    /// What was read of `id`, if that is still fresh.
+    /// The cached read of `id`, if it is still fresh.
     pub(crate) fn get(&self, id: &KeyId, now: EpochMs) -> Option<T> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was put back makes nothing fresh for long.
+        // After the clock was set back, a read from the future is not fresh.
         let fresh = all.get(id).filter(|(_, read_at)| *read_at <= now && now.since(*read_at) < FRESH);
         fresh.map(|(value, _)| value.clone())
     }
@@ -38,7 +38,7 @@ impl<T: Clone> Remembered<T> {
         all.insert(id, (value, read_at));
     }
 
-    /// Forgets what was read: it has changed.
+    /// Drops an entry after a change.
     pub(crate) fn forget(&self, id: &KeyId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }

@@ -3,13 +3,13 @@
 use axum::extract::Request;
 use lambda_http::request::RequestContext;
 
-/// The request's id, for whoever answers it.
+/// Id of the request, for handlers.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
 impl RequestId {
-    /// API Gateway's id of the request, which is in its own log, too; elsewhere one of our own. Never the caller's: it
-    /// would get into our log and our headers.
+    /// API Gateway's request id, which is in its own log, too; elsewhere a random one. Never the caller's, because it
+    /// would enter our log and our headers.
     #[must_use]
     pub fn of(request: &Request) -> RequestId {
         let of_gateway = match request.extensions().get::<RequestContext>() {

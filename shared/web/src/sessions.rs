@@ -1,4 +1,4 @@
-//! Browsers that signed in: a cookie stands for the key, for twelve hours.
+//! Browser sessions: a cookie stands for the key for twelve hours.
 
 use std::time::Duration;
 
@@ -12,53 +12,53 @@ use subtle::ConstantTimeEq;
 
 use crate::remembered::Remembered;
 
-/// A session ends after this.
+/// Lifetime of a session.
 pub const LENGTH: Duration = Duration::from_secs(12 * 3600);
 
-/// The sessions that this process has read last.
+/// Cache of the sessions that this process has read.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions(Remembered<Session>);
 
-/// What a browser shows instead of a key.
+/// The cookie that a browser sends instead of a key.
 #[derive(Debug, Clone)]
 pub struct Cookie {
-    /// The id of the session.
+    /// Id of the session.
     pub id: KeyId,
     text: String,
 }
 
 impl Cookie {
-    /// A new one.
+    /// Creates a cookie with a random secret.
     #[must_use]
     pub fn new(id: KeyId, random: [u8; 32]) -> Cookie {
         Cookie { text: format!("{id}.{}", hex(&random)), id }
     }
 
-    /// The one that a request shows.
+    /// Reads the cookie of a request.
     #[must_use]
     pub fn of(request: &Request) -> Option<Cookie> {
         let name = name(is_secure(request));
         let text = cookie_value(request.headers(), name)?;
         let (id, secret) = text.split_once('.')?;
-        // As many digits as a hash has.
+        // The secret has as many digits as a hash.
         secret.parse::<KeyHash>().ok()?;
         Some(Cookie { id: id.parse().ok()?, text: text.to_owned() })
     }
 
-    /// What is kept of it.
+    /// Hash of the secret; only this is stored.
     #[must_use]
     pub fn hash(&self) -> KeyHash {
         KeyHash::of(self.text.as_bytes())
     }
 
-    /// The header that gives it to a browser.
+    /// The `Set-Cookie` header.
     #[must_use]
     pub fn header(&self, is_secure: bool) -> Option<HeaderValue> {
         set_cookie(name(is_secure), &self.text, LENGTH, SameSite::Strict, is_secure)
     }
 }
 
-/// What a browser sends back of the cookie that is called `name`.
+/// The value of the cookie `name` in a request.
 #[must_use]
 pub fn cookie_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
@@ -66,22 +66,22 @@ pub fn cookie_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     pairs.find(|(named, _)| *named == name).map(|(_, value)| value)
 }
 
-/// The header that takes it away again.
+/// The `Set-Cookie` header that deletes the cookie.
 #[must_use]
 pub fn no_cookie(is_secure: bool) -> Option<HeaderValue> {
     set_cookie(name(is_secure), "", Duration::ZERO, SameSite::Strict, is_secure)
 }
 
-/// From where a browser sends a cookie.
+/// Requests with which a browser sends a cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SameSite {
-    /// From our own pages only.
+    /// Only requests from our own pages.
     Strict,
-    /// Also where another site leads here.
+    /// Also navigation from another site to ours.
     Lax,
 }
 
-/// The header that gives a browser a cookie for so long. No script reads it, and no other host is given it.
+/// The `Set-Cookie` header with a maximum age. Scripts cannot read the cookie, and no other host gets it.
 #[must_use]
 pub fn set_cookie(
     name: &str,
@@ -98,7 +98,7 @@ pub fn set_cookie(
     format!("{name}={text}; Path=/; Max-Age={length}; HttpOnly; SameSite={same_site}{secure}").parse().ok()
 }
 
-/// Bytes as lower-case hexadecimal digits.
+/// Encodes bytes as lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -108,20 +108,21 @@ fn name(is_secure: bool) -> &'static str {
     if is_secure { "__Host-ghl-sync" } else { "ghl-sync" }
 }
 
-/// API Gateway speaks TLS only. Locally nobody does, and a browser would not send a cookie back that wants it.
+/// Whether the connection uses TLS. API Gateway always does. The local server never does, and browsers would not return
+/// a `Secure` cookie to it.
 #[must_use]
 pub fn is_secure(request: &Request) -> bool {
     request.extensions().get::<RequestContext>().is_some()
 }
 
-/// Whether a page of ours makes the request, and not one of somebody else.
+/// Whether the request comes from one of our own pages.
 #[must_use]
 pub fn from_our_page(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin")
 }
 
 impl Sessions {
-    /// The session of a cookie; `None` if it is over.
+    /// The session of a cookie; `None` if it has ended.
     pub(crate) async fn read(
         &self,
         operator: &Operator,
@@ -137,7 +138,7 @@ impl Sessions {
         Ok(session.filter(|session| is_good(session, cookie, now)))
     }
 
-    /// Forgets what was read of a session: it is over.
+    /// Drops an ended session from the cache.
     pub(crate) fn forget(&self, id: &KeyId) {
         self.0.forget(id);
     }

@@ -1,4 +1,4 @@
-//! The key that a request shows.
+//! The key in a request.
 
 use std::net::IpAddr;
 
@@ -8,23 +8,23 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use lambda_http::request::RequestContext;
 
-/// A key that was shown, be it right or wrong.
-pub struct Shown {
-    /// What was shown.
+/// A key in a request, not verified yet.
+pub struct PresentedKey {
+    /// The key.
     pub key: String,
-    /// As the password of HTTP Basic, which browsers repeat by themselves.
+    /// Whether it is the password of HTTP Basic, which browsers repeat automatically.
     pub by_browser: bool,
-    /// The address that it comes from, if API Gateway tells it. A header could tell any.
+    /// The caller's address, if API Gateway provides it. A header could contain any address.
     pub from: Option<IpAddr>,
 }
 
-impl Shown {
-    /// The key in the headers of this request, if there is one.
+impl PresentedKey {
+    /// Reads the key from the headers of this request, if there is one.
     #[must_use]
-    pub fn of(request: &Request) -> Option<Shown> {
-        let (headers, from) = (request.headers(), Shown::address(request));
+    pub fn of(request: &Request) -> Option<PresentedKey> {
+        let (headers, from) = (request.headers(), PresentedKey::address(request));
         if let Some(key) = headers.get("x-api-key") {
-            return Some(Shown { key: lossy(key.as_bytes()), by_browser: false, from });
+            return Some(PresentedKey { key: lossy(key.as_bytes()), by_browser: false, from });
         }
         let authorization = headers.get(header::AUTHORIZATION)?;
         let text = lossy(authorization.as_bytes());
@@ -34,14 +34,14 @@ impl Shown {
             let decoded = BASE64_STANDARD.decode(credentials).unwrap_or_default();
             let pair = lossy(&decoded);
             let password = pair.split_once(':').map_or("", |(_, password)| password);
-            return Some(Shown { key: password.to_owned(), by_browser: true, from });
+            return Some(PresentedKey { key: password.to_owned(), by_browser: true, from });
         }
-        // Another scheme shows something that is no key of ours.
+        // Another scheme counts as a wrong key.
         let key = if scheme.eq_ignore_ascii_case("bearer") { credentials } else { "" };
-        Some(Shown { key: key.to_owned(), by_browser: false, from })
+        Some(PresentedKey { key: key.to_owned(), by_browser: false, from })
     }
 
-    /// The address that a request comes from, if API Gateway tells it.
+    /// The address of the caller, if API Gateway provides it.
     #[must_use]
     pub fn address(request: &Request) -> Option<IpAddr> {
         let Some(RequestContext::ApiGatewayV2(context)) = request.extensions().get::<RequestContext>() else {
@@ -51,7 +51,7 @@ impl Shown {
     }
 }
 
-/// No key of ours has a character that this could change.
+/// None of our keys contains a byte that this changes.
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -1,4 +1,4 @@
-//! Wrong keys, by the address that they come from: whoever shows many is asked to wait.
+//! Limits wrong keys per address: after too many, an address must wait.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use ghl_sync_model::EpochMs;
 
-/// So many wrong keys in a row are nobody's fault; from then on one in a [`STEP`].
+/// Wrong keys in a row without a wait; beyond that, one per [`STEP`].
 const BURST: u32 = 20;
 const STEP: Duration = Duration::from_secs(6);
-/// Addresses that are remembered, at most.
+/// Most addresses to remember.
 const MOST: usize = 1_000;
 
-/// The addresses that wrong keys came from last.
+/// Recent addresses with wrong keys. The time tells when all wrong keys of an address are forgiven.
 #[derive(Debug, Default)]
 pub(crate) struct Strangers(Mutex<HashMap<IpAddr, EpochMs>>);
 
 impl Strangers {
-    /// How long whoever is at `address` shall wait before a key of theirs is looked for; `None` if they need not.
+    /// How long `address` must wait before we check a key of it; `None` if it need not.
     pub(crate) fn wait(&self, address: IpAddr, now: EpochMs) -> Option<Duration> {
         let strangers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let forgiven_at = *strangers.get(&network(address))?;
@@ -27,24 +27,24 @@ impl Strangers {
         Some(wait).filter(|wait| !wait.is_zero())
     }
 
-    /// Takes note of a wrong key.
+    /// Counts a wrong key.
     pub(crate) fn note(&self, address: IpAddr, now: EpochMs) {
         let mut strangers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let address = network(address);
         if strangers.len() >= MOST && !strangers.contains_key(&address) {
             strangers.retain(|_, forgiven_at| *forgiven_at > now);
-            // So many at once are no reason to keep more.
+            // Too many current entries at once: drop them all.
             if strangers.len() >= MOST {
                 strangers.clear();
             }
         }
         let forgiven_at = strangers.entry(address).or_insert(now);
-        // A clock that was put back makes nobody wait for long.
+        // After the clock was set back, nobody waits too long.
         *forgiven_at = (*forgiven_at).clamp(now, now + STEP * BURST) + STEP;
     }
 }
 
-/// Who has an address of IPv6 has all that begin like it.
+/// The owner of an IPv6 address owns the whole network.
 fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

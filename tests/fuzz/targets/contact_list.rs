@@ -1,8 +1,8 @@
-//! A contact list, as somebody's spreadsheet has written it.
+//! A contact list, as a spreadsheet wrote it.
 
 #![no_main]
 
-use ghl_sync_import::{DateOrder, DecimalMark, ImportOptions, Outcome, plan};
+use ghl_sync_import::{DateOrder, DecimalMark, ImportOptions, RowOutcome, plan};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {
@@ -17,13 +17,13 @@ fuzz_target!(|file: &[u8]| {
     let (mut contacts, mut held_back, mut not_people) = (0, 0, 0);
     for outcome in records.by_ref() {
         match outcome {
-            Ok(Outcome::Record(contact)) => contacts += contact.rows.len() as u64,
-            Ok(Outcome::HeldBack(_)) => held_back += 1,
-            Ok(Outcome::NotAPerson(_)) => not_people += 1,
+            Ok(RowOutcome::Record(contact)) => contacts += contact.rows.len() as u64,
+            Ok(RowOutcome::HeldBack(_)) => held_back += 1,
+            Ok(RowOutcome::NotAPerson(_)) => not_people += 1,
             Err(_) => return,
         }
     }
-    // Every row is in a contact, or says why it is in none.
+    // Every row is in a contact, or has a reason for being left out.
     let tally = records.tally();
     assert_eq!(tally.rows, contacts + held_back + not_people, "a row is lost");
 });

@@ -1,4 +1,4 @@
-//! The body of an error of GHL's: the first two bytes are the status.
+//! The body of an error response from GHL; the first two bytes are the status.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A mapping.json, as somebody has written it by hand.
+//! A mapping.json, as somebody wrote it by hand.
 
 #![no_main]
 
@@ -11,7 +11,7 @@ fuzz_target!(|file: &[u8]| {
     let Ok(mapping) = Mapping::from_json(file) else { return };
     let options = ImportOptions { mapping: mapping.clone(), ..ImportOptions::default() };
     let Ok(plan) = plan(&LIST, options) else { return };
-    // What it writes for this list it reads again.
+    // The plan can read the mapping that it writes for this list.
     let json = serde_json::to_vec(&plan.mapping_file()).unwrap();
     assert!(Mapping::from_json(&json).is_ok());
     if let Ok(records) = plan.records(&LIST) {

@@ -1,4 +1,4 @@
-//! The headers of an answer: whatever they say, the time to come back is one that can be reckoned with.
+//! Response headers: whatever they contain, the retry time must be within safe bounds.
 
 #![no_main]
 

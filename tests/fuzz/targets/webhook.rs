@@ -1,4 +1,4 @@
-//! The body of a webhook that was verified.
+//! The body of a verified webhook.
 
 #![no_main]
 
@@ -12,13 +12,13 @@ fuzz_target!(|body: &[u8]| {
         Ok(Webhook::Event(event)) => {
             let _ = Precedence::of(&event);
             if let RemoteChange::Written { content, .. } = event.change {
-                // What is stored is read back as it was, so equal content has an equal hash.
+                // Stored content is read back unchanged, so equal content has an equal hash.
                 let stored = RemoteContent::from_json(content.kind(), &content.to_json()).expect("it is our own");
                 assert_eq!(stored.hash(), content.hash());
             }
         }
         Ok(Webhook::Other { event_type, .. }) => assert!(event_type.len() <= 64),
-        // An error names a field, and is short: nothing of the body is in it.
+        // An error names a field and is short: it contains nothing of the body.
         Err(error) => assert!(error.to_string().len() < 300, "{error}"),
     }
 });

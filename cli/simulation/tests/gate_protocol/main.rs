@@ -1,10 +1,10 @@
 //! The gate's protocol in all interleavings of three invocations that may die at any step.
 //!
-//! The decisions are those of the real gate; the model adds what is around it: messages that get lost and come
-//! twice, invocations that read the clock, are slow, and write later, requests that arrive late, a server that counts.
-//! Its clock goes by steps of twenty seconds. It does not move the time: it moves all times that are stored into the
-//! past, so that worlds with the same future are one state. For the same reason generations are told from the current
-//! one. What is bounded: deaths, lost and doubled messages, failures, and the records.
+//! The real gate makes the decisions. The model adds its surroundings: lost and duplicated messages, invocations that
+//! read the clock, are slow, and write later, requests that arrive late, and a server that counts. Its clock advances
+//! in steps of twenty seconds. Instead of moving the present, each step moves all stored times into the past, so that
+//! worlds with the same future are one state. For the same reason, generations are relative to the current one. The
+//! model bounds deaths, lost and duplicated messages, failures and records.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the number of states is worth a line")]
 
@@ -21,7 +21,7 @@ fn checker(bounds: Bounds, mutation: Mutation) -> CheckerBuilder<Protocol> {
     Protocol::new(bounds, mutation).checker().threads(2)
 }
 
-/// Visits every state, and says how many there are.
+/// Visits every state and prints their number.
 fn check_all(bounds: Bounds) {
     let checker = checker(bounds, Mutation::None).spawn_bfs().join();
     println!("{bounds:?}: {} states", checker.unique_state_count());

@@ -1,4 +1,4 @@
-//! What can happen next in a state, what becomes of it, and what must hold.
+//! The possible actions in a state, their effects, and the properties that must hold.
 
 use ghl_sync_limiter::{Breaker, Signal};
 use stateright::{Model, Property};
@@ -6,7 +6,7 @@ use stateright::{Model, Property};
 use crate::protocol::{LIFE, LIMIT, Protocol, Reply, Sent};
 use crate::world::{Flight, Invocation, NOW, STEP, Stage, World};
 
-/// What must be possible; the other properties must always hold.
+/// Properties that must be reachable; all others must always hold.
 pub(crate) const POSSIBLE: [&str; 3] =
     ["all is sent", "all is sent though an invocation died with the run", "a probe closes the breaker"];
 const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];

@@ -1,4 +1,4 @@
-//! The steps of an invocation and of the server, with the decisions of the real gate.
+//! Steps of the invocations and the server, with the real gate's decisions.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use ghl_sync_model::{AdoptLimits, EpochMs, Generation, Holder, Pace, Priority};
 use crate::world::{Flight, Invocation, NOW, STEP, Stage, WINDOW, World, began};
 
 pub(crate) const LIMIT: u32 = 2;
-/// In steps: a function's life.
+/// Lifetime of a function, in steps.
 pub(crate) const LIFE: u8 = 2;
 
-/// How much may go wrong.
+/// Bounds on the model, mostly on its faults.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) records: u8,
@@ -21,13 +21,13 @@ pub(crate) struct Bounds {
     pub(crate) doubles: u8,
 }
 
-/// A protocol that is wrong in one way.
+/// A deliberate error in the protocol.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Mutation {
     None,
-    /// A message runs whatever its generation.
+    /// A message runs regardless of its generation.
     GenerationIsNotChecked,
-    /// A call is settled as counted when it was sent.
+    /// A call is settled as if counted when it was sent.
     SettledWhenSent,
     /// A run counts as dead while its function may still live.
     RunEndsEarly,
@@ -46,7 +46,7 @@ pub(crate) enum Reply {
     Throttled,
 }
 
-/// Whether the invocation lives to send the message that it planned.
+/// Whether the invocation lives long enough to send the message it planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
     Yes,
@@ -120,7 +120,7 @@ impl Protocol {
             Leased::Permits(permits) => (permits, false),
             Leased::Probe(at) => (vec![at], true),
             Leased::Wait(wait) => {
-                // It came too early, and is planned for later.
+                // It came too early and is rescheduled.
                 let mut gate = world.stored.gate.clone();
                 let generation = gate.plan(now, wait.at, &self.rules);
                 world.messages.push(generation.0);
@@ -167,7 +167,7 @@ impl Protocol {
         self.teach(world, owner, &signal);
     }
 
-    /// What all must know is stored at once, and what was leased before goes back.
+    /// Stores a signal for everyone at once, and returns what was leased before.
     pub(crate) fn teach(&self, world: &mut World, owner: &str, signal: &Signal) {
         let Some(n) = world.holder(owner) else { return };
         let mut gate = world.stored.gate.clone();
@@ -184,7 +184,7 @@ impl Protocol {
         }
     }
 
-    /// Settles what has ended, and gives back what was not used.
+    /// Settles the calls that ended and returns unused permits.
     fn settle(&self, world: &mut World, gate: &mut Gate, n: usize) {
         let Some(Invocation { name, stage: Stage::Runs { permits, ended, .. }, .. }) = &mut world.invocations[n] else {
             return;

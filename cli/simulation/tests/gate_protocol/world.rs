@@ -1,4 +1,4 @@
-//! The state of the model: a gate, and all that is around it.
+//! The state of the model: a gate and its surroundings.
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
@@ -7,23 +7,23 @@ use ghl_sync_limiter::{Breaker, Gate};
 use ghl_sync_model::EpochMs;
 use serde_json::{Value, json};
 
-/// It is always now.
+/// The present, the same in every state.
 pub(crate) const NOW: EpochMs = EpochMs(1_000_000_000);
-/// Numbers above this are times.
+/// Numbers above this are timestamps.
 const TIMES: u64 = 500_000_000;
-/// What lies further back makes no difference any more.
+/// Times further back than this, in milliseconds, make no difference.
 const LONG_AGO: u64 = 80_000;
 pub(crate) const STEP: Duration = Duration::from_secs(20);
-/// In steps: the window, and how long after it was sent a request may be counted.
+/// The window, and the longest delay before a sent request is counted, in steps.
 pub(crate) const WINDOW: u8 = 2;
 const ARRIVES_WITHIN: u8 = 2;
 /// The current generation, in every state.
 const CURRENT: u64 = 10;
-/// Messages of older generations are all alike.
+/// Messages of older generations are treated alike.
 const OLDEST: u64 = CURRENT - 2;
 const INVOCATIONS: usize = 3;
 
-/// A gate as it is stored; equal when its text is.
+/// A stored gate. Two are equal if their texts are.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) gate: Gate,
@@ -54,12 +54,12 @@ pub(crate) struct World {
     pub(crate) stored: Stored,
     /// Records that are due.
     pub(crate) due: u8,
-    /// The generation of each message on its way.
+    /// Generation of each message in flight.
     pub(crate) messages: Vec<u64>,
     pub(crate) invocations: [Option<Invocation>; INVOCATIONS],
     /// Requests that may still be counted.
     pub(crate) flights: Vec<Flight>,
-    /// How long ago each call was counted, in steps.
+    /// Age of each counted call, in steps.
     pub(crate) counted: Vec<u8>,
     pub(crate) deaths: u8,
     pub(crate) failures: u8,
@@ -70,20 +70,20 @@ pub(crate) struct World {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Invocation {
     pub(crate) name: &'static str,
-    /// Steps since it began, and read the clock.
+    /// Steps since it began and read the clock.
     pub(crate) age: u8,
     pub(crate) stage: Stage,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Stage {
-    /// It wants to take the run for the message of this generation.
+    /// Wants to take the run for the message of this generation.
     Asks(u64),
-    /// It has the run.
+    /// Holds the run.
     Runs {
-        /// Permits that were not used: in how many steps each may be.
+        /// Unused permits: steps until each may be used.
         permits: Vec<u8>,
-        /// Calls that ended, how many steps ago, and whether they were answered: to be settled with the next write.
+        /// Ended calls: their age in steps, and whether they were answered. The next write settles them.
         ended: Vec<(u8, bool)>,
         probe: bool,
     },
@@ -94,12 +94,12 @@ pub(crate) struct Flight {
     pub(crate) owner: &'static str,
     pub(crate) age: u8,
     pub(crate) counted: bool,
-    /// Its caller waits for the answer.
+    /// Whether its caller waits for the answer.
     pub(crate) awaited: bool,
     pub(crate) probe: bool,
 }
 
-/// When something was that was so many steps ago.
+/// Time of an event `age` steps ago.
 pub(crate) fn began(age: u8) -> EpochMs {
     NOW - STEP * u32::from(age)
 }
@@ -107,7 +107,7 @@ pub(crate) fn began(age: u8) -> EpochMs {
 impl World {
     pub(crate) fn new(records: u8) -> World {
         let mut gate = Gate::default();
-        gate.resume(NOW); // What was put asks for a look.
+        gate.resume(NOW); // New records request a due check.
         let mut world = World {
             stored: Stored::new(gate.clone()),
             due: records,
@@ -160,7 +160,7 @@ impl World {
         self.stored = Stored::new(serde_json::from_value(value).unwrap());
     }
 
-    /// The next state, in the form that all alike share.
+    /// The state in normal form, shared by all equivalent states.
     pub(crate) fn in_order(mut self) -> World {
         self.messages.sort_unstable();
         self.messages.dedup();
@@ -169,7 +169,7 @@ impl World {
         self
     }
 
-    /// A step of the clock.
+    /// Advances the clock by one step.
     pub(crate) fn grow_older(&mut self) {
         let mut value = serde_json::to_value(&self.stored.gate).unwrap();
         move_back(&mut value);
@@ -196,7 +196,7 @@ fn move_back(value: &mut Value) {
         Value::Object(fields) => fields.values_mut().for_each(move_back),
         Value::Array(values) => values.iter_mut().for_each(move_back),
         Value::Number(number) => *value = json!(moved(number.as_u64().unwrap())),
-        // The ledger's times: the first in full, then the steps.
+        // The ledger's times: the first is absolute, the others are differences.
         Value::String(text) => {
             if let Some(first) = text.split(' ').next().and_then(|first| first.parse::<u64>().ok()) {
                 let rest = text.split_once(' ').map_or(String::new(), |(_, rest)| format!(" {rest}"));

@@ -1,4 +1,4 @@
-//! A plan, shown, agreed with, and carried out.
+//! Shows a plan, asks for confirmation, and carries it out.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,14 +9,14 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::answers::FieldProblem;
+use super::super::answers::FieldProblemAnswer;
 use super::super::args::StackArgs;
-use super::super::client::{Remote, RemoteError, Told};
-use super::plan::{Change, Plan};
+use super::super::client::{Remote, RemoteAnswer, RemoteError};
+use super::plan::{LocationChange, LocationPlan};
 use super::{LOCATIONS, file, remove_one, stored, text_of};
-use crate::{Failure, Usage, ask, exit};
+use crate::{Failure, UsageError, ask, exit};
 
-/// Changes of one request: as many as are done in some seconds.
+/// Changes per request: as many as take some seconds.
 const TOGETHER: usize = 50;
 
 #[derive(Debug, Args)]
@@ -24,55 +24,61 @@ pub(super) struct ApplyArgs {
     #[command(flatten)]
     stack: StackArgs,
     #[command(flatten)]
-    how: How,
+    how: ApplyMode,
     /// The file; `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Take away what the file does not name: settings of its locations, and all other locations. Their records are kept.
+    /// Remove everything that the file does not name: settings of its locations, and all other locations. Records are
+    /// kept.
     #[arg(long)]
     prune: bool,
 }
 
-/// How far it goes.
+/// Options for carrying out a plan.
 #[derive(Debug, Args)]
-pub(super) struct How {
+pub(super) struct ApplyMode {
     /// Only show what would change.
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
-    /// The same, and exit with status 4 if there is anything.
+    /// Only show what would change, and exit with status 4 if there is anything.
     #[arg(long, conflicts_with_all = ["yes", "dry_run"])]
     check: bool,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     yes: bool,
 }
 
-/// What became of changes.
+/// The stack's answer to a request with changes.
 #[derive(Debug, Deserialize)]
-struct Patched {
-    locations: Vec<PatchedLocation>,
+struct PatchAnswer {
+    locations: Vec<PatchedLocationAnswer>,
 }
 
 #[derive(Debug, Deserialize)]
-struct PatchedLocation {
-    /// Which of the request, from 0.
+struct PatchedLocationAnswer {
+    /// Index in the request, from 0.
     index: usize,
     result: String,
     #[serde(default)]
-    errors: Vec<FieldProblem>,
+    errors: Vec<FieldProblemAnswer>,
 }
 
 /// `ghl-sync locations apply`.
 pub(super) async fn apply(args: &ApplyArgs) -> Result<ExitCode, Failure> {
     let wanted = file::read(&text_of(&args.file)?);
-    let wanted = wanted.map_err(|problems| Usage(format!("{}: {problems}", args.file.display())))?;
+    let wanted = wanted.map_err(|problems| UsageError(format!("{}: {problems}", args.file.display())))?;
     let remote = args.stack.remote()?;
-    let plan = Plan::of(&wanted, stored(&remote).await?, args.prune);
+    let plan = LocationPlan::of(&wanted, stored(&remote).await?, args.prune);
     carry_out(&remote, &args.stack, &args.how, &plan).await
 }
 
-/// Shows `plan`, and does it, unless only that was asked for.
-pub(super) async fn carry_out(remote: &Remote, stack: &StackArgs, how: &How, plan: &Plan) -> Result<ExitCode, Failure> {
+/// Shows `plan` and carries it out, unless only the plan was requested.
+pub(super) async fn carry_out(
+    remote: &Remote,
+    stack: &StackArgs,
+    how: &ApplyMode,
+    plan: &LocationPlan,
+) -> Result<ExitCode, Failure> {
     let mut answer = plan.to_json();
     if !stack.json {
         print!("{plan}");
@@ -89,7 +95,7 @@ pub(super) async fn carry_out(remote: &Remote, stack: &StackArgs, how: &How, pla
             println!("nothing was changed");
             return Ok(ExitCode::FAILURE);
         }
-        None => return Err(Usage("nobody can be asked here: --yes does it without a question".to_owned()).into()),
+        None => return Err(UsageError("nobody can be asked here: --yes does it without a question".to_owned()).into()),
     }
     let mut problems = change_all(remote, &plan.changes).await?;
     let changed = plan.changes.len() - problems.len();
@@ -109,21 +115,21 @@ pub(super) async fn carry_out(remote: &Remote, stack: &StackArgs, how: &How, pla
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Makes all changes. What could not be made, and why.
-async fn change_all(remote: &Remote, changes: &[Change]) -> Result<Vec<(LocationId, String)>, Failure> {
+/// Makes all changes. Returns those that failed, with the reasons.
+async fn change_all(remote: &Remote, changes: &[LocationChange]) -> Result<Vec<(LocationId, String)>, Failure> {
     let mut problems = Vec::new();
     for changes in changes.chunks(TOGETHER) {
-        let items: Vec<Value> = changes.iter().map(Change::item).collect();
+        let items: Vec<Value> = changes.iter().map(LocationChange::item).collect();
         let asked = json!({ "locations": items });
-        match remote.ask::<Patched>(Method::PATCH, LOCATIONS, Some(&asked)).await {
-            Ok(Told { read, .. }) => {
+        match remote.ask::<PatchAnswer>(Method::PATCH, LOCATIONS, Some(&asked)).await {
+            Ok(RemoteAnswer { read, .. }) => {
                 let wrong =
                     read.locations.into_iter().filter(|told| !["changed", "unchanged"].contains(&&*told.result));
-                problems.extend(wrong.filter_map(|PatchedLocation { index, result, errors }| {
+                problems.extend(wrong.filter_map(|PatchedLocationAnswer { index, result, errors }| {
                     Some((changes.get(index)?.location.clone(), words(&result, &errors)))
                 }));
             }
-            // None of them is accepted: each error names its place.
+            // The stack accepted none of them; each error names its place.
             Err(RemoteError::Refused { errors, detail, .. }) if !errors.is_empty() => {
                 problems.extend(changes.iter().enumerate().map(|(index, change)| {
                     let place = format!("locations[{index}]");
@@ -140,7 +146,7 @@ async fn change_all(remote: &Remote, changes: &[Change]) -> Result<Vec<(Location
     Ok(problems)
 }
 
-fn words(result: &str, errors: &[FieldProblem]) -> String {
+fn words(result: &str, errors: &[FieldProblemAnswer]) -> String {
     let errors: Vec<String> = errors.iter().map(|error| format!("{} {}", error.field, error.detail)).collect();
     if errors.is_empty() { result.to_owned() } else { errors.join("; ").trim().to_owned() }
 }

@@ -1,4 +1,4 @@
-//! What a YAML file says of locations:
+//! Reads the settings of locations from a YAML file:
 //!
 //! ```yaml
 //! defaults:                 # of all locations of the file, where they do not say otherwise
@@ -16,22 +16,22 @@ use std::collections::BTreeMap;
 use ghl_sync_model::LocationId;
 use serde_json::{Map, Value};
 
-/// Most problems that are told of one file.
+/// Most problems reported for one file.
 const MOST_TOLD: usize = 20;
-/// Fields in which somebody may have written what only a reference may lead to.
+/// Field names under which someone may have written a secret; only references are allowed.
 const SECRETS: [&str; 7] = ["token", "access_token", "refresh_token", "api_key", "key", "secret", "password"];
 
-/// What shall be set for a location.
+/// Desired settings of a location.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Wish {
-    /// These fields, as the API writes them.
+pub(super) struct DesiredSettings {
+    /// Fields to set, in the API's format.
     pub(super) set: Map<String, Value>,
-    /// These are as the environment says.
+    /// Fields to reset to the environment's defaults.
     pub(super) cleared: Vec<String>,
 }
 
-/// What the text of a file says of each location; or all that is wrong with it, a line each, without any value.
-pub(super) fn read(text: &str) -> Result<BTreeMap<LocationId, Wish>, String> {
+/// Parses the settings of each location. On failure, returns all problems, one per line, without any value.
+pub(super) fn read(text: &str) -> Result<BTreeMap<LocationId, DesiredSettings>, String> {
     let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
     let root: Value =
         serde_saphyr::from_str_with_options(text, options).map_err(|error| format!("no YAML: {error}"))?;
@@ -63,7 +63,7 @@ pub(super) fn read(text: &str) -> Result<BTreeMap<LocationId, Wish>, String> {
     }
 }
 
-/// The members of a map; nothing has none.
+/// The members of a map; null counts as an empty map.
 fn members(place: &str, value: Value) -> Result<Map<String, Value>, String> {
     match value {
         Value::Null => Ok(Map::new()),
@@ -72,7 +72,7 @@ fn members(place: &str, value: Value) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn wish(settings: &Map<String, Value>) -> Result<Wish, String> {
+fn wish(settings: &Map<String, Value>) -> Result<DesiredSettings, String> {
     let overlay = api::read_settings(settings).map_err(|fault| match SECRETS.contains(&fault.field.as_str()) {
         true => format!(
             "{} is not a field here: a file holds no token, but names where it is, as `credentials: ssm:/PATH/NAME`",
@@ -82,7 +82,7 @@ fn wish(settings: &Map<String, Value>) -> Result<Wish, String> {
     })?;
     let set = serde_json::to_value(overlay).map_err(|error| error.to_string())?;
     let cleared = settings.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name.clone()).collect();
-    Ok(Wish { set: set.as_object().cloned().unwrap_or_default(), cleared })
+    Ok(DesiredSettings { set: set.as_object().cloned().unwrap_or_default(), cleared })
 }
 
 #[cfg(test)]
@@ -107,12 +107,12 @@ mod tests {
         .unwrap();
         let of = |id: &str| wishes[&LocationId::new(id).unwrap()].clone();
         let expected = json!({ "conflict": "newest", "tags": ["agency"] });
-        assert_eq!(of("loc_a"), Wish { set: expected.as_object().unwrap().clone(), cleared: Vec::new() });
+        assert_eq!(of("loc_a"), DesiredSettings { set: expected.as_object().unwrap().clone(), cleared: Vec::new() });
         let expected =
             json!({ "name": "Praxis Köln", "tags": ["dental"], "credentials_expire_at": "2027-01-31T00:00:00.000Z" });
         assert_eq!(
             of("12345"),
-            Wish { set: expected.as_object().unwrap().clone(), cleared: vec!["conflict".to_owned()] }
+            DesiredSettings { set: expected.as_object().unwrap().clone(), cleared: vec!["conflict".to_owned()] }
         );
     }
 

@@ -1,4 +1,4 @@
-//! `ghl-sync locations`: the locations of a stack as a list, and as a file that says what is set for each.
+//! `ghl-sync locations`: lists a stack's locations, and applies a file with the settings of each.
 
 mod apply;
 mod file;
@@ -15,12 +15,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::args::StackArgs;
-use super::client::{Remote, Told};
+use super::client::{Remote, RemoteAnswer};
 use super::commands::line;
-use crate::{Failure, Usage, ask};
+use crate::{Failure, UsageError, ask};
 
 const LOCATIONS: &str = "/v1/locations";
-/// Locations that are asked for at once.
+/// Locations per request.
 const PAGE: u32 = 200;
 
 #[derive(Debug, Args)]
@@ -31,33 +31,33 @@ pub(crate) struct LocationsArgs {
 
 #[derive(Debug, Subcommand)]
 enum LocationsCommand {
-    /// List the locations: what they do, what they are called, and when their credentials end.
-    List(ListArgs),
-    /// Set what a YAML file says of locations. Shows what that changes first; what is so already is not touched.
+    /// List the locations with their state, name, and the expiry of their credentials.
+    List(ListLocationsArgs),
+    /// Apply the settings in a YAML file to locations. Shows the changes first; leaves everything else alone.
     Apply(apply::ApplyArgs),
-    /// Name other credentials for many locations at once.
+    /// Set new credentials for many locations at once.
     Rotate(RotateArgs),
-    /// Stop a location, and forget what is set for it. In GHL nothing is deleted.
+    /// Stop a location and forget its settings. Deletes nothing in GHL.
     Remove(RemoveArgs),
 }
 
 #[derive(Debug, Args)]
-struct ListArgs {
+struct ListLocationsArgs {
     #[command(flatten)]
     stack: StackArgs,
-    /// Those that do this: idle, syncing, waiting, paused or stopped.
+    /// Only locations in this state: idle, syncing, waiting, paused or stopped.
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
-    /// Those that have this tag.
+    /// Only locations with this tag.
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
-    /// Those that somebody should look at.
+    /// Only locations that need attention.
     #[arg(long)]
     trouble: bool,
-    /// Those whose credentials end within so many days, or have ended.
+    /// Only locations whose credentials expire within this many days, or have expired.
     #[arg(long, value_name = "DAYS")]
     expires_within: Option<u32>,
-    /// Those in whose id, name, tags or company this is found.
+    /// Only locations with this text in their id, name, tags or company.
     #[arg(value_name = "TEXT")]
     text: Option<String>,
 }
@@ -67,17 +67,17 @@ struct RotateArgs {
     #[command(flatten)]
     stack: StackArgs,
     #[command(flatten)]
-    how: apply::How,
-    /// Where their credentials are from now on; `{location}` in it stands for the location's id.
+    how: apply::ApplyMode,
+    /// The new credentials reference; `{location}` in it stands for the location's id.
     #[arg(long, value_name = "REFERENCE")]
     to: String,
-    /// Those whose credentials were set to this.
+    /// Only locations whose credentials are set to this reference.
     #[arg(long, value_name = "REFERENCE", required_unless_present = "tag")]
     from: Option<CredentialsRef>,
-    /// Those that have this tag.
+    /// Only locations with this tag.
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
-    /// When the new ones end: a date, like 2027-01-31.
+    /// Expiry of the new credentials: a date, like 2027-01-31.
     #[arg(long, value_name = "DATE", value_parser = date)]
     expire_at: Option<EpochMs>,
 }
@@ -86,13 +86,13 @@ struct RotateArgs {
 struct RemoveArgs {
     #[command(flatten)]
     stack: StackArgs,
-    /// The location's id at GHL.
+    /// The location's id in GHL.
     #[arg(value_name = "LOCATION")]
     location: LocationId,
-    /// Forget all its records as well. In GHL they stay.
+    /// Also forget all its records. They stay in GHL.
     #[arg(long)]
     forget_records: bool,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     yes: bool,
 }
@@ -101,9 +101,9 @@ fn date(text: &str) -> Result<EpochMs, String> {
     time_or_date(text).ok_or_else(|| "expected a date, like 2027-01-31, or a time as RFC 3339 writes it".to_owned())
 }
 
-/// A location, as a stack lists it.
+/// A location as listed by a stack.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Listed {
+pub(super) struct ListedLocationAnswer {
     id: LocationId,
     revision: u64,
     name: Option<String>,
@@ -111,34 +111,34 @@ pub(super) struct Listed {
     tags: Vec<String>,
     state: Option<String>,
     trouble: bool,
-    due: Count,
-    failed: Count,
-    credentials: Credentials,
+    due: ListedCount,
+    failed: ListedCount,
+    credentials: ListedCredentials,
     in_environment: bool,
     overrides: Map<String, Value>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Count {
+struct ListedCount {
     count: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Credentials {
+struct ListedCredentials {
     expires_at: Option<String>,
     days_left: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Page {
+struct LocationsAnswer {
     locations: Vec<Value>,
-    /// Where to go on; null on the last page.
+    /// Cursor of the next page; null on the last.
     cursor: Option<String>,
 }
 
-/// What a stack says that it has removed.
+/// The stack's answer to the removal of a location.
 #[derive(Debug, Deserialize)]
-pub(super) struct Removed {
+pub(super) struct RemovalAnswer {
     complete: bool,
     removed: bool,
     records_forgotten: u64,
@@ -156,7 +156,7 @@ pub(crate) async fn locations(args: LocationsArgs) -> Result<ExitCode, Failure> 
     }
 }
 
-async fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
+async fn list(args: &ListLocationsArgs) -> Result<ExitCode, Failure> {
     let mut asked: Vec<(&str, String)> = Vec::new();
     asked.extend(args.state.clone().map(|state| ("state", state)));
     asked.extend(args.tag.clone().map(|tag| ("tag", tag)));
@@ -164,7 +164,8 @@ async fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
     asked.extend(args.trouble.then(|| ("trouble", "true".to_owned())));
     asked.extend(args.expires_within.map(|days| ("expires_within_days", days.to_string())));
     let raw = all(&args.stack.remote()?, &asked).await?;
-    let read: Vec<Listed> = raw.iter().map(Listed::deserialize).collect::<Result<_, _>>()?;
+    let read: Vec<ListedLocationAnswer> =
+        raw.iter().map(ListedLocationAnswer::deserialize).collect::<Result<_, _>>()?;
     args.stack.tell(&json!({ "locations": raw }), || {
         let mut told = String::new();
         read.iter().for_each(|location| told += &words(location));
@@ -173,7 +174,7 @@ async fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// All of them, as they are told.
+/// All listed locations, as raw JSON.
 async fn all(remote: &Remote, asked: &[(&str, String)]) -> Result<Vec<Value>, Failure> {
     let (mut all, mut cursor) = (Vec::new(), None::<String>);
     loop {
@@ -181,7 +182,7 @@ async fn all(remote: &Remote, asked: &[(&str, String)]) -> Result<Vec<Value>, Fa
         query.extend_pairs(asked).append_pair("limit", &PAGE.to_string());
         query.extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
         let path = format!("{LOCATIONS}?{}", query.finish());
-        let Told { read: page, .. } = remote.ask::<Page>(Method::GET, &path, None).await?;
+        let RemoteAnswer { read: page, .. } = remote.ask::<LocationsAnswer>(Method::GET, &path, None).await?;
         all.extend(page.locations);
         cursor = page.cursor;
         if cursor.is_none() {
@@ -190,17 +191,17 @@ async fn all(remote: &Remote, asked: &[(&str, String)]) -> Result<Vec<Value>, Fa
     }
 }
 
-/// The same, understood, by id.
-async fn stored(remote: &Remote) -> Result<BTreeMap<LocationId, Listed>, Failure> {
+/// All locations, parsed, by id.
+async fn stored(remote: &Remote) -> Result<BTreeMap<LocationId, ListedLocationAnswer>, Failure> {
     let read = all(remote, &[]).await?.into_iter().map(|raw| {
-        let listed = Listed::deserialize(raw)?;
+        let listed = ListedLocationAnswer::deserialize(raw)?;
         Ok((listed.id.clone(), listed))
     });
     read.collect()
 }
 
-fn words(location: &Listed) -> String {
-    let Listed { id, name, tags, state, trouble, due, failed, credentials, .. } = location;
+fn words(location: &ListedLocationAnswer) -> String {
+    let ListedLocationAnswer { id, name, tags, state, trouble, due, failed, credentials, .. } = location;
     let mut told = String::new();
     let (state, mark) = (state.as_deref().unwrap_or("unknown"), if *trouble { "!" } else { " " });
     let tags = if tags.is_empty() { String::new() } else { format!("  [{}]", tags.join(", ")) };
@@ -228,16 +229,16 @@ async fn rotate(args: &RotateArgs) -> Result<ExitCode, Failure> {
             .to
             .replace("{location}", listed.id.as_str())
             .parse()
-            .map_err(|error| Usage(format!("--to: {error}")))?;
+            .map_err(|error| UsageError(format!("--to: {error}")))?;
         let end = args.expire_at.map(|at| json!(Time(at)));
         let mut set = Map::from_iter([("credentials".to_owned(), json!(to.to_string()))]);
         set.extend(end.map(|end| ("credentials_expire_at".to_owned(), end)));
-        // What was known of the old ones does not hold of the new.
+        // The old credentials' expiry does not apply to the new ones.
         let cleared = if args.expire_at.is_none() { vec!["credentials_expire_at".to_owned()] } else { Vec::new() };
-        wanted.insert(listed.id.clone(), file::Wish { set, cleared });
+        wanted.insert(listed.id.clone(), file::DesiredSettings { set, cleared });
     }
     all.retain(|id, _| wanted.contains_key(id));
-    let plan = plan::Plan::of(&wanted, all, false);
+    let plan = plan::LocationPlan::of(&wanted, all, false);
     apply::carry_out(&remote, &args.stack, &args.how, &plan).await
 }
 
@@ -250,7 +251,7 @@ async fn remove(args: &RemoveArgs) -> Result<ExitCode, Failure> {
             println!("nothing was removed");
             return Ok(ExitCode::FAILURE);
         }
-        None => return Err(Usage("nobody can be asked here: --yes removes without a question".to_owned()).into()),
+        None => return Err(UsageError("nobody can be asked here: --yes removes without a question".to_owned()).into()),
     }
     let mut so_far = |records| eprintln!("{records} records are forgotten so far");
     let removed = remove_one(&remote, location, args.forget_records, &mut so_far).await?;
@@ -262,7 +263,7 @@ async fn remove(args: &RemoveArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn removed_words(location: &LocationId, removed: &Removed) -> String {
+fn removed_words(location: &LocationId, removed: &RemovalAnswer) -> String {
     let mut told = format!("stopped    {location}: nothing calls GHL for it any more\n");
     if removed.records_forgotten > 0 {
         line(&mut told, format_args!("forgotten  {} records; in GHL they stay", removed.records_forgotten));
@@ -277,30 +278,30 @@ fn removed_words(location: &LocationId, removed: &Removed) -> String {
     told
 }
 
-/// Asks until all of it is done; `so_far` hears how many records were forgotten.
+/// Repeats the request until the removal is complete. `so_far` receives the number of records forgotten.
 async fn remove_one(
     remote: &Remote,
     location: &LocationId,
     forgets: bool,
     so_far: &mut (dyn FnMut(u64) + Send),
-) -> Result<Removed, Failure> {
+) -> Result<RemovalAnswer, Failure> {
     let query = if forgets { "?forget_records=true" } else { "" };
     let path = format!("{LOCATIONS}/{location}{query}");
     let (mut records, mut known_states) = (0, 0);
     loop {
-        let Told { read: step, .. } = remote.ask::<Removed>(Method::DELETE, &path, None).await?;
+        let RemoteAnswer { read: step, .. } = remote.ask::<RemovalAnswer>(Method::DELETE, &path, None).await?;
         records += step.records_forgotten;
         known_states += step.known_states;
         if step.complete {
-            return Ok(Removed { records_forgotten: records, known_states, ..step });
+            return Ok(RemovalAnswer { records_forgotten: records, known_states, ..step });
         }
         so_far(records);
     }
 }
 
-/// The text of a file, or of standard input.
+/// Reads the text of a file, or of standard input for `-`.
 fn text_of(file: &PathBuf) -> Result<String, Failure> {
     let read =
         if file.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
-    read.map_err(|error| Usage(format!("{}: {error}", file.display())).into())
+    read.map_err(|error| UsageError(format!("{}: {error}", file.display())).into())
 }

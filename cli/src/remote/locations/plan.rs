@@ -1,4 +1,4 @@
-//! What is to be done so that locations are as a file says: pure, and shown before it is done.
+//! Plans the changes that make locations match a file. Pure; the plan is shown before it is carried out.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,41 +6,45 @@ use std::fmt;
 use ghl_sync_model::{LocationId, patch_between};
 use serde_json::{Map, Value, json};
 
-use super::Listed;
-use super::file::Wish;
+use super::ListedLocationAnswer;
+use super::file::DesiredSettings;
 
-/// Fields whose values are not shown: a URL may hold a secret.
+/// Field whose value is not shown, because a URL may hold a secret.
 const HIDDEN: &str = "outcomes_webhook";
 
-/// What is to be done.
+/// Planned changes and removals.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
-    /// Locations to be made known, or changed.
-    pub(super) changes: Vec<Change>,
-    /// Locations to be removed.
-    pub(super) removals: Vec<Listed>,
-    /// So many are as they shall be.
+pub(super) struct LocationPlan {
+    /// Locations to add or change.
+    pub(super) changes: Vec<LocationChange>,
+    /// Locations to remove.
+    pub(super) removals: Vec<ListedLocationAnswer>,
+    /// Number of locations that already match.
     pub(super) unchanged: usize,
-    /// So many the file does not name, and they stay.
+    /// Number of locations that the file does not name and that stay.
     pub(super) not_named: usize,
 }
 
 /// A change of one location.
 #[derive(Debug)]
-pub(super) struct Change {
+pub(super) struct LocationChange {
     pub(super) location: LocationId,
-    /// The revision of its settings; 0 of one that is not known.
+    /// Revision of its settings; 0 for a new location.
     pub(super) revision: u64,
     is_new: bool,
     before: Map<String, Value>,
     after: Map<String, Value>,
 }
 
-impl Plan {
-    /// What makes `stored` as `wanted` says. With `prune`, what the file does not name goes: settings of its locations, and
-    /// locations; those that the environment names are switched off by hand.
-    pub(super) fn of(wanted: &BTreeMap<LocationId, Wish>, stored: BTreeMap<LocationId, Listed>, prune: bool) -> Plan {
-        let mut plan = Plan::default();
+impl LocationPlan {
+    /// The plan that brings `stored` to `wanted`. With `prune`, it removes what the file does not name: settings of
+    /// its locations, and other locations. Locations named in the environment must be switched off by hand.
+    pub(super) fn of(
+        wanted: &BTreeMap<LocationId, DesiredSettings>,
+        stored: BTreeMap<LocationId, ListedLocationAnswer>,
+        prune: bool,
+    ) -> LocationPlan {
+        let mut plan = LocationPlan::default();
         for (location, wish) in wanted {
             let known = stored.get(location);
             let before = known.map(|known| known.overrides.clone()).unwrap_or_default();
@@ -51,7 +55,7 @@ impl Plan {
                 plan.unchanged += 1;
                 continue;
             }
-            plan.changes.push(Change {
+            plan.changes.push(LocationChange {
                 location: location.clone(),
                 revision: known.map_or(0, |known| known.revision),
                 is_new: known.is_none(),
@@ -60,16 +64,16 @@ impl Plan {
             });
         }
         let others = stored.into_iter().filter(|(location, _)| !wanted.contains_key(location));
-        let (removals, kept): (Vec<Listed>, Vec<Listed>) =
+        let (removals, kept): (Vec<ListedLocationAnswer>, Vec<ListedLocationAnswer>) =
             others.map(|(_, listed)| listed).partition(|listed| prune && !listed.in_environment);
-        Plan { removals, not_named: kept.len(), ..plan }
+        LocationPlan { removals, not_named: kept.len(), ..plan }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.removals.is_empty()
     }
 
-    /// For programs.
+    /// JSON for programs.
     pub(super) fn to_json(&self) -> Value {
         let changes = self.changes.iter().map(|change| {
             let action = if change.is_new { "add" } else { "change" };
@@ -84,8 +88,8 @@ impl Plan {
     }
 }
 
-impl Change {
-    /// The change as the API takes it among many.
+impl LocationChange {
+    /// The change as an item of the API's bulk request.
     pub(super) fn item(&self) -> Value {
         let mut item = patch_between(&self.before, &self.after);
         item.insert("location_id".to_owned(), json!(self.location));
@@ -93,7 +97,7 @@ impl Change {
         Value::Object(item)
     }
 
-    /// The fields that change.
+    /// Names of the fields that change.
     fn fields(&self) -> Vec<&String> {
         let changed = self.after.iter().filter(|(name, value)| self.before.get(*name) != Some(value));
         let gone = self.before.iter().filter(|(name, _)| !self.after.contains_key(*name));
@@ -103,17 +107,17 @@ impl Change {
     }
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for LocationPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.changes.iter().try_for_each(|change| write!(f, "{change}"))?;
-        for Listed { id, name, due, .. } in &self.removals {
+        for ListedLocationAnswer { id, name, due, .. } in &self.removals {
             let name = name.as_deref().unwrap_or_default();
             let due = if due.count > 0 { format!("  {} records are due: they wait", due.count) } else { String::new() };
             writeln!(f, "- {id}  {name}{due}")?;
         }
         let added = self.changes.iter().filter(|change| change.is_new).count();
         let (changed, removed) = (self.changes.len() - added, self.removals.len());
-        let Plan { unchanged, not_named, .. } = self;
+        let LocationPlan { unchanged, not_named, .. } = self;
         writeln!(f, "{added} to add, {changed} to change, {removed} to remove, {unchanged} unchanged")?;
         match *not_named {
             0 => Ok(()),
@@ -122,7 +126,7 @@ impl fmt::Display for Plan {
     }
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for LocationChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.after.get("name").and_then(Value::as_str).unwrap_or_default();
         writeln!(f, "{} {}  {name}", if self.is_new { "+" } else { "~" }, self.location)?;
@@ -141,36 +145,36 @@ impl fmt::Display for Change {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Count, Credentials};
+    use super::super::{ListedCount, ListedCredentials};
     use super::*;
 
     fn id(id: &str) -> LocationId {
         LocationId::new(id).unwrap()
     }
 
-    fn listed(location: &str, overrides: Value) -> (LocationId, Listed) {
-        let listed = Listed {
+    fn listed(location: &str, overrides: Value) -> (LocationId, ListedLocationAnswer) {
+        let listed = ListedLocationAnswer {
             id: id(location),
             revision: 3,
             name: None,
             tags: Vec::new(),
             state: None,
             trouble: false,
-            due: Count { count: 2 },
-            failed: Count { count: 0 },
-            credentials: Credentials { expires_at: None, days_left: None },
+            due: ListedCount { count: 2 },
+            failed: ListedCount { count: 0 },
+            credentials: ListedCredentials { expires_at: None, days_left: None },
             in_environment: location == "named",
             overrides: overrides.as_object().unwrap().clone(),
         };
         (id(location), listed)
     }
 
-    fn wish(set: Value, cleared: &[&str]) -> Wish {
+    fn wish(set: Value, cleared: &[&str]) -> DesiredSettings {
         let cleared = cleared.iter().map(|field| (*field).to_owned()).collect();
-        Wish { set: set.as_object().unwrap().clone(), cleared }
+        DesiredSettings { set: set.as_object().unwrap().clone(), cleared }
     }
 
-    fn stored() -> BTreeMap<LocationId, Listed> {
+    fn stored() -> BTreeMap<LocationId, ListedLocationAnswer> {
         let pace = json!({ "limit": 80, "window_ms": 10_000 });
         BTreeMap::from([
             listed("same", json!({ "name": "A" })),
@@ -180,7 +184,7 @@ mod tests {
         ])
     }
 
-    fn wanted() -> BTreeMap<LocationId, Wish> {
+    fn wanted() -> BTreeMap<LocationId, DesiredSettings> {
         BTreeMap::from([
             (id("same"), wish(json!({ "name": "A" }), &["tags"])),
             (id("other"), wish(json!({ "pace": { "limit": 5, "window_ms": 10_000 } }), &["dry_run"])),
@@ -190,8 +194,8 @@ mod tests {
 
     #[test]
     fn a_plan_changes_what_differs_and_leaves_what_the_file_does_not_name() {
-        let plan = Plan::of(&wanted(), stored(), false);
-        let items: Vec<Value> = plan.changes.iter().map(Change::item).collect();
+        let plan = LocationPlan::of(&wanted(), stored(), false);
+        let items: Vec<Value> = plan.changes.iter().map(LocationChange::item).collect();
         assert_eq!(
             items,
             [
@@ -212,7 +216,7 @@ mod tests {
 
     #[test]
     fn pruning_takes_away_what_the_file_does_not_name_but_no_location_of_the_environment() {
-        let plan = Plan::of(&wanted(), stored(), true);
+        let plan = LocationPlan::of(&wanted(), stored(), true);
         let removed: Vec<&str> = plan.removals.iter().map(|listed| listed.id.as_str()).collect();
         assert_eq!((removed, plan.not_named), (vec!["old"], 1));
         let other = plan.changes.iter().find(|change| change.location.as_str() == "other").unwrap();
@@ -224,12 +228,12 @@ mod tests {
     fn what_was_applied_needs_no_change_and_a_secret_of_a_url_is_not_shown() {
         let hook = json!({ "outcomes_webhook": { "url": "https://a.example/?key=hush", "secret": "ssm:/a" } });
         let wanted = BTreeMap::from([(id("a"), wish(hook.clone(), &[]))]);
-        let plan = Plan::of(&wanted, BTreeMap::new(), false);
+        let plan = LocationPlan::of(&wanted, BTreeMap::new(), false);
         assert!(!plan.to_string().contains("hush") && plan.to_string().contains("(not set) -> (set)"), "{plan}");
         assert!(!plan.to_json().to_string().contains("hush"));
         let after = BTreeMap::from([listed("a", hook)]);
         for prune in [false, true] {
-            assert!(Plan::of(&wanted, after.clone(), prune).is_empty());
+            assert!(LocationPlan::of(&wanted, after.clone(), prune).is_empty());
         }
     }
 }

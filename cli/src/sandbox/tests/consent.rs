@@ -1,4 +1,4 @@
-//! The consent page, and what its codes are good for.
+//! The consent page and its codes.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ fn app(scopes: Option<&[&str]>) -> SandboxOptions {
     SandboxOptions { marketplace: Some(marketplace), ..options() }
 }
 
-/// Where somebody is sent who chooses so.
+/// URL that the user is sent to after this choice.
 async fn chosen(examination: &Examination, choice: &str) -> String {
     let query = [
         ("response_type", "code"),
@@ -93,7 +93,7 @@ async fn a_code_is_good_once_for_the_app_and_the_address_that_it_was_sent_to() {
         ("refresh_token", refresh),
     ];
     assert_eq!(form(&examination, &fields).await.1["scope"], SCOPES);
-    // Those that were accepted before still are.
+    // Those accepted before still are.
     assert_eq!(examination.get(&format!("/contacts/?locationId={LOCATION}")).await.0, 200);
     let denied = chosen(&examination, "deny=1").await;
     assert_eq!(denied, format!("{BACK}?error=access_denied&state=s%261"));

@@ -1,4 +1,4 @@
-//! What GHL does with contacts.
+//! Contacts.
 
 use reqwest::Method;
 use serde_json::json;
@@ -217,7 +217,7 @@ async fn tokens_versions_and_locations_are_checked() {
 
 #[tokio::test]
 async fn one_token_for_all_finds_the_location_through_the_contact() {
-    let it = Examination::begin(SandboxOptions { tokens: Tokens::Any(TOKEN.into()), ..options() }).await;
+    let it = Examination::begin(SandboxOptions { tokens: SandboxTokens::Any(TOKEN.into()), ..options() }).await;
     let id = it.contact(json!({"email": "a@example.com"})).await;
     let (status, said) = it.put(&format!("/contacts/{id}"), json!({"city": "Ulm"})).await;
     assert_eq!((status, &said["succeded"]), (200, &json!(true)));

@@ -1,4 +1,4 @@
-//! What goes wrong when it is to go wrong.
+//! Configured faults.
 
 use serde_json::json;
 

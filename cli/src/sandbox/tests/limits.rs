@@ -1,4 +1,4 @@
-//! Limits, and what the answers say of them.
+//! Limits, and their headers.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The sandbox as its callers meet it: over HTTP.
+//! Tests of the sandbox over HTTP, like its callers use it.
 
 mod consent;
 mod contacts;
@@ -21,20 +21,20 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use super::{Sandbox, SandboxOptions, Tokens};
+use super::{Sandbox, SandboxOptions, SandboxTokens};
 
 const LOCATION: &str = "location-a";
 const TOKEN: &str = "token-a";
 const OTHER_LOCATION: &str = "location-b";
 const OTHER_TOKEN: &str = "token-b";
 
-/// A sandbox and a caller of it.
+/// A sandbox and its client.
 struct Examination {
     sandbox: Sandbox,
     client: reqwest::Client,
 }
 
-/// A status and the body that came with it.
+/// Status and body of an answer.
 type Said = (u16, Value);
 
 impl Examination {
@@ -80,13 +80,15 @@ impl Examination {
     }
 }
 
-/// Two locations with a token each, no lag, and limits that a test does not meet.
+/// Two locations with one token each, no lag, and limits that no test reaches.
 fn options() -> SandboxOptions {
     let tokens = [(TOKEN, LOCATION), (OTHER_TOKEN, OTHER_LOCATION)];
     SandboxOptions {
         limit: 10_000,
         search_lag: Duration::ZERO,
-        tokens: Tokens::PerLocation(BTreeMap::from(tokens.map(|(token, location)| (token.into(), location.into())))),
+        tokens: SandboxTokens::PerLocation(BTreeMap::from(
+            tokens.map(|(token, location)| (token.into(), location.into())),
+        )),
         ..SandboxOptions::default()
     }
 }

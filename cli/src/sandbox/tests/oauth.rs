@@ -1,4 +1,4 @@
-//! Tokens: one refresh each, its answer repeated for a while, and what they are good for.
+//! Tokens: each can be refreshed once, the answer is repeated for a while, and each has its permissions.
 
 use ghl_sync_model::Secret;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::sandbox::{FaultChange, Installed, OAuthOptions};
 
 fn app(installed: Installed, lifetime: Duration) -> SandboxOptions {
-    let tokens = Tokens::OAuth(OAuthOptions {
+    let tokens = SandboxTokens::OAuth(OAuthOptions {
         client_id: "app".into(),
         client_secret: Secret::new("hush"),
         refresh_token: Secret::new("r-0"),

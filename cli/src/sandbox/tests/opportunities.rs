@@ -1,4 +1,4 @@
-//! What GHL does with opportunities.
+//! Opportunities.
 
 use reqwest::Method;
 use serde_json::json;
@@ -7,7 +7,7 @@ use super::*;
 
 const PIPELINE: &str = "pipeline-sales";
 
-fn deal(contact: &str, name: &str) -> Value {
+fn opportunity(contact: &str, name: &str) -> Value {
     json!({"locationId": LOCATION, "pipelineId": PIPELINE, "name": name, "status": "open", "contactId": contact})
 }
 
@@ -21,7 +21,7 @@ async fn created(it: &Examination, body: Value) -> String {
 async fn an_opportunity_is_created_updated_and_read() {
     let it = Examination::begin(options()).await;
     let contact = it.contact(json!({"name": "Ann Lee"})).await;
-    let mut body = deal(&contact, "Roof");
+    let mut body = opportunity(&contact, "Roof");
     body["customFields"] = json!([{"id": "f", "field_value": ["a"]}]);
     let id = created(&it, body).await;
     let path = format!("/opportunities/{id}");
@@ -44,12 +44,12 @@ async fn an_opportunity_is_created_updated_and_read() {
 async fn a_second_opportunity_of_a_contact_in_a_pipeline_is_refused_with_the_first_ones_id() {
     let it = Examination::begin(options()).await;
     let contact = it.contact(json!({"name": "Ann"})).await;
-    let id = created(&it, deal(&contact, "Roof")).await;
-    let (status, said) = it.post("/opportunities/", deal(&contact, "Window")).await;
+    let id = created(&it, opportunity(&contact, "Roof")).await;
+    let (status, said) = it.post("/opportunities/", opportunity(&contact, "Window")).await;
     assert_eq!(status, 400);
     assert_eq!(said["code"], "OPPORTUNITY_NO_DUPLICATE");
     assert_eq!(said["meta"], json!({"existingId": id}));
-    let mut elsewhere = deal(&contact, "Roof");
+    let mut elsewhere = opportunity(&contact, "Roof");
     elsewhere["pipelineId"] = json!("pipeline-renewal");
     created(&it, elsewhere).await;
 }
@@ -58,12 +58,12 @@ async fn a_second_opportunity_of_a_contact_in_a_pipeline_is_refused_with_the_fir
 async fn what_ghl_does_is_not_known_so_the_sandbox_does_the_worse() {
     let it = Examination::begin(options()).await;
     let contact = it.contact(json!({"name": "Ann"})).await;
-    let path = format!("/opportunities/{}", created(&it, deal(&contact, "Roof")).await);
-    // Another pipeline without one of its stages.
+    let path = format!("/opportunities/{}", created(&it, opportunity(&contact, "Roof")).await);
+    // Another pipeline, but without one of its stages.
     assert_eq!(it.put(&path, json!({"pipelineId": "pipeline-renewal"})).await.0, 400);
     let both = json!({"pipelineId": "pipeline-renewal", "pipelineStageId": "renewal-due"});
     assert_eq!(it.put(&path, both).await.0, 200);
-    // The opportunities of a contact that is deleted.
+    // Opportunities of a deleted contact.
     assert_eq!(it.send(Method::DELETE, &format!("/contacts/{contact}"), json!({})).await.0, 200);
     assert_eq!(it.get(&path).await.1["opportunity"]["contactId"], json!(contact));
 }
@@ -73,7 +73,7 @@ async fn duplicates_that_are_allowed_are_counted_by_name() {
     let it = Examination::begin(SandboxOptions { allow_duplicate_opportunity: true, ..options() }).await;
     let contact = it.contact(json!({"name": "Ann"})).await;
     for name in ["Roof", "Roof", "Window"] {
-        created(&it, deal(&contact, name)).await;
+        created(&it, opportunity(&contact, name)).await;
     }
     assert_eq!((it.sandbox.stats().opportunities, it.sandbox.stats().duplicates), (3, 1));
 }
@@ -83,7 +83,7 @@ async fn what_ghl_would_not_take_is_refused() {
     let it = Examination::begin(options()).await;
     let contact = it.contact(json!({"name": "Ann"})).await;
     let with = |name: &str, value: Value| {
-        let mut body = deal(&contact, "Roof");
+        let mut body = opportunity(&contact, "Roof");
         body[name] = value;
         body
     };
@@ -100,7 +100,7 @@ async fn what_ghl_would_not_take_is_refused() {
         let (status, said) = it.post("/opportunities/", body.clone()).await;
         assert_eq!(status, expected, "{body}: {said}");
     }
-    let id = created(&it, deal(&contact, "Roof")).await;
+    let id = created(&it, opportunity(&contact, "Roof")).await;
     for name in ["contactId", "locationId"] {
         let (status, said) = it.put(&format!("/opportunities/{id}"), json!({name: LOCATION})).await;
         assert_eq!((status, &said["message"]), (422, &json!([format!("property {name} should not exist")])));
@@ -111,8 +111,8 @@ async fn what_ghl_would_not_take_is_refused() {
 async fn the_search_is_in_snake_case_and_finds_what_it_is_asked_for() {
     let it = Examination::begin(options()).await;
     let (ann, bob) = (it.contact(json!({"name": "Ann"})).await, it.contact(json!({"name": "Bob"})).await);
-    let roof = created(&it, deal(&ann, "Roof")).await;
-    let window = created(&it, deal(&bob, "Window")).await;
+    let roof = created(&it, opportunity(&ann, "Roof")).await;
+    let window = created(&it, opportunity(&bob, "Window")).await;
     let path = format!("/opportunities/search?location_id={LOCATION}&order=added_asc");
     for (query, expected) in [
         (String::new(), vec![&roof, &window]),
@@ -135,7 +135,7 @@ async fn the_search_is_in_snake_case_and_finds_what_it_is_asked_for() {
 async fn the_search_lags() {
     let it = Examination::begin(SandboxOptions { search_lag: Duration::from_secs(1), ..options() }).await;
     let contact = it.contact(json!({"name": "Ann"})).await;
-    created(&it, deal(&contact, "Roof")).await;
+    created(&it, opportunity(&contact, "Roof")).await;
     let path = format!("/opportunities/search?location_id={LOCATION}&contact_id={contact}");
     assert_eq!(it.get(&path).await.1["meta"]["total"], 0);
     tokio::time::sleep(Duration::from_millis(1_050)).await;

@@ -1,4 +1,4 @@
-//! What outlives the process.
+//! State that survives the process.
 
 use std::fs;
 use std::io::Write;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 
-/// A directory that is gone when the test is.
+/// A directory that is removed after the test.
 struct Dir(PathBuf);
 
 impl Dir {
@@ -43,10 +43,10 @@ async fn every_accepted_write_outlives_the_process() {
     let deleted = it.contact(json!({"email": "b@example.com"})).await;
     it.send(Method::DELETE, &format!("/contacts/{deleted}"), json!({})).await;
     let pipeline = "pipeline-sales";
-    let deal = json!({
+    let opportunity = json!({
         "locationId": LOCATION, "pipelineId": pipeline, "name": "Roof", "status": "open", "contactId": kept,
     });
-    it.post("/opportunities/", deal.clone()).await;
+    it.post("/opportunities/", opportunity.clone()).await;
     let seed = it.sandbox.seed(LOCATION);
     seed.custom_field(json!({"name": "Size", "dataType": "TEXT"})).expect("a field");
     let value = seed.custom_value("Hours", "9–5").expect("a value");

@@ -1,4 +1,4 @@
-//! Pipelines that are made, changed and deleted.
+//! Creating, changing and deleting pipelines.
 
 use serde_json::json;
 
@@ -23,18 +23,18 @@ fn with(name: &str, value: Value) -> Value {
     body
 }
 
-/// A pipeline `Deals` and an opportunity in its last stage. Returns their ids.
-async fn deals(it: &Examination) -> (String, String) {
+/// A pipeline `Opportunities` and an opportunity in its last stage. Returns their ids.
+async fn opportunities(it: &Examination) -> (String, String) {
     let (status, said) = it.post(PATH, body()).await;
     assert_eq!(status, 201, "{said}");
     let pipeline = said["pipeline"]["id"].as_str().expect("an id").to_owned();
     let contact = it.contact(json!({"email": "a@example.com"})).await;
     let (_, shown) = it.get(&format!("{PATH}/{pipeline}")).await;
-    let deal = json!({
+    let opportunity = json!({
         "locationId": LOCATION, "pipelineId": pipeline, "pipelineStageId": shown["pipeline"]["stages"][1]["id"],
         "name": "Roof", "status": "open", "contactId": contact,
     });
-    let (status, said) = it.post("/opportunities/", deal).await;
+    let (status, said) = it.post("/opportunities/", opportunity).await;
     assert_eq!(status, 201, "{said}");
     (pipeline, said["opportunity"]["id"].as_str().expect("an id").to_owned())
 }
@@ -87,23 +87,24 @@ async fn a_body_that_the_documentation_does_not_have_is_refused() {
 #[tokio::test]
 async fn an_update_replaces_the_stages_and_opportunities_of_a_removed_one_move_to_the_first() {
     let it = Examination::begin(options()).await;
-    let (pipeline, deal) = deals(&it).await;
+    let (pipeline, opportunity) = opportunities(&it).await;
     let path = format!("{PATH}/{pipeline}");
     let (_, shown) = it.get(&path).await;
     let first = shown["pipeline"]["stages"][0]["id"].clone();
     let changed = |stages: Value| json!({"name": "Deals", "stages": stages});
-    let stage_of_deal =
-        async || it.get(&format!("/opportunities/{deal}")).await.1["opportunity"]["pipelineStageId"].clone();
+    let stage_of_opportunity =
+        async || it.get(&format!("/opportunities/{opportunity}")).await.1["opportunity"]["pipelineStageId"].clone();
 
-    let both =
-        changed(json!([{"id": first, "name": "New"}, {"name": "Offer"}, {"id": stage_of_deal().await, "name": "Won"}]));
+    let both = changed(
+        json!([{"id": first, "name": "New"}, {"name": "Offer"}, {"id": stage_of_opportunity().await, "name": "Won"}]),
+    );
     let (status, said) = it.put(&path, both).await;
     let stages = &said["pipeline"]["stages"];
-    assert_eq!((status, &stages[0]["id"], &stages[2]["id"]), (200, &first, &stage_of_deal().await), "{said}");
+    assert_eq!((status, &stages[0]["id"], &stages[2]["id"]), (200, &first, &stage_of_opportunity().await), "{said}");
     assert_eq!(stages[2].get("stageWinProbability"), None, "what a body leaves out is gone");
 
     let (status, said) = it.put(&path, changed(json!([{"name": "Offer"}, {"id": first, "name": "New"}]))).await;
-    assert_eq!((status, &said["pipeline"]["stages"][0]["id"]), (200, &stage_of_deal().await));
+    assert_eq!((status, &said["pipeline"]["stages"][0]["id"]), (200, &stage_of_opportunity().await));
     for (body, expected) in [
         (changed(json!([])), 422),
         (changed(json!([{"id": "elsewhere", "name": "New"}])), 400),
@@ -118,10 +119,10 @@ async fn an_update_replaces_the_stages_and_opportunities_of_a_removed_one_move_t
 #[tokio::test]
 async fn a_deletion_takes_the_opportunities_along() {
     let it = Examination::begin(options()).await;
-    let (pipeline, deal) = deals(&it).await;
+    let (pipeline, opportunity) = opportunities(&it).await;
     let path = format!("{PATH}/{pipeline}");
     assert_eq!(it.send(Method::DELETE, &path, json!({})).await.0, 200);
-    assert_eq!((it.get(&path).await.0, it.get(&format!("/opportunities/{deal}")).await.0), (404, 404));
+    assert_eq!((it.get(&path).await.0, it.get(&format!("/opportunities/{opportunity}")).await.0), (404, 404));
     assert_eq!(it.send(Method::DELETE, &path, json!({})).await.0, 404);
 }
 

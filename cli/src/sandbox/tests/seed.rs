@@ -1,4 +1,4 @@
-//! What is there from the start.
+//! Initial records.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ async fn more_than_10_000_contacts_are_seeded_without_a_call_and_read_page_by_pa
     let seed = it.sandbox.seed(LOCATION);
     let mut seeded = Vec::new();
     for n in 0..COUNT {
-        // Some were added in the same millisecond.
+        // Some contacts were added in the same millisecond.
         let body = json!({"email": format!("{n}@example.com")});
         seeded.push(seed.contact(body, &Unwritable::default(), DAY + n / 3).expect("a contact"));
     }
@@ -103,8 +103,8 @@ async fn pipelines_that_are_given_take_the_place_of_those_that_every_location_ha
     let (_, listed) = it.get("/v1/pipelines/").await;
     assert_eq!(ids(&listed["pipelines"]), [&given[0].id]);
     let contact = it.contact(json!({"firstName": "Ann"})).await;
-    let deal = |pipeline: &str| json!({"locationId": LOCATION, "pipelineId": pipeline, "name": "Roof", "status": "open", "contactId": contact});
-    assert_eq!(it.post("/opportunities/", deal("pipeline-sales")).await.0, 400);
-    let (_, said) = it.post("/opportunities/", deal(&given[0].id)).await;
+    let opportunity = |pipeline: &str| json!({"locationId": LOCATION, "pipelineId": pipeline, "name": "Roof", "status": "open", "contactId": contact});
+    assert_eq!(it.post("/opportunities/", opportunity("pipeline-sales")).await.0, 400);
+    let (_, said) = it.post("/opportunities/", opportunity(&given[0].id)).await;
     assert_eq!(said["opportunity"]["pipelineStageId"], json!(given[0].stages[0].id));
 }

@@ -1,4 +1,4 @@
-//! What a location is made of.
+//! The structure of a location.
 
 use serde_json::json;
 
@@ -95,14 +95,14 @@ async fn values_keep_to_the_definitions_once_there_are_any() {
     let cleared = json!({"customFields": [{"id": born, "field_value": ""}]});
     let path = format!("/contacts/{}", contact["id"].as_str().expect("an id"));
     assert_eq!(it.put(&path, cleared).await.1["contact"]["customFields"][0]["value"], "2026-10-15", "ignored");
-    let deal = |value: Value| {
+    let opportunity = |value: Value| {
         json!({
             "locationId": LOCATION, "pipelineId": "pipeline-sales", "name": "Roof", "status": "open",
             "contactId": contact["id"], "customFields": [{"id": size, "field_value": value}],
         })
     };
-    assert_eq!(it.post("/opportunities/", deal(json!("big"))).await.0, 422);
-    assert_eq!(it.post("/opportunities/", deal(json!(7))).await.0, 201);
+    assert_eq!(it.post("/opportunities/", opportunity(json!("big"))).await.0, 422);
+    assert_eq!(it.post("/opportunities/", opportunity(json!(7))).await.0, 201);
 }
 
 #[tokio::test]

@@ -82,11 +82,11 @@ async fn what_is_deleted_is_gone() {
     let (_, said) = it.post("/v1/contacts/", json!({"email": "a@example.com"})).await;
     let contact = said["contact"]["id"].as_str().expect("an id").to_owned();
     let path = "/v1/pipelines/pipeline-sales/opportunities";
-    let (_, deal) = it.post(path, json!({"title": "Roof", "status": "open", "contactId": contact})).await;
-    let deal = deal["id"].as_str().expect("an id");
-    let elsewhere = format!("/v1/pipelines/pipeline-renewal/opportunities/{deal}");
+    let (_, opportunity) = it.post(path, json!({"title": "Roof", "status": "open", "contactId": contact})).await;
+    let opportunity = opportunity["id"].as_str().expect("an id");
+    let elsewhere = format!("/v1/pipelines/pipeline-renewal/opportunities/{opportunity}");
     assert_eq!(it.send(Method::DELETE, &elsewhere, json!({})).await.0, 404);
-    assert_eq!(it.send(Method::DELETE, &format!("{path}/{deal}"), json!({})).await.0, 200);
+    assert_eq!(it.send(Method::DELETE, &format!("{path}/{opportunity}"), json!({})).await.0, 200);
     assert_eq!(it.send(Method::DELETE, &format!("/v1/contacts/{contact}"), json!({})).await.0, 200);
     let stats = it.sandbox.stats();
     assert_eq!((stats.contacts, stats.opportunities), (0, 0));

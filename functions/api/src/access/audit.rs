@@ -1,30 +1,34 @@
-//! The audit trail: each request that changed something, or was not allowed to.
+//! The audit trail: each request that changed something or was forbidden.
 
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use ghl_sync_model::{AuditedRequest, ImportId, Role};
 use tracing::error;
 
-use super::{Asked, Caller};
-use crate::service::Api;
+use super::{AccessAttempt, Caller};
+use crate::service::ApiState;
 
-/// Puts of records are not audited: they are many, and each record tells when it was put, and by which import.
+/// Puts of records are not audited: there are too many, and each record stores its put time and import.
 const PUTS: [&str; 3] = ["put_contacts", "put_opportunities", "put_part"];
 
-/// What a request was about that its path does not name, such as the key that it made.
+/// The subject of a request that its path does not name, such as the key that it created.
 #[derive(Debug, Clone)]
-pub(crate) struct Subject(pub(crate) String);
+pub(crate) struct AuditSubject(pub(crate) String);
 
-/// Writes an entry down. A trail that cannot be written is no reason to answer otherwise: what was asked for is done, and
-/// the log has the request.
-pub(super) async fn write(api: &Api, entry: &AuditedRequest) {
+/// Stores an entry. A failed write does not change the response: the request is already done and is in the log.
+pub(super) async fn write(api: &ApiState, entry: &AuditedRequest) {
     if let Err(failed) = api.operator().audit(entry).await {
         error!(event = "port_failed", action = failed.action, error = ghl_sync_runtime::causes(&failed));
     }
 }
 
-/// What the trail says of a request and its answer; nothing if it does not belong there.
-pub(super) fn entry(api: &Api, asked: &Asked, caller: &Caller, response: &Response) -> Option<AuditedRequest> {
+/// Returns the audit entry for a request and its response, or `None` if the request is not audited.
+pub(super) fn entry(
+    api: &ApiState,
+    asked: &AccessAttempt,
+    caller: &Caller,
+    response: &Response,
+) -> Option<AuditedRequest> {
     let rule = asked.rule(&api.rules)?;
     let changes = rule.role >= Role::Operate && asked.method != Method::GET && asked.method != Method::HEAD;
     let (status, done) = (response.status(), response.extensions());
@@ -38,19 +42,19 @@ pub(super) fn entry(api: &Api, asked: &Asked, caller: &Caller, response: &Respon
         key: caller.key.clone(),
         operation: rule.operation.clone(),
         location: asked.location.as_ref().and_then(|location| location.parse().ok()),
-        subject: done.get().map(|Subject(subject)| subject.clone()).or_else(|| asked.subject.clone()),
+        subject: done.get().map(|AuditSubject(subject)| subject.clone()).or_else(|| asked.subject.clone()),
         status: status.as_u16(),
     })
 }
 
-/// What was refused as it was asked changed nothing; who tried what is not allowed shall be seen, and a failure may have
-/// changed something all the same.
+/// Other client errors changed nothing. A forbidden attempt should be visible, and a server error may have changed
+/// something.
 fn is_noteworthy(status: StatusCode) -> bool {
     !status.is_client_error() || status == StatusCode::FORBIDDEN
 }
 
-/// What the parameters of a path name besides the location: an import, a mirror's run, a migration or a key. Only ids of
-/// ours: a record's may be anything.
+/// Returns the subject named by the path parameters besides the location: an import, a mirror's run, a migration or a
+/// key. Only our own ids: a record id can hold anything.
 pub(super) fn subject<'a>(named: impl Fn(&str) -> Option<&'a str>) -> Option<String> {
     let plain = |name: &str| ImportId::new(named(name)?).ok().map(String::from);
     let run = || Some(format!("{}/{}", plain("name")?, plain("run")?));

@@ -1,5 +1,5 @@
-//! Who may what: the role that each operation needs, and what a key may do that is bound to locations. It stands here, and
-//! nowhere else. What nobody has named here needs an admin.
+//! The role that each operation requires, and the operations open to keys that are bound to locations. This is the only
+//! place that defines them. An operation that is not listed here requires an admin.
 
 use std::collections::HashMap;
 
@@ -9,14 +9,14 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::{OpenApi, PathItem};
 
 use super::Caller;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{ApiProblem, ProblemKind};
 
-/// Where the OpenAPI document tells the role.
+/// OpenAPI extension that states the required role.
 const EXTENSION: &str = "x-required-role";
 
-/// The operations by the role that they need.
+/// Operations by required role.
 const NEEDED: [(Role, &[&str]); 3] = [
-    // Looks, and changes nothing.
+    // Reads only.
     (
         Role::Read,
         &[
@@ -48,7 +48,7 @@ const NEEDED: [(Role, &[&str]); 3] = [
             "status",
         ],
     ),
-    // Moves records, and stops and starts that. A connection test makes calls to GHL.
+    // Moves records, and starts and stops the sync. A connection test makes calls to GHL.
     (
         Role::Operate,
         &[
@@ -79,7 +79,7 @@ const NEEDED: [(Role, &[&str]); 3] = [
             "undo_import",
         ],
     ),
-    // Says with whose credentials GHL is called, where outcomes go, how all migrations run, and who may what.
+    // Sets the credentials for GHL, the destination of outcomes, the settings of all migrations, and access rights.
     (
         Role::Admin,
         &[
@@ -97,29 +97,29 @@ const NEEDED: [(Role, &[&str]); 3] = [
     ),
 ];
 
-/// Paths without a location that a key may use which is bound to some: the list of locations, the overview and the metrics
-/// tell of the key's own locations only, and the dashboard is the same page for everybody.
+/// Operations without a location in their path that a bound key may use. The list of locations, the overview and the
+/// metrics show only the key's own locations; the dashboard is the same page for everybody.
 const FOR_BOUND_KEYS: [&str; 5] = ["dashboard", "list_locations", "metrics", "overview", "recent_imports"];
-/// The OpenAPI document, which does not list itself, is the same for everybody, too.
+/// The OpenAPI document does not list itself. It is the same for everybody, too.
 const DOCUMENT: &str = "/openapi.json";
 
-/// What an operation needs.
+/// Access rule of one operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rule {
-    /// As the OpenAPI document calls it.
+    /// `operationId` in the OpenAPI document.
     pub(super) operation: String,
     pub(super) role: Role,
     is_for_bound_keys: bool,
 }
 
-/// The rules, by method and path.
+/// The rules by method and route pattern.
 #[derive(Debug, Default)]
-pub(crate) struct Rules(HashMap<(Method, String), Rule>);
+pub(crate) struct RoleRules(HashMap<(Method, String), Rule>);
 
-impl Rules {
-    /// Those for the operations of `document`, which tells the role of each from then on.
-    pub(crate) fn tell(document: &mut OpenApi) -> Rules {
-        let mut rules = Rules::default();
+impl RoleRules {
+    /// Builds the rules for the operations of `document`, and adds each required role to the document.
+    pub(crate) fn tell(document: &mut OpenApi) -> RoleRules {
+        let mut rules = RoleRules::default();
         for (path, item) in &mut document.paths.paths {
             for (method, operation) in operations(item) {
                 let id = operation.operation_id.clone().unwrap_or_default();
@@ -138,18 +138,18 @@ impl Rules {
         rules
     }
 
-    /// The rule of a path as the router knows it.
+    /// Returns the rule of a route pattern.
     pub(super) fn of(&self, method: &Method, path: &str) -> Option<&Rule> {
-        // Who may read may look whether there is something to read.
+        // HEAD needs the same role as GET.
         let method = if method == Method::HEAD { &Method::GET } else { method };
         self.0.get(&(method.clone(), path.to_owned()))
     }
 }
 
 impl Rule {
-    /// Whether `caller` may, if the location is theirs that the path names, should it name one.
-    pub(super) fn allows(&self, caller: &Caller, names_location: bool) -> Result<(), Problem> {
-        let forbidden = |detail: String| Err(Problem::new(ProblemKind::Forbidden, detail));
+    /// Checks that `caller` may use the operation. If the path names a location, `is_reached` checks that separately.
+    pub(super) fn allows(&self, caller: &Caller, names_location: bool) -> Result<(), ApiProblem> {
+        let forbidden = |detail: String| Err(ApiProblem::new(ProblemKind::Forbidden, detail));
         if caller.role < self.role {
             let (needed, has) = (self.role.as_str(), caller.role.as_str());
             return forbidden(format!("this needs the role `{needed}`, and the caller has the role `{has}`"));
@@ -184,12 +184,12 @@ mod tests {
 
     use super::*;
 
-    /// A route that is not named here works for admins only: nobody shall forget it.
+    /// An unlisted operation works for admins only, so a forgotten one is noticed.
     #[test]
     fn each_operation_has_its_role_and_each_role_is_of_an_operation() {
         let (_, mut document) = crate::guarded().split_for_parts();
         let mut operations: Vec<String> =
-            Rules::tell(&mut document).0.into_values().map(|rule| rule.operation).collect();
+            RoleRules::tell(&mut document).0.into_values().map(|rule| rule.operation).collect();
         operations.retain(|operation| operation != "openapi");
         let mut named: Vec<&str> = NEEDED.into_iter().flat_map(|(_, operations)| operations).copied().collect();
         operations.sort_unstable();

@@ -1,4 +1,4 @@
-// What a location is to GHL and to us: its credentials, its settings, and its imports.
+// A location's account: its facts in GHL, its credentials, its settings, and its imports.
 
 const CREDENTIALS = { private_integration: "a private integration token", api_key: "an API key", oauth: "an app's grant, which renews itself" };
 const CONFLICTS = [["ours", "our record is sent again"], ["theirs", "GoHighLevel's content stands"], ["newest", "what was changed last stands"]];
@@ -46,7 +46,7 @@ function missingScopes(untold) {
   return h("p", { class: "hint" }, "GoHighLevel did not tell everything: ", untold.map(({ what, why }) => h("span", { key: what }, h("bdi", null, `${plainState(what)}: ${why} `))));
 }
 
-// The fields of the form that changes settings, as they are now.
+// The fields of the settings form, with the current values.
 function settingsFields({ settings }) {
   const text = (name, label, value, attributes) => h("label", null, `${label} `, h("input", { name, value: value ?? "", autocomplete: "off", ...attributes }));
   const number = (name, label, value, min, max, attributes) => text(name, label, value, { type: "number", min, max, step: 1, required: true, ...attributes });
@@ -54,7 +54,7 @@ function settingsFields({ settings }) {
   const check = (name, label, value) => h("label", { class: "check" }, h("input", { type: "checkbox", name, checked: value }), ` ${label}`);
   return h("div", { class: "settings" },
     text("name", "Name of your own", settings.name, { maxlength: 100 }),
-    // A tag may have commas, and no line breaks.
+    // Tags can contain commas, but no line breaks.
     h("label", null, "Tags, one a line ", h("textarea", { name: "tags", rows: 3, spellcheck: false }, (settings.tags ?? []).join("\n"))),
     check("enabled", "Synced at all", settings.enabled),
     check("dry_run", "Dry run: show what would be sent, and send nothing", settings.dry_run),
@@ -66,7 +66,7 @@ function settingsFields({ settings }) {
     number("content_days", "Days that contents are kept once accepted (empty: always)", settings.content_days, 1, 3_650, { required: false }));
 }
 
-// What of the settings the form changes, as a merge patch; null if nothing.
+// The form's changes to the settings, as a merge patch; null if there are none.
 function settingsPatch({ settings }, form) {
   const tags = form.tags.split("\n").map((tag) => tag.trim()).filter(Boolean);
   const wanted = {

@@ -1,11 +1,11 @@
-// The page: what it knows, how it looks for news, and what its buttons do.
+// The page: its state, its polling, and the actions of its buttons.
 
 const POLL_MS = 2_000;
-// More for many locations: the server reads what was written down of each.
+// Longer for many locations: the server reads the stored status of each.
 const POLL_MS_PER_LOCATION = 20;
 const LONGEST_POLL_MS = 30_000;
 const TIMEOUT_MS = 15_000;
-// Locations of a page; the server takes no more.
+// Locations per page; the server's maximum.
 const LOADED_AT_ONCE = 200;
 const FILTER_MS = 300;
 const NOTICE_MS = 15_000;
@@ -15,34 +15,35 @@ const PAUSES = [["", "until resumed"], ["900", "15 minutes"], ["3600", "1 hour"]
 const page = {
   overview: null,
   connection: { state: "loading", since: null, problem: "", nextTry: null },
-  // The server's clock less this machine's.
+  // The server's clock minus this machine's.
   clockOffset: 0,
   open: null,
   filter: "",
   troubled: false,
   sort: { by: "trouble", descending: true },
   rows: ROWS_AT_ONCE,
-  // How many pages of locations are looked at, and what the last look was narrowed down to.
+  // Number of loaded pages of locations, and the filter of the last poll.
   pages: 1,
   asked: "",
   pointed: null,
   live: new Map(),
   failures: NO_FAILURES,
-  // What was looked for last.
+  // The last search.
   found: null,
-  story: null,
-  // What the open location is, and its imports.
+  // The status of the open record.
+  status: null,
+  // The open location's settings and facts, and its imports.
   account: null,
   imports: null,
   recent: { imports: null, nextLook: 0 },
-  // The list that is put in, and those of the open location.
+  // The list being put in, and the lists of the open location.
   list: null,
   lists: null,
   isOverDrop: false,
   migrations: { list: null, problem: null, nextLook: 0 },
-  // The one that is open, instead of a location.
+  // The open migration, shown instead of a location.
   migration: null,
-  // A page of no location: "keys" or "audit".
+  // The open page that belongs to no location: "keys" or "audit".
   managed: null,
   keys: NO_KEYS,
   audit: NO_AUDIT,
@@ -61,13 +62,13 @@ const serverNow = () => Date.now() + page.clockOffset;
 
 class Refused extends Error {}
 
-// Answers the parsed body. Without a `body` it is a GET, with null a POST that has none, unless another method is named. The browser
-// adds the key that it asked for when it opened the page.
+// Returns the parsed body. Without a `body` it sends a GET, with null a POST without a body, unless `method` is given.
+// The browser adds the key that it asked for when it opened the page.
 async function ask(path, body, method = body === undefined ? "GET" : "POST", headers = {}) {
   return (await askWithTag(path, body, method, headers)).answer;
 }
 
-// The same, with the revision of what was read.
+// The same, with the revision of the result.
 async function askWithTag(path, body, method = "GET", headers = {}) {
   const url = new URL(path, location.origin + location.pathname);
   const options = { method, signal: AbortSignal.timeout(TIMEOUT_MS), headers: { accept: "application/json", ...headers }, cache: "no-store" };
@@ -84,7 +85,7 @@ async function askWithTag(path, body, method = "GET", headers = {}) {
   return { answer, etag: response.headers.get("etag") };
 }
 
-// RFC 9457, or whatever else there is.
+// The detail of an RFC 9457 problem, or any other text that is available.
 function problemText(status, problem) {
   const said = problem?.detail ?? problem?.title ?? problem?.message;
   const errors = (problem?.errors ?? []).map((error) => `${error.field ?? "item " + error.index}: ${error.detail}`);
@@ -107,7 +108,7 @@ async function poll() {
     await lookAtImports();
     await refreshImport();
     await refreshLists();
-    await refreshStory();
+    await refreshStatus();
     delay = Math.min(LONGEST_POLL_MS, POLL_MS + POLL_MS_PER_LOCATION * known(overview));
     if (narrowing() !== page.asked) delay = 0;
   } catch (error) {
@@ -118,10 +119,11 @@ async function poll() {
   draw();
 }
 
-// How many locations there are, shown or not.
+// Number of locations, shown or not.
 const known = (overview) => overview?.summary?.locations ?? overview?.locations.length ?? 0;
 
-// What the server narrows down, once there are more locations than a page has; all else is narrowed down here.
+// The filter for the server, needed once there are more locations than a page holds; otherwise the page
+// filters by itself.
 function narrowing() {
   const isWhole = page.asked === "" && !page.overview?.cursor;
   if (isWhole || page.overview === null) return "";
@@ -129,7 +131,7 @@ function narrowing() {
   return query.toString();
 }
 
-// The pages that are wanted, and the open location as it is now.
+// Loads the requested pages, and the current figures of the open location.
 async function lookAtLocations(narrowed) {
   const of = (cursor) => new URLSearchParams({ limit: LOADED_AT_ONCE, ...Object.fromEntries(new URLSearchParams(narrowed)), ...(cursor ? { cursor } : {}) });
   const overview = await ask(`v1/overview?${of(null)}`);
@@ -163,12 +165,13 @@ function arrived(overview) {
     const samples = (page.live.get(id) ?? []).filter((sample) => now - sample.at <= LIVE_SPAN);
     page.live.set(id, [...samples, { at: now, used: Math.max(0, limit - left), limit }]);
   }
-  // The only location there is needs no choosing.
+  // A single location opens by itself.
   if (page.open === null && page.migration === null && page.managed === null && known(overview) === 1 && overview.locations.length === 1) openLocation(overview.locations[0].id);
   else refreshFailures();
 }
 
-// Answers when to try again; never, if the key was refused: the browser would ask for another one each time.
+// Returns when to try again. After a refused key that is never: the browser would ask for another key each
+// time.
 function missed(error) {
   if (error instanceof Refused) {
     page.connection = { state: "refused", since: serverNow(), problem: "", nextTry: null };
@@ -204,7 +207,7 @@ function draw() {
   byId("recent").hidden = !page.recent.imports?.length;
   byId("migrations").hidden = page.migrations.list === null;
   render(byId("detail"), page.managed !== null ? managedPage(shown) : page.migration === null ? detail(shown) : migrationDetail(shown));
-  // Whose button is gone reads on at the heading that stood above it.
+  // If the focused button is gone, focus moves to the heading above it.
   for (const heading of reading === false ? [] : [byId(reading), byId("detail-title")]) {
     if (document.activeElement === document.body) heading?.focus({ preventScroll: true });
   }
@@ -252,7 +255,7 @@ function openLocation(id) {
   if (id === page.open) return;
   page.open = id;
   page.found = null;
-  page.story = null;
+  page.status = null;
   page.failures = NO_FAILURES;
   page.account = null;
   page.imports = null;
@@ -261,15 +264,15 @@ function openLocation(id) {
   refreshFailures();
   loadAccount();
   loadLists();
-  // One that is on no page that was looked at.
+  // The location is on none of the loaded pages.
   if (id !== null && page.overview !== null && !opened()) poll();
 }
 
 const opened = () => page.overview?.locations.find(({ id }) => id === page.open);
 
-// -- what changes something -------------------------------------------------------------------------------------------
+// -- actions ----------------------------------------------------------------------------------------------------------
 
-// Sends one change, says how it went, and looks at once at what became of it.
+// Sends one change, reports its result, and polls at once for its effect.
 async function change(request, success) {
   if (page.busy) return;
   const { answer, problem } = await done(async () => success(await request()));
@@ -306,8 +309,9 @@ async function resetBreaker() {
   }
 }
 
-// Asks, and answers the fields by name once the reader agrees; nothing if not. With a `request` it stays open until that is
-// done: what is refused is said there, and what was typed can be mended. Then it answers what the request did.
+// Opens a question. Resolves to the fields by name once the reader agrees, or to undefined. With a `request` the dialog
+// stays open until that is done: it shows a refusal, and the reader can correct the input. Then it resolves to the
+// request's result.
 function confirmed({ heading, text, verb, fields = [], request = null }) {
   const dialog = byId("question");
   questions += 1;
@@ -327,14 +331,15 @@ function confirmed({ heading, text, verb, fields = [], request = null }) {
       resolve(problem ? null : answer);
       if (isOpen()) dialog.close();
     };
-    // Each question has a form of its own: what was typed into the last one is over.
+    // Each question has its own form, so earlier input is gone.
     const show = (problem) => render(dialog, h("form", { key: question, onSubmit: agree },
       h("h2", { id: "question-title" }, heading), h("p", null, h("bdi", null, text)), fields,
       problem ? h("p", { class: "problem", role: "alert" }, `Not done. ${problem}`) : null,
       h("p", { class: "actions" }, h("button", { type: "submit", class: "primary" }, verb),
         h("button", { type: "button", "data-do": "cancel" }, verb.startsWith("Cancel") ? "Go on with it" : "Cancel"))));
     const closed = () => {
-      // The browser tells it later, when the next question may stand open already: that is another one's end.
+      // The browser reports the close later, when the next question may already be open; then the event
+      // belongs to the earlier one.
       if (isOpen()) return;
       dialog.removeEventListener("close", closed);
       if (!isSending) resolve(null);
@@ -345,7 +350,7 @@ function confirmed({ heading, text, verb, fields = [], request = null }) {
   });
 }
 
-// What a change did, or why it was not done.
+// The result of a change, or the reason why it failed.
 async function done(request) {
   if (page.busy) return { problem: "Something else is under way: try again in a moment." };
   page.busy = true;
@@ -382,7 +387,7 @@ const ACTIONS = {
   "leave-out-cause": ({ cause }) => leaveOutOfAll(cause),
   "choose-pipeline": ({ cause }) => choosePipeline(cause),
   "dismiss-cause": ({ cause }) => dismissAll(cause),
-  story: ({ record }) => lookUp(record).then(() => byId("story-title")?.focus()),
+  "record-status": ({ record }) => lookUp(record).then(() => byId("record-status-title")?.focus()),
   "find-more": () => find(),
   "edit-record": ({ record }) => editRecord(record),
   "leave-out": ({ record }) => leaveOut(record),
@@ -443,7 +448,7 @@ byId("troubled").addEventListener("change", (event) => {
   narrow();
 });
 
-// Shows at once what is there already, and asks for the rest once the reader pauses.
+// Filters the loaded rows at once, and asks the server once the reader pauses.
 function narrow() {
   draw();
   if (narrowing() === page.asked) return;
@@ -467,7 +472,7 @@ document.addEventListener("visibilitychange", () => {
 
 window.addEventListener("hashchange", route);
 
-// Countdowns and ages.
+// Updates countdowns and ages.
 setInterval(() => document.hidden || draw(), 1_000);
 
 route();

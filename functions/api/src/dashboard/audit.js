@@ -1,15 +1,15 @@
-// Who changed what, for an admin; and the pages that are of no location.
+// Who changed what, for an admin; and the pages that belong to no location.
 
 const AUDITED_AT_ONCE = 50;
 const NO_AUDIT = { requests: [], cursor: null, since: "", loading: false, problem: null, refused: false };
 const AUDIT_SPANS = [["", "of 400 days"], ["1", "of one day"], ["7", "of 7 days"], ["30", "of 30 days"]];
 const DAY_MS = 86_400_000;
 
-// What is opened instead of a location: "keys", "audit", or nothing.
+// Opens "keys" or "audit" instead of a location, or closes them.
 function openManaged(name) {
   if (name === page.managed) return;
   page.managed = name;
-  // A key is shown once.
+  // A key is shown only once.
   page.keys = NO_KEYS;
   page.audit = NO_AUDIT;
   if (name === "keys") loadKeys();
@@ -18,7 +18,7 @@ function openManaged(name) {
 
 const managedPage = (shown) => (shown.managed === "keys" ? keysPage(shown) : auditPage(shown));
 
-// From the beginning, or where the page before ended.
+// Loads the trail from the beginning, or from the end of the previous page.
 async function loadAudit(since = page.audit.since, cursor = null) {
   const before = cursor === null ? [] : page.audit.requests;
   page.audit = { ...page.audit, since, loading: true, requests: before };
@@ -33,7 +33,7 @@ async function loadAudit(since = page.audit.since, cursor = null) {
   } catch (error) {
     learned = { problem: error.message, refused: error.status === NOT_ADMIN };
   }
-  // Somebody may have asked for another span by now.
+  // The reader may have chosen another time span in the meantime.
   if (page.audit.since === since) page.audit = { ...page.audit, ...learned, loading: false };
   draw();
 }

@@ -1,17 +1,17 @@
-// The charts: one hour in minutes, and the burst quota since the page was opened. Small multiples share the hour, and
-// the minute that is pointed at. An SVG holds shapes only and is stretched; its words stand beside it.
+// The charts: one hour by minute, and the burst quota since the page was opened. Small multiples share the hour and
+// the highlighted minute. The SVGs contain shapes only and are stretched; their labels are HTML beside them.
 
 const MINUTE = 60_000;
 const HOUR = 60;
 const LIVE_SPAN = 5 * MINUTE;
-// Between looks further apart than this nothing is drawn.
+// A longer gap between polls is left blank.
 const LIVE_GAP = MINUTE;
 const NOTHING = { calls: 0, rate_limit_hits: 0, succeeded: 0, failed: 0, retries: 0, wait_ms: 0 };
 
-// The larger unit only: it stands in a small place.
+// Only the largest units: space is short.
 const inShort = (ms) => milliseconds(ms).split(" ").slice(0, 2).join(" ");
 
-// The small charts beside that of the calls.
+// The small charts next to the chart of calls.
 const MULTIPLES = [
   { field: "succeeded", title: "Done", tone: "good" },
   { field: "failed", title: "Failed", tone: "bad" },
@@ -20,7 +20,7 @@ const MULTIPLES = [
   { field: "wait_ms", title: "Waited", tone: "quiet", format: inShort },
 ];
 
-// The last 60 minutes, oldest first. The API leaves out those in which nothing happened.
+// The last 60 minutes, oldest first. The API leaves out minutes in which nothing happened.
 function lastHour(location, now) {
   const last = Math.floor(now / MINUTE);
   const allowed = allowedPerMinute(location);
@@ -40,7 +40,7 @@ const sum = (minutes, field) => minutes.reduce((total, minute) => total + (minut
 
 const highest = (minutes, field) => Math.max(0, ...minutes.map((minute) => minute[field] ?? 0));
 
-// Bars of a unit's width each, in a box of 100 units' height.
+// Bars of one unit of width each, in a box 100 units high.
 function bars(minutes, field, top) {
   return minutes
     .map((minute, index) => {
@@ -64,7 +64,7 @@ function plot(width, label, pointed, ...shapes) {
   return h("svg", { viewBox: `0 0 ${width} 100`, preserveAspectRatio: "none", role: "img", "aria-label": label }, cursor, ...shapes);
 }
 
-// Calls of each minute under the line that the quota draws.
+// Calls of each minute, below the line of the quota.
 function callsChart(minutes, pointed, now) {
   const top = Math.max(highest(minutes, "allowed"), highest(minutes, "calls"), 1);
   const limit = minutes.at(-1).allowed;
@@ -99,7 +99,7 @@ function smallChart({ field, title, tone, format = count }, minutes, pointed) {
       plot(HOUR, `${title}: ${format(total)} in 60 minutes`, pointed, h("path", { class: `bars ${tone}`, d: bars(minutes, field, top) }))));
 }
 
-// A line of the list: calls against the quota, without words.
+// Calls against the quota for a row of the list, without labels.
 function sparkline(minutes) {
   const top = Math.max(highest(minutes, "allowed"), highest(minutes, "calls"), 1);
   const label = `at most ${count(highest(minutes, "calls"))} of ${count(Math.round(minutes.at(-1).allowed))} calls a minute`;
@@ -108,13 +108,13 @@ function sparkline(minutes) {
     h("path", { class: "limit", d: steps(minutes, "allowed", top) }));
 }
 
-// What of the burst quota was used when the page looked. `samples` are `{at, used, limit}`, oldest first.
+// Use of the burst quota at each poll. `samples` are `{at, used, limit}`, oldest first.
 function liveChart(samples, burst, now) {
   const limit = burst.limit;
   const used = Math.max(0, limit - burst.left);
   const top = Math.max(limit, 1, ...samples.map((sample) => sample.used));
   const shown = samples.filter((sample) => now - sample.at <= LIVE_SPAN);
-  // As wide as the page has been open, in whole minutes.
+  // The time that the page has been open, in whole minutes.
   const minutes = Math.max(1, Math.ceil((now - (shown[0]?.at ?? now)) / MINUTE));
   const x = (at) => (100 + (100 * (at - now)) / (minutes * MINUTE)).toFixed(2);
   const y = (calls) => (100 - (100 * calls) / top).toFixed(1);
@@ -134,14 +134,14 @@ function liveChart(samples, burst, now) {
     h("div", { class: "axis" }, h("span", null, `${minutes} min ago`), h("span", null, "now")));
 }
 
-// A part of a whole as a bar.
+// A share as a bar.
 function bar(share, tone) {
   const width = Math.min(100, Math.max(0, 100 * share)).toFixed(2);
   return h("svg", { class: "bar", viewBox: "0 0 100 1", preserveAspectRatio: "none", "aria-hidden": "true" },
     h("rect", { class: "rail", width: 100, height: 1 }), h("rect", { class: tone, width, height: 1 }));
 }
 
-// The hour as numbers: for those who cannot see the charts, and for copying.
+// The hour as numbers, for readers who cannot see the charts, and for copying.
 function hourTable(minutes, now) {
   const busy = minutes.filter((minute) => Object.keys(NOTHING).some((field) => minute[field] > 0)).reverse();
   const heads = ["Minute", "Calls", "Allowed", "429s", "Done", "Failed", "Retries", "Waited"];

@@ -1,9 +1,9 @@
-// What failed: how the page looks for it, how it is replayed, mended and dismissed, by cause and one by one.
+// Failed records: the list, and replay, mend and dismissal, by cause and one by one.
 
 const FAILURES_AT_ONCE = 50;
 const NO_FAILURES = { records: [], causes: [], capped: false, cursor: null, known: 0, loading: false, problem: null, outdated: false };
 
-// Loads the list of failures when their number has changed; but not under the reader's hands.
+// Loads the list of failures when their number has changed, but not while the reader works in it.
 function refreshFailures() {
   const known = opened()?.failed?.count ?? 0;
   if (known === page.failures.known || page.failures.loading) return;
@@ -43,7 +43,8 @@ async function replay(body, what) {
 
 const replayAll = (id, body) => throughAll(id, "replay", body);
 
-// A great many take several requests; each says where it ended. Numbers add up, those by reason too.
+// A large number takes several requests; each returns a cursor. Adds up the numbers, including those by
+// reason.
 async function throughAll(id, path, body) {
   const sum = { why: {} };
   let cursor = null;
@@ -60,13 +61,13 @@ function addUp(sum, answer) {
   for (const [name, value] of Object.entries(answer)) if (typeof value === "number") sum[name] = (sum[name] ?? 0) + value;
 }
 
-// Why records of a group were left, as the rest of a sentence.
+// Why records of a group were left, as the end of a sentence.
 const LEFT = {
   changed: "put again meanwhile", to_delete: "to be deleted in GoHighLevel", to_undo: "to be undone with their import", content_dropped: "without content that is kept",
   no_such_field: "without such a field", unchanged: "that say so already", nothing_left: "of which nothing would be left", not_valid: "that would not be valid so", unreadable: "that cannot be read",
 };
 
-// What was done to a group: how many, what was left and why, and what could not be written.
+// The result for a group: how many were done, how many were left and why, and how many could not be written.
 function groupDone(done, what, { why, not_written: notWritten }) {
   const left = Object.entries(LEFT).filter(([name]) => why[name] > 0).map(([name, words]) => `${plural(why[name], "record")} ${words}`);
   const none = done === 0 && left.length === 0 && !notWritten ? " None of them stands as failed for this any more." : "";
@@ -75,7 +76,7 @@ function groupDone(done, what, { why, not_written: notWritten }) {
   return `${plural(done, "record")} ${what}.${none}${kept}${lost}`;
 }
 
-// Those of a cause that are looked at before anything is done to all of them.
+// Records of a cause to load before an action on all of them.
 const LOOKED_AT = 50;
 
 async function groupOf(cause) {
@@ -91,20 +92,21 @@ async function groupOf(cause) {
   return null;
 }
 
-// Lists of records tell no contents: of the first ones they are asked for.
+// Lists of records have no contents: they are loaded for the first few.
 const SHOWN_OF_GROUP = 5;
 const contentsOf = (records) => Promise.all(records.slice(0, SHOWN_OF_GROUP).map(({ record }) => ask(at(page.open, recordPath(record)))));
 
 const causeOf = (id) => page.failures.causes.find((cause) => cause.id === id);
 
-// Who is meant, before it is done.
+// The affected records, for the question before the action.
 function whoFailed(cause, records) {
   const named = records.slice(0, SHOWN_OF_GROUP).map(({ record, name }) => (name ? `${name} (${record})` : record));
   const more = cause.count > named.length ? ` and ${count(cause.count - named.length)} more` : "";
   return [h("p", { class: "hint" }, "They failed: ", h("bdi", null, cause.cause)), h("p", { class: "hint" }, "Among them ", h("bdi", null, named.join(", ")), more, ".")];
 }
 
-// The fields of some of the records, custom ones each by itself. What says who, whose or whether to be contacted stays.
+// The fields of some of the records, each custom field separately. Fields that identify the record or its owner, or
+// concern consent, are left out.
 function fieldsOf(records) {
   const names = records.flatMap(({ content }) => Object.entries(content ?? {}).flatMap(([name, value]) => (name === "customFields" ? value.map(({ id, key }) => `customFields.${id ?? key}`) : [name])));
   const needed = new Set(["pipelineId", "contactRecord", "contactId", "dnd", "dndSettings"]);
@@ -115,7 +117,7 @@ function fieldSelect(fields, suspect) {
   return h("label", null, "Without ", h("select", { name: "field" }, fields.map((field) => h("option", { key: field, value: field, selected: field === suspect }, field))));
 }
 
-// What was refused for one field of many records is sent without it.
+// Sends all records of a cause without the field that GHL refused.
 async function leaveOutOfAll(causeId) {
   const [cause, records] = [causeOf(causeId), await groupOf(causeId)];
   if (!cause || !records) return;
@@ -134,7 +136,7 @@ async function leaveOutOfAll(causeId) {
   }, ({ field }) => ({ body: { cause: causeId, without: [field] }, what: `due again without ${field}` }));
 }
 
-// Opportunities of a pipeline or a stage that GoHighLevel does not know.
+// Repairs opportunities whose pipeline or stage GoHighLevel does not know.
 async function choosePipeline(causeId) {
   const [cause, records] = [causeOf(causeId), await groupOf(causeId)];
   if (!cause || !records) return;
@@ -154,7 +156,7 @@ async function choosePipeline(causeId) {
   });
 }
 
-// By name, as GoHighLevel told them at the last reading. An id has no spaces.
+// The stages by name, as GoHighLevel last reported them. Ids contain no spaces.
 function stageSelect(pipelines) {
   return h("label", null, "Pipeline and stage ", h("select", { name: "place", required: true },
     h("option", { value: "" }, "Choose one"),
@@ -170,7 +172,7 @@ function stageInputs() {
   ];
 }
 
-// `mendOf` makes of what was chosen the body of the request, and what is said of those it reached.
+// `mendOf` turns the choice into the request body and the success message.
 async function mendAll(question, mendOf) {
   const id = page.open;
   const mend = async (form) => {
@@ -205,9 +207,9 @@ function replayed({ replayed, skipped, not_written: notWritten }) {
   return `${plural(replayed, "record")} due again.${kept}${lost}`;
 }
 
-// The record as it stands: what is looked at already, or else what the server says now.
+// The current record: the open one, or else read from the server.
 async function recordToMend(name) {
-  if (page.story?.record?.record === name) return page.story.record;
+  if (page.status?.record?.record === name) return page.status.record;
   try {
     const record = await ask(at(page.open, recordPath(name)));
     if (record.content && !record.to_delete) return record;
@@ -232,7 +234,7 @@ async function editRecord(name) {
   });
 }
 
-// What was refused for one field is sent without it: in GoHighLevel that field stays as it is.
+// Sends a record without the field that GHL refused: GoHighLevel keeps its own value.
 async function leaveOut(name) {
   const record = await recordToMend(name);
   if (!record) return;
@@ -253,7 +255,7 @@ async function leaveOut(name) {
   });
 }
 
-// Asks, and shows what became of the record once it is sent.
+// Asks, sends, and shows the record's result.
 async function sendMended(name, record, question) {
   const id = page.open;
   const said = await confirmed({ verb: "Send", ...question });
@@ -261,16 +263,16 @@ async function sendMended(name, record, question) {
   notice(said, "good");
   await poll();
   if (id !== page.open) return;
-  if (page.story?.name === name) await lookUp(name);
+  if (page.status?.name === name) await lookUp(name);
   if (record.state === "failed") await loadFailures();
 }
 
-// Who it is, where that is known, and which record.
+// The name, if known, and the record.
 const called = (name, record) => (record?.name ? `${record.name} (${name})` : name);
 
 const whyFailed = ({ last_error: error }) => (error ? h("p", { class: "hint" }, "It failed: ", h("bdi", null, error.message ?? error.code)) : null);
 
-// The field that the error names; a custom one by its id or key.
+// The field in the error; a custom field by its id or key.
 function suspectOf({ last_error: error }, fields) {
   const said = new Set((error?.message ?? "").toLowerCase().match(/[a-z0-9_]+/g));
   return fields.find((field) => said.has(field.toLowerCase().split(".").pop())) ?? fields[0];

@@ -1,15 +1,15 @@
-// What finds records, and what is done to one.
+// The search for records, and the actions on one.
 
 const FOUND_AT_ONCE = 50;
 const MOVING_STATES = ["due", "waiting"];
 
-// What is wanted by name: text, state, kind, import. Without it, goes on where the last search ended.
+// Searches by text, state, kind or import. Without `wanted`, continues the last search.
 async function find(wanted) {
   const id = page.open;
   const before = wanted === undefined ? page.found : { wanted, records: [], cursor: null };
   page.found = { ...before, loading: true, problem: null };
-  // Whoever looks for somebody else is done with that record.
-  if (wanted !== undefined) page.story = null;
+  // A new search closes the open record.
+  if (wanted !== undefined) page.status = null;
   draw();
   const query = new URLSearchParams({ ...before.wanted, limit: FOUND_AT_ONCE, ...(before.cursor === null ? {} : { cursor: before.cursor }) });
   let answer;
@@ -19,7 +19,7 @@ async function find(wanted) {
   } catch (error) {
     answer = { ...before, problem: error.message };
   }
-  // Somebody may look for something else by now.
+  // The reader may have started another search in the meantime.
   if (id === page.open && page.found?.wanted === before.wanted) page.found = { ...answer, loading: false };
   draw();
   if (wanted !== undefined && page.found?.records.length === 1) await lookUp(page.found.records[0].record);
@@ -27,24 +27,24 @@ async function find(wanted) {
 
 async function lookUp(name) {
   const id = page.open;
-  page.story = { name, loading: true };
+  page.status = { name, loading: true };
   draw();
   try {
     const record = await ask(at(id, recordPath(name)));
-    page.story = { name, record };
+    page.status = { name, record };
   } catch (error) {
-    page.story = { name, problem: error.message };
+    page.status = { name, problem: error.message };
   }
   draw();
 }
 
-// With the polls, while something becomes of it.
-async function refreshStory() {
-  const { name, record } = page.story ?? {};
+// Runs with the polls, while the record's status can change.
+async function refreshStatus() {
+  const { name, record } = page.status ?? {};
   if (!record || !MOVING_STATES.includes(record.state)) return;
   const now = await ask(at(page.open, recordPath(name))).catch(() => null);
-  if (now === null || page.story?.record !== record) return;
-  page.story = { name, record: now };
+  if (now === null || page.status?.record !== record) return;
+  page.status = { name, record: now };
   if (page.found) page.found = { ...page.found, records: page.found.records.map((found) => (found.record === name ? { ...found, ...now } : found)) };
 }
 
@@ -69,11 +69,11 @@ async function deleteInGhl(name) {
   await lookUp(name);
 }
 
-// The record as some part of the page shows it.
-const recordShown = (name) => [page.story?.record, ...(page.found?.records ?? []), ...page.failures.records].find((record) => record?.record === name);
+// The record from any part of the page that shows it.
+const recordShown = (name) => [page.status?.record, ...(page.found?.records ?? []), ...page.failures.records].find((record) => record?.record === name);
 
 function gone(name) {
-  page.story = null;
+  page.status = null;
   if (page.failures.records.some(({ record }) => record === name)) loadFailures();
   if (page.found) page.found = { ...page.found, records: page.found.records.filter(({ record }) => record !== name) };
   draw();

@@ -1,7 +1,7 @@
-// What puts a list in, maps it and sends it.
+// Uploads a list, maps it and sends it.
 
 const LIST_LOOK_MS = 1_500;
-// The file goes to the bucket itself, which may take its time.
+// The file goes directly to the bucket, which can take long.
 const UPLOAD_TIMEOUT_MS = 30 * 60_000;
 const REPEATED_LOOKS = 3;
 const NO_BUCKET = "This stack has no bucket for lists, so it takes none yet. Whoever runs it deploys it once more with the parameter ImportBucketName: the name of a new bucket. Until then `ghl-sync import` sends a list from your machine.";
@@ -35,7 +35,7 @@ async function handIn(file, undoable, id = page.open) {
 
 const listAddress = (id, name) => `#/${encodeURIComponent(id)}/list/${encodeURIComponent(name)}`;
 
-// The one request that tells how far it is.
+// The only request that reports its progress.
 function uploadTo(url, file, list) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -43,7 +43,7 @@ function uploadTo(url, file, list) {
     request.open("PUT", url);
     request.timeout = UPLOAD_TIMEOUT_MS;
     request.upload.addEventListener("progress", ({ loaded, total }) => {
-      // All of it is there once the bucket says so.
+      // The upload is complete only once the bucket says so.
       list.uploaded = total > 0 ? Math.min(0.999, loaded / total) : 0;
       if (page.list === list) draw();
     });
@@ -51,12 +51,12 @@ function uploadTo(url, file, list) {
     request.addEventListener("load", () => (request.status < 300 ? resolve() : reject(new Error(`The bucket did not take the file (${request.status}). If it has changed since it was chosen, choose it again.`))));
     request.addEventListener("error", () => reject(new Error("The file did not reach the bucket.")));
     request.addEventListener("timeout", () => reject(new Error("The file took too long.")));
-    // A type of its own would have to be signed.
+    // A content type would have to be signed.
     request.send(new Blob([file]));
   });
 }
 
-// Opens the list that the address names.
+// Opens the list in the address.
 function openList(id, name) {
   if (page.list?.location === id && page.list?.name === name) return;
   clearTimeout(listTimer);
@@ -76,7 +76,7 @@ async function lookAtList(failures = 0) {
     if (page.list !== list) return;
     isNews = list.outdated || list.status?.state !== status.state;
     if (isNews) listsChanged();
-    // What was changed and not yet looked at stays.
+    // Changes that were not previewed yet stay.
     if (!list.changed) list.draft = structuredClone(status.mapping ?? {});
     Object.assign(list, { status, sent, outdated: false, problem: null });
   } catch (error) {
@@ -85,7 +85,7 @@ async function lookAtList(failures = 0) {
     if (isGone || failed > REPEATED_LOOKS) list.problem = error.message;
     if (isGone) return draw();
   }
-  // Whoever reads the list reads on where it stands now; whoever is elsewhere stays there.
+  // If the reader was in the list, focus moves to its new state; elsewhere it stays.
   const isReading = document.activeElement?.closest(".list-in") || document.activeElement === document.body;
   draw();
   if (isNews && isReading && page.list === list) byId("list-state")?.focus({ preventScroll: true });
@@ -94,7 +94,7 @@ async function lookAtList(failures = 0) {
 
 const isMoving = ({ status }) => ["uploading", "reading", "importing"].includes(status?.state);
 
-// What the form says, into the draft of the mapping. A field that is empty says nothing.
+// Copies the form into the draft of the mapping. An empty field is left out.
 function readListForm(form, list) {
   const draft = { ...list.draft, columns: { ...list.draft.columns }, answers: { ...list.draft.answers } };
   const fields = new FormData(form);
@@ -109,7 +109,7 @@ function readListForm(form, list) {
   return draft;
 }
 
-// Where a column goes by itself need not be said.
+// A column's automatic target need not be stated.
 function saidOf(name, target, { status, draft }) {
   const column = status.report.columns.find(({ column }) => column === name);
   return target === (column?.field ?? "") && draft.columns?.[name] === undefined ? "" : target;
@@ -123,7 +123,7 @@ function setOrDrop(object, name, value) {
 async function mapList(mapping) {
   const list = page.list;
   const { draft } = list;
-  // What is not taken is still there to be changed, and what is changed meanwhile is not lost.
+  // If the change is refused, the draft stays editable; input made in the meantime is kept.
   await change(async () => {
     await ask(listPath(list.location, list.name, "/mapping"), mapping, "PUT");
     Object.assign(list, { changed: list.draft !== draft, outdated: true });
@@ -147,7 +147,7 @@ async function sendList() {
   if (await confirmed({ heading: "Send this list?", text, verb: "Send" })) await mapList({ ...draft, hold: false });
 }
 
-// A link of the bucket's, which makes the browser keep the file.
+// A link to the bucket that makes the browser download the file.
 async function download(which) {
   const { location: id, name } = page.list;
   try {
@@ -174,14 +174,14 @@ function leaveList() {
   byId("list-title")?.focus();
 }
 
-// -- the mapping that lists of a location begin with ------------------------------------------------------------------
+// -- the default mapping of a location's lists ------------------------------------------------------------------------
 
-// What of a mapping is not about one list only.
+// The part of a mapping that applies to other lists, too.
 function rememberable({ hold: _hold, undoable: _undoable, version: _version, ...said }) {
   return Object.fromEntries(Object.entries(said).filter(([, value]) => value && Object.keys(value).length > 0).map(([name, value]) => [name, value]));
 }
 
-// Whatever the order of their fields.
+// Ignores the order of fields.
 function isSameJson(a, b) {
   if (typeof a !== "object" || a === null || typeof b !== "object" || b === null) return a === b;
   const names = new Set([...Object.keys(a), ...Object.keys(b)]);
@@ -217,7 +217,7 @@ async function setRemembered(id, wanted, said) {
   if (id === page.open) await loadAccount();
 }
 
-// The merge patch that leaves nothing of what was there.
+// The merge patch that replaces the old value completely.
 function replacing(old, wanted) {
   if (typeof old !== "object" || old === null || Array.isArray(old) || typeof wanted !== "object" || Array.isArray(wanted)) return wanted;
   const gone = Object.keys(old).filter((name) => !Object.hasOwn(wanted, name)).map((name) => [name, null]);
@@ -235,7 +235,7 @@ document.addEventListener("change", ({ target }) => {
   draw();
 });
 
-// With each key: what is typed is not sent before it was looked at, also if the field still has the focus.
+// On each key: input must not be sent before it was previewed, even while the field still has focus.
 document.addEventListener("input", ({ target }) => {
   const form = target.closest("#list-form");
   if (!form) return;
@@ -243,7 +243,7 @@ document.addEventListener("input", ({ target }) => {
   draw();
 });
 
-// What is dragged may be above a text, which is no element.
+// A drag event may target a text node, which is not an element.
 const dropZoneOf = (event) => event.composedPath().find((one) => one.dataset?.drop);
 
 function dragsOver(isOver) {
@@ -252,7 +252,7 @@ function dragsOver(isOver) {
   draw();
 }
 
-// A file that is dropped beside the zone must not take the page away.
+// A file dropped outside of the zone must not replace the page.
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
   dragsOver(Boolean(dropZoneOf(event)));

@@ -1,17 +1,17 @@
-// One sentence about everything: what is the matter, and what to do about it.
+// One sentence about everything: what is wrong, and what to do about it.
 
 const NAMED = 2;
-// Without an accepted record for so long, a forecast is only a hope.
+// Without an accepted record for this long, a forecast is unreliable.
 const PROGRESS_S = 300;
 
 function headline({ overview, now, lists }) {
-  // Narrowed down, the list does not show everything.
+  // A filtered list does not show everything.
   if (!overview || known(overview) === 0 || page.asked !== "") return [];
   const { tone, what, todo } = verdict(overview, now, waitingLists(lists));
   return h("p", { class: `headline ${tone}` }, sign(tone), h("span", null, h("b", null, what), todo ? [" ", todo].flat() : null));
 }
 
-// The most urgent cause that there is.
+// The most urgent cause.
 function verdict(overview, now, unsent) {
   const tick = overview.last_tick;
   if (tick && -secondsUntil(tick.at, now) > STALE_TICK_S) {
@@ -49,7 +49,7 @@ function verdict(overview, now, unsent) {
 
 function underWay(overview, now, unsent) {
   const due = overview.summary?.due ?? { count: 0 };
-  // Only those of the open location are known.
+  // Only the failures of the open location are known.
   if (due.count === 0 && unsent > 0) return { tone: "good", what: "All is sent that was to be sent.", todo: `${plural(unsent, "list waits", "lists wait")} for somebody, below under Lists.` };
   if (due.count === 0) return { tone: "good", what: "All is well.", todo: "Nothing waits." };
   const moving = overview.locations.filter((location) => location.forecast && hasProgress(location, now));
@@ -58,7 +58,7 @@ function underWay(overview, now, unsent) {
   return { tone: "good", what: `All is well: ${records(due)} on the way.`, todo: last && all ? ["All of them are sent by ", time(last, now), "."] : null };
 }
 
-// A forecast holds while something moves: a record was accepted a short while ago, or the first one is not due for long.
+// A forecast is valid while records move: one was accepted recently, or the first has only just become due.
 function hasProgress(location, now) {
   const oldest = location.due?.oldest_at;
   if (oldest && -secondsUntil(oldest, now) < PROGRESS_S) return true;
@@ -69,7 +69,7 @@ const records = (counted) => `${atLeast(counted)} ${counted.count === 1 && !coun
 
 const connectAnew = () => h("a", { href: "connect" }, "connect it anew");
 
-// Two names, and how many more there are.
+// Two names, and the number of others.
 function named(locations) {
   const names = locations.slice(0, NAMED).map(({ id, name }) => name ?? id);
   const more = locations.length - names.length;

@@ -35,7 +35,7 @@ async function makeKey() {
     name: form.name.trim(), role: form.role,
     ...(locations.length > 0 ? { locations } : {}),
     ...(tags.length > 0 ? { tags } : {}),
-    // The reader's day.
+    // The end of the day in the reader's time zone.
     ...(form.ends ? { expires_at: new Date(`${form.ends}T23:59:59`).toISOString() } : {}),
   };
   const make = async () => {
@@ -58,7 +58,7 @@ async function revokeKey({ key: id, name }) {
   await loadKeys();
 }
 
-// Where the browser does not let us, the key is selected for the reader to copy.
+// If the browser forbids copying, the key is selected for the reader to copy.
 async function copyKey() {
   try {
     await navigator.clipboard.writeText(page.keys.made.key);

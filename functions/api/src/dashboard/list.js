@@ -1,11 +1,11 @@
-// A list that somebody puts in: from the file to what came of its rows.
+// A list being put in: from the file to the results of its rows.
 
 const LIST_STEPS = ["File", "Columns and questions", "Preview", "Sending", "Done"];
 const STEP_OF_STATE = { uploading: 0, reading: 1, needs_mapping: 1, refused: 0, held: 2, importing: 3, done: 4 };
 const LIST_FILES = ".csv,.tsv,.txt,.xlsx,.ndjson,.jsonl,.gz";
 const PROBLEMS_SHOWN = 20;
 
-// Where a column may go, in words; what is not here goes by the words that a mapping's name for it is made of.
+// Names of the column targets; other targets are named by the words of their mapping key.
 const TARGETS = {
   lastNamePrefix: "Prefix of the last name (van der)",
   name: "Whole name",
@@ -49,7 +49,7 @@ const SAME_PERSON = [
 function listSection(list, remembered, busy, now) {
   return h("section", { class: "list-in", "aria-labelledby": "list-title" },
     h("h3", { id: "list-title", tabindex: -1 }, "Put a list in"),
-    // What a screen reader hears when it changes; all the rest is read at leisure.
+    // A screen reader announces only this when it changes; the rest can be read at leisure.
     h("p", { class: "unseen", role: "status" }, list ? listNews(list) : ""),
     list ? [listSteps(list), listBody(list, remembered, busy, now)] : dropZone(page.isOverDrop, remembered, busy));
 }
@@ -71,7 +71,7 @@ function listNews({ problem, status, uploaded }) {
   return { reading: "The list is read.", needs_mapping: "The list is read: there are questions to be answered.", held: "The list is read: see what it would do.", refused: "Nothing can be read from the file.", importing: "The list goes out.", done: "The list is done." }[status?.state] ?? "";
 }
 
-// What a mapping says, in numbers and names.
+// A mapping, in numbers and names.
 function mappingText({ columns, answers, tags, source, id_column: idColumn, assigned_to: assignedTo }) {
   const [placed, answered] = [columns, answers].map((said) => Object.keys(said ?? {}).length);
   return [
@@ -106,7 +106,7 @@ function leaveLabel({ problem, status, uploaded }) {
   return ["done", "refused"].includes(status?.state) ? "Put another list in" : "Leave";
 }
 
-// What was said of this list may be said of the next ones, too.
+// Offers to use this list's mapping for future lists.
 function rememberLine({ draft, changed }, remembered, busy) {
   const said = rememberable(draft);
   const isRemembered = remembered && isSameJson(said, remembered);
@@ -146,7 +146,7 @@ function askingView(list, busy) {
 
 const stateTitle = (text) => h("h4", { id: "list-state", tabindex: -1 }, text);
 
-// Whether the list's mapping says anything.
+// Whether the list's mapping has any content.
 const begunWith = ({ status: { mapping } }) => Object.keys(rememberable(mapping ?? {})).length > 0;
 
 function questionField(question, { draft }) {
@@ -205,7 +205,7 @@ function targetSelect(column, targets, draft) {
     group("Other", targets.filter(({ target }) => target === "id")));
 }
 
-// How sure a column goes where it goes: by who said so, and by the cells that could be read as that.
+// The confidence in a column's target: who chose it, and how many cells could be read as that type.
 function confidence({ by, lost, filled }) {
   const why = { told: "you said so", name: "its name", custom_field: "a custom field's name" }[by];
   if (!why) return "–";
@@ -240,7 +240,7 @@ function heldView(list, busy) {
   ];
 }
 
-// What is not in a column.
+// Settings that are not about a column.
 function listWishes(report, draft) {
   const samePerson = draft.answers?.same_person ?? "hold_back";
   return h("div", { class: "settings" },
@@ -265,7 +265,7 @@ function rowProblems(problems) {
       h("td", { "data-head": "What becomes of it" }, effectOf(row, column, effect))))));
 }
 
-// What is told of a column as a whole is that nothing of it is needed.
+// A problem with a whole column means that nothing in the column is used.
 function effectOf(row, column, effect) {
   if (effect === "note" && !row && column) return "the column is not sent";
   return Object.hasOwn(EFFECTS, effect) ? EFFECTS[effect] : plainState(effect);
@@ -294,7 +294,7 @@ function sendingView({ status: { report }, sent }, busy) {
   ];
 }
 
-// What follows is how the list went out, before it was undone.
+// The next lines show the result of the sync, before the undo.
 function undoneLine({ undone, left } = {}) {
   return h("p", null, sign("warn"), ` It was undone afterwards: ${undone ? atLeast(undone) : "some"} of its contacts so far`,
     left?.count > 0 ? `; ${atLeast(left)} were left as they are, and each says why under “Show its records”` : "", ". Below is how it had gone out.");

@@ -1,8 +1,8 @@
-// The lists of a location that are in the bucket: where each stands, and what somebody has to do.
+// The lists of a location in the bucket: the state of each, and what somebody must do.
 
 const LISTS_AT_ONCE = 20;
 const MOST_LISTS_AT_ONCE = 100;
-// While something moves by itself, and while nothing does.
+// Poll intervals while lists move by themselves, and while none does.
 const LISTS_LOOK_MS = 5_000;
 const LISTS_REST_MS = 30_000;
 
@@ -21,10 +21,10 @@ function listState({ state, stands_still: standsStill, failed, left_out: leftOut
   return Object.hasOwn(LIST_STATES, state) ? LIST_STATES[state] : { tone: "quiet", word: plainState(state) };
 }
 
-// The name of the file that was handed in, without what makes it unlike all others.
+// The name of the uploaded file, without its unique prefix.
 const fileOf = (name) => name.replace(/^\d{8}-\d{6}-[0-9a-f]{6}-/, "");
 
-// How many of those that are shown wait for an answer, or to be sent.
+// Number of shown lists that wait for an answer or for sending.
 const waitingLists = (lists) => (lists?.all ?? []).filter((list) => listState(list).waits).length;
 
 function listTable(lists, id, now) {
@@ -56,7 +56,7 @@ function listRow(list, id, now) {
     h("td", { "data-head": "Rows" }, rows === null ? "–" : count(rows), lost ? ` (${lost})` : null));
 }
 
-// A page of them; without a cursor those that are shown, as they are by now.
+// Loads one page; without a cursor, reloads the shown lists.
 async function loadLists(cursor = null) {
   const id = page.open;
   if (id === null) return;
@@ -73,17 +73,17 @@ async function loadLists(cursor = null) {
     const moves = all.some(({ state, stands_still: standsStill }) => ["reading", "importing"].includes(state) && !standsStill);
     learned = { all, cursor: behind.length > 0 ? shown.cursor : next, problem: null, nextLook: Date.now() + (moves ? LISTS_LOOK_MS : LISTS_REST_MS) };
   } catch (error) {
-    // Without a bucket there are none, and the place where one is put in says so.
+    // Without a bucket there are no lists; the upload section says so.
     learned = error.status === 409 ? { nextLook: Infinity } : { problem: error.message };
   }
   if (id === page.open) page.lists = { ...page.lists, ...learned, loading: false };
   draw();
 }
 
-// With the polls.
+// Runs with the polls.
 async function refreshLists() {
   if (page.open !== null && !page.lists?.loading && Date.now() >= (page.lists?.nextLook ?? 0)) await loadLists();
 }
 
-// What was done with a list shows at the next poll.
+// Makes the next poll reload the lists after an action.
 const listsChanged = () => page.lists && (page.lists = { ...page.lists, nextLook: Math.min(page.lists.nextLook, Date.now() + LIST_LOOK_MS) });

@@ -1,6 +1,6 @@
-// One location in detail: how it stands, its charts, and its failures.
+// One location in detail: its status, its charts, and its failures.
 
-function detail({ overview, open, now, live, pointed, failures, found, story, account: known, imports, list, lists, busy }) {
+function detail({ overview, open, now, live, pointed, failures, found, status, account: known, imports, list, lists, busy }) {
   if (!overview || open === null) return [];
   const location = overview.locations.find(({ id }) => id === open);
   if (!location) return [backLink(), h("p", { class: "hint" }, "No location with the id ", h("bdi", null, open), " has been seen yet.")];
@@ -16,12 +16,12 @@ function detail({ overview, open, now, live, pointed, failures, found, story, ac
     location.pause?.note ? h("p", { class: "hint" }, "Note: ", h("bdi", null, location.pause.note)) : null,
     actions(location, busy),
     facts(location, now),
-    // What is done here most, before what is looked at seldom.
+    // Frequent actions come before rarely used details.
     listSection(list, rememberedMapping(known), busy, now),
     listTable(lists, open, now),
-    // Failures may be many: whoever looks for somebody need not pass them.
+    // There may be many failures, so the search comes before them.
     recordSearch(found, now),
-    recordStory(story, open, busy, now),
+    recordStatus(status, open, busy, now),
     failedRecords(location, failures, known, busy, now),
     importList(imports, busy, now),
     h("h3", null, "The last hour"),
@@ -37,7 +37,7 @@ function detail({ overview, open, now, live, pointed, failures, found, story, ac
   ];
 }
 
-// Whose fault it is that nothing goes out, and what to do; nothing where something does.
+// What blocks the location, and what to do; nothing if it sends.
 function remedyOf({ enabled, breaker, pause, waits_for: wait }) {
   if (enabled === false) return null;
   if ((breaker?.state ?? "closed") !== "closed") return h("p", { class: "hint" }, "GoHighLevel keeps failing, so the breaker stops calls; now and then one tries whether it answers again. Nothing to do.");
@@ -117,7 +117,7 @@ function failedRecords(location, failures, settings, busy, now) {
     failures.cursor ? h("p", { class: "more" }, button("more-failures", "Show more", failures.loading)) : null);
 }
 
-// What went wrong in the same way is one thing to mend.
+// Records that failed in the same way are fixed together.
 function causeTable({ causes, capped }, busy) {
   return h("table", { class: "causes" },
     h("caption", null, `Why they failed${capped ? ", of the first 1,000" : ""}`),
@@ -126,7 +126,7 @@ function causeTable({ causes, capped }, busy) {
       h("th", { scope: "row", class: "why" }, h("b", { title: errorCode(cause.code) }, cause.code), cause.status ? ` ${cause.status}` : "", " ",
         h("bdi", { class: "message" }, cause.cause), remedy(cause.code) ? h("span", { class: "called" }, remedy(cause.code)) : null),
       h("td", null, plural(cause.count, "record")),
-      h("td", null, "such as ", button("story", h("bdi", null, cause.example), false, { class: "link", "data-record": cause.example })),
+      h("td", null, "such as ", button("record-status", h("bdi", null, cause.example), false, { class: "link", "data-record": cause.example })),
       h("td", { class: "does" }, button("edit-record", "Edit the example…", busy, { "data-record": cause.example, "aria-label": `Edit the example… ${cause.example}` }), " ",
         forAllOf(cause, "replay-cause", "Replay these…", busy), " ",
         forAllOf(cause, "leave-out-cause", "Send without a field…", busy), " ",
@@ -148,7 +148,7 @@ function failureTable(records, busy, now) {
       const name = record.record;
       const error = errorOf(record);
       return h("tr", { key: name },
-        h("th", { scope: "row" }, button("story", h("bdi", null, name), false, { class: "link", "data-record": name })),
+        h("th", { scope: "row" }, button("record-status", h("bdi", null, name), false, { class: "link", "data-record": name })),
         h("td", { class: "why" }, h("b", { title: errorCode(error.code) }, error.code ?? "–"), error.status ? ` ${error.status}` : "", " ",
           h("bdi", { class: "message" }, error.message ?? errorCode(error.code) ?? "")),
         h("td", null, time(record.failed_at ?? error.at, now)),

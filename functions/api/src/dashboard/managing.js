@@ -1,7 +1,7 @@
-// What loads and changes a location's account, settings and imports.
+// Loads and changes a location's account, settings and imports.
 
 const IMPORTS_SHOWN = 5;
-// While an import is under way, or undone, its figures move.
+// The figures of an import change while it runs or is being undone.
 const IMPORT_LOOK_MS = 5_000;
 
 async function loadAccount() {
@@ -32,7 +32,7 @@ async function editSettings() {
     const patch = settingsPatch(document, form);
     if (patch === null) return { isChanged: false };
     const { answer, etag: saved } = await askWithTag(`v1/locations/${encodeURIComponent(id)}`, patch, "PATCH", headers);
-    // Whoever opens the settings again at once finds what they saved.
+    // If the reader reopens the settings at once, the saved values are there.
     if (id === page.open) page.account = { document: answer, etag: saved };
     return { isChanged: true };
   };
@@ -65,7 +65,7 @@ async function lookAtImport() {
   draw();
 }
 
-// With the polls, while something of it may still change.
+// Runs with the polls, while the import can still change.
 async function refreshImport() {
   const { status, lookedAt } = page.imports?.open ?? {};
   const moves = status && (status.state === "open" || status.counts.pending?.count > 0);
@@ -89,7 +89,7 @@ async function undoImport(importId) {
   await endImport(importId, "undo", { heading: "Undo this import?", text, verb: "Undo the import" }, (sums) => `${plural(sums.asked, "record")} will be undone.${leftOut(sums, "undo")}`);
 }
 
-// What an answer says of records that it did not reach.
+// The records that an action did not reach, for the message.
 function leftOut({ skipped = 0, not_undoable: notUndoable = 0, not_written: notWritten = 0 }, verb) {
   return [
     skipped > 0 && ` ${plural(skipped, "record")} left as before: ended, put again, or unreadable.`,
@@ -98,7 +98,7 @@ function leftOut({ skipped = 0, not_undoable: notUndoable = 0, not_written: notW
   ].filter(Boolean).join("");
 }
 
-// A great many take several requests; each says where it ended.
+// A large number takes several requests; each returns a cursor.
 async function endImport(importId, what, question, said) {
   const id = page.open;
   if (!(await confirmed(question))) return;

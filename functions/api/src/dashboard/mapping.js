@@ -1,15 +1,15 @@
-// The mapping of a migration: what becomes of each thing, and the selects that change it.
+// The mapping of a migration: the counterpart of each item, and the selects that change it.
 
 const PARTS = { custom_fields: "Custom fields", custom_values: "Custom values", tags: "Tags", users: "Users", pipelines: "Pipelines", stages: "Stages" };
-// What GHL may let us make.
+// The parts in which GHL may let us create items.
 const MAKEABLE = ["custom_fields", "custom_values", "tags", "pipelines"];
-// All selects of a part together hold about so many things; of more, one is found by typing its name.
+// Most options of all selects of a part together; beyond that, the reader types a name.
 const OFFERED_IN_ALL = 20_000;
 const OFFERED = { least: 20, most: 500 };
-// What is chosen that is not offered, and typed instead.
+// The option for a name that is typed.
 const ANOTHER = "another…";
 
-// The parts of which something can still be changed: all of them before anything is written, what a stage asks about later.
+// The parts that can still be changed: all before anything is written, later only the parts that a stage asks about.
 function changeable({ status, stage, dry_run: looks }) {
   if (looks && status === "done") return Object.keys(PARTS);
   if (!["awaiting_approval", "needs_input"].includes(status)) return [];
@@ -20,10 +20,10 @@ function changeable({ status, stage, dry_run: looks }) {
 const questionsOf = (mapping) => Object.keys(PARTS).flatMap((part) =>
   (mapping[part] ?? []).filter(({ target }) => target.action === "ask").map((mapped) => ({ part, mapped })));
 
-// Less than certain: found by likeness or by the place, not by the same key or name.
+// Less than certain: matched by similarity or position, not by the same key or name.
 const isUncertain = ({ target, confidence, how }) => target.action === "existing" && how !== "override" && confidence < 1;
 
-// What a person must decide; the choices go along with the approval.
+// Items that a person must decide; the choices are sent with the approval.
 function decisions(mapping, status, choices) {
   const open = changeable(status);
   const questions = questionsOf(mapping).filter(({ part }) => open.includes(part));
@@ -66,20 +66,20 @@ function choiceOptions(part, mapped, mapping, choices) {
   ];
 }
 
-// What of the target it may become. A stage can only be one of the pipeline that its own becomes.
+// The possible counterparts in the target. A stage must be in the pipeline that its own pipeline maps to.
 function targetsOf(part, { pipeline_id: from }, mapping, choices) {
   const all = mapping.targets?.[part] ?? [];
   const things = part === "stages" ? all.filter(({ pipeline_id: id }) => id === becomesPipeline(from, mapping, choices)) : all;
   return part === "stages" ? things : [...things].sort((a, b) => a.name.localeCompare(b.name, "en"));
 }
 
-// The target's pipeline that this one becomes, by choice or as proposed.
+// The target pipeline for this one, chosen or proposed.
 function becomesPipeline(id, { pipelines = [] }, choices) {
   const choice = choices[choiceField("pipelines", { source_id: id })]?.choice;
   return choice || pipelines.find(({ source_id: known }) => known === id)?.target.id;
 }
 
-// More than a select can offer: typed, with what the target has offered as one types.
+// Too many options for a select: a text field, with suggestions from the target.
 function otherInput(part, mapped, mapping, choices) {
   const field = choiceField(part, mapped);
   if (choices[field]?.choice !== ANOTHER) return null;
@@ -94,7 +94,7 @@ function chosen(field, change) {
   draw();
 }
 
-// The choices made so far, as the API takes them.
+// The choices so far, in the API's format.
 function decided(choices) {
   const overrides = {};
   for (const [field, { choice, other = "" }] of Object.entries(choices)) {
@@ -108,7 +108,7 @@ function decided(choices) {
 
 const changed = (choices) => Object.values(decided(choices)).reduce((sum, of) => sum + Object.keys(of).length, 0);
 
-// A mapping may have thousands of rows, and hardly ever changes: what was drawn of it last is used again.
+// A mapping can have thousands of rows and rarely changes, so its last rendering is reused.
 let mappingDrawn = { from: [], drawn: null };
 
 function mappingSection(mapping, status, choices) {
@@ -153,7 +153,7 @@ function mappingTable(part, mapping, isOpen, choices) {
         h("td", { "data-head": "Why", class: "because" }, h("bdi", null, row.explanation)))))));
 }
 
-// Stages of one name are in several pipelines.
+// Several pipelines can have stages with the same name.
 function pipelineOf({ pipeline_id: id }, mapping) {
   const pipeline = id && (mapping.pipelines ?? []).find(({ source_id: known }) => known === id);
   return pipeline ? h("span", { class: "called hint" }, "of ", h("bdi", null, pipeline.source_name)) : null;

@@ -1,8 +1,8 @@
-// How the page looks after migrations, and what the buttons of one do.
+// Polls migrations, and runs the actions of a migration's buttons.
 
 const MIGRATIONS = "api/v1/migration";
 const MIGRATIONS_AT_ONCE = 20;
-// With each poll while one is under way, or one that is not over is open; else only now and then, since each look costs some reads.
+// Interval while no migration runs and no unfinished one is open: each poll costs some reads. Otherwise with each poll.
 const QUIET_MIGRATIONS_MS = 60_000;
 
 function openMigration(id) {
@@ -24,7 +24,7 @@ async function lookAtMigrations() {
   await loadMigration();
 }
 
-// How the open one stands; and its mapping, whenever that may be another one.
+// Loads the status of the open migration, and its mapping whenever that may have changed.
 async function loadMigration() {
   const { id, mappedAt } = page.migration ?? {};
   if (id === undefined) return;
@@ -45,7 +45,7 @@ async function loadMigration() {
   if (page.migration?.id === id) page.migration = { ...page.migration, ...learned };
 }
 
-// Its records in numbers, once there may be some; and how both accounts stand, while that matters.
+// Loads the record counts once there may be some, and the status of both accounts while it matters.
 async function loadAround(id, learned) {
   const { status } = learned;
   const isOver = isSettled(status);
@@ -59,14 +59,14 @@ async function loadAround(id, learned) {
   learned.sides = sides.filter(Boolean);
 }
 
-// Asked for only if the page may not have been told of it.
+// Read from the server only if the page may not have it.
 async function sideOf(id) {
   const known = page.overview?.locations.find((location) => location.id === id);
   if (known || (page.asked === "" && !page.overview?.cursor)) return known;
   return ask(at(id, "overview")).catch(() => null);
 }
 
-// The two accounts, and what of the one. A preview writes nothing.
+// Starts or previews a migration of one account into another. A preview writes nothing.
 async function startMigration() {
   const known = page.overview.locations.map(({ id, name }) => [id, name && name !== id ? `${name} (${id})` : id]);
   const field = (name, label, value) => h("label", null, `${label} `, h("input", { name, list: "accounts", required: true, maxlength: 64, autocomplete: "off", spellcheck: false, value: value ?? "" }));
@@ -89,7 +89,7 @@ async function startMigration() {
   await begin(form.dry_run === "on" ? "preview" : "start", body);
 }
 
-// What a preview showed, with the same settings and the choices made since.
+// Starts the previewed migration, with the same settings and the choices made since.
 async function beginPreviewed() {
   const { status, choices } = page.migration;
   const { source, target, settings } = status;
@@ -118,7 +118,7 @@ async function commandMigration({ command }) {
   page.migrations.nextLook = 0;
   const send = async () => {
     await ask(migrationPath(id, command), body);
-    // They are the mapping now.
+    // The choices are part of the mapping now.
     if (command === "approve" && page.migration?.id === id) page.migration = { ...page.migration, choices: {} };
   };
   await change(send, () => done);

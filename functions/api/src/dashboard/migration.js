@@ -1,4 +1,4 @@
-// Migrations: the list of them, and one in detail.
+// Migrations: the list, and one in detail.
 
 const MIGRATION_STAGES = [
   "connect", "discover", "map", "await_approval", "custom_fields", "custom_values", "tags", "pipelines", "contacts", "opportunities", "verify", "finish",
@@ -8,7 +8,7 @@ const OVER = ["done", "incomplete", "cancelled", "rolled_back"];
 const MIGRATION_TONES = {
   running: "good", done: "good", incomplete: "bad", awaiting_approval: "warn", needs_input: "warn", paused: "warn", rolling_back: "warn", failed: "bad", cancelled: "quiet", rolled_back: "quiet",
 };
-// What may be asked of a migration that stands so.
+// The commands for each status.
 const MIGRATION_COMMANDS = {
   running: ["pause", "cancel", "rollback"],
   awaiting_approval: ["approve", "cancel"],
@@ -29,7 +29,7 @@ const COMMAND_WORDS = {
 
 const migrationTone = (status) => (Object.hasOwn(MIGRATION_TONES, status) ? MIGRATION_TONES[status] : "quiet");
 
-// Steps of one that is cancelled still withdraw what it has put.
+// The steps of a cancelled migration still withdraw what it has put.
 const isSettled = ({ status, withdrawing }) => OVER.includes(status) && !withdrawing;
 
 const isActive = ({ status }) => ACTIVE.includes(status);
@@ -133,13 +133,13 @@ function migrationProgress(status, now) {
     status.finished_at ? fact("Ended", time(status.finished_at, now)) : fact("Changed", time(status.updated_at, now, ago(status.updated_at, now))));
 }
 
-// What became of the records: only what GoHighLevel has accepted is done.
+// The results of the records: only records that GoHighLevel accepted count as done.
 function migrationRecords(sums, status) {
   if (!sums || status.dry_run) return null;
   const rows = [["Contacts", sums.contacts], ["Opportunities", sums.opportunities]].filter(([, counts]) => counts?.total_count > 0);
   if (rows.length === 0) return null;
   const isBack = status.status === "rolling_back" || status.status === "rolled_back";
-  // Only where there is something to say.
+  // Only if there are any.
   const also = [["Withdrawn", "withdrawn_count"]].filter(([, field]) => rows.some(([, counts]) => counts[field] > 0));
   const done = isBack ? "Deleted again" : "Done";
   return h("table", { class: "stacked records" },
@@ -154,7 +154,7 @@ function migrationRecords(sums, status) {
       also.map(([head, field]) => h("td", { key: field, "data-head": head }, count(counts[field])))))));
 }
 
-// What the two accounts wait for: it is in no rate.
+// The stops of the two accounts, which no rate accounts for.
 const migrationStops = (sides, now) => (sides ?? []).map((location) => ({ location, stop: standstill(location, now) })).filter(({ stop }) => stop !== null);
 
 function migrationWaits(sides, status, now) {
@@ -162,7 +162,7 @@ function migrationWaits(sides, status, now) {
   return migrationStops(sides, now).map(({ location, stop }) => h("p", { key: `waits ${location.id}`, class: "waits-for" }, sign(stop.tone), h("bdi", null, location.name ?? location.id), `: ${stop.text}`));
 }
 
-// When it would be complete after so many seconds of work, the waits of both accounts included; null while one has no end.
+// The expected end after this many seconds of work, including the waits of both accounts; null while a wait has no end.
 function completeAt(seconds, sides, now) {
   let begin = now;
   for (const { location } of migrationStops(sides, now)) {

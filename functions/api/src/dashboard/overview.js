@@ -1,4 +1,5 @@
-// What is above the single location: overall state, connection, totals, and the list with the troubled ones first.
+// The parts above a single location: overall state, connection, totals, and the list of locations, those in
+// trouble first.
 
 const HEALTH = {
   ok: { tone: "good", word: "OK" },
@@ -15,7 +16,7 @@ const COLUMNS = [
   { by: "trouble", head: "State", wide: true },
 ];
 
-// A sign with a shape of its own for each tone, since colour alone does not reach everybody.
+// A symbol with its own shape for each tone, since not everybody sees colours.
 function sign(tone) {
   const shapes = {
     good: h("circle", { cx: 6, cy: 6, r: 5 }),
@@ -52,7 +53,7 @@ function fact(name, value, tone, title = null) {
   return h("div", { class: tone || null, title }, h("dt", null, name), h("dd", null, tone ? sign(tone) : null, value));
 }
 
-// The sentence that a screen reader hears once; what changes by the second stands beside it.
+// The sentence that a screen reader reads once; the text that changes every second is separate.
 function alarmText(connection) {
   if (connection.state === "lost") return `Connection lost. ${connection.problem}`;
   if (connection.state === "refused") return "The key was refused.";
@@ -88,7 +89,7 @@ function totals(overview) {
   ];
 }
 
-// What a figure counts, where its name does not say it.
+// Explanations of figures whose name is not enough.
 const HINTS = {
   Calls: "Requests to GoHighLevel",
   Success: "Records that were done, of those that came to an end",

@@ -1,7 +1,7 @@
-// The imports of all locations that began last.
+// The most recent imports of all locations.
 
 const RECENT_SHOWN = 8;
-// They are few, and begin seldom.
+// New imports are rare.
 const RECENT_LOOK_MS = 30_000;
 
 async function lookAtImports() {

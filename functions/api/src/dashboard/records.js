@@ -1,6 +1,6 @@
-// Records: the search for one, what it found, and the story of a record.
+// Records: the search, its results, and the status of a record with its timeline.
 
-// Where people of agencies look at contacts, unless theirs has a name of its own.
+// GHL's web app for agencies, unless an agency has its own domain.
 const GHL_APP = "https://app.gohighlevel.com";
 
 function recordSearch(found, now) {
@@ -38,23 +38,23 @@ function foundTable(records, now) {
     h("caption", { class: "unseen" }, "Records that were found"),
     h("thead", null, h("tr", null, ["Record", "Name", "State", "Put at"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, records.map((record) => h("tr", { key: record.record },
-      h("th", { scope: "row" }, button("story", h("bdi", null, record.record), false, { class: "link", "data-record": record.record })),
+      h("th", { scope: "row" }, button("record-status", h("bdi", null, record.record), false, { class: "link", "data-record": record.record })),
       h("td", null, h("bdi", null, record.name ?? "–")),
       h("td", { title: recordState(record.state) }, plainState(record.state)),
       h("td", null, time(record.put_at, now))))));
 }
 
-function recordStory(story, location, busy, now) {
-  if (!story) return null;
-  return h("section", { class: "story", "aria-labelledby": "story-title", "aria-live": "polite" },
-    h("h3", { id: "story-title", tabindex: -1 }, "Record ", h("bdi", null, story.name)),
-    storyText(story, location, busy, now));
+function recordStatus(status, location, busy, now) {
+  if (!status) return null;
+  return h("section", { class: "record-status", "aria-labelledby": "record-status-title", "aria-live": "polite" },
+    h("h3", { id: "record-status-title", tabindex: -1 }, "Record ", h("bdi", null, status.name)),
+    statusText(status, location, busy, now));
 }
 
-function storyText(story, location, busy, now) {
-  if (story.loading) return h("p", { class: "hint" }, "Looking…");
-  if (story.problem) return h("p", { class: "problem" }, story.problem);
-  const { record } = story;
+function statusText(status, location, busy, now) {
+  if (status.loading) return h("p", { class: "hint" }, "Looking…");
+  if (status.problem) return h("p", { class: "problem" }, status.problem);
+  const { record } = status;
   const name = { "data-record": record.record };
   return h("div", { class: "card" }, record.name ? h("h4", null, h("bdi", null, record.name)) : null,
     h("p", null, h("b", null, plainState(record.state)), `: ${recordState(record.state)}.`, record.to_delete ? " It is to be deleted in GoHighLevel." : null),
@@ -73,13 +73,13 @@ function storyText(story, location, busy, now) {
     h("details", { key: "all" }, h("summary", null, "All that is known of it"), fields(record, now)));
 }
 
-// What GHL took with a success, and did not keep.
+// Fields that GHL accepted but did not store.
 function notStored({ not_stored: dropped }) {
   if (!dropped?.length) return null;
   return h("p", null, sign("warn"), ` GoHighLevel accepted the record, and did not keep ${dropped.length === 1 ? "this field" : "these fields"} of it: `, h("bdi", null, dropped.join(", ")), ".");
 }
 
-// What the record says and GHL showed last, where the API says that they differ.
+// The record's content and GHL's last known content, if the API says that they differ.
 function differences({ content: ours, last_known: known }) {
   if (!ours || !known?.differs) return null;
   if (known.differs.length === 0) return h("p", null, sign("good"), " In GoHighLevel it is as we have it, as far as GoHighLevel shows it.");
@@ -92,7 +92,7 @@ function differences({ content: ours, last_known: known }) {
       h("td", { "data-head": "In GoHighLevel" }, h("bdi", null, shownValue(fieldOf(known.content, name === "removeTags" ? "tags" : name))))))));
 }
 
-// GHL's search shows the parts of a name only.
+// GHL's search returns only the parts of a name.
 function fieldOf(content, name) {
   const custom = name.match(/^customFields\.(.*)$/s)?.[1];
   if (custom !== undefined) return (content.customFields ?? []).find(({ id }) => id === custom)?.value;
@@ -106,14 +106,14 @@ function shownValue(value) {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-// GoHighLevel's own page of it. Of an opportunity no address is known.
+// The record's page in GoHighLevel. Opportunities have no known URL.
 function ghlLink({ kind, ghl_id: id }, location) {
   if (kind !== "contact" || !id) return null;
   const url = `${GHL_APP}/v2/location/${encodeURIComponent(location)}/contacts/detail/${encodeURIComponent(id)}`;
   return h("a", { class: "button", href: url, target: "_blank", rel: "noreferrer" }, "Open in GoHighLevel");
 }
 
-// What happened to it, the first thing first; what is still to come stands last.
+// The record's events, oldest first; future ones come last.
 function timeline(record, now) {
   const { put_at: put, errors = [], accepted_at: accepted, failed_at: failed, superseded_at: superseded, last_known: known, due_at: due, undone } = record;
   const happened = [
@@ -131,14 +131,14 @@ function timeline(record, now) {
     next && h("li", { class: "next" }, time(next.at, now), " ", next.what));
 }
 
-// What GHL showed of it last, and where that came from.
+// GHL's last known copy of the record, and its origin.
 function inGhl({ last_known: known }, now) {
   if (!known) return null;
   const what = known.content === null ? "deleted" : "left as it is now";
   return h("p", null, `In GoHighLevel: ${what} at `, time(known.at, now), `, ${originOf(known)} (told by ${known.told_by === "webhook" ? "a webhook" : "reconciling"}).`);
 }
 
-// All that the API tells of a record, whatever that is: names in words, times local.
+// Everything in the API's record: names in words, times in local time.
 function fields(object, now) {
   const entries = Object.entries(object).filter(([, value]) => value !== null && value !== "");
   return h("dl", { class: "fields" }, entries.map(([name, value]) => h("div", { key: name }, h("dt", null, plainState(name)), h("dd", null, fieldValue(value, now)))));

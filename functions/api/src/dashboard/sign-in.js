@@ -1,6 +1,6 @@
-// Signs in with a key, and out again. The session is a cookie that no script reads.
+// Signs in with a key, and out again. The session cookie is hidden from scripts.
 const byId = (id) => document.getElementById(id);
-// Where to go on from here: to the pages that are named here, and no others.
+// The page after signing in: only one of these.
 const onward = new URLSearchParams(location.search).get("to") === "connect" ? "connect" : "dashboard";
 const session = new URL("session", location.origin + location.pathname);
 
@@ -11,7 +11,7 @@ async function send(options) {
     const response = await fetch(session, { ...options, cache: "no-store" });
     if (response.ok) return true;
     const problem = await response.json().catch(() => null);
-    const wrong = response.status === 401 ? "That is no key of this stack, or it is good no more." : null;
+    const wrong = response.status === 401 ? "This is not a key of this stack, or it no longer works." : null;
     throw new Error(wrong ?? problem?.detail ?? `The server answered ${response.status}.`);
   } catch (error) {
     byId("said").className = "problem";

@@ -1,10 +1,10 @@
-// Numbers, times and states in words. Pure: what is needed comes in as arguments; the zone is the browser's.
+// Numbers, times and states in words. Pure functions, except that they use the browser's time zone.
 
 const NUMBER = new Intl.NumberFormat("en");
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 
-// What a wait is for, as the engine names it.
+// Reasons for a wait, by the engine's names.
 const WAIT_REASONS = {
   pace: "the pace that GoHighLevel allows",
   throttled: "GoHighLevel asked for fewer calls (429)",
@@ -30,7 +30,7 @@ const ERROR_CODES = {
   CIRCUIT_OPEN: "GoHighLevel failed, nothing was sent (breaker open)",
 };
 
-// Whose fault it is, and what to do.
+// Who must act, and what to do.
 const ERROR_REMEDIES = {
   REJECTED: "GoHighLevel refuses it as it stands: edit the record, or leave the field out.",
   MAX_RETRIES_EXCEEDED: "GoHighLevel failed for long, not the record: replay it.",
@@ -40,7 +40,7 @@ const ERROR_REMEDIES = {
   UNAUTHORIZED: "GoHighLevel did not accept the token: connect the location anew, then replay it.",
 };
 
-// How a location stands, in one word.
+// The state of a location, in one word.
 const STATES = { syncing: "sending" };
 
 const RECORD_STATES = {
@@ -53,14 +53,14 @@ const RECORD_STATES = {
   undone: "as it was before its import, which was undone",
 };
 
-// Who left a record in GHL as it is there.
+// Why a record stayed as it is in GHL.
 const ORIGINS = { own_write: "our own write", elsewhere: "somebody else's change" };
 
 const count = (n) => (Number.isFinite(n) ? NUMBER.format(n) : "–");
 
 const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
-// A count that stops being exact somewhere: "1,000+".
+// A count that is exact only up to a limit: "1,000+".
 const atLeast = (counted) => (counted ? `${count(counted.count)}${counted.capped ? "+" : ""}` : "–");
 
 // "48.2 kB".
@@ -94,7 +94,7 @@ const milliseconds = (ms) => (ms < 1_000 ? `${count(Math.round(ms))} ms` : durat
 
 const clock = (at) => CLOCK.format(at);
 
-// A local time; with its day when that is not today's.
+// A local time; with the date if it is not today.
 function localTime(at, now) {
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return "–";
@@ -106,7 +106,7 @@ const utc = (at) => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")
 
 const secondsUntil = (at, now) => (new Date(at) - now) / 1_000;
 
-// "in 40 s", or "now" if it has come.
+// "in 40 s", or "now" once it has passed.
 function until(at, now) {
   const left = secondsUntil(at, now);
   return left > 0 ? `in ${duration(left)}` : "now";
@@ -128,7 +128,7 @@ const stateWord = (state) => (Object.hasOwn(STATES, state) ? STATES[state] : pla
 
 const plainState = (state) => String(state ?? "unknown").replaceAll("_", " ");
 
-// How a location stands: a sentence for people, and how much it needs one (`trouble` 3 to 0).
+// The status of a location: a sentence for people, and its urgency (`trouble` 3 to 0).
 function situation(location, now) {
   const due = location.due?.count ?? 0;
   const stop = standstill(location, now);
@@ -142,7 +142,7 @@ function situation(location, now) {
   return { ...progress, trouble: due > 0 || location.state === "syncing" ? 1 : 0 };
 }
 
-// Why nothing goes out, if that is so.
+// Why nothing is sent, if so.
 function standstill(location, now) {
   const { breaker, pause, waits_for: wait } = location;
   if (location.enabled === false) {

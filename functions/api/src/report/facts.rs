@@ -1,21 +1,22 @@
-//! What both forms of the report tell, in the same words.
+//! The facts that both report formats show, in the same words.
 
 use ghl_sync_model::{
-    Finding, How, KindReport, Mapped, MappedTo, MigrationReport, MigrationStatus, Part, PartReport, Problem, Time,
+    Finding, KindReport, Mapped, MappedTo, MatchMethod, MigrationReport, MigrationStatus, Part, PartReport, Problem,
+    Time,
 };
 
-/// How many there are of something, and what became of them.
-pub(super) struct Count {
+/// Records or structure of one kind, and their results.
+pub(super) struct KindCount {
     pub(super) what: &'static str,
     pub(super) source: u64,
-    /// How many the target has of them now.
+    /// Number in the target now.
     pub(super) arrived: u64,
-    /// What became of the others, and what else there is to know.
+    /// The results of the others, and anything else to know.
     pub(super) note: String,
 }
 
-/// One thing to know of a record.
-pub(super) struct Fact {
+/// One fact about a record.
+pub(super) struct FindingFact {
     pub(super) result: &'static str,
     pub(super) field: String,
     pub(super) expected: String,
@@ -23,8 +24,8 @@ pub(super) struct Fact {
     pub(super) note: String,
 }
 
-/// Records and structure, by kind.
-pub(super) fn counts(report: &MigrationReport) -> [Count; 8] {
+/// Counts of records and structure, by kind.
+pub(super) fn counts(report: &MigrationReport) -> [KindCount; 8] {
     let deleted = report.rolled_back.unwrap_or_default();
     [
         of_kind("contacts", &report.contacts, deleted.contacts),
@@ -38,8 +39,8 @@ pub(super) fn counts(report: &MigrationReport) -> [Count; 8] {
     ]
 }
 
-/// What a rollback has deleted is in the target no more.
-fn of_kind(what: &'static str, kind: &KindReport, deleted: u64) -> Count {
+/// Records that a rollback deleted no longer count as arrived.
+fn of_kind(what: &'static str, kind: &KindReport, deleted: u64) -> KindCount {
     let note = words(&[
         (deleted, "deleted again"),
         (kind.failed, "refused by GHL"),
@@ -48,12 +49,12 @@ fn of_kind(what: &'static str, kind: &KindReport, deleted: u64) -> Count {
         (kind.skipped, "left out"),
         (kind.open, "under way"),
     ]);
-    Count { what, source: kind.source, arrived: kind.migrated.saturating_sub(deleted), note }
+    KindCount { what, source: kind.source, arrived: kind.migrated.saturating_sub(deleted), note }
 }
 
-fn of_part(part: Part, counted: &PartReport) -> Count {
+fn of_part(part: Part, counted: &PartReport) -> KindCount {
     let note = words(&[(counted.created, "made"), (counted.failed, "could not be made")]);
-    Count { what: part_words(part), source: counted.source, arrived: counted.migrated, note }
+    KindCount { what: part_words(part), source: counted.source, arrived: counted.migrated, note }
 }
 
 fn words(counted: &[(u64, &str)]) -> String {
@@ -73,7 +74,7 @@ pub(super) fn part_words(part: Part) -> &'static str {
     }
 }
 
-/// How a migration stands, in a sentence.
+/// The status of a migration in one sentence.
 pub(super) fn standing(report: &MigrationReport) -> String {
     match report.status {
         MigrationStatus::Done if report.dry_run => "A preview: nothing was written.".to_owned(),
@@ -93,16 +94,16 @@ pub(super) fn standing(report: &MigrationReport) -> String {
     }
 }
 
-/// Records that are not, or not in the same words, in the target.
+/// Number of records that are missing from the target, or differ there.
 pub(super) fn needing_attention(report: &MigrationReport) -> u64 {
     let lost = |kind: &KindReport| kind.failed + kind.withdrawn + kind.blocked + kind.skipped;
-    // Whatever is lost is found missing, too, if both sides were compared.
+    // If both sides were compared, the missing records include the lost ones.
     report.verify.map_or(lost(&report.contacts) + lost(&report.opportunities), |verify| {
         verify.missing + verify.different + verify.merged
     })
 }
 
-/// What a thing of the structure becomes: its id and name in the target, and what is done.
+/// The counterpart of a structure item: its id and name in the target, and the action.
 pub(super) fn becomes(mapped: &Mapped) -> (&str, &str, &'static str) {
     match &mapped.target {
         MappedTo::Existing { id, name } => (id.as_str(), name, "mapped"),
@@ -112,10 +113,10 @@ pub(super) fn becomes(mapped: &Mapped) -> (&str, &str, &'static str) {
     }
 }
 
-/// Why a thing becomes what it becomes.
+/// Why an item got this counterpart.
 pub(super) fn why(mapped: &Mapped) -> String {
     let sure = match mapped.how {
-        How::Similar => format!(" ({:.0} % alike)", mapped.confidence * 100.0),
+        MatchMethod::Similar => format!(" ({:.0} % alike)", mapped.confidence * 100.0),
         _ => String::new(),
     };
     let suggested = match &mapped.target {
@@ -128,16 +129,16 @@ pub(super) fn why(mapped: &Mapped) -> String {
     format!("{}{sure}{suggested}", mapped.explanation)
 }
 
-/// All there is to know of a finding.
-pub(super) fn facts(finding: &Finding) -> Vec<Fact> {
+/// All facts of a finding.
+pub(super) fn facts(finding: &Finding) -> Vec<FindingFact> {
     match &finding.problem {
-        Problem::Missing { reason } => vec![Fact { note: reason.clone(), ..fact("missing") }],
+        Problem::Missing { reason } => vec![FindingFact { note: reason.clone(), ..fact("missing") }],
         Problem::Merged { with } => {
-            vec![Fact { note: format!("is one with {with} in the target"), ..fact("merged") }]
+            vec![FindingFact { note: format!("is one with {with} in the target"), ..fact("merged") }]
         }
         Problem::NotStored { fields } => fields
             .iter()
-            .map(|field| Fact {
+            .map(|field| FindingFact {
                 field: field.clone(),
                 note: "GHL accepted the record and did not store this field".to_owned(),
                 ..fact("not stored")
@@ -145,7 +146,7 @@ pub(super) fn facts(finding: &Finding) -> Vec<Fact> {
             .collect(),
         Problem::Different { fields } => fields
             .iter()
-            .map(|differs| Fact {
+            .map(|differs| FindingFact {
                 field: differs.field.clone(),
                 expected: differs.expected.clone(),
                 found: differs.found.clone(),
@@ -153,24 +154,25 @@ pub(super) fn facts(finding: &Finding) -> Vec<Fact> {
             })
             .collect(),
         Problem::NotCarried { created_at, extra, fields } => {
-            let lost = |field: &str, value: &str| Fact {
+            let lost = |field: &str, value: &str| FindingFact {
                 field: field.to_owned(),
                 expected: value.to_owned(),
                 note: "GHL lets nobody write it".to_owned(),
                 ..fact("not carried")
             };
-            let mut facts: Vec<Fact> = created_at.iter().map(|at| lost(CREATED_AT, &Time(*at).to_string())).collect();
+            let mut facts: Vec<FindingFact> =
+                created_at.iter().map(|at| lost(CREATED_AT, &Time(*at).to_string())).collect();
             facts.extend(extra.additional_emails.iter().map(|email| lost("further e-mail address", email)));
             facts.extend(extra.additional_phones.iter().map(|phone| lost("further phone number", phone)));
             facts.extend(extra.attachments.iter().map(|file| lost("attachment", file)));
-            let of_deal = extra.lost_reason.iter().map(|reason| ("lost reason", reason));
-            let of_deal = of_deal.chain(extra.followers.iter().map(|user| ("follower", user)));
-            facts.extend(of_deal.map(|(field, id)| Fact {
+            let of_opportunity = extra.lost_reason.iter().map(|reason| ("lost reason", reason));
+            let of_opportunity = of_opportunity.chain(extra.followers.iter().map(|user| ("follower", user)));
+            facts.extend(of_opportunity.map(|(field, id)| FindingFact {
                 note:
                     "no call that creates or updates an opportunity takes it; this is its id in the source".to_owned(),
                 ..lost(field, id)
             }));
-            let left_out = |field: &String| Fact { note: field.clone(), ..fact("not carried") };
+            let left_out = |field: &String| FindingFact { note: field.clone(), ..fact("not carried") };
             facts.extend(fields.iter().map(left_out));
             facts
         }
@@ -180,6 +182,6 @@ pub(super) fn facts(finding: &Finding) -> Vec<Fact> {
 /// The field that every record loses.
 pub(super) const CREATED_AT: &str = "created at";
 
-fn fact(result: &'static str) -> Fact {
-    Fact { result, field: String::new(), expected: String::new(), found: String::new(), note: String::new() }
+fn fact(result: &'static str) -> FindingFact {
+    FindingFact { result, field: String::new(), expected: String::new(), found: String::new(), note: String::new() }
 }

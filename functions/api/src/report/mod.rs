@@ -1,7 +1,7 @@
 //! The report of a migration as files for people: a table for a spreadsheet, and a page that reads and prints well.
 //!
-//! Both are pure functions of a [`Document`], and tell the same: the numbers, what became of the structure, and every
-//! finding.
+//! Both are pure functions of a [`ReportDocument`] with the same content: the numbers, the mapping of the structure,
+//! and every finding.
 
 mod facts;
 mod page;
@@ -11,14 +11,14 @@ use ghl_sync_model::{Finding, MappingReport, MigrationReport};
 pub use page::html;
 pub use table::csv;
 
-/// What a report is made of.
+/// The input of a report.
 #[derive(Debug, Clone, Copy)]
-pub struct Document<'a> {
+pub struct ReportDocument<'a> {
     /// The numbers.
     pub report: &'a MigrationReport,
-    /// What becomes of the structure, once that is known.
+    /// The mapping of the structure, once it is made.
     pub mapping: Option<&'a MappingReport>,
-    /// What a person should know of single records.
+    /// Findings about single records.
     pub findings: &'a [Finding],
 }
 

@@ -1,20 +1,20 @@
-//! The report as one HTML page: nothing is loaded, nothing is run.
+//! The report as one HTML page. It loads nothing and runs nothing.
 
 use ghl_sync_model::{Finding, Mapped, MappingReport, MigrationReport, Part, Problem, Time};
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
-use super::Document;
-use super::facts::{CREATED_AT, Fact, becomes, counts, facts, needing_attention, part_words, standing, why};
+use super::ReportDocument;
+use super::facts::{CREATED_AT, FindingFact, becomes, counts, facts, needing_attention, part_words, standing, why};
 
 const STYLE: &str = include_str!("page.css");
-/// Nothing in the page may load or run anything, whatever a record says.
+/// Nothing in the page may load or run anything, whatever a record contains.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
-/// Rows of one list. Nobody reads more; the table has them all.
+/// Most rows of one list. Nobody reads more; the CSV table has them all.
 const ROWS: usize = 1_000;
 
-/// The report as an HTML page that stands by itself.
+/// Writes the report as a self-contained HTML page.
 #[must_use]
-pub fn html(document: &Document<'_>) -> String {
+pub fn html(document: &ReportDocument<'_>) -> String {
     let report = document.report;
     let is_good = report.finished_at.is_some() && needing_attention(report) == 0;
     let page = markup! {
@@ -95,7 +95,7 @@ fn expected(report: &MigrationReport) -> Markup {
     }
 }
 
-/// Records that are not in the target, or not in the same words.
+/// Lists the records that are missing from the target, or differ there.
 fn records(findings: &[Finding]) -> Markup {
     let rows = |wanted: fn(&Problem) -> bool| rows_of(findings, wanted, |_| true);
     let missing = rows(|problem| matches!(problem, Problem::Missing { .. }));
@@ -143,16 +143,20 @@ fn not_carried(findings: &[Finding]) -> Markup {
     }
 }
 
-/// What there is to know of the findings of a kind.
-fn rows_of(findings: &[Finding], wanted: fn(&Problem) -> bool, told: fn(&Fact) -> bool) -> Vec<(&Finding, Fact)> {
+/// The selected facts of the findings with a wanted problem.
+fn rows_of(
+    findings: &[Finding],
+    wanted: fn(&Problem) -> bool,
+    told: fn(&FindingFact) -> bool,
+) -> Vec<(&Finding, FindingFact)> {
     let of_finding = |finding| facts(finding).into_iter().filter(told).map(move |fact| (finding, fact));
     findings.iter().filter(|finding| wanted(&finding.problem)).flat_map(of_finding).collect()
 }
 
-/// A column: its title, and its cell.
-type Column = (&'static str, fn(&Fact) -> &String);
+/// A column: its title, and the cell of a fact.
+type Column = (&'static str, fn(&FindingFact) -> &String);
 
-fn list(rows: &[(&Finding, Fact)], columns: &[Column]) -> Markup {
+fn list(rows: &[(&Finding, FindingFact)], columns: &[Column]) -> Markup {
     markup! {
         table {
             thead {

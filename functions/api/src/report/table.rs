@@ -4,7 +4,7 @@ use std::io;
 
 use ghl_sync_model::Part;
 
-use super::Document;
+use super::ReportDocument;
 use super::facts::{becomes, counts, facts, part_words, standing, why};
 
 const HEADER: [&str; 11] = [
@@ -21,9 +21,9 @@ const HEADER: [&str; 11] = [
     "note",
 ];
 
-/// A row; what it does not name is empty.
+/// A row; unset columns are empty.
 #[derive(Default)]
-struct Row<'a> {
+struct CsvRow<'a> {
     part: &'a str,
     kind: &'a str,
     source: (&'a str, &'a str),
@@ -35,12 +35,12 @@ struct Row<'a> {
     note: &'a str,
 }
 
-/// Writes the report as CSV in UTF-8. What a spreadsheet would take for a formula begins with an apostrophe: at the start
-/// of a cell, and wherever a cell begins for a spreadsheet that splits at other separators than commas.
+/// Writes the report as CSV in UTF-8. An apostrophe goes before anything that a spreadsheet would take for a formula:
+/// at the start of a cell, and wherever a cell starts for a spreadsheet that splits at other separators than commas.
 ///
 /// # Errors
-/// When `to` cannot be written.
-pub fn csv(document: &Document<'_>, to: impl io::Write) -> Result<(), csv::Error> {
+/// If writing to `to` fails.
+pub fn csv(document: &ReportDocument<'_>, to: impl io::Write) -> Result<(), csv::Error> {
     let mut writer = csv::Writer::from_writer(to);
     writer.write_record(HEADER)?;
     write_summary(document, &mut writer)?;
@@ -48,7 +48,7 @@ pub fn csv(document: &Document<'_>, to: impl io::Write) -> Result<(), csv::Error
     for finding in document.findings {
         let target = finding.target_id.as_ref().map(ToString::to_string).unwrap_or_default();
         for fact in facts(finding) {
-            let row = Row {
+            let row = CsvRow {
                 part: "record",
                 kind: finding.kind.as_str(),
                 source: (finding.source_id.as_str(), ""),
@@ -66,53 +66,53 @@ pub fn csv(document: &Document<'_>, to: impl io::Write) -> Result<(), csv::Error
     Ok(())
 }
 
-fn write_summary<W: io::Write>(document: &Document<'_>, writer: &mut csv::Writer<W>) -> Result<(), csv::Error> {
+fn write_summary<W: io::Write>(document: &ReportDocument<'_>, writer: &mut csv::Writer<W>) -> Result<(), csv::Error> {
     let report = document.report;
-    let row = Row {
+    let row = CsvRow {
         part: "migration",
         source: (report.source.as_str(), ""),
         target: (report.target.as_str(), ""),
         result: report.status.as_str(),
         note: &standing(report),
-        ..Row::default()
+        ..CsvRow::default()
     };
     row.write(writer)?;
     for count in counts(report) {
         let (source, arrived) = (count.source.to_string(), count.arrived.to_string());
-        let row = Row {
+        let row = CsvRow {
             part: "count",
             kind: count.what,
             expected: &source,
             found: &arrived,
             note: &count.note,
-            ..Row::default()
+            ..CsvRow::default()
         };
         row.write(writer)?;
     }
     Ok(())
 }
 
-fn write_structure<W: io::Write>(document: &Document<'_>, writer: &mut csv::Writer<W>) -> Result<(), csv::Error> {
+fn write_structure<W: io::Write>(document: &ReportDocument<'_>, writer: &mut csv::Writer<W>) -> Result<(), csv::Error> {
     let Some(mapping) = document.mapping else {
         return Ok(());
     };
     for part in Part::ALL {
         for mapped in mapping.of(part) {
             let (id, name, result) = becomes(mapped);
-            let row = Row {
+            let row = CsvRow {
                 part: "structure",
                 kind: part_words(part),
                 source: (mapped.source_id.as_str(), &mapped.source_name),
                 target: (id, name),
                 result,
                 note: &why(mapped),
-                ..Row::default()
+                ..CsvRow::default()
             };
             row.write(writer)?;
         }
     }
     for conflict in &mapping.type_conflicts {
-        let row = Row {
+        let row = CsvRow {
             part: "type conflict",
             kind: part_words(Part::CustomFields),
             source: (conflict.source_id.as_str(), &conflict.source_name),
@@ -121,28 +121,28 @@ fn write_structure<W: io::Write>(document: &Document<'_>, writer: &mut csv::Writ
             expected: conflict.source_type.as_str(),
             found: conflict.target_type.as_str(),
             note: &conflict.resolution,
-            ..Row::default()
+            ..CsvRow::default()
         };
         row.write(writer)?;
     }
     for warning in &mapping.warnings {
-        Row { part: "warning", note: warning, ..Row::default() }.write(writer)?;
+        CsvRow { part: "warning", note: warning, ..CsvRow::default() }.write(writer)?;
     }
     Ok(())
 }
 
-impl Row<'_> {
+impl CsvRow<'_> {
     fn write<W: io::Write>(&self, writer: &mut csv::Writer<W>) -> Result<(), csv::Error> {
-        let Row { part, kind, source, target, result, field, expected, found, note } = *self;
+        let CsvRow { part, kind, source, target, result, field, expected, found, note } = *self;
         let cells =
             [part, kind, source.0, source.1, target.0, target.1, result, field, expected, found, note].map(harmless);
         writer.write_record(cells)
     }
 }
 
-/// What a customer has written may begin as formulas do, and must not be run where the table is opened. An apostrophe
-/// goes before each such beginning: the cell's own, and those after what a spreadsheet may split at, whatever the
-/// separator of this file is.
+/// A customer's text can start like a formula, and must not run where the table is opened. An apostrophe goes before
+/// each such start: at the start of the cell, and after anything that a spreadsheet may split at, whatever this file's
+/// separator is.
 fn harmless(cell: &str) -> String {
     let mut harmless = String::with_capacity(cell.len());
     let mut begins = begins_formula(cell, &CONTROLS);
@@ -154,7 +154,7 @@ fn harmless(cell: &str) -> String {
         let rest = &cell[at + c.len_utf8()..];
         begins = match c {
             ',' | ';' | '|' | '\t' => begins_formula(rest, &CONTROLS),
-            // A line that ends within a cell ends a row for who splits elsewhere.
+            // A line break within a cell ends the row for readers that ignore quotes.
             '\r' | '\n' => begins_formula(rest, &['\t']),
             _ => false,
         };
@@ -162,10 +162,10 @@ fn harmless(cell: &str) -> String {
     harmless
 }
 
-/// Some spreadsheets take these at the start of a cell away, and look at what follows.
+/// Some spreadsheets drop these at the start of a cell, and evaluate the rest.
 const CONTROLS: [char; 3] = ['\t', '\r', '\n'];
 
-/// Whether a cell that begins so is a formula. Quotes and spaces before it may be dropped where it is read.
+/// Whether a spreadsheet would run a cell that starts like this. It may drop quotes and spaces before the formula.
 fn begins_formula(cell: &str, controls: &[char]) -> bool {
     let signs = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
     let first = cell.trim_start_matches(['"', ' ']).chars().next();
@@ -204,7 +204,7 @@ mod tests {
     }
 
     proptest! {
-        /// Split as text, and as CSV with any separator.
+        /// Splits as plain text, and as CSV with any separator.
         #[test]
         fn wherever_a_table_is_split_no_cell_begins_as_a_formula(
             cells in prop::collection::vec("[-a=+@,;|\"' \t\r\n＝]{0,9}", 11),
@@ -221,7 +221,7 @@ mod tests {
                 let mut table = Vec::new();
                 let mut writer = csv::Writer::from_writer(&mut table);
                 let (source, target) = ((id.as_str(), name.as_str()), (target.as_str(), target_name.as_str()));
-                Row { part, kind, source, target, result, field, expected, found, note }.write(&mut writer).unwrap();
+                CsvRow { part, kind, source, target, result, field, expected, found, note }.write(&mut writer).unwrap();
                 drop(writer);
                 let mut reader = csv::ReaderBuilder::new();
                 reader.delimiter(separator as u8).has_headers(false).flexible(true);

@@ -1,12 +1,13 @@
 use std::collections::BTreeSet;
 
 use ghl_sync_model::{
-    EpochMs, FieldDifference, FieldType, Finding, GhlId, How, Kind, KindReport, Mapped, MappedTo, MappingReport,
-    MigrationReport, MigrationStage, MigrationStatus, NotCarried, Problem, ReportVerify, Suggestion, TypeConflict,
+    EpochMs, FieldDifference, FieldType, Finding, GhlId, Kind, KindReport, Mapped, MappedTo, MappingReport,
+    MatchMethod, MigrationReport, MigrationStage, MigrationStatus, NotCarried, Problem, ReportVerify, Suggestion,
+    TypeConflict,
 };
 use serde_json::json;
 
-use super::{Document, csv, html};
+use super::{ReportDocument, csv, html};
 
 fn id(text: &str) -> GhlId {
     GhlId::new(text).unwrap()
@@ -29,7 +30,7 @@ fn mapped(name: &str, target: MappedTo) -> Mapped {
         source_name: name.to_owned(),
         pipeline_id: None,
         target,
-        how: How::Similar,
+        how: MatchMethod::Similar,
         confidence: 0.912,
         explanation: format!("because of {name}"),
     }
@@ -58,7 +59,7 @@ fn mapping() -> MappingReport {
     }
 }
 
-/// A finding of each kind, with a value of its own in each place.
+/// A finding of each kind, with a distinct value in each place.
 fn findings() -> Vec<Finding> {
     let finding = |source: &str, target: Option<&str>, problem| Finding {
         kind: Kind::Contact,
@@ -95,7 +96,7 @@ fn findings() -> Vec<Finding> {
     ]
 }
 
-/// Everything that must be told of the mapping and the findings above.
+/// Every text of the mapping and the findings above that the report must contain.
 const TOLD: [&str; 33] = [
     "loc_old",
     "loc_new",
@@ -132,7 +133,7 @@ const TOLD: [&str; 33] = [
     "Old list: no such field",
 ];
 
-fn table(document: &Document<'_>) -> (String, Vec<Vec<String>>) {
+fn table(document: &ReportDocument<'_>) -> (String, Vec<Vec<String>>) {
     let mut bytes = Vec::new();
     csv(document, &mut bytes).unwrap();
     let rows = ::csv::Reader::from_reader(bytes.as_slice())
@@ -145,7 +146,7 @@ fn table(document: &Document<'_>) -> (String, Vec<Vec<String>>) {
 #[test]
 fn both_forms_tell_every_finding_and_all_of_the_mapping() {
     let (report, mapping, findings) = (report(), mapping(), findings());
-    let document = Document { report: &report, mapping: Some(&mapping), findings: &findings };
+    let document = ReportDocument { report: &report, mapping: Some(&mapping), findings: &findings };
     let (text, page) = (table(&document).0, html(&document));
     for told in TOLD {
         assert!(text.contains(told), "the table does not tell {told}: {text}");
@@ -157,7 +158,7 @@ fn both_forms_tell_every_finding_and_all_of_the_mapping() {
 #[test]
 fn a_row_tells_one_thing_and_every_field_that_differs_has_one() {
     let (report, findings) = (report(), findings());
-    let (_, rows) = table(&Document { report: &report, mapping: None, findings: &findings });
+    let (_, rows) = table(&ReportDocument { report: &report, mapping: None, findings: &findings });
     let of_records: Vec<_> = rows.iter().filter(|row| row[0] == "record").collect();
     assert_eq!(of_records.len(), 1 + 2 + 1 + 7, "{of_records:?}");
     let of_city = ["record", "contact", "src-2", "", "tgt-2", "", "different", "city", "Paris", "Lyon", ""];
@@ -177,11 +178,11 @@ fn what_a_record_says_is_no_formula_where_the_table_is_opened() {
     let problem = Problem::Different { fields: fields.to_vec() };
     let findings = [Finding { kind: Kind::Contact, source_id: id("s"), target_id: None, problem }];
     let report = report();
-    let (_, rows) = table(&Document { report: &report, mapping: None, findings: &findings });
+    let (_, rows) = table(&ReportDocument { report: &report, mapping: None, findings: &findings });
     let cells: Vec<&[String]> = rows.iter().filter(|row| row[0] == "record").map(|row| &row[7..10]).collect();
     assert_eq!(cells.len(), dangerous.len());
     for (cells, text) in cells.iter().zip(dangerous) {
-        // Another cell, or row, begins there for who splits elsewhere.
+        // Another cell or row starts here for readers that split differently.
         let text = text.replace("\t=", "\t'=").replace("\r=", "\r'=").replace("\n=", "\n'=");
         assert_eq!(*cells, [format!("'{text}"), format!("'{text}"), format!("safe {text}")]);
     }
@@ -198,7 +199,7 @@ fn what_a_record_says_is_text_on_the_page() {
     };
     let missing = Problem::Missing { reason: hostile.to_owned() };
     let findings = [Finding { kind: Kind::Opportunity, source_id: id("s"), target_id: None, problem: missing }];
-    let page = html(&Document { report: &report, mapping: Some(&mapping), findings: &findings });
+    let page = html(&ReportDocument { report: &report, mapping: Some(&mapping), findings: &findings });
     assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
     assert_eq!(page.matches("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;").count(), 3, "{page}");
     assert!(page.contains("&amp;amp;"));
@@ -207,7 +208,7 @@ fn what_a_record_says_is_text_on_the_page() {
 #[test]
 fn the_page_loads_nothing() {
     let (report, mapping, findings) = (report(), mapping(), findings());
-    let page = html(&Document { report: &report, mapping: Some(&mapping), findings: &findings });
+    let page = html(&ReportDocument { report: &report, mapping: Some(&mapping), findings: &findings });
     for what in ["<script", "<link", "<iframe", "<img", "src=", "url(", "@import"] {
         assert!(!page.contains(what), "{what}");
     }
@@ -224,7 +225,7 @@ fn a_long_list_is_cut_on_the_page_and_whole_in_the_table() {
         problem: Problem::Missing { reason: "gone".to_owned() },
     };
     let findings: Vec<Finding> = (0..1_500).map(finding).collect();
-    let document = Document { report: &report, mapping: None, findings: &findings };
+    let document = ReportDocument { report: &report, mapping: None, findings: &findings };
     let page = html(&document);
     assert!(page.contains("The first 1000 of 1500"), "{page}");
     assert!(page.contains("src-999<") && !page.contains("src-1000<"));
@@ -253,7 +254,7 @@ fn the_verdict_is_good_only_of_a_migration_that_ended_with_everything_there() {
         (asking, false, "needs_input at pipelines: a pipeline is missing"),
     ];
     for (report, good, words) in cases {
-        let page = html(&Document { report: &report, mapping: None, findings: &[] });
+        let page = html(&ReportDocument { report: &report, mapping: None, findings: &[] });
         assert_eq!(page.contains("class=\"verdict good\""), good, "{words}");
         assert!(page.contains(words), "{words}: {page}");
     }

@@ -1,4 +1,4 @@
-//! Records in lists: those that stand somewhere, those that somebody looks for, and the causes of failures.
+//! Lists of records: by state, by import, by search, and the causes of failures.
 
 use axum::Json;
 use axum::extract::State;
@@ -14,42 +14,42 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::records::status_of;
 use super::{KnownLocation, LocationPath};
-use crate::problem::Problem;
+use crate::problem::ApiProblem;
 use crate::query::{InQuery, foreign_cursor, within};
-use crate::service::Api;
+use crate::service::ApiState;
 use crate::wire::RecordList;
 
 const DEFAULT_PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
-/// Longest text that is looked for, in characters.
+/// Longest search text, in characters.
 const LONGEST_TEXT: usize = 200;
 
 /// Which records to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Listing {
-    /// Where they stand. Those that failed come with the oldest failure first, all others by kind and id.
+pub(crate) struct RecordListQuery {
+    /// State of the records. Failed records come with the oldest failure first, all others by kind and id.
     #[param(inline, nullable = false)]
     state: Option<ListedState>,
-    /// Those of this import alone, the pending first.
+    /// Only records of this import, the pending ones first.
     #[param(inline, nullable = false, example = "contacts-csv-5f1c09e2")]
     import: Option<ImportId>,
-    /// With `state=failed`: those whose last error has this cause, by the `id` of one as `failures` lists them, or by a
-    /// code. Records that cannot be read are not among them.
+    /// With `state=failed`: only records whose last error has this cause: the `id` of a cause that `failures` lists, or
+    /// a code. Unreadable records are not among them.
     #[param(value_type = Option<String>, nullable = false, pattern = "^[A-Z_]{1,40}([.][0-9a-f]{12})?$", example = "REJECTED.0f4c1a90be27")]
     cause: Option<CauseId>,
-    /// What they are.
+    /// Kind of the records.
     #[param(inline, nullable = false)]
     kind: Option<Kind>,
-    /// What somebody looks for: the beginning of words of a name, a company or an e-mail address, at least five digits of
-    /// a phone number, or the whole of your id or GHL's.
+    /// Search text: the beginning of words of a name, a company or an e-mail address, at least five digits of a phone
+    /// number, or the complete id, yours or GHL's.
     #[param(nullable = false, max_length = 200, example = "ann lee")]
     q: Option<String>,
-    /// Together with `kind`: your own id of one record, as it is, whatever characters it has.
+    /// Together with `kind`: your own id of one record, verbatim, whatever characters it has.
     #[param(inline, nullable = false, example = "crm-42")]
     id: Option<RecordId>,
-    /// Where the page before ended.
+    /// `cursor` of the previous page.
     #[param(nullable = false)]
     cursor: Option<String>,
     /// Most records of the page.
@@ -57,34 +57,34 @@ pub(crate) struct Listing {
     limit: Option<u32>,
 }
 
-/// Where listed records stand.
+/// State of listed records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum ListedState {
     /// It will be sent.
     Due,
-    /// It will be sent when another record has been.
+    /// It will be sent once another record has been sent.
     Waiting,
     /// GHL has its last version.
     Accepted,
     /// It failed for good.
     Failed,
-    /// A dry run has shown what would have been sent.
+    /// A dry run showed what would have been sent.
     DryRun,
-    /// Somebody changed it in GHL, and that content stands.
+    /// Somebody changed it in GHL, and that content stays.
     Superseded,
     /// Its import was undone.
     Undone,
     /// Of an import: due or waiting.
     Pending,
-    /// Of an import: a dry run has shown it, GHL's own content stands, or it is to be deleted.
+    /// Of an import: dry run, superseded by content in GHL, or to be deleted.
     Other,
-    /// Of an import: it was undone, and something of it was left.
+    /// Of an import: it was undone, but not completely.
     Left,
 }
 
 impl ListedState {
-    /// The state of a record; `None` of those that several have.
+    /// The equivalent record state; `None` if several states match.
     fn exactly(self) -> Option<RecordState> {
         match self {
             ListedState::Due => Some(RecordState::Due),
@@ -98,7 +98,7 @@ impl ListedState {
         }
     }
 
-    /// Where a record of an import stands then.
+    /// The index entry of an import that holds records of this state.
     fn standing(self) -> ImportStanding {
         match self {
             ListedState::Due | ListedState::Waiting | ListedState::Pending => ImportStanding::Pending,
@@ -113,49 +113,49 @@ impl ListedState {
 
 /// Lists records, or looks for one.
 ///
-/// A page reads a bounded part of the location: it may hold fewer records than asked for, or none, and still not be the
-/// last; `cursor` is null on the last one. With `kind` and `id` the list is the story of that one record: an id that a path
-/// cannot carry (such as `..`, or one with a `?` behind API Gateway, which cuts paths there) is asked for in this way.
+/// A page reads a bounded part of the location: it may hold fewer records than requested, or none, and still not be the
+/// last; `cursor` is null on the last one. With `kind` and `id` the list is the status of that one record. Use them for
+/// an id that a path cannot carry (such as `..`, or an id with a `?` behind API Gateway, which cuts the path there).
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}/records",
     operation_id = "list_records",
     tag = "records",
-    params(LocationPath, Listing),
-    responses((status = 200, description = "A page of them", body = RecordList)),
+    params(LocationPath, RecordListQuery),
+    responses((status = 200, description = "A page of records", body = RecordList)),
 )]
 pub(crate) async fn list(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     location: KnownLocation,
-    InQuery(listing): InQuery<Listing>,
-) -> Result<Json<RecordList>, Problem> {
-    let Listing { state, import, cause, kind, q, id, cursor, limit } = listing;
+    InQuery(listing): InQuery<RecordListQuery>,
+) -> Result<Json<RecordList>, ApiProblem> {
+    let RecordListQuery { state, import, cause, kind, q, id, cursor, limit } = listing;
     if cause.is_some()
         && (!matches!(state, Some(ListedState::Failed)) || import.is_some() || kind.is_some() || q.is_some())
     {
-        return Err(Problem::invalid("cause", "goes with `state=failed`, and with none of import, kind, q and id"));
+        return Err(ApiProblem::invalid("cause", "goes with `state=failed`, and with none of import, kind, q and id"));
     }
     if let Some(id) = id {
         if state.is_some() || import.is_some() || cursor.is_some() || limit.is_some() || q.is_some() {
-            return Err(Problem::invalid(
+            return Err(ApiProblem::invalid(
                 "id",
                 "goes with none of state, import, q, cursor and limit: it names one record",
             ));
         }
-        let kind = kind.ok_or_else(|| Problem::invalid("kind", "is missing; `id` goes with it"))?;
-        let story = status_of(&api, &location.id, kind, id).await?;
-        return Ok(Json(RecordList { records: vec![story], cursor: None }));
+        let kind = kind.ok_or_else(|| ApiProblem::invalid("kind", "is missing; `id` goes with it"))?;
+        let status = status_of(&api, &location.id, kind, id).await?;
+        return Ok(Json(RecordList { records: vec![status], cursor: None }));
     }
     let limit = within("limit", limit.unwrap_or(DEFAULT_PAGE), 1, LARGEST_PAGE)?;
     if let Some(import) = import {
         if q.is_some() {
-            return Err(Problem::invalid("q", "does not go with `import`"));
+            return Err(ApiProblem::invalid("q", "does not go with `import`"));
         }
         let wanted = OfImport { import, state, kind };
         return of_import(&api, &location, &wanted, cursor, limit).await;
     }
     if let Some(ListedState::Pending | ListedState::Other) = state {
-        return Err(Problem::invalid("state", "is one of an import: name it as `import`"));
+        return Err(ApiProblem::invalid("state", "is one of an import: name it as `import`"));
     }
     let state = state.and_then(ListedState::exactly);
     match q {
@@ -166,7 +166,10 @@ pub(crate) async fn list(
         Some(q) => {
             let text = SearchText::new(&q).filter(|_| q.chars().count() <= LONGEST_TEXT);
             let text = text.ok_or_else(|| {
-                Problem::invalid("q", format!("must have a letter or a digit, and at most {LONGEST_TEXT} characters"))
+                ApiProblem::invalid(
+                    "q",
+                    format!("must have a letter or a digit, and at most {LONGEST_TEXT} characters"),
+                )
             })?;
             let filter = RecordFilter { state, kind, text: Some(text) };
             found(&api, &location, q.trim(), &filter, cursor, limit).await
@@ -174,21 +177,21 @@ pub(crate) async fn list(
     }
 }
 
-/// Which records of which import.
+/// Filter for the records of one import.
 struct OfImport {
     import: ImportId,
     state: Option<ListedState>,
     kind: Option<Kind>,
 }
 
-/// By the index of imports, which has them by where they stand.
+/// Lists by the index of imports, which groups records by their status.
 async fn of_import(
-    api: &Api,
+    api: &ApiState,
     location: &KnownLocation,
     OfImport { import, state, kind }: &OfImport,
     cursor: Option<String>,
     limit: u32,
-) -> Result<Json<RecordList>, Problem> {
+) -> Result<Json<RecordList>, ApiProblem> {
     let one = state.map(|state| [state.standing()]);
     let standings = one.as_ref().map_or(&ImportStanding::ALL[..], |one| &one[..]);
     let exactly = state.and_then(ListedState::exactly);
@@ -216,26 +219,26 @@ async fn of_import(
     Ok(Json(RecordList { records, cursor: None }))
 }
 
-/// In which of the lists a page before ended, and after which record.
+/// The index in `standings` where the previous page ended, and its last record.
 fn place_in(
     text: &str,
     location: &LocationId,
     import: &ImportId,
     standings: &[ImportStanding],
-) -> Result<(usize, Option<RecordKey>), Problem> {
+) -> Result<(usize, Option<RecordKey>), ApiProblem> {
     let in_list = |standing: &ImportStanding| ImportCursor::from_text(text, location, import, *standing).ok();
     let found = standings.iter().enumerate().find_map(|(place, standing)| Some((place, in_list(standing)?)));
     found.map(|(place, cursor)| (place, Some(cursor.key))).ok_or_else(|| no_cursor(InvalidCursor))
 }
 
-/// By the index of failures, which costs nothing for what did not fail.
+/// Lists by the index of failures, so records that did not fail cost nothing.
 async fn failed(
-    api: &Api,
+    api: &ApiState,
     location: &KnownLocation,
     cause: Option<&CauseId>,
     cursor: Option<String>,
     limit: u32,
-) -> Result<Json<RecordList>, Problem> {
+) -> Result<Json<RecordList>, ApiProblem> {
     let after = cursor.map(|cursor| FailedCursor::from_text(&cursor, &location.id)).transpose().map_err(no_cursor)?;
     let FailedRecords { records, next } = match cause {
         Some(cause) => api.operator().failed_for(&location.id, cause, after, limit as usize).await?,
@@ -245,26 +248,26 @@ async fn failed(
 }
 
 async fn filtered(
-    api: &Api,
+    api: &ApiState,
     location: &KnownLocation,
     filter: &RecordFilter,
     cursor: Option<String>,
     limit: u32,
-) -> Result<Json<RecordList>, Problem> {
+) -> Result<Json<RecordList>, ApiProblem> {
     let after = cursor.map(|cursor| RecordCursor::from_text(&cursor, &location.id)).transpose().map_err(no_cursor)?;
     let RecordPage { records, next } = api.operator().records(&location.id, filter, after, limit as usize).await?;
     Ok(Json(RecordList { records, cursor: next.map(|next| next.to_text(&location.id)) }))
 }
 
-/// The first page begins with what has the text as its id.
+/// Searches records. The first page begins with the records whose id is the text.
 async fn found(
-    api: &Api,
+    api: &ApiState,
     location: &KnownLocation,
     q: &str,
     filter: &RecordFilter,
     cursor: Option<String>,
     limit: u32,
-) -> Result<Json<RecordList>, Problem> {
+) -> Result<Json<RecordList>, ApiProblem> {
     let is_first = cursor.is_none();
     let of_id = api.operator().records_of_id(&location.id, q).await?;
     let Json(mut page) = filtered(api, location, filter, cursor, limit).await?;
@@ -280,8 +283,8 @@ async fn found(
 
 /// Tells why records failed.
 ///
-/// Records that failed in the same way are one cause, whatever ids, numbers and addresses GHL's message names. At most
-/// 1,000 failed records are looked at.
+/// Records that failed in the same way share one cause, whatever ids, numbers and addresses GHL's message contains.
+/// Looks at 1,000 failed records at most.
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}/failures",
@@ -289,10 +292,13 @@ async fn found(
     params(LocationPath),
     responses((status = 200, description = "The causes", body = Failures)),
 )]
-pub(crate) async fn failures(State(api): State<Api>, location: KnownLocation) -> Result<Json<Failures>, Problem> {
+pub(crate) async fn failures(
+    State(api): State<ApiState>,
+    location: KnownLocation,
+) -> Result<Json<Failures>, ApiProblem> {
     Ok(Json(api.operator().failures(&location.id).await?))
 }
 
-fn no_cursor(_: InvalidCursor) -> Problem {
+fn no_cursor(_: InvalidCursor) -> ApiProblem {
     foreign_cursor()
 }

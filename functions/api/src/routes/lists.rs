@@ -1,4 +1,4 @@
-//! Lists of contacts, handed in without access to the bucket.
+//! Lists of contacts, uploaded without access to the bucket.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,30 +10,31 @@ use utoipa::IntoParams;
 
 use super::{InPath, KnownLocation, LocationPath, unknown_location};
 use crate::body::JsonBody;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{ApiProblem, ProblemKind};
 use crate::query::{InQuery, foreign_cursor, within};
-use crate::service::Api;
+use crate::service::ApiState;
 use crate::wire::{FileLink, HandInList, HandedInList, ListDocument, ListMapping, ListsOfLocation};
 
-/// Lists of a page unless more are asked for.
+/// Number of lists on a page, unless the request sets a limit.
 const DEFAULT_PAGE: u32 = 20;
 
 /// The path of a list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(crate) struct ListPath {
-    /// GHL's id of the location (sub-account).
+    /// Id of the location (sub-account) in GHL.
     #[param(inline, example = "loc_demo")]
     location_id: LocationId,
-    /// What the list is called: the last part of its key in the bucket.
+    /// Name of the list: the last part of its key in the bucket.
     #[param(value_type = String, max_length = 255, example = "20261130-194501-3fa9c1-contacts.csv")]
     list: ListName,
 }
 
 /// Makes room for a list of contacts.
 ///
-/// The answer's link takes the file (CSV, XLSX and the like, 64 MiB at most) by `PUT`, without a key. The list is held: it
-/// is read and told of, and nothing is sent before its mapping says so. It is mapped as the location's settings say.
+/// Upload the file (CSV, XLSX and the like, 64 MiB at most) to the link in the response by `PUT`, without a key. The
+/// list is held: the importer reads it and reports on it, but sends nothing until its mapping allows it. It is mapped
+/// by the location's settings.
 #[utoipa::path(
     post,
     path = "/v1/locations/{location_id}/lists",
@@ -41,23 +42,23 @@ pub(crate) struct ListPath {
     tag = "lists",
     params(LocationPath),
     request_body = HandInList,
-    responses((status = 201, description = "Where the file goes", body = HandedInList)),
+    responses((status = 201, description = "The link for the upload", body = HandedInList)),
 )]
 pub(crate) async fn hand_in(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(LocationPath { location_id }): InPath<LocationPath>,
     JsonBody(HandInList { name, size, undoable }): JsonBody<HandInList>,
-) -> Result<(StatusCode, Json<HandedInList>), Problem> {
+) -> Result<(StatusCode, Json<HandedInList>), ApiProblem> {
     let handed_in = lists(&api)?.hand_in(&location_id, &name, size, undoable).await?;
     Ok((StatusCode::CREATED, Json(handed_in.into())))
 }
 
-/// Which part of the lists.
+/// The part of the lists to show.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Part {
-    /// Where the page before ended.
+pub(crate) struct ListsQuery {
+    /// `cursor` of the previous page.
     #[param(nullable = false)]
     cursor: Option<String>,
     /// Most lists of the page.
@@ -67,22 +68,22 @@ pub(crate) struct Part {
 
 /// Lists the lists of a location that are in the bucket.
 ///
-/// The newest first: handed in, or dropped there, as long as the bucket keeps them. A list is here once the importer has seen
-/// it, some seconds after its file is there, and as the importer has written it down last. A page may hold fewer lists than
-/// asked for, and still not be the last; `cursor` is null on the last one.
+/// Newest first, uploaded here or dropped into the bucket, as long as the bucket keeps them. A list appears once the
+/// importer has seen it, some seconds after its file arrives, with the state that the importer stored last. A page may
+/// hold fewer lists than requested, and still not be the last; `cursor` is null on the last one.
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}/lists",
     operation_id = "list_lists",
     tag = "lists",
-    params(LocationPath, Part),
-    responses((status = 200, description = "A page of them", body = ListsOfLocation)),
+    params(LocationPath, ListsQuery),
+    responses((status = 200, description = "A page of lists", body = ListsOfLocation)),
 )]
 pub(crate) async fn list(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     location: KnownLocation,
-    InQuery(Part { cursor, limit }): InQuery<Part>,
-) -> Result<Json<ListsOfLocation>, Problem> {
+    InQuery(ListsQuery { cursor, limit }): InQuery<ListsQuery>,
+) -> Result<Json<ListsOfLocation>, ApiProblem> {
     let limit = within("limit", limit.unwrap_or(DEFAULT_PAGE), 1, MAX_LISTS)?;
     let after = cursor.map(|cursor| ListCursor::from_text(&cursor, &location.id)).transpose();
     let after = after.map_err(|_| foreign_cursor())?;
@@ -93,26 +94,27 @@ pub(crate) async fn list(
 
 /// Tells how a list stands.
 ///
-/// Lists that were dropped into the bucket are told of as well, but for those in folders.
+/// Includes lists that were dropped into the bucket, except those in folders.
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}/lists/{list}",
     operation_id = "list_status",
     tag = "lists",
     params(ListPath),
-    responses((status = 200, description = "How it stands", body = ListDocument)),
+    responses((status = 200, description = "The status of the list", body = ListDocument)),
 )]
 pub(crate) async fn status(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(ListPath { location_id, list }): InPath<ListPath>,
-) -> Result<Json<ListDocument>, Problem> {
+) -> Result<Json<ListDocument>, ApiProblem> {
     let status = lists(&api)?.look(&location_id, &list).await?;
     Ok(Json(ListDocument::of(&list, status)))
 }
 
-/// Says how a list is read, and whether it is held.
+/// Sets how a list is read, and whether it is held.
 ///
-/// It replaces the list's mapping. The list is then read anew; without `hold`, and with no question open, it is imported.
+/// Replaces the list's mapping. The importer then reads the list again; it imports the list if there is no `hold` and
+/// no open question.
 #[utoipa::path(
     put,
     path = "/v1/locations/{location_id}/lists/{list}/mapping",
@@ -120,13 +122,13 @@ pub(crate) async fn status(
     tag = "lists",
     params(ListPath),
     request_body = ListMapping,
-    responses((status = 200, description = "How it stands", body = ListDocument)),
+    responses((status = 200, description = "The status of the list", body = ListDocument)),
 )]
 pub(crate) async fn map(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(ListPath { location_id, list }): InPath<ListPath>,
     JsonBody(mapping): JsonBody<ListMapping>,
-) -> Result<Json<ListDocument>, Problem> {
+) -> Result<Json<ListDocument>, ApiProblem> {
     let lists = lists(&api)?;
     lists.set_mapping(&location_id, &list, &mapping.as_map()).await?;
     let status = lists.look(&location_id, &list).await?;
@@ -135,8 +137,8 @@ pub(crate) async fn map(
 
 /// Tells where the results of a list are.
 ///
-/// They are a CSV file with one line a contact: its row, its record, how it stands, GHL's id of it, and what went wrong. The
-/// link is good for 15 minutes, without a key. They are there once the list, as it and its mapping are now, is `done`.
+/// A CSV file with one line per contact: its row, its record, its status, its id in GHL, and its error. The link works
+/// for 15 minutes, without a key. The results exist once the list, with its current file and mapping, is `done`.
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}/lists/{list}/results",
@@ -146,16 +148,16 @@ pub(crate) async fn map(
     responses((status = 200, description = "A link to results.csv", body = FileLink)),
 )]
 pub(crate) async fn results(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(ListPath { location_id, list }): InPath<ListPath>,
-) -> Result<Json<FileLink>, Problem> {
+) -> Result<Json<FileLink>, ApiProblem> {
     Ok(Json(lists(&api)?.rows(&location_id, &list, RowsFile::Results).await?.into()))
 }
 
 /// Tells where the rejects of a list are.
 ///
-/// They are a CSV file with the rows that were, or would be, left out or lose a cell, and why: to be corrected and handed in
-/// again. The link is good for 15 minutes, without a key. They are there once the list, as it and its mapping are now, is
+/// A CSV file with the rows that were, or would be, left out or lose a cell, and why: correct and upload it again. The
+/// link works for 15 minutes, without a key. The rejects exist once the list, with its current file and mapping, is
 /// `held` or `done`.
 #[utoipa::path(
     get,
@@ -166,25 +168,25 @@ pub(crate) async fn results(
     responses((status = 200, description = "A link to rejects.csv", body = FileLink)),
 )]
 pub(crate) async fn rejects(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(ListPath { location_id, list }): InPath<ListPath>,
-) -> Result<Json<FileLink>, Problem> {
+) -> Result<Json<FileLink>, ApiProblem> {
     Ok(Json(lists(&api)?.rows(&location_id, &list, RowsFile::Rejects).await?.into()))
 }
 
-fn lists(api: &Api) -> Result<&Lists, Problem> {
+fn lists(api: &ApiState) -> Result<&Lists, ApiProblem> {
     let missing = "the stack has no bucket for lists; deploy it with the parameter ImportBucketName";
-    api.lists.as_ref().ok_or_else(|| Problem::new(ProblemKind::NotNow, missing))
+    api.lists.as_ref().ok_or_else(|| ApiProblem::new(ProblemKind::NotNow, missing))
 }
 
-impl From<ListsError> for Problem {
-    fn from(error: ListsError) -> Problem {
+impl From<ListsError> for ApiProblem {
+    fn from(error: ListsError) -> ApiProblem {
         match error {
             ListsError::UnknownLocation(_) => unknown_location(),
             ListsError::UnknownList | ListsError::NoSuchFile => {
-                Problem::new(ProblemKind::UnknownList, error.to_string())
+                ApiProblem::new(ProblemKind::UnknownList, error.to_string())
             }
-            ListsError::Invalid { field, reason } => Problem::field(ProblemKind::Invalid, field, reason),
+            ListsError::Invalid { field, reason } => ApiProblem::field(ProblemKind::Invalid, field, reason),
             ListsError::Port(failed) => failed.into(),
         }
     }

@@ -1,4 +1,4 @@
-//! Locations in a list, changes of many at once, and the removal of one.
+//! The list of locations, changes of many at once, and the removal of one.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,20 +17,20 @@ use tracing::error;
 use utoipa::IntoParams;
 
 use super::{InPath, LocationPath};
-use crate::access::{Caller, Subject};
+use crate::access::{AuditSubject, Caller};
 use crate::body::JsonBody;
-use crate::problem::{FieldProblem, Problem, ProblemKind};
+use crate::problem::{ApiProblem, FieldProblem, ProblemKind};
 use crate::query::{InQuery, foreign_cursor, wanted_text, within};
-use crate::service::Api;
+use crate::service::ApiState;
 use crate::wire::{LocationList, PatchItem, PatchLocations, PatchedLocation, PatchedLocations, RemovedLocation};
 
 const DEFAULT_PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
-/// Longest text that is looked for, in characters.
+/// Longest search text, in characters.
 const LONGEST_TEXT: usize = 200;
-/// Most locations of a change.
+/// Most locations in one change request.
 const MOST_CHANGES: usize = 100;
-/// Furthest that somebody looks ahead, in days.
+/// Most days for `expires_within_days`.
 const FURTHEST_DAYS: u32 = 3650;
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -38,23 +38,23 @@ const DAY: Duration = Duration::from_secs(86_400);
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Wanted {
-    /// Those that do this now.
+pub(crate) struct LocationListQuery {
+    /// Only locations in this state.
     #[param(inline, nullable = false)]
     state: Option<LocationState>,
-    /// Those that have this tag, in whatever case.
+    /// Only locations with this tag, in any case.
     #[param(nullable = false, max_length = 40, example = "dental")]
     tag: Option<String>,
-    /// Those in whose id, name, tags, or GHL's name or company this is found, in whatever case.
+    /// Only locations that contain this text in their id, name or tags, or in GHL's name or company, in any case.
     #[param(nullable = false, max_length = 200, example = "berlin")]
     q: Option<String>,
-    /// Those that somebody should look at, or those that nobody need look at.
+    /// Only locations that need attention (`true`), or only the others (`false`).
     #[param(nullable = false)]
     trouble: Option<bool>,
-    /// Those whose credentials end within so many days, or have ended.
+    /// Only locations whose credentials expire within this many days, or have expired.
     #[param(nullable = false, minimum = 0, maximum = 3650, example = 30)]
     expires_within_days: Option<u32>,
-    /// Where the page before ended.
+    /// `cursor` of the previous page.
     #[param(nullable = false)]
     cursor: Option<String>,
     /// Most locations of the page.
@@ -64,23 +64,23 @@ pub(crate) struct Wanted {
 
 /// Lists locations.
 ///
-/// By id: what is set for each, what GHL calls it, how it stood last, and when its credentials end. A page looks at 500
-/// locations at most, so one that looks for something may be short, or empty, and not the last: `cursor` is null on the last
-/// one. A key that is bound sees its own locations, as if there were no others.
+/// Sorted by id: the settings of each, its name in GHL, its last known status, and when its credentials expire. A page
+/// looks at 500 locations at most, so a filtered page may be short or empty, and still not be the last: `cursor` is
+/// null on the last one. A key that is bound to locations sees only those.
 #[utoipa::path(
     get,
     path = "/v1/locations",
     operation_id = "list_locations",
     tag = "locations",
-    params(Wanted),
-    responses((status = 200, description = "A page of them", body = LocationList)),
+    params(LocationListQuery),
+    responses((status = 200, description = "A page of locations", body = LocationList)),
 )]
 pub(crate) async fn list(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     Extension(caller): Extension<Caller>,
-    InQuery(wanted): InQuery<Wanted>,
-) -> Result<Json<LocationList>, Problem> {
-    let Wanted { state, tag, q, trouble, expires_within_days, cursor, limit } = wanted;
+    InQuery(wanted): InQuery<LocationListQuery>,
+) -> Result<Json<LocationList>, ApiProblem> {
+    let LocationListQuery { state, tag, q, trouble, expires_within_days, cursor, limit } = wanted;
     let limit = within("limit", limit.unwrap_or(DEFAULT_PAGE), 1, LARGEST_PAGE)?;
     let days = expires_within_days.map(|days| within("expires_within_days", days, 0, FURTHEST_DAYS)).transpose()?;
     let after = cursor.map(|cursor| LocationCursor::from_text(&cursor)).transpose();
@@ -99,27 +99,27 @@ pub(crate) async fn list(
 
 /// Changes the settings of many locations.
 ///
-/// Each item of `locations` names a `location_id`, and is else a JSON merge patch of what was set for it, as with one
-/// location. With `revision`, only if that is still the one of its settings. Each is done or refused by itself; a location
-/// that nobody knew is known from then on.
+/// Each item of `locations` names a `location_id`; the rest of the item is a JSON merge patch of that location's
+/// settings. With `revision`, the change applies only if the settings still have that revision. Each item is applied or
+/// refused independently; an unknown location becomes known.
 #[utoipa::path(
     patch,
     path = "/v1/locations",
     tag = "locations",
     request_body = PatchLocations,
     responses(
-        (status = 200, description = "All hold from now on", body = PatchedLocations),
-        (status = 207, description = "Some do; `locations` says which", body = PatchedLocations),
+        (status = 200, description = "All changes are in effect", body = PatchedLocations),
+        (status = 207, description = "Some changes are in effect; `locations` says which", body = PatchedLocations),
     ),
 )]
 pub(crate) async fn patch_locations(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     JsonBody(PatchLocations { locations }): JsonBody<PatchLocations>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiProblem> {
     if locations.is_empty() || locations.len() > MOST_CHANGES {
-        return Err(Problem::invalid("locations", format!("must be a list of 1 to {MOST_CHANGES}")));
+        return Err(ApiProblem::invalid("locations", format!("must be a list of 1 to {MOST_CHANGES}")));
     }
-    let Sorted { items, refused: mut all } = Sorted::of(locations);
+    let SortedChanges { items, refused: mut all } = SortedChanges::of(locations);
     let places: Vec<(usize, LocationId)> = items.iter().map(|(index, item)| (*index, item.location.clone())).collect();
     let changes = items.into_iter().map(|(_, PatchItem { location, revision, patch })| SettingsChange {
         location,
@@ -133,15 +133,15 @@ pub(crate) async fn patch_locations(
     answer(all)
 }
 
-/// Items that can be tried, each with its place, and those that cannot.
-struct Sorted {
+/// The valid items, each with its index in the body, and the results of the refused ones.
+struct SortedChanges {
     items: Vec<(usize, PatchItem)>,
     refused: Vec<PatchedLocation>,
 }
 
-impl Sorted {
-    fn of(locations: Vec<Value>) -> Sorted {
-        let (mut sorted, mut seen) = (Sorted { items: Vec::new(), refused: Vec::new() }, BTreeSet::new());
+impl SortedChanges {
+    fn of(locations: Vec<Value>) -> SortedChanges {
+        let (mut sorted, mut seen) = (SortedChanges { items: Vec::new(), refused: Vec::new() }, BTreeSet::new());
         for (index, item) in locations.into_iter().enumerate() {
             match PatchItem::read(item) {
                 Ok(item) if seen.insert(item.location.clone()) => sorted.items.push((index, item)),
@@ -182,17 +182,17 @@ fn told(index: usize, location: LocationId, done: Result<ChangedSettings, PutSet
             let errors = vec![field("", "a store did not answer; send it again")];
             PatchedLocation { index, location_id: id, result: "failed", revision: None, errors }
         }
-        Err(wrong) => refused(index, id, Problem::from(wrong).errors),
+        Err(wrong) => refused(index, id, ApiProblem::from(wrong).errors),
     }
 }
 
-/// Where nothing was done, it is a problem; where some was, the answer says of each what became of it.
-fn answer(locations: Vec<PatchedLocation>) -> Result<Response, Problem> {
+/// If nothing was applied, the response is a problem; otherwise it lists the result of each item.
+fn answer(locations: Vec<PatchedLocation>) -> Result<Response, ApiProblem> {
     let count = |result: &str| locations.iter().filter(|told| told.result == result).count() as u64;
     let [changed, unchanged, refused, failed] = ["changed", "unchanged", "refused", "failed"].map(count);
     let all = locations.len();
     if failed == all as u64 {
-        return Err(Problem::new(ProblemKind::Unavailable, "nothing could be stored; send it again"));
+        return Err(ApiProblem::new(ProblemKind::Unavailable, "nothing could be stored; send it again"));
     }
     if refused == all as u64 {
         let errors = locations.into_iter().flat_map(|PatchedLocation { index, errors, .. }| {
@@ -203,48 +203,48 @@ fn answer(locations: Vec<PatchedLocation>) -> Result<Response, Problem> {
             })
         });
         let detail = format!("none of the {all} changes is accepted");
-        return Err(Problem { kind: ProblemKind::Invalid, detail: detail.into(), errors: errors.collect() });
+        return Err(ApiProblem { kind: ProblemKind::Invalid, detail: detail.into(), errors: errors.collect() });
     }
     let status = if refused + failed == 0 { StatusCode::OK } else { StatusCode::MULTI_STATUS };
-    let subject = Extension(Subject(format!("{all} locations, {changed} changed")));
+    let subject = Extension(AuditSubject(format!("{all} locations, {changed} changed")));
     let told = PatchedLocations { changed, unchanged, refused, failed, locations };
     Ok((status, subject, Json(told)).into_response())
 }
 
-/// What is removed besides the settings.
+/// What to remove besides the settings.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct WhatElse {
-    /// All its records as well, and what GHL told of them.
+pub(crate) struct RemovalQuery {
+    /// Removes all its records as well, and GHL's copies of them.
     #[param(inline, nullable = false, default = false)]
     forget_records: Option<bool>,
 }
 
 /// Removes a location.
 ///
-/// It is switched off: when the answer comes, no call to GHL begins any more. Then what was set, told and counted of it is
-/// deleted, and it is not known any more. With `forget_records=true` its records go first: 15 s a request, so a large location
-/// takes several; send the same until `complete`. Without, they are kept and wait, and go on once the location is made known
-/// again. In GHL nothing is deleted.
+/// The location is switched off: once the request returns, no call to GHL starts. Then its settings, status and counts
+/// are deleted, and it is no longer known. With `forget_records=true` its records are deleted first, for up to 15 s per
+/// request, so a large location takes several: repeat the request until `complete`. Without it, the records are kept
+/// and wait until the location is made known again. Nothing is deleted in GHL.
 #[utoipa::path(
     delete,
     path = "/v1/locations/{location_id}",
     tag = "locations",
-    params(LocationPath, WhatElse),
-    responses((status = 200, description = "What was removed", body = RemovedLocation)),
+    params(LocationPath, RemovalQuery),
+    responses((status = 200, description = "The result of the removal", body = RemovedLocation)),
 )]
 pub(crate) async fn remove_location(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(LocationPath { location_id }): InPath<LocationPath>,
-    InQuery(WhatElse { forget_records }): InQuery<WhatElse>,
-) -> Result<Json<RemovedLocation>, Problem> {
+    InQuery(RemovalQuery { forget_records }): InQuery<RemovalQuery>,
+) -> Result<Json<RemovedLocation>, ApiProblem> {
     let removed = api.operator().remove_location(&location_id, forget_records == Some(true)).await;
     match removed {
         Ok(removal) => Ok(Json(RemovedLocation::new(location_id, removal))),
         Err(PutSettingsError::Changed { .. }) => {
             let detail = "somebody changed the location's settings meanwhile; look at them, then remove it again";
-            Err(Problem::new(ProblemKind::NotNow, detail))
+            Err(ApiProblem::new(ProblemKind::NotNow, detail))
         }
         Err(error) => Err(error.into()),
     }

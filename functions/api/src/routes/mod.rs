@@ -1,4 +1,4 @@
-//! The routes, by what they are about.
+//! The routes, by subject.
 
 pub(crate) mod audit;
 pub(crate) mod erase;
@@ -27,52 +27,52 @@ use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
 use utoipa::IntoParams;
 
-use crate::problem::{Problem, ProblemKind};
-use crate::service::Api;
+use crate::problem::{ApiProblem, ProblemKind};
+use crate::service::ApiState;
 
 /// The path of a location.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(crate) struct LocationPath {
-    /// GHL's id of the location (sub-account).
+    /// Id of the location (sub-account) in GHL.
     #[param(inline, example = "loc_demo")]
     pub(crate) location_id: LocationId,
 }
 
-/// What stands in the path; what cannot stand there is a problem.
+/// Path parameters; an invalid one is a problem.
 pub(crate) struct InPath<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<T> {
-    type Rejection = Problem;
+    type Rejection = ApiProblem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiProblem> {
         let parameters = RawPathParams::from_request_parts(parts, state).await?;
         let fields = MapDeserializer::<_, serde::de::value::Error>::new(parameters.iter());
         serde_path_to_error::deserialize(fields).map(InPath).map_err(|error| {
             let fault = JsonFault::of_field(error.path().to_string(), &error.inner().to_string());
-            Problem::in_path(&fault.field, &fault.detail)
+            ApiProblem::in_path(&fault.field, &fault.detail)
         })
     }
 }
 
-/// The location that the path names; one that nobody knows is a problem.
+/// The location in the path; an unknown one is a problem.
 pub(crate) struct KnownLocation {
     pub(crate) id: LocationId,
     pub(crate) settings: LocationSettings,
 }
 
-impl FromRequestParts<Api> for KnownLocation {
-    type Rejection = Problem;
+impl FromRequestParts<ApiState> for KnownLocation {
+    type Rejection = ApiProblem;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, api: &ApiState) -> Result<Self, ApiProblem> {
         let InPath(LocationPath { location_id: id }) = InPath::from_request_parts(parts, api).await?;
         let settings = api.engine.ports().registry.location(&id).await?.ok_or_else(unknown_location)?;
         Ok(KnownLocation { id, settings })
     }
 }
 
-pub(crate) fn unknown_location() -> Problem {
-    Problem::new(
+pub(crate) fn unknown_location() -> ApiProblem {
+    ApiProblem::new(
         ProblemKind::UnknownLocation,
         "it is not in GHL_LOCATIONS, and nothing was ever set for it; PUT its settings (`{}` will do) to make it known",
     )

@@ -1,4 +1,4 @@
-//! What is the same for everybody: the dashboard's page and the OpenAPI document.
+//! Content that is the same for every caller: the dashboard page and the OpenAPI document.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,32 +11,32 @@ use ghl_sync_web::{STYLE, policy_hash};
 use utoipa::openapi::OpenApi;
 
 use crate::openapi;
-use crate::service::Api;
+use crate::service::ApiState;
 
 /// Shows the dashboard.
 ///
-/// One page, with nothing to load but numbers. A browser asks for the key as the password of HTTP Basic.
+/// One page that loads only data. A browser asks for the key as the password of HTTP Basic.
 #[utoipa::path(
     get,
     path = "/dashboard",
     tag = "state",
-    responses((status = 200, description = "A page that shows the overview, live", body = String, content_type = "text/html")),
+    responses((status = 200, description = "The dashboard page", body = String, content_type = "text/html")),
 )]
-pub(crate) async fn dashboard(State(api): State<Api>) -> impl IntoResponse {
+pub(crate) async fn dashboard(State(api): State<ApiState>) -> impl IntoResponse {
     api.dashboard.show()
 }
 
-/// The dashboard of a stack that takes `lists` in, if it does: files go from the page to where their links lead.
-pub(crate) fn dashboard_page(lists: Option<&Lists>) -> Page {
+/// Builds the dashboard. If the stack takes `lists` in, the page may upload files to the origin of their links.
+pub(crate) fn dashboard_page(lists: Option<&Lists>) -> StaticPage {
     let origin = lists.map(|lists| lists.origin().to_owned());
-    Page::new(|| SCRIPTS.concat(), FRAME, origin)
+    StaticPage::new(|| SCRIPTS.concat(), FRAME, origin)
 }
 
-/// A page, put together when it is first asked for: a cold start need not wait for it.
-pub(crate) struct Page {
+/// A page that is assembled on the first request, which keeps cold starts short.
+pub(crate) struct StaticPage {
     script: fn() -> String,
     frame: &'static str,
-    /// Whom it speaks with besides us.
+    /// Origin that the page may connect to besides ours.
     other: Option<String>,
     assembled: OnceLock<Assembled>,
 }
@@ -47,7 +47,7 @@ struct Assembled {
 }
 
 const FRAME: &str = include_str!("../dashboard/index.html");
-/// In the order in which they use each other.
+/// In dependency order.
 const SCRIPTS: [&str; 22] = [
     include_str!("../dashboard/vendor/preact.js"),
     include_str!("../dashboard/words.js"),
@@ -73,12 +73,13 @@ const SCRIPTS: [&str; 22] = [
     include_str!("../dashboard/app.js"),
 ];
 
-impl Page {
-    pub(crate) const fn new(script: fn() -> String, frame: &'static str, other: Option<String>) -> Page {
-        Page { script, frame, other, assembled: OnceLock::new() }
+impl StaticPage {
+    pub(crate) const fn new(script: fn() -> String, frame: &'static str, other: Option<String>) -> StaticPage {
+        StaticPage { script, frame, other, assembled: OnceLock::new() }
     }
 
-    /// Only this style and this script run in it, and it speaks with nobody but us, and whom it was told.
+    /// Builds the page and its policy: only this style and script run, and the page connects only to us and to
+    /// `other`.
     fn assemble(&self) -> Assembled {
         let script = (self.script)();
         let other = self.other.iter().map(|origin| format!(" {origin}")).collect::<String>();
@@ -89,7 +90,8 @@ impl Page {
             policy_hash(&script)
         );
         let html = self.frame.replacen("{{style}}", STYLE, 1).replacen("{{script}}", &script, 1);
-        // Base64, an origin and the words above are all there is in it; were it otherwise, nothing at all may run.
+        // The policy has only Base64, an origin and the words above. Should it ever be invalid, nothing at all may
+        // run.
         let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
         Assembled { html: html.into(), policy }
     }
@@ -100,22 +102,22 @@ impl Page {
     }
 }
 
-/// The OpenAPI document, written when it is first asked for: a cold start need not wait for it.
+/// The OpenAPI document. It is written on the first request, which keeps cold starts short.
 #[derive(Clone)]
-pub(crate) struct Document(Arc<Written>);
+pub(crate) struct OpenApiPage(Arc<LazyOpenApi>);
 
-struct Written {
+struct LazyOpenApi {
     paths: OpenApi,
     json: OnceLock<Bytes>,
 }
 
-impl Document {
-    pub(crate) fn new(paths: OpenApi) -> Document {
-        Document(Arc::new(Written { paths, json: OnceLock::new() }))
+impl OpenApiPage {
+    pub(crate) fn new(paths: OpenApi) -> OpenApiPage {
+        OpenApiPage(Arc::new(LazyOpenApi { paths, json: OnceLock::new() }))
     }
 
     pub(crate) async fn serve(self) -> impl IntoResponse {
-        let Written { paths, json } = &*self.0;
+        let LazyOpenApi { paths, json } = &*self.0;
         let json = json.get_or_init(|| openapi::json(paths.clone()).into()).clone();
         ([(header::CONTENT_TYPE, "application/json")], json)
     }

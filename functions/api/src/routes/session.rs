@@ -4,25 +4,25 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ghl_sync_model::{KeyHash, KeyId, Session, SessionKey};
-use ghl_sync_web::{Cookie, LENGTH, Shown, from_our_page, is_secure, no_cookie};
+use ghl_sync_web::{Cookie, LENGTH, PresentedKey, from_our_page, is_secure, no_cookie};
 use serde::Deserialize;
 
 use super::keys::random;
-use super::page::Page;
+use super::page::StaticPage;
 use crate::body::JsonBody;
-use crate::problem::{Problem, ProblemKind};
-use crate::service::Api;
+use crate::problem::{ApiProblem, ProblemKind};
+use crate::service::ApiState;
 
-/// What signs in.
+/// Body of the sign-in request.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SignIn {
     key: String,
 }
 
-/// Shows the page on which people sign in.
+/// Shows the sign-in page.
 pub(crate) async fn page() -> impl IntoResponse {
-    static PAGE: Page = Page::new(
+    static PAGE: StaticPage = StaticPage::new(
         || include_str!("../dashboard/sign-in.js").to_owned(),
         include_str!("../dashboard/sign-in.html"),
         None,
@@ -30,18 +30,18 @@ pub(crate) async fn page() -> impl IntoResponse {
     PAGE.show()
 }
 
-/// Begins a session: the answer gives the browser a cookie that stands for the key.
-pub(crate) async fn begin(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
+/// Begins a session: the response sets a cookie that stands for the key.
+pub(crate) async fn begin(State(api): State<ApiState>, request: Request) -> Result<Response, ApiProblem> {
     if let Some(detail) = api.callers.access().takes_no_keys() {
-        return Err(Problem::new(ProblemKind::NotNow, detail));
+        return Err(ApiProblem::new(ProblemKind::NotNow, detail));
     }
     of_our_page(request.headers())?;
-    let (is_secure, from) = (is_secure(&request), Shown::address(&request));
+    let (is_secure, from) = (is_secure(&request), PresentedKey::address(&request));
     let JsonBody(SignIn { key }) = JsonBody::from_request(request, &()).await?;
-    let (shown, now) = (Shown { key: key.clone(), by_browser: false, from }, api.engine.ports().clock.now());
+    let (shown, now) = (PresentedKey { key: key.clone(), by_browser: false, from }, api.engine.ports().clock.now());
     let caller = api.callers.owner(&api.operator(), now, &shown).await?;
     let id = KeyId::of_random(u64::from_ne_bytes(random()?))
-        .map_err(|_| Problem::new(ProblemKind::Internal, "no id could be made for it"))?;
+        .map_err(|_| ApiProblem::new(ProblemKind::Internal, "no id could be made for it"))?;
     let cookie = Cookie::new(id, random()?);
     let session = Session {
         hash: cookie.hash(),
@@ -53,13 +53,13 @@ pub(crate) async fn begin(State(api): State<Api>, request: Request) -> Result<Re
     Ok(with_cookie(cookie.header(is_secure)))
 }
 
-/// Ends the session, and takes the cookie away.
-pub(crate) async fn end(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
+/// Ends the session and removes the cookie.
+pub(crate) async fn end(State(api): State<ApiState>, request: Request) -> Result<Response, ApiProblem> {
     of_our_page(request.headers())?;
     let (is_secure, cookie) = (is_secure(&request), Cookie::of(&request));
     if let Some(cookie) = cookie {
         let standing = api.operator().session(&cookie.id).await?;
-        // Who does not have the whole cookie ends nothing.
+        // Only the complete cookie ends its session.
         if standing.is_some_and(|session| session.hash == cookie.hash()) {
             api.operator().end_session(&cookie.id).await?;
             api.callers.forget_session(&cookie.id);
@@ -68,10 +68,10 @@ pub(crate) async fn end(State(api): State<Api>, request: Request) -> Result<Resp
     Ok(with_cookie(no_cookie(is_secure)))
 }
 
-/// Nobody else's page signs anybody in or out.
-fn of_our_page(headers: &HeaderMap) -> Result<(), Problem> {
+/// Rejects sign-in and sign-out requests from other sites' pages.
+fn of_our_page(headers: &HeaderMap) -> Result<(), ApiProblem> {
     let detail = "people sign in at /sign-in; programs send a key with each request";
-    from_our_page(headers).then_some(()).ok_or_else(|| Problem::new(ProblemKind::Forbidden, detail))
+    from_our_page(headers).then_some(()).ok_or_else(|| ApiProblem::new(ProblemKind::Forbidden, detail))
 }
 
 fn with_cookie(cookie: Option<HeaderValue>) -> Response {

@@ -1,4 +1,4 @@
-//! How everything is: for load balancers, for people, for Prometheus.
+//! The status of everything: for load balancers, for people, for Prometheus.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -14,37 +14,37 @@ use super::{KnownLocation, LocationPath, unknown_location};
 use crate::access::Caller;
 use crate::exposition::Format;
 use crate::metrics;
-use crate::problem::Problem;
+use crate::problem::ApiProblem;
 use crate::query::{InQuery, foreign_cursor, wanted_text, within};
-use crate::service::Api;
-use crate::wire::Health;
+use crate::service::ApiState;
+use crate::wire::HealthDocument;
 
 /// Says whether all is well.
 ///
-/// 503 while something stands still: a breaker that is not closed, a scheduler that does not run, a store that does
-/// not answer. Without a key it says nothing but that, of the last few seconds, and `degraded` is not told apart from `ok`.
+/// 503 while something is stopped: a breaker that is not closed, a scheduler that does not run, a store that does not
+/// respond. Without a key the response contains only that, up to a few seconds old, and shows `degraded` as `ok`.
 #[utoipa::path(
     get,
     path = "/health",
     tag = "state",
     security((), ("bearer" = []), ("header" = []), ("basic" = [])),
     responses(
-        (status = 200, description = "`ok`, or `degraded`: it runs, and something wants to be looked at", body = Health),
-        (status = 503, description = "`failing`: something stands still", body = Health),
+        (status = 200, description = "`ok`, or `degraded`: it runs, but needs attention", body = HealthDocument),
+        (status = 503, description = "`failing`: something is stopped", body = HealthDocument),
     ),
 )]
-pub(crate) async fn health(State(api): State<Api>, caller: Option<Extension<Caller>>) -> impl IntoResponse {
+pub(crate) async fn health(State(api): State<ApiState>, caller: Option<Extension<Caller>>) -> impl IntoResponse {
     let health = match caller {
         Some(Extension(caller)) => match api.operator().health(caller.own()).await {
-            Ok(report) => Health::in_full(report),
+            Ok(report) => HealthDocument::in_full(report),
             Err(failed) => {
                 error!(event = "port_failed", action = failed.action, error = ghl_sync_runtime::causes(&failed));
-                Health::in_short(Status::Failing, api.engine.ports().clock.now())
+                HealthDocument::in_short(Status::Failing, api.engine.ports().clock.now())
             }
         },
         None => {
             let pulse = api.pulse.of(&api.engine).await;
-            Health::in_short(pulse.health, pulse.time)
+            HealthDocument::in_short(pulse.health, pulse.time)
         }
     };
     let status = if health.status == Status::Failing { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
@@ -55,14 +55,14 @@ pub(crate) async fn health(State(api): State<Api>, caller: Option<Extension<Call
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Shown {
-    /// Only those that somebody should look at.
+pub(crate) struct OverviewQuery {
+    /// Only those that need attention.
     #[param(inline, nullable = false, default = false)]
     trouble: Option<bool>,
-    /// Only those whose id or scope has this in it, whatever its case.
+    /// Only those whose id or scope contains this text, in any case.
     #[param(nullable = false, max_length = 100, example = "demo")]
     q: Option<String>,
-    /// Where the page before ended.
+    /// `cursor` of the previous page.
     #[param(nullable = false)]
     cursor: Option<String>,
     /// Most locations of the page.
@@ -72,28 +72,28 @@ pub(crate) struct Shown {
 
 const DEFAULT_PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
-/// Longest text that is looked for, in characters.
+/// Longest search text, in characters.
 const LONGEST_TEXT: usize = 100;
 
 /// Tells how everything is.
 ///
-/// All locations in numbers, and a page of them: those in trouble first, then those with the most to do. No location is
-/// asked for it: the figures are as they were written down last, and `as_of` says when. While a location sends that is some
-/// seconds ago, while it waits up to a minute. A location whose place changes between two pages may be on both, or on none. A key
-/// that is bound sees its own locations, as if there were no others.
+/// All locations in numbers, and a page of them: those in trouble first, then those with the largest backlogs. The
+/// figures come from the last stored status of each location, and `as_of` tells its time: some seconds ago while a
+/// location sends, up to a minute while it waits. A location whose rank changes between two pages may be on both, or on
+/// none. A key that is bound to locations sees only those.
 #[utoipa::path(
     get,
     path = "/v1/overview",
     operation_id = "overview",
     tag = "state",
-    params(Shown),
-    responses((status = 200, description = "How everything is", body = Overview)),
+    params(OverviewQuery),
+    responses((status = 200, description = "The overview", body = Overview)),
 )]
 pub(crate) async fn overview(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     Extension(caller): Extension<Caller>,
-    InQuery(Shown { trouble, q, cursor, limit }): InQuery<Shown>,
-) -> Result<Json<Overview>, Problem> {
+    InQuery(OverviewQuery { trouble, q, cursor, limit }): InQuery<OverviewQuery>,
+) -> Result<Json<Overview>, ApiProblem> {
     let limit = within("limit", limit.unwrap_or(DEFAULT_PAGE), 1, LARGEST_PAGE)?;
     let text = wanted_text("q", q, LONGEST_TEXT)?;
     let after = cursor.map(|cursor| OverviewCursor::from_text(&cursor)).transpose();
@@ -105,27 +105,27 @@ pub(crate) async fn overview(
 
 /// Tells how one location is.
 ///
-/// It is asked, so that the figures are those of now.
+/// Reads the location's current figures.
 #[utoipa::path(
     get,
     path = "/v1/locations/{location_id}/overview",
     operation_id = "location_overview",
     tag = "state",
     params(LocationPath),
-    responses((status = 200, description = "How it is", body = LocationOverview)),
+    responses((status = 200, description = "The status of the location", body = LocationOverview)),
 )]
 pub(crate) async fn location_overview(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     location: KnownLocation,
-) -> Result<Json<LocationOverview>, Problem> {
+) -> Result<Json<LocationOverview>, ApiProblem> {
     api.operator().location_overview(&location.id).await?.map(Json).ok_or_else(unknown_location)
 }
 
 /// The same in numbers, for Prometheus.
 ///
-/// In Prometheus' text format, or as OpenMetrics where the request accepts it. Of the locations only those in trouble (at
-/// most 200) and the 50 with the largest backlogs have series of their own. A key that is bound gets the
-/// numbers of its own locations, as if there were no others.
+/// In Prometheus' text format, or as OpenMetrics if the request accepts it. Only locations in trouble (at most 200) and
+/// the 50 with the largest backlogs have their own series. A key that is bound gets only the numbers of its own
+/// locations.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -136,10 +136,10 @@ pub(crate) async fn location_overview(
     ))),
 )]
 pub(crate) async fn metrics(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, ApiProblem> {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = Format::accepted(accept);
     let overview = api.operator().series(caller.own()).await?;

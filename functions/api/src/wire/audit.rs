@@ -1,4 +1,4 @@
-//! The audit trail, as it is told.
+//! The audit trail in responses.
 
 use ghl_sync_model::{AuditedRequest, KeyId, LocationId, Time};
 use serde::Serialize;
@@ -10,30 +10,30 @@ pub(crate) struct AuditTrail {
     /// The newest first.
     #[schema(max_items = 100)]
     pub(crate) requests: Vec<AuditDocument>,
-    /// Where the next page goes on; null on the last one.
+    /// `cursor` of the next page; null on the last page.
     pub(crate) cursor: Option<String>,
 }
 
-/// A request that changed something, or was not allowed to.
+/// A request that changed something or was forbidden.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AuditDocument {
-    /// When it was answered.
+    /// Time of the response.
     at: Time,
-    /// Its id, as in the log and in the header `x-request-id`.
+    /// Id of the request, as in the log and in the header `x-request-id`.
     request_id: String,
-    /// Who asked: the name of a key or of an AWS principal, or the `sub` of a token.
+    /// The caller: the name of a key or of an AWS principal, or the `sub` of a token.
     #[schema(example = "crm")]
     caller: String,
-    /// The id of the key; null where it is one of the environment, or where API Gateway knows who asked.
+    /// Id of the key; null for a key from the environment, or if API Gateway identified the caller.
     key: Option<KeyId>,
-    /// What was asked for: `operationId` of this document.
+    /// The operation: an `operationId` of this document.
     #[schema(example = "pause")]
     operation: String,
-    /// The location that the path names; null if it names none.
+    /// The location in the path; null if the path has none.
     location: Option<LocationId>,
-    /// The import, migration, key, or run of a mirror that it was about; null if it was about none.
+    /// The import, migration, key, or run of a mirror that the request was about; null if none.
     subject: Option<String>,
-    /// The HTTP status of the answer.
+    /// HTTP status of the response.
     #[schema(minimum = 200, maximum = 599, example = 204)]
     status: u16,
 }

@@ -1,4 +1,4 @@
-//! Imports: what is told of them, and what is said of them in short.
+//! Imports: updates of their details, and their short forms in lists.
 
 use std::collections::BTreeMap;
 
@@ -7,48 +7,50 @@ use ghl_sync_operate::{ImportUpdate, RecentImport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What is told of an import. What is absent or null stays as it is.
+/// Details of an import. Absent or null fields stay as they are.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schema(example = json!({ "name": "contacts.csv", "rows": 1200, "problems": { "not_a_date": 3 } }))]
-pub(crate) struct ToldOfImport {
-    /// What people call it, such as the name of the file.
+#[schema(as = ToldOfImport, example = json!({ "name": "contacts.csv", "rows": 1200, "problems": { "not_a_date": 3 } }))]
+pub(crate) struct ImportUpdateRequest {
+    /// A name for people, such as that of the file.
     #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
-    /// How far it has come: `complete` once all of its items were put. `open` goes on with it, also after it was cancelled or undone.
-    state: Option<ToldState>,
+    /// Progress of the import: `complete` once all of its items were put. `open` continues it, also after it was
+    /// cancelled or undone.
+    state: Option<ImportUpdateState>,
     /// Rows of the source.
     #[schema(maximum = 1_000_000_000_000_u64)]
     rows: Option<u64>,
-    /// Records that were made of them.
+    /// Records made from the rows.
     #[schema(maximum = 1_000_000_000_000_u64)]
     records: Option<u64>,
-    /// What was left out or altered: how often, by a name for its kind. At most 50 kinds.
+    /// What was left out or altered: the number of cases, by a name for each kind of problem. At most 50 kinds.
     problems: Option<BTreeMap<String, u64>>,
     /// The names of its files. At most 20.
     #[schema(max_items = 20)]
     files: Option<Vec<String>>,
-    /// Whether what is put from now on can be undone. What GHL shows of each record is read and kept before it is written,
-    /// which takes one more call a record.
+    /// Whether puts from now on can be undone. Before each write, the record's state in GHL is read and kept, which
+    /// takes one more call per record.
     undoable: Option<bool>,
 }
 
-/// States that can be told of an import.
+/// States that a caller can set.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum ToldState {
+#[schema(as = ToldState)]
+enum ImportUpdateState {
     /// More items may come.
     Open,
     /// All of its items were put.
     Complete,
 }
 
-impl From<ToldOfImport> for ImportUpdate {
-    fn from(told: ToldOfImport) -> ImportUpdate {
-        let ToldOfImport { name, state, rows, records, problems, files, undoable } = told;
+impl From<ImportUpdateRequest> for ImportUpdate {
+    fn from(told: ImportUpdateRequest) -> ImportUpdate {
+        let ImportUpdateRequest { name, state, rows, records, problems, files, undoable } = told;
         let state = state.map(|state| match state {
-            ToldState::Open => ImportState::Open,
-            ToldState::Complete => ImportState::Complete,
+            ImportUpdateState::Open => ImportState::Open,
+            ImportUpdateState::Complete => ImportState::Complete,
         });
         ImportUpdate { name, state, rows, records, problems, files, undoable }
     }
@@ -57,12 +59,12 @@ impl From<ToldOfImport> for ImportUpdate {
 /// An import in short.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ListedImport {
-    /// Its id: what records are put under, and what its path ends with.
+    /// Id of the import: the one to put records under, and the last part of its path.
     #[schema(value_type = String, example = "contacts-csv-5f1c09e2")]
     id: ImportId,
-    /// What people call it.
+    /// Its name for people.
     name: Option<String>,
-    /// How far it has come: `open`, `complete`, `cancelled` or `undone`.
+    /// State of the import: `open`, `complete`, `cancelled` or `undone`.
     #[schema(value_type = String, example = "complete")]
     state: ImportState,
     /// When it began.
@@ -71,18 +73,18 @@ pub(crate) struct ListedImport {
     finished_at: Option<Time>,
 }
 
-/// The imports that began last.
+/// The most recent imports.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RecentImports {
     /// The newest first.
     pub(crate) imports: Vec<ImportSomewhere>,
 }
 
-/// An import in short, and whose it is.
+/// An import in short, with its location.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RecentImport)]
 pub(crate) struct ImportSomewhere {
-    /// GHL's id of the location (sub-account).
+    /// Id of the location (sub-account) in GHL.
     #[schema(value_type = String, example = "loc_demo")]
     location_id: LocationId,
     #[serde(flatten)]
@@ -104,54 +106,55 @@ impl From<ImportSummary> for ListedImport {
 
 /// The last imports of a location.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ImportList {
+#[schema(as = ImportList)]
+pub(crate) struct ImportListDocument {
     /// The newest first.
     #[schema(max_items = 200)]
     pub(crate) imports: Vec<ListedImport>,
 }
 
-/// How to cancel an import.
+/// Request to cancel an import.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({}))]
 pub(crate) struct CancelImport {
-    /// Where an earlier request ended.
+    /// `cursor` of the previous response.
     pub(crate) cursor: Option<String>,
 }
 
-/// How to undo an import.
+/// Request to undo an import.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({}))]
 pub(crate) struct UndoImport {
-    /// Where an earlier request ended.
+    /// `cursor` of the previous response.
     pub(crate) cursor: Option<String>,
 }
 
-/// What asking for the undo of an import did.
+/// The result of a request to undo an import.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UndoAsked {
-    /// Records that are due for being undone now.
+    /// Records that are due for the undo now.
     pub(crate) asked: u64,
-    /// Records that are so already, ended or were put again in this very moment; and those that cannot be read.
+    /// Records that are due already, that ended or were put again at this very moment, or that are unreadable.
     pub(crate) skipped: u64,
-    /// Records that were put before the import was undoable, and those that are to be deleted anyway.
+    /// Records that were put before the import was undoable, and those already marked for deletion.
     pub(crate) not_undoable: u64,
     /// Records that could not be written; ask again.
     pub(crate) not_written: u64,
-    /// Where to go on: there are more than could be asked for in the time; null when all was seen.
+    /// `cursor` for the next request if there are more records than the time allowed; null once all were seen.
     pub(crate) cursor: Option<String>,
 }
 
-/// What cancelling an import did.
+/// The result of cancelling an import.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Withdrawn {
-    /// Records that were withdrawn: they stand as failed, and can be replayed.
+    /// Records that were withdrawn: they are failed now, and can be replayed.
     pub(crate) withdrawn: u64,
-    /// Records that ended, or were put again, in this very moment; and those that cannot be read.
+    /// Records that ended or were put again at this very moment, or that are unreadable.
     pub(crate) skipped: u64,
     /// Records that could not be written; cancel again.
     pub(crate) not_written: u64,
-    /// Where to go on: there are more than could be withdrawn in the time; null when all was seen.
+    /// `cursor` for the next request if there are more records than the time allowed; null once all were seen.
     pub(crate) cursor: Option<String>,
 }

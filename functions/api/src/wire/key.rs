@@ -1,4 +1,4 @@
-//! Keys: what one is to be, and what is told of it.
+//! API keys in requests and responses.
 
 use std::collections::BTreeSet;
 
@@ -6,75 +6,76 @@ use ghl_sync_model::{EpochMs, KeyId, KeyRecord, LocationId, Role, Time};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What a key shall be.
+/// The key to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "name": "crm", "role": "operate" }))]
 pub(crate) struct MakeKey {
-    /// What it is called in logs and in the audit trail: 1 to 64 letters, digits, `-`, `_` or `.`.
+    /// Name of the key in logs and in the audit trail: 1 to 64 letters, digits, `-`, `_` or `.`.
     #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$")]
     pub(crate) name: String,
-    /// What it allows: `read` looks, `operate` also puts, replays, pauses, migrates and erases, `admin` also sets what
-    /// locations are and manages keys.
+    /// Permissions of the key: `read` only reads, `operate` also puts, replays, pauses, migrates and erases, `admin`
+    /// also changes settings of locations and manages keys.
     pub(crate) role: Role,
-    /// The locations that it is bound to. Without these and without `tags` it is good for all. Not for an admin's.
+    /// The locations that it is bound to. Without these and without `tags` it works for all. Not allowed for an
+    /// admin.
     #[schema(min_items = 1, max_items = 100)]
     pub(crate) locations: Option<Vec<LocationId>>,
-    /// The tags that it is bound to: it is good for each location while that has one of them, whatever its case. Not for an
-    /// admin's.
+    /// The tags that it is bound to: it works for each location that currently has one of them, in any case. Not
+    /// allowed for an admin.
     #[schema(min_items = 1, max_items = 20)]
     pub(crate) tags: Option<Vec<String>>,
-    /// It is good until then; absent or null if it does not expire.
+    /// Time when the key expires; absent or null if it never does.
     #[schema(format = DateTime)]
     pub(crate) expires_at: Option<String>,
 }
 
-/// A key that was just made.
+/// A new key.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MadeKey {
-    /// The key itself, for whoever calls. It is told this once: only its hash is kept.
+    /// The key itself, to call the API with. It is shown only this once: only its hash is kept.
     #[schema(example = "ghls_5f1c09e2a7b3d481_…")]
     pub(crate) key: String,
-    /// What is kept of it.
+    /// Stored details of the key.
     pub(crate) about: KeyDocument,
 }
 
-/// What is known of a key.
+/// Stored details of a key.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeyDocument {
-    /// Its id, which the key carries between its first and its second `_`.
+    /// Id of the key. The key contains it between its first and its second `_`.
     id: KeyId,
-    /// What it is called.
+    /// Name of the key.
     name: String,
-    /// What it allows.
+    /// Permissions of the key.
     role: Role,
-    /// The locations that it is bound to; null if it is good for all.
+    /// The locations that it is bound to; null if it works for all.
     locations: Option<BTreeSet<LocationId>>,
-    /// The tags that it is bound to: it is good for each location while that has one of them.
+    /// The tags that it is bound to: it works for each location that currently has one of them.
     tags: BTreeSet<String>,
-    /// Whether it is good now.
+    /// Whether the key works now.
     state: KeyState,
-    /// When it was made.
+    /// When it was created.
     created_at: Time,
-    /// By whom: the name of a key, or of an AWS principal.
+    /// Its creator: the name of a key, or of an AWS principal.
     created_by: String,
-    /// When it was used last, to the hour; null if it never was.
+    /// When it was last used, to the hour; null if never.
     last_used_at: Option<Time>,
-    /// It is good until then; null if it does not expire.
+    /// Time when the key expires; null if it never does.
     expires_at: Option<Time>,
     /// When it was revoked; null if it was not.
     revoked_at: Option<Time>,
-    /// By whom; null if it was not.
+    /// Who revoked it; null if nobody did.
     revoked_by: Option<String>,
 }
 
-/// Whether a key is good.
+/// Whether a key works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum KeyState {
-    /// It is.
+    /// It works.
     Active,
-    /// It was, until its time came.
+    /// Its expiry time has passed.
     Expired,
     /// Somebody revoked it.
     Revoked,
@@ -87,7 +88,7 @@ impl KeyDocument {
             None if key.is_good(now) => KeyState::Active,
             None => KeyState::Expired,
         };
-        // The hash stays here.
+        // Responses never contain the hash.
         let KeyRecord { name, role, locations, tags, created_at, created_by, revoked_by, .. } = key;
         let [last_used_at, expires_at, revoked_at] =
             [key.last_used_at, key.expires_at, key.revoked_at].map(Time::maybe);
@@ -109,7 +110,7 @@ impl KeyDocument {
     }
 }
 
-/// The keys that there are.
+/// All keys.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeyList {
     /// The newest first.

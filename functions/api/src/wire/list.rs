@@ -1,4 +1,4 @@
-//! Lists of contacts that are handed in: what is told of a file, and how it stands.
+//! Uploaded lists of contacts: the request for an upload, and the status of a list.
 
 use ghl_sync_drop::{HandedIn, Link, ListName, ListState, ListStatus, ListSummary};
 use ghl_sync_model::{ImportId, Time};
@@ -6,96 +6,98 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// A file that somebody wants to hand in.
+/// A file to upload.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "name": "contacts.csv", "size": 48213, "undoable": true }))]
 pub(crate) struct HandInList {
-    /// The file's name, with its ending.
+    /// Name of the file, with its extension.
     #[schema(min_length = 1, max_length = 1000)]
     pub(crate) name: String,
-    /// How many bytes it has. The link takes exactly so many.
+    /// Size of the file in bytes. The link takes exactly this many.
     #[schema(minimum = 1, maximum = 67_108_864_u64)]
     pub(crate) size: u64,
-    /// Whether the import can be undone: what GHL shows of each contact is read and kept before it is written, which takes
-    /// one more call a contact.
+    /// Whether the import can be undone: before each write, the contact's state in GHL is read and kept, which takes
+    /// one more call per contact.
     #[serde(default)]
     pub(crate) undoable: bool,
 }
 
-/// Where the file goes.
+/// Where to upload the file.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HandedInList {
-    /// What the list is called from now on: the time, six digits and the file's name.
+    /// Name of the list from now on: the time, six digits and the file's name.
     #[schema(example = "20261130-194501-3fa9c1-contacts.csv")]
     name: String,
     /// The link that takes the file, by `PUT`.
     upload: FileLink,
 }
 
-/// A link to a file of the bucket, signed. Whoever has it may use it.
+/// A signed link to a file of the bucket. Whoever has the link can use it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FileLink {
-    /// The address.
+    /// The URL.
     #[schema(format = "uri")]
     url: String,
-    /// Until when it is good.
+    /// Time when the link expires.
     expires_at: Time,
 }
 
-/// How a list stands.
+/// The status of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ListDocument {
-    /// What it is called.
+    /// Name of the list.
     name: String,
-    /// How far it is: `uploading`, `reading`, `needs_mapping`, `held` (nothing is sent before its mapping says
+    /// Progress of the list: `uploading`, `reading`, `needs_mapping`, `held` (nothing is sent until its mapping says
     /// `"hold": false`), `refused`, `importing` or `done`.
     #[schema(value_type = String, example = "held")]
     state: ListState,
-    /// Bytes of the file; null while it is not there.
+    /// Size of the file in bytes; null while it is not there.
     size: Option<u64>,
-    /// When the file was put there.
+    /// When the file arrived.
     uploaded_at: Option<Time>,
-    /// Its own mapping as it stands; null if it has none.
+    /// The list's own mapping; null if it has none.
     #[schema(value_type = Option<Object>)]
     mapping: Option<Value>,
-    /// The report on the list and its mapping as they are now: `report.json` of docs/DROP.md. Null while it is looked at.
+    /// The report on the list with its current mapping: `report.json` of docs/DROP.md. Null while the list is being
+    /// read.
     #[schema(value_type = Option<Object>)]
     report: Option<Value>,
 }
 
-/// A page of the lists of a location, the newest first.
+/// A page of the lists of a location, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ListsOfLocation {
     /// The lists.
     pub(crate) lists: Vec<ListedList>,
-    /// Where the next page begins; null on the last one.
+    /// `cursor` of the next page; null on the last page.
     pub(crate) cursor: Option<String>,
 }
 
-/// How a list stands, in short.
+/// The status of a list, in short.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ListedList {
-    /// What it is called. One that was dropped into a folder has `/` in its name, and no path of its own here: its report is
-    /// in the bucket.
+    /// Name of the list. A list that was dropped into a folder has `/` in its name, and no path of its own here: its
+    /// report is in the bucket.
     #[schema(example = "20261130-194501-3fa9c1-contacts.csv")]
     name: String,
-    /// How far it is: `reading`, `needs_mapping`, `held`, `refused`, `importing` or `done`, as the list itself tells it.
+    /// Progress of the list as the importer last stored it: `reading`, `needs_mapping`, `held`, `refused`, `importing`
+    /// or `done`.
     #[schema(value_type = String, example = "held")]
     state: ListState,
-    /// Since when; null of one that an earlier build imported.
+    /// When the list reached this state; null for a list that an earlier build imported.
     since: Option<Time>,
     /// When its file was put into the bucket.
     uploaded_at: Time,
-    /// Whether its next step is overdue, so that nothing happens to it before somebody mends that.
+    /// Whether its next step is overdue, so that nothing happens until somebody fixes the cause.
     stands_still: bool,
-    /// Its rows, once they were counted: before it is `held` or `done`, those that look like people.
+    /// Number of rows, once counted: before `held` or `done`, only the rows that look like people.
     rows: Option<u64>,
-    /// Rows that are left out, or would be; null before it is `held` or `done`.
+    /// Rows that are, or would be, left out; null before `held` or `done`.
     left_out: Option<u64>,
-    /// Contacts that failed; null before it is `done`.
+    /// Contacts that failed; null before `done`.
     failed: Option<u64>,
-    /// The import that its contacts are put under; null before it is sent.
+    /// The import of its contacts; null before anything is sent.
     #[schema(inline)]
     import_id: Option<ImportId>,
 }

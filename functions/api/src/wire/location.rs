@@ -1,4 +1,4 @@
-//! Locations in lists, changes of many of them, and what is left of one that was removed.
+//! Locations in lists, changes of many of them, and the result of a removal.
 
 use ghl_sync_engine::ports::Tallied;
 use ghl_sync_engine::standing::LocationState;
@@ -20,60 +20,60 @@ use crate::problem::FieldProblem;
 /// Locations, by id.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LocationList {
-    /// Those of the page that were looked for.
+    /// The locations of the page that match.
     locations: Vec<LocationEntry>,
-    /// So many were looked at for it.
+    /// Number of locations examined for this page.
     looked_at: usize,
-    /// Where the page ended; null on the last one.
+    /// `cursor` of the next page; null on the last page.
     cursor: Option<String>,
 }
 
-/// A location of a list.
+/// A location in the list.
 #[derive(Debug, Serialize, ToSchema)]
 struct LocationEntry {
-    /// GHL's id of it.
+    /// Id of the location in GHL.
     #[schema(example = "loc_demo")]
     id: String,
-    /// Advances with every change of its settings; 0 when nothing was ever set.
+    /// Increases with every change of its settings; 0 if nothing was ever set.
     revision: u64,
-    /// Its name: the one that was set here, or else GHL's; null if neither is known.
+    /// Its name: the one set here, or else GHL's; null if neither is known.
     #[schema(example = "Dentist Berlin")]
     name: Option<String>,
-    /// Its tags, as they were set here.
+    /// Its tags, as set here.
     tags: Vec<String>,
-    /// Whether it is synced at all.
+    /// Whether the location is synced at all.
     enabled: bool,
-    /// Whether everything is done but the call to GHL.
+    /// Whether to do everything except call GHL.
     dry_run: bool,
-    /// GHL's API that serves it.
+    /// The GHL API that serves it.
     api: Api,
-    /// What it does now; null if that was never written down.
+    /// Current state; null if none was ever stored.
     state: Option<LocationState>,
-    /// Whether somebody should look at it.
+    /// Whether it needs attention.
     trouble: bool,
-    /// What is due.
+    /// Its due records.
     due: DueView,
-    /// What failed for good.
+    /// Its failed records.
     failed: Tallied,
-    /// When it stood so; null if that was never written down.
+    /// Time of these figures; null if none were ever stored.
     as_of: Option<Time>,
-    /// What GHL says of it; null if it was never asked.
+    /// GHL's facts about it; null if GHL was never asked.
     ghl: Option<GhlProfile>,
-    /// What its credentials are, and when they end; never the credentials.
+    /// Kind and expiry of its credentials; never the credentials.
     credentials: CredentialsDocument,
     /// Whether the environment (`GHL_LOCATIONS`) names it: then it stays known, whatever is set here.
     in_environment: bool,
-    /// What was set here; the rest is as the environment says.
+    /// Settings made here; the environment decides about the rest.
     #[schema(value_type = Overrides)]
     overrides: SettingsOverlay,
 }
 
-/// What GHL says of a location, in short.
+/// GHL's facts about a location, in short.
 #[derive(Debug, Serialize, ToSchema)]
 struct GhlProfile {
-    /// What GHL calls it.
+    /// Its name in GHL.
     name: Option<String>,
-    /// The name of the business that it is for.
+    /// Name of its business.
     company: Option<String>,
     /// IANA time zone name.
     #[schema(example = "Europe/Berlin")]
@@ -83,19 +83,19 @@ struct GhlProfile {
     country: Option<String>,
 }
 
-/// What a location's credentials are, and when they end.
+/// Kind and expiry of a location's credentials.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = CredentialsState)]
 pub(crate) struct CredentialsDocument {
-    /// Where they are.
+    /// Where the credentials are stored.
     #[schema(example = "ssm:/ghl-sync/STACK/loc_demo")]
     reference: String,
-    /// What they are; null until somebody who has them has told.
+    /// Kind of the credentials; null until a function that has them reports it.
     kind: Option<CredentialsKind>,
-    /// When they end: as `credentials_expire_at` says, or else, of an app, a year after they were renewed last. Null if
-    /// nobody knows.
+    /// When they expire: `credentials_expire_at`, or else, for an app, one year after the last renewal. Null if
+    /// unknown.
     expires_at: Option<Time>,
-    /// Whole days until then; below zero once it is over.
+    /// Whole days until then; negative after expiry.
     days_left: Option<i64>,
 }
 
@@ -164,12 +164,12 @@ impl From<ListedLocations> for LocationList {
     "outcomes_webhook": { "url": "https://crm.example.com/outcomes", "secret": "ssm:/ghl-sync/STACK/outcomes/loc_demo" },
 }] }))]
 pub(crate) struct PatchLocations {
-    /// One for each location. Each is done or refused by itself.
+    /// One change per location. Each is applied or refused independently.
     #[schema(value_type = Vec<LocationPatch>, min_items = 1, max_items = 100)]
     pub(crate) locations: Vec<Value>,
 }
 
-/// A change of a location: what `Overrides` has, a null for what shall be as the environment says, and which location.
+/// A change of one location: `location_id`, and the fields of `Overrides`; a null restores the environment's value.
 struct LocationPatch;
 
 impl PartialSchema for LocationPatch {
@@ -201,10 +201,10 @@ impl ToSchema for LocationPatch {
     }
 }
 
-/// What JSON has as a whole number everywhere.
+/// Largest integer that every JSON parser reads exactly.
 const MAX_REVISION: u64 = (1 << 53) - 1;
 
-/// One of them, read.
+/// A parsed change.
 #[derive(Debug)]
 pub(crate) struct PatchItem {
     pub(crate) location: LocationId,
@@ -213,7 +213,7 @@ pub(crate) struct PatchItem {
 }
 
 impl PatchItem {
-    /// Reads one; or says all that is wrong with it.
+    /// Parses one change, or returns everything that is wrong with it.
     pub(crate) fn read(item: Value) -> Result<PatchItem, Vec<JsonFault>> {
         let Value::Object(mut members) = item else { return Err(vec![fault("", "must be an object")]) };
         let location = match members.remove("location_id") {
@@ -241,21 +241,22 @@ fn fault(field: &str, detail: &str) -> JsonFault {
     JsonFault { syntax: false, field: field.to_owned(), detail: detail.to_owned() }
 }
 
-/// A change of what is set for a location: a JSON merge patch (RFC 7396).
+/// A change of a location's settings: a JSON merge patch (RFC 7396).
 #[derive(Debug)]
 pub(crate) struct SettingsPatch(Value);
 
 impl SettingsPatch {
-    /// A patch that some settings can take; what is wrong with it whatever is set is said at once.
+    /// Accepts a patch that is valid for at least some settings; a fault that no settings could cure is reported at
+    /// once.
     pub(crate) fn read(patch: Value) -> Result<SettingsPatch, JsonFault> {
         let Value::Object(members) = &patch else { return Err(fault("", "must be an object")) };
-        // Whatever an object needs that the patch has only a part of.
+        // Completes objects that the patch may contain only in part.
         let whole = json!({
             "pace": { "limit": 1, "window_ms": 1000 },
             "outcomes_webhook": { "url": "https://a.example/", "secret": "ssm:/a" },
         });
         let mut patched = merged(&whole, &patch);
-        // A null of the patch is no member any more, and may be of a field that there is not.
+        // A null of the patch removes its field, which may not exist at all.
         if let Value::Object(patched) = &mut patched {
             let nulls = members.iter().filter(|(_, value)| value.is_null());
             patched.extend(nulls.map(|(name, value)| (name.clone(), value.clone())));
@@ -264,19 +265,19 @@ impl SettingsPatch {
         Ok(SettingsPatch(patch))
     }
 
-    /// What is set once `set` is patched.
+    /// Returns the settings that result from patching `set`.
     pub(crate) fn onto(&self, set: &SettingsOverlay) -> Result<SettingsOverlay, JsonFault> {
         let set = serde_json::to_value(set).unwrap_or(Value::Object(Map::new()));
         from_json::<Overrides>(&merged(&set, &self.0).to_string()).map(SettingsOverlay::from)
     }
 }
 
-/// What became of the changes.
+/// The results of the changes.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct PatchedLocations {
     /// Locations that were changed.
     pub(crate) changed: u64,
-    /// Locations that were so already.
+    /// Locations that had these settings already.
     pub(crate) unchanged: u64,
     /// Changes that were refused.
     pub(crate) refused: u64,
@@ -286,10 +287,10 @@ pub(crate) struct PatchedLocations {
     pub(crate) locations: Vec<PatchedLocation>,
 }
 
-/// What became of one change.
+/// The result of one change.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PatchedLocation {
-    /// Which of the body, counted from 0.
+    /// Index of the change in the body, from 0.
     pub(crate) index: usize,
     /// The location, if the change could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -298,33 +299,33 @@ pub(crate) struct PatchedLocation {
     /// `changed`, `unchanged`, `refused` or `failed`.
     #[schema(example = "changed")]
     pub(crate) result: &'static str,
-    /// The revision of its settings, if they are as the change says.
+    /// The revision of the settings, if they are now as requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(crate) revision: Option<u64>,
-    /// What is wrong with it.
+    /// What is wrong with the change.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub(crate) errors: Vec<FieldProblem>,
 }
 
-/// What was removed of a location.
+/// The result of removing a location.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RemovedLocation {
-    /// The location that was asked for, by GHL's id.
+    /// The requested location, by its id in GHL.
     #[schema(example = "loc_demo")]
     location_id: String,
-    /// No call to GHL begins any more.
+    /// No call to GHL starts any more.
     stopped: bool,
-    /// All is done; else the same request goes on.
+    /// Everything is done; otherwise, repeat the request.
     complete: bool,
-    /// It is not known any more. One that the environment (`GHL_LOCATIONS`) names stays known, switched off.
+    /// It is no longer known. A location that the environment (`GHL_LOCATIONS`) names stays known, switched off.
     removed: bool,
-    /// Records that this request has forgotten. In GHL they still are.
+    /// Records that this request has forgotten. GHL still has them.
     records_forgotten: u64,
-    /// Contents that GHL had told of them.
+    /// Copies of GHL's content that were deleted with them.
     known_states: u64,
-    /// Records of it are kept, and wait. They go on if it is made known again.
+    /// Its records are kept, and wait. They continue if it is made known again.
     records_kept: bool,
 }
 

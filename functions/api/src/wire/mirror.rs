@@ -1,23 +1,23 @@
-//! Mirrors: how one stands, and what committing a run did.
+//! Mirrors: status, and the result of a commit.
 
 use ghl_sync_model::{Mirror, MirrorRun, RecordKey, RunId, Time};
-use ghl_sync_operate::Committed;
+use ghl_sync_operate::CommitReport;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How a mirror stands.
+/// The status of a mirror.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MirrorState {
-    /// The run that was committed last; null before the first.
+    /// The last committed run; null before the first.
     pub(crate) committed: Option<CommittedRun>,
 }
 
-/// A run that counts.
+/// A committed run.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CommittedRun {
-    /// Its id, which whoever sent it chose.
+    /// Id of the run, chosen by its sender.
     pub(crate) run: RunId,
-    /// How many contacts it had.
+    /// Number of contacts.
     pub(crate) present: u64,
     /// When it was committed.
     pub(crate) at: Time,
@@ -30,57 +30,57 @@ impl From<Mirror> for MirrorState {
     }
 }
 
-/// The end of a run.
+/// Request to commit a run.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "parts": 1, "on_missing": "keep" }))]
 pub(crate) struct CommitMirror {
-    /// In how many parts it was sent.
+    /// Number of parts that were sent.
     #[schema(minimum = 1, maximum = 100)]
     pub(crate) parts: u32,
-    /// What is done about contacts that the run before had and this one has not: `keep` (nothing, which is so unless said),
-    /// `tag:NAME` (they get that tag), `untag:NAME` (they lose it) or `delete` (in GHL, and then here).
+    /// Action on contacts that the previous run has and this one does not: `keep` (nothing, the default), `tag:NAME`
+    /// (add that tag), `untag:NAME` (remove it) or `delete` (in GHL, and then here).
     #[schema(example = "tag:left")]
     pub(crate) on_missing: Option<String>,
-    /// Nothing is done if more than this share of the contacts before are missing; 0.05 unless said.
+    /// Largest share of the previous contacts that may be missing; above it, nothing is done. Default 0.05.
     #[schema(minimum = 0, maximum = 1)]
     pub(crate) max_missing: Option<f64>,
-    /// What the request before answered as `done`.
+    /// `done` of the previous response.
     #[schema(maximum = 500_000)]
     pub(crate) done: Option<u64>,
 }
 
-/// What a commit did.
+/// The result of a commit.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MirrorCommitted {
     /// Contacts of the run.
     pub(crate) present: u64,
-    /// Contacts of the run before.
+    /// Contacts of the previous run.
     pub(crate) before: u64,
-    /// Those of them that this one has not.
+    /// Contacts of the previous run that are missing in this one.
     pub(crate) missing: u64,
-    /// How many of the missing have been dealt with.
+    /// Missing contacts that have been handled.
     pub(crate) done: u64,
-    /// Those that were tagged, or are to be deleted; by this request.
+    /// Contacts that this request tagged, untagged or marked for deletion.
     pub(crate) changed: u64,
-    /// Those that could not be dealt with; by this request. They are missing again in the next run.
+    /// Contacts that this request could not handle. They are missing again in the next run.
     pub(crate) left: Vec<LeftOver>,
-    /// The run counts. If not, there is more to do: go on with `done`.
+    /// The run is committed. If not, there is more to do: continue with `done`.
     pub(crate) complete: bool,
 }
 
-/// A contact that could not be dealt with.
+/// A contact that could not be handled.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LeftOver {
-    /// Kind and your id of it, as `contact#ID`.
+    /// Kind and your own id, as `contact#ID`.
     #[schema(value_type = String, example = "contact#crm-42")]
     pub(crate) record: RecordKey,
-    /// Why it could not be dealt with, in words.
+    /// The reason, in words.
     pub(crate) detail: String,
 }
 
-impl From<Committed> for MirrorCommitted {
-    fn from(Committed { present, before, missing, done, changed, left, complete }: Committed) -> MirrorCommitted {
+impl From<CommitReport> for MirrorCommitted {
+    fn from(CommitReport { present, before, missing, done, changed, left, complete }: CommitReport) -> MirrorCommitted {
         let left = left.into_iter().map(|(record, detail)| LeftOver { record, detail }).collect();
         MirrorCommitted { present, before, missing, done, changed, left, complete }
     }

@@ -1,4 +1,4 @@
-//! What is written and read over HTTP. Fields may be added, never renamed.
+//! Request and response bodies. Fields may be added, never renamed.
 
 mod audit;
 mod failure;
@@ -13,10 +13,11 @@ mod record;
 mod settings;
 
 pub(crate) use audit::AuditTrail;
-pub(crate) use failure::{Dismissed, Mend, Mended, Replay, Replayed, Which};
-pub(crate) use health::Health;
+pub(crate) use failure::{Dismissed, FailureSelection, Mend, Mended, Replay, Replayed};
+pub(crate) use health::HealthDocument;
 pub(crate) use import::{
-    CancelImport, ImportList, ListedImport, RecentImports, ToldOfImport, UndoAsked, UndoImport, Withdrawn,
+    CancelImport, ImportListDocument, ImportUpdateRequest, ListedImport, RecentImports, UndoAsked, UndoImport,
+    Withdrawn,
 };
 pub(crate) use key::{KeyDocument, KeyList, MadeKey, MakeKey};
 pub(crate) use list::{FileLink, HandInList, HandedInList, ListDocument, ListsOfLocation};
@@ -26,11 +27,12 @@ pub(crate) use location::{
 };
 pub(crate) use migration::{
     Approval, Findings, MigrationConfigDocument, MigrationDocument, MigrationReportDocument, MigrationSummary,
-    Migrations, Variables,
+    Migrations, VariableList,
 };
 pub(crate) use mirror::{CommitMirror, MirrorCommitted, MirrorState};
 pub(crate) use record::{
-    Erase, Erased, ErasedContact, Lookup, Outcomes, Put, PutItem, PutResult, RecordList, Shared, ToldOutcomes,
+    Erase, ErasedContactDocument, ErasureDocument, Lookup, OutcomeFeedPage, Outcomes, PutDocument, PutItem, PutResult,
+    RecordList, SharedContacts,
 };
-pub(crate) use settings::{ListMapping, LocationDocument, Overrides, Pause};
+pub(crate) use settings::{ListMapping, LocationDocument, Overrides, PauseRequest};
 pub use settings::{SettingsFault, read_settings};

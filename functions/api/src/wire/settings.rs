@@ -1,4 +1,4 @@
-//! Settings of a location, and what an operator does to it.
+//! Settings of a location, and the actions of an operator.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use ghl_sync_import::{DateOrder, DecimalMark, HiddenRows, SamePerson};
 use ghl_sync_model::{
     Api, Conflict, CredentialsRef, EpochMs, LocationFacts, LocationLabels, LocationProfile, LocationSettings, Pipeline,
-    Priority, ScopeId, SettingsError, SettingsOverlay, Time, Untold, time_or_date,
+    Priority, ScopeId, SettingsError, SettingsOverlay, Time, UnreportedFact, time_or_date,
 };
 use ghl_sync_operate::items::{JsonFault, from_json};
 use ghl_sync_operate::{CredentialsEnd, LocationView};
@@ -18,39 +18,40 @@ use utoipa::ToSchema;
 
 use super::CredentialsDocument;
 
-/// How a location is treated.
+/// The settings and facts of a location.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LocationDocument {
-    /// The location's id at GHL.
+    /// Id of the location in GHL.
     #[schema(example = "loc_demo")]
     id: String,
-    /// Advances with every change; 0 when nothing was ever set. The header `ETag` holds it, too.
+    /// Increases with every change; 0 if nothing was ever set. The header `ETag` contains it, too.
     revision: u64,
-    /// What holds.
+    /// The settings in effect.
     settings: Settings,
-    /// What of it was set here; the rest is as the environment says.
+    /// Settings made here; the environment decides about the rest.
     #[schema(value_type = Overrides)]
     overrides: SettingsOverlay,
-    /// What its credentials are, and when they end; never the credentials.
+    /// Kind and expiry of its credentials; never the credentials.
     credentials: CredentialsDocument,
-    /// What GHL says of it. Asked for once a day; absent if it was never asked.
+    /// GHL's facts about it, read once a day; absent if never read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    facts: Option<Facts>,
+    facts: Option<FactsDocument>,
 }
 
-/// What GHL says of a location.
+/// GHL's facts about a location.
 #[derive(Debug, Serialize, ToSchema)]
-struct Facts {
-    /// When GHL was asked last.
+#[schema(as = Facts)]
+struct FactsDocument {
+    /// When GHL was last asked.
     asked_at: Time,
-    /// Since when all of what follows has been known: what GHL does not tell stays as it was told before. Absent if it has
-    /// told nothing yet.
+    /// Time since which all of the following facts are known: a fact that GHL does not report keeps its earlier value.
+    /// Absent if GHL has reported nothing yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     as_of: Option<Time>,
-    /// What GHL calls it.
+    /// Its name in GHL.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    /// The name of the business that it is for.
+    /// Name of its business.
     #[serde(skip_serializing_if = "Option::is_none")]
     company: Option<String>,
     /// IANA time zone name.
@@ -61,31 +62,31 @@ struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "US")]
     country: Option<String>,
-    /// Whether a second contact of the same e-mail address or phone number may be created there.
+    /// Whether GHL allows a second contact with the same e-mail address or phone number there.
     #[serde(skip_serializing_if = "Option::is_none")]
     allow_duplicate_contact: Option<bool>,
-    /// How many custom fields its contacts have, as far as they are known.
+    /// Number of known custom fields for contacts.
     #[serde(skip_serializing_if = "Option::is_none")]
     custom_fields: Option<usize>,
-    /// So many more have so long options that they are not kept here.
+    /// Number of further custom fields, left out here because their options are too long.
     #[serde(skip_serializing_if = "Option::is_none")]
     custom_fields_left_out: Option<u32>,
-    /// Its pipelines, as far as they are known, in GHL's order.
+    /// Its known pipelines, in GHL's order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pipelines: Option<Vec<PipelineDocument>>,
-    /// So many more have so many stages that they are not kept here.
+    /// Number of further pipelines, left out here because they have too many stages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pipelines_left_out: Option<u32>,
-    /// What GHL did not tell when it was asked last.
-    untold: Vec<Untold>,
+    /// Facts that GHL did not report when it was last asked.
+    untold: Vec<UnreportedFact>,
 }
 
 /// A pipeline of opportunities.
 #[derive(Debug, Serialize, ToSchema)]
 struct PipelineDocument {
-    /// GHL's id of it.
+    /// Id of the pipeline in GHL.
     id: String,
-    /// What GHL calls it.
+    /// Name of the pipeline in GHL.
     name: String,
     /// Its stages, in order.
     stages: Vec<StageDocument>,
@@ -94,9 +95,9 @@ struct PipelineDocument {
 /// A stage of a pipeline.
 #[derive(Debug, Serialize, ToSchema)]
 struct StageDocument {
-    /// GHL's id of it.
+    /// Id of the stage in GHL.
     id: String,
-    /// What GHL calls it.
+    /// Name of the stage in GHL.
     name: String,
 }
 
@@ -107,14 +108,14 @@ impl From<Pipeline> for PipelineDocument {
     }
 }
 
-impl From<LocationFacts> for Facts {
-    fn from(facts: LocationFacts) -> Facts {
+impl From<LocationFacts> for FactsDocument {
+    fn from(facts: LocationFacts) -> FactsDocument {
         let as_of = Time::maybe(facts.as_of());
         let account = facts.account.map(|fact| fact.value);
         let (named, fields) =
             (account.as_ref().map(|account| account.name.clone()), facts.fields.map(|fact| fact.value));
         let pipelines = facts.pipelines.map(|fact| fact.value);
-        Facts {
+        FactsDocument {
             asked_at: Time(facts.asked_at),
             as_of,
             name: named.filter(|name| !name.is_empty()),
@@ -131,7 +132,7 @@ impl From<LocationFacts> for Facts {
     }
 }
 
-/// What is set for a location. What is absent or null is as the environment says.
+/// The settings of a location. The environment decides about fields that are absent or null.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({
@@ -140,12 +141,12 @@ impl From<LocationFacts> for Facts {
     "outcomes_webhook": { "url": "https://crm.example.com/outcomes", "secret": "ssm:/ghl-sync/STACK/outcomes/loc_demo" },
 }))]
 pub(crate) struct Overrides {
-    /// Whether it is synced at all.
+    /// Whether the location is synced at all.
     enabled: Option<bool>,
-    /// GHL's API that serves it.
+    /// The GHL API that serves it.
     api: Option<Api>,
-    /// Where its credentials are, never what they are: `env:GHL_TOKEN`, `env:GHL_LOCATION_TOKENS/` and a location, `ssm:` and
-    /// the name of a parameter, or `secretsmanager:` and that of a secret.
+    /// Where its credentials are stored, never the credentials: `env:GHL_TOKEN`, `env:GHL_LOCATION_TOKENS/` and a
+    /// location, `ssm:` and the name of a parameter, or `secretsmanager:` and the name of a secret.
     #[serde(deserialize_with = "no_file")]
     #[schema(
         value_type = Option<String>,
@@ -154,110 +155,110 @@ pub(crate) struct Overrides {
     )]
     credentials: Option<CredentialsRef>,
     /// The burst quota.
-    pace: Option<Pace>,
+    pace: Option<PaceDocument>,
     /// Calls per day.
     #[schema(minimum = 1, maximum = 1_000_000_000_u64)]
     daily_limit: Option<u64>,
-    /// The scope whose day its calls count toward, if that is not its rate scope: private integrations of one location
-    /// share the day. Locations with the same one share one count.
+    /// The scope whose daily count its calls belong to, if that is not its rate scope: private integrations of one
+    /// location share the daily quota. Locations with the same `day_scope` share one count.
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_-]{1,64}$", example = "ve9EPM428h8vShlRW1KT")]
     day_scope: Option<ScopeId>,
-    /// So many calls of the day are kept for records of high priority; less than the daily limit.
+    /// Calls of the day reserved for records of high priority; less than the daily limit.
     #[schema(minimum = 0, maximum = 999_999_999)]
     daily_reserve: Option<u64>,
-    /// Do everything but the call to GHL.
+    /// Do everything except call GHL.
     dry_run: Option<bool>,
-    /// The priority of records that are put without one.
+    /// Priority of records that are put without one.
     default_priority: Option<Priority>,
-    /// Who wins where somebody changed a contact in GHL and its record says otherwise.
+    /// Who wins if somebody changed a contact in GHL to something other than its record.
     conflict: Option<Conflict>,
-    /// Where outcomes are posted, and what the posts are signed with.
-    outcomes_webhook: Option<OutcomesWebhook>,
-    /// The contents of records are dropped so many days after GHL accepted them; what is kept says that they were sent, and
-    /// that a put of the same is nothing new.
+    /// Where outcomes are posted, and the secret that signs the posts.
+    outcomes_webhook: Option<OutcomesWebhookDocument>,
+    /// Number of days after GHL accepts a record until its content is dropped. The record still
+    /// counts as sent, and a put of the same content as unchanged.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     content_days: Option<u32>,
-    /// What people here call it.
+    /// Name of the location for people here.
     #[schema(min_length = 1, max_length = 100, example = "Dentist Berlin")]
     name: Option<String>,
-    /// Tags of your own to find locations by, each 1 to 40 characters. They do not reach GHL.
+    /// Your own tags for finding locations, each 1 to 40 characters. GHL does not get them.
     #[schema(max_items = 20, example = json!(["dental", "berlin"]))]
     tags: Option<Vec<String>>,
-    /// When its credentials end, for those of which GHL tells no end: RFC 3339, or a date. A reminder; nothing stops then.
+    /// When its credentials expire, if GHL does not tell: RFC 3339, or a date. Only a reminder; nothing stops then.
     #[serde(deserialize_with = "time")]
     #[schema(value_type = Option<String>, example = "2027-01-31")]
     credentials_expire_at: Option<EpochMs>,
-    /// How lists are read that come without a mapping of their own, as `mapping.json` says it: 8 KiB at most.
+    /// How to read lists without a mapping of their own, as in `mapping.json`: 8 KiB at most.
     mapping: Option<ListMapping>,
 }
 
-/// How lists are read.
+/// How to read lists.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({ "columns": { "Fax": "ignore" }, "id_column": "Member No", "answers": { "country": "DE" } }))]
 pub(crate) struct ListMapping {
-    /// Of this format: 1.
+    /// Version of this format: 1.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "one")]
     #[schema(minimum = 1, maximum = 1)]
     version: Option<u32>,
-    /// Where columns go, by their name.
+    /// The target of each column, by the column's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     columns: Option<BTreeMap<String, Option<String>>>,
     /// The column with the list's own id of a contact.
     #[serde(skip_serializing_if = "Option::is_none")]
     id_column: Option<String>,
-    /// Tags that each contact gets.
+    /// Tags for every contact.
     #[serde(skip_serializing_if = "Option::is_none")]
     tags: Option<Vec<String>>,
     /// The source of contacts whose row names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
-    /// GHL's id of the user whom contacts are assigned to.
+    /// GHL id of the user to assign contacts to.
     #[serde(skip_serializing_if = "Option::is_none")]
     assigned_to: Option<String>,
-    /// What lists mean where they do not prove it, such as `country` and `date_order`.
+    /// How to read ambiguous values, such as `country` and `date_order`.
     #[serde(skip_serializing_if = "Option::is_none")]
     answers: Option<ListAnswers>,
-    /// The list is looked at and told of; nothing is sent of it until this is false.
+    /// The importer reads the list and reports on it, but sends nothing until this is false.
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<bool>,
-    /// The import shall be one that can be undone.
+    /// Whether the import can be undone.
     #[serde(skip_serializing_if = "Option::is_none")]
     undoable: Option<bool>,
 }
 
-/// Answers to what lists leave open, as `mapping.json` has them.
+/// Answers to the questions that lists leave open, as in `mapping.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 struct ListAnswers {
-    /// What text is written in that is not UTF-8, such as `windows-1252`.
+    /// Encoding of text that is not UTF-8, such as `windows-1252`.
     #[serde(skip_serializing_if = "Option::is_none")]
     encoding: Option<String>,
     /// Which number of a date is the day: `day_first` or `month_first`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^(day_first|month_first)$")]
     date_order: Option<DateOrder>,
-    /// What stands before the decimals of a number: `point` or `comma`.
+    /// The decimal separator: `point` or `comma`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^(point|comma)$")]
     decimal_mark: Option<DecimalMark>,
     /// The sheet of a workbook that holds the people.
     #[serde(skip_serializing_if = "Option::is_none")]
     sheet: Option<String>,
-    /// What becomes of rows that a sheet hides: `import` or `leave_out`.
+    /// Whether to import the hidden rows of a sheet: `import` or `leave_out`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^(import|leave_out)$")]
     hidden_rows: Option<HiddenRows>,
-    /// The country of phone numbers without `+`, where it is not the location's.
+    /// The country of phone numbers without `+`, if it is not the location's.
     #[serde(skip_serializing_if = "Option::is_none")]
     country: Option<String>,
-    /// What becomes of rows of the same person: `hold_back`, `merge_first`, `merge_last` or `keep_apart`.
+    /// What to do with rows of the same person: `hold_back`, `merge_first`, `merge_last` or `keep_apart`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^(hold_back|merge_first|merge_last|keep_apart)$")]
     same_person: Option<SamePerson>,
 }
 
-/// Texts by name; a null is as good as absent, so that a patch can take one away.
+/// Texts by name; a null counts as absent, so that a patch can remove a text.
 type Texts = BTreeMap<String, Option<String>>;
 
 impl ListMapping {
@@ -269,7 +270,7 @@ impl ListMapping {
         };
         let answers = self.answers.clone().filter(|answers| *answers != ListAnswers::default());
         let plain = ListMapping { columns: given(&self.columns), answers, ..self.clone() };
-        // Strings, lists, maps of strings and switches only: this cannot fail.
+        // Only strings, lists, maps of strings and booleans: serialization cannot fail.
         serde_json::to_value(plain).ok().and_then(|value| value.as_object().cloned()).unwrap_or_default()
     }
 }
@@ -290,25 +291,27 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EpochMs>, D
 /// Where outcomes are posted.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "url": "https://crm.example.com/outcomes", "secret": "ssm:/ghl-sync/STACK/outcomes/loc_demo" }))]
-struct OutcomesWebhook {
+#[schema(as = OutcomesWebhook, example = json!({
+    "url": "https://crm.example.com/outcomes", "secret": "ssm:/ghl-sync/STACK/outcomes/loc_demo"
+}))]
+struct OutcomesWebhookDocument {
     /// An `https://` URL of a public host, without user and password.
     #[schema(max_length = 2048, pattern = "^https://[!-?A-~]+$")]
     url: String,
-    /// Where the signing secret is, never the secret itself: `ssm:` and the name of a parameter, or `secretsmanager:` and
-    /// that of a secret.
+    /// Where the signing secret is stored, never the secret itself: `ssm:` and the name of a parameter, or
+    /// `secretsmanager:` and the name of a secret.
     #[serde(deserialize_with = "some_reference")]
     #[schema(value_type = String, pattern = "^(ssm|secretsmanager):[A-Za-z0-9/_+=.@!:-]{1,2048}$")]
     secret: CredentialsRef,
 }
 
-impl From<OutcomesWebhook> for ghl_sync_model::OutcomesWebhook {
-    fn from(OutcomesWebhook { url, secret }: OutcomesWebhook) -> ghl_sync_model::OutcomesWebhook {
+impl From<OutcomesWebhookDocument> for ghl_sync_model::OutcomesWebhook {
+    fn from(OutcomesWebhookDocument { url, secret }: OutcomesWebhookDocument) -> ghl_sync_model::OutcomesWebhook {
         ghl_sync_model::OutcomesWebhook { url, secret }
     }
 }
 
-/// A file of the machine that a function runs on is nothing that somebody from outside may name.
+/// Reads a reference and rejects `file:`: an outside caller must not name files on a function's machine.
 fn no_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CredentialsRef>, D::Error> {
     match Option::deserialize(deserializer)? {
         Some(CredentialsRef::File(_)) => Err(D::Error::custom("may not be a file: only a local run reads files")),
@@ -316,56 +319,57 @@ fn no_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Credenti
     }
 }
 
-/// The same, where there must be one.
+/// The same for a required reference.
 fn some_reference<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CredentialsRef, D::Error> {
     no_file(deserializer)?.ok_or_else(|| D::Error::invalid_type(Unexpected::Unit, &"a string"))
 }
 
-/// What holds for a location.
+/// The settings in effect for a location.
 #[derive(Debug, Serialize, ToSchema)]
 struct Settings {
     /// The rate scope that its calls count toward.
     scope: String,
-    /// The scope whose day its calls count toward.
+    /// The scope whose daily count its calls belong to.
     #[schema(example = "loc_demo")]
     day_scope: String,
-    /// Whether it is synced at all.
+    /// Whether the location is synced at all.
     enabled: bool,
-    /// GHL's API that serves it.
+    /// The GHL API that serves it.
     api: Api,
-    /// Where its token is; never the token itself.
+    /// Where its token is stored; never the token itself.
     #[schema(example = "env:GHL_TOKEN")]
     credentials: String,
     /// The burst quota.
-    #[schema(value_type = Pace)]
+    #[schema(value_type = PaceDocument)]
     pace: ghl_sync_model::Pace,
     /// Calls per day.
     daily_limit: u64,
-    /// So many calls of the day are kept for records of high priority.
+    /// Calls of the day reserved for records of high priority.
     daily_reserve: u64,
-    /// Do everything but the call to GHL.
+    /// Do everything except call GHL.
     dry_run: bool,
-    /// The priority of records that are put without one.
+    /// Priority of records that are put without one.
     default_priority: Priority,
-    /// Who wins where somebody changed a contact in GHL and its record says otherwise: `ours` (it is sent again),
-    /// `theirs` (it is not) or `newest` (what was changed last).
+    /// Who wins if somebody changed a contact in GHL to something other than its record: `ours` (it is sent again),
+    /// `theirs` (it is not) or `newest` (the latest change).
     conflict: Conflict,
-    /// Who is told what became of its records.
+    /// Where outcomes of its records are posted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<OutcomesWebhook>)]
+    #[schema(value_type = Option<OutcomesWebhookDocument>)]
     outcomes_webhook: Option<ghl_sync_model::OutcomesWebhook>,
-    /// Contents are dropped so many days after GHL accepted them; null keeps them.
+    /// Number of days after GHL accepts a record until its content is dropped; null keeps it.
     content_days: Option<u32>,
-    /// What people here call it; null if they call it nothing.
+    /// Name of the location for people here; null if it has none.
     name: Option<String>,
-    /// Tags of your own.
+    /// Your own tags.
     tags: Vec<String>,
 }
 
 /// A quota of calls.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Pace {
+#[schema(as = Pace)]
+struct PaceDocument {
     /// Calls per window.
     #[schema(value_type = u32, minimum = 1, maximum = 10_000)]
     limit: NonZeroU32,
@@ -374,8 +378,8 @@ struct Pace {
     window_ms: u64,
 }
 
-impl From<Pace> for ghl_sync_model::Pace {
-    fn from(Pace { limit, window_ms }: Pace) -> ghl_sync_model::Pace {
+impl From<PaceDocument> for ghl_sync_model::Pace {
+    fn from(PaceDocument { limit, window_ms }: PaceDocument) -> ghl_sync_model::Pace {
         ghl_sync_model::Pace { limit, window: Duration::from_millis(window_ms) }
     }
 }
@@ -416,7 +420,7 @@ impl LocationDocument {
             revision: rev,
             settings: settings.into(),
             overrides: overlay,
-            facts: facts.map(Facts::from),
+            facts: facts.map(FactsDocument::from),
         }
     }
 }
@@ -443,17 +447,17 @@ impl From<LocationSettings> for Settings {
     }
 }
 
-/// What is wrong with settings, without any of their values.
+/// A fault in settings. It contains none of their values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {detail}")]
 pub struct SettingsFault {
-    /// The path of the field.
+    /// Path of the field.
     pub field: String,
     /// What is wrong with it, and what would be right.
     pub detail: String,
 }
 
-/// Reads settings as `PUT /v1/locations/{id}` does, but for what depends on the environment.
+/// Reads settings as `PUT /v1/locations/{id}` does, except for checks that depend on the environment.
 ///
 /// # Errors
 /// [`SettingsFault`] names the field that is wrong.
@@ -477,12 +481,12 @@ pub fn read_settings(settings: &Map<String, Value>) -> Result<SettingsOverlay, S
 /// A pause.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "until": "2026-11-22T06:00:00Z", "note": "the office imports by hand" }))]
-pub(crate) struct Pause {
-    /// Its end, RFC 3339; without one it lasts until it is lifted.
+#[schema(as = Pause, example = json!({ "until": "2026-11-22T06:00:00Z", "note": "the office imports by hand" }))]
+pub(crate) struct PauseRequest {
+    /// End of the pause, RFC 3339; without it the pause lasts until somebody lifts it.
     #[schema(format = DateTime)]
     pub(crate) until: Option<String>,
-    /// Why, in your own words: whoever looks reads it.
+    /// The reason, in your own words, for anyone who looks at the location.
     #[schema(max_length = 200)]
     pub(crate) note: Option<String>,
 }

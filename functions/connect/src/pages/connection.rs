@@ -1,4 +1,4 @@
-//! One connection: whom it serves, what it may not do, and its end.
+//! The page of one connection: its locations, its missing scopes, and the disconnect button.
 
 use std::collections::BTreeMap;
 
@@ -9,43 +9,43 @@ use maud::{Markup, html as markup};
 use super::overview::way;
 use super::page;
 use crate::service::Service;
-use crate::trouble::Trouble;
+use crate::trouble::ConnectError;
 
-/// What is shown of a connection.
-pub(crate) struct Shown {
+/// Data of the page.
+pub(crate) struct ConnectionPage {
     id: ConnectionId,
     connection: GhlConnection,
-    /// The locations of this page, with what they are called.
+    /// The locations of this page, with their names.
     rows: Vec<SubAccount>,
     page: usize,
     pages: usize,
-    /// What GHL told of those that are served.
+    /// GHL's facts about the connected locations.
     facts: BTreeMap<LocationId, LocationFacts>,
 }
 
-impl Shown {
-    /// The `page`th page of it, of so many locations each.
+impl ConnectionPage {
+    /// Reads page `page`, with `length` locations per page.
     pub(crate) async fn read(
         service: &Service,
         id: ConnectionId,
         connection: GhlConnection,
         page: usize,
         length: usize,
-    ) -> Result<Shown, Trouble> {
+    ) -> Result<ConnectionPage, ConnectError> {
         let all = rows(&connection);
         let pages = all.len().div_ceil(length).max(1);
         let page = page.min(pages);
         let rows: Vec<SubAccount> = all.into_iter().skip((page - 1) * length).take(length).collect();
         let operator = service.operator();
         let served = rows.iter().filter(|row| connection.locations.contains(&row.id));
-        let asked = served.map(|row| async { Ok::<_, Trouble>((row.id.clone(), operator.facts(&row.id).await?)) });
+        let asked = served.map(|row| async { Ok::<_, ConnectError>((row.id.clone(), operator.facts(&row.id).await?)) });
         let facts = futures::future::try_join_all(asked).await?;
         let facts = facts.into_iter().filter_map(|(location, facts)| Some((location, facts?))).collect();
-        Ok(Shown { id, connection, rows, page, pages, facts })
+        Ok(ConnectionPage { id, connection, rows, page, pages, facts })
     }
 }
 
-/// Those that may be served, and those that are and GHL does not list any more.
+/// The locations that can be connected, and the connected ones that GHL no longer lists.
 fn rows(connection: &GhlConnection) -> Vec<SubAccount> {
     let mut rows = connection.sub_accounts.clone();
     let unlisted = connection.locations.iter().filter(|id| !connection.sub_accounts.iter().any(|row| row.id == **id));
@@ -53,9 +53,9 @@ fn rows(connection: &GhlConnection) -> Vec<SubAccount> {
     rows
 }
 
-/// The page.
-pub(crate) fn connection(shown: &Shown) -> Response {
-    let Shown { id, connection, .. } = shown;
+/// Renders the page.
+pub(crate) fn connection(shown: &ConnectionPage) -> Response {
+    let ConnectionPage { id, connection, .. } = shown;
     let is_over = connection.disconnected_at.is_some();
     page(
         &id.to_string(),
@@ -93,8 +93,8 @@ fn scopes(connection: &GhlConnection) -> Markup {
     }
 }
 
-fn locations(shown: &Shown) -> Markup {
-    let Shown { id, connection, rows, page, pages, facts } = shown;
+fn locations(shown: &ConnectionPage) -> Markup {
+    let ConnectionPage { id, connection, rows, page, pages, facts } = shown;
     let is_served = |row: &SubAccount| connection.locations.contains(&row.id);
     let may_add = rows.iter().any(|row| !is_served(row));
     markup! {
@@ -135,7 +135,7 @@ fn name(row: &SubAccount, facts: Option<&LocationFacts>, is_served: bool) -> Mar
     }
 }
 
-/// How the first call went.
+/// The result of the first call.
 fn standing(connection: &GhlConnection, facts: Option<&LocationFacts>) -> Markup {
     let told = facts.filter(|facts| facts.asked_at >= connection.connected_at);
     markup! {
@@ -155,8 +155,8 @@ fn end(id: &ConnectionId) -> Markup {
     markup! {
         details {
             summary { "Disconnect…" }
-            p { "Its locations stand still: no call begins any more. Its credentials are taken away; in AWS they can be "
-                "brought back for 7 days." }
+            p { "Its locations stop: no new call begins. Its credentials are deleted; in AWS they can be restored "
+                "for 7 days." }
             form method="post" action=(format!("/connect/{id}/disconnect")) { button { "Disconnect" } }
         }
     }
@@ -188,7 +188,7 @@ mod tests {
             locations: BTreeSet::new(),
             disconnected_at: None,
         };
-        let shown = Shown {
+        let shown = ConnectionPage {
             id: ConnectionId::Agency(location),
             connection: connection_of,
             rows: vec![row],
@@ -196,7 +196,7 @@ mod tests {
             pages: 1,
             facts: BTreeMap::new(),
         };
-        let trouble = super::super::trouble(&Trouble::Refused(HOSTILE.to_owned()));
+        let trouble = super::super::trouble(&ConnectError::Refused(HOSTILE.to_owned()));
         for response in [connection(&shown), trouble] {
             let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
             assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");

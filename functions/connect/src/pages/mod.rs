@@ -1,4 +1,4 @@
-//! The pages: rendered here, without a script. Whatever GHL or a caller says is escaped.
+//! The pages: rendered here, without a script. Text from GHL or a caller is escaped.
 
 mod connection;
 mod overview;
@@ -11,12 +11,12 @@ use ghl_sync_model::ConnectionId;
 use ghl_sync_web::{STYLE, policy_hash};
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
-use crate::trouble::Trouble;
+use crate::trouble::ConnectError;
 
-pub(crate) use connection::{Shown, connection};
+pub(crate) use connection::{ConnectionPage, connection};
 pub(crate) use overview::overview;
 
-/// What browsers may do with a page: show it in its style, and send its forms here.
+/// Content security policy of pages with forms: only their own style, and forms only to this site.
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let policy = format!(
         "default-src 'none'; style-src {}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -25,14 +25,14 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 });
 
-/// A page with this in it, whose forms say where they are from: without that a browser calls their origin `null`.
+/// A page with forms. Its referrer policy lets forms send their origin; otherwise browsers send `null`.
 fn page(title: &str, content: &Markup) -> Response {
     let mut page = passing(title, None, content);
     page.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     page
 }
 
-/// A page without forms, whose address nobody else gets to know. `onward`, where the browser shall go on to by itself.
+/// A page without forms, whose URL no other site may learn. The browser continues to `onward`, if given.
 fn passing(title: &str, onward: Option<&str>, content: &Markup) -> Response {
     let page = markup! {
         (DOCTYPE)
@@ -56,8 +56,8 @@ fn passing(title: &str, onward: Option<&str>, content: &Markup) -> Response {
     ([(header::CONTENT_SECURITY_POLICY, POLICY.clone())], Html(page.into_string())).into_response()
 }
 
-/// What went wrong, and what may help.
-pub(crate) fn trouble(trouble: &Trouble) -> Response {
+/// The error page: the problem, and a link that may help.
+pub(crate) fn trouble(trouble: &ConnectError) -> Response {
     let (href, name) = trouble.way_out();
     passing(
         "Not connected",
@@ -70,7 +70,7 @@ pub(crate) fn trouble(trouble: &Trouble) -> Response {
     )
 }
 
-/// From GHL's site on to ours: the session's cookie is not sent until a page of ours leads on.
+/// Leads from GHL's site to ours: browsers send the session cookie only once a page of ours links on.
 pub(crate) fn on_the_way(id: &ConnectionId) -> Response {
     let onward = format!("/connect/{id}");
     passing(

@@ -1,4 +1,4 @@
-//! All connections, and how to make one.
+//! The page with all connections, and the ways to make one.
 
 use axum::response::Response;
 use ghl_sync_model::{ConnectedBy, ConnectionId, GhlConnection};
@@ -6,7 +6,7 @@ use maud::{Markup, html as markup};
 
 use super::page;
 
-/// The page.
+/// Renders the page.
 pub(crate) fn overview(
     connections: &[(ConnectionId, GhlConnection)],
     has_app: bool,
@@ -33,10 +33,10 @@ pub(crate) fn overview(
     )
 }
 
-/// Links, not forms: a form's policy would hold for all pages that GHL leads on to.
+/// Links, not forms: the form policy would also apply to every page that GHL redirects to.
 fn by_app() -> Markup {
     markup! {
-        p { "GoHighLevel asks you whom this stack may work for. What is connected already is connected anew." }
+        p { "GoHighLevel asks you whom this stack may work for. Existing connections are renewed." }
         p { a href="/connect/start?for=location" { "Connect a location" } }
         p { a href="/connect/start?for=agency" { "Connect an agency" } }
     }

@@ -1,15 +1,15 @@
-//! Records that are not due until another one has its GHL id.
+//! Records that are not due until another record has its GHL id.
 
 use ghl_sync_engine::ports::{MAX_AWAITED_BY, PortError};
 use ghl_sync_model::{EpochMs, Record, RecordKey};
 
 use super::due_key::DueKey;
-use super::{Raced, TRIES, item, key_of};
+use super::{TRIES, WriteConflict, item, key_of};
 use crate::expression::{Update, number, text};
-use crate::table::{Table, Updated};
+use crate::table::{DynamoTable, Updated};
 use crate::tables::record;
 
-pub(super) async fn await_id(table: &Table, waiting: &Record, awaited: &RecordKey) -> Result<bool, PortError> {
+pub(super) async fn await_id(table: &DynamoTable, waiting: &Record, awaited: &RecordKey) -> Result<bool, PortError> {
     let member = waiting.key.to_string();
     let update = Update::new()
         .add_to_set(record::AWAITED_BY, member.clone())
@@ -21,8 +21,14 @@ pub(super) async fn await_id(table: &Table, waiting: &Record, awaited: &RecordKe
     Ok(matches!(written, Updated::Written))
 }
 
-/// Not before nobody has changed in between when the record is due: the time must differ from one that others have seen.
-pub(super) async fn wake(table: &Table, waiting: &Record, awaited: &RecordKey, now: EpochMs) -> Result<(), PortError> {
+/// Makes `waiting` due. Retries until the due time did not change in between: the new time must differ from every one
+/// that others have seen.
+pub(super) async fn wake(
+    table: &DynamoTable,
+    waiting: &Record,
+    awaited: &RecordKey,
+    now: EpochMs,
+) -> Result<(), PortError> {
     let mut standing: Option<Record> = None;
     for _ in 0..TRIES {
         let seen = standing.as_ref().unwrap_or(waiting);
@@ -32,12 +38,12 @@ pub(super) async fn wake(table: &Table, waiting: &Record, awaited: &RecordKey, n
             Updated::Written | Updated::Refused(None) => return Ok(()),
             Updated::Refused(Some(now_stands)) => match item::read(&waiting.location_id, &waiting.key, &now_stands) {
                 Ok(record) => standing = Some(record),
-                // Whoever meets it sets it aside.
+                // The next reader quarantines the record.
                 Err(_) => return Ok(()),
             },
         }
     }
-    Err(PortError::new("outbox.wake", Raced))
+    Err(PortError::new("outbox.wake", WriteConflict))
 }
 
 fn wake_update(seen: &Record, awaited: &RecordKey, due_at: EpochMs) -> Update {

@@ -1,4 +1,4 @@
-//! A record that GHL shall delete, and the end of one that it has deleted.
+//! Asks GHL to delete a record, and removes the record once GHL has deleted it.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,11 @@ use ghl_sync_model::{EpochMs, ImportStanding, Record};
 use super::due_key::DueKey;
 use super::{import_key, key_of};
 use crate::expression::{Update, number};
-use crate::table::{Deleted, Item, Table};
+use crate::table::{Deleted, DynamoTable, Item};
 use crate::tables::record;
 
-/// One version on, and due for it. So what was under way with the content says nothing of it any more.
+/// Makes the record due for deletion, as a new version, so that batches under way with the old one no longer affect
+/// it.
 pub(super) fn update(seen: &Record, now: EpochMs) -> Update {
     let update = Update::new()
         .increment(record::VERSION)
@@ -26,8 +27,8 @@ pub(super) fn update(seen: &Record, now: EpochMs) -> Update {
     import_key::stands(update, seen, ImportStanding::Other)
 }
 
-/// Deletes the record, if it still is the version that GHL has deleted. Returns how it stands if it is another one.
-pub(super) async fn settle(table: &Table, sent: &Record) -> Result<Option<Item>, PortError> {
+/// Deletes the record if it is still the version that GHL has deleted. Otherwise returns the current item.
+pub(super) async fn settle(table: &DynamoTable, sent: &Record) -> Result<Option<Item>, PortError> {
     let key = key_of(&sent.location_id, &sent.key);
     let values =
         HashMap::from([(":sent".to_owned(), number(sent.version)), (":true".to_owned(), AttributeValue::Bool(true))]);

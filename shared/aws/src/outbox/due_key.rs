@@ -1,4 +1,4 @@
-//! With which priority and when a record is due, as one text: the sort key of the due index.
+//! A record's priority and due time as one text: the sort key of the due index.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_model::{EpochMs, Priority, Record};
 
 use crate::expression::text;
-use crate::fields::{Damage, Fields};
+use crate::fields::{Damage, ItemFields};
 use crate::table::Item;
 use crate::tables::record;
 
-/// So many digits hold every time.
+/// Enough digits for every time.
 const DIGITS: usize = 20;
 
-/// With which priority and when a record is due. Stored, it is a text that sorts as this does.
+/// A record's priority and due time. Its stored text sorts in the same order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DueKey {
     pub(super) priority: Priority,
@@ -21,28 +21,28 @@ pub(super) struct DueKey {
 }
 
 impl DueKey {
-    /// That of a record that is due.
+    /// The key of a record, if it is due.
     pub(super) fn of(record: &Record) -> Option<DueKey> {
         record.due_at.map(|due_at| DueKey { priority: record.priority, due_at })
     }
 
-    /// That of an item, or of its entry in the due index.
+    /// The key of an item, or of its entry in the due index.
     pub(super) fn read(item: &Item) -> Result<Option<DueKey>, Damage> {
-        Fields(item).optional_parsed(record::DUE)
+        ItemFields(item).optional_parsed(record::DUE)
     }
 
     pub(super) fn as_stored(self) -> AttributeValue {
         text(self.to_string())
     }
 
-    /// What all of `priority` begin with, and no others.
+    /// The common prefix of all keys with `priority`.
     pub(super) fn beginning(priority: Priority) -> AttributeValue {
         text(format!("{}#", rank(priority)))
     }
 
-    /// Whether an entry of the due index is of `priority`: as [`beginning`](DueKey::beginning) finds it.
+    /// Whether an entry of the due index has `priority`, as a query with [`beginning`](DueKey::beginning) decides it.
     pub(super) fn is_of(priority: Priority, entry: &Item) -> bool {
-        let rest = Fields(entry).text(record::DUE).ok().and_then(|due| due.strip_prefix(rank(priority)));
+        let rest = ItemFields(entry).text(record::DUE).ok().and_then(|due| due.strip_prefix(rank(priority)));
         rest.is_some_and(|rest| rest.starts_with('#'))
     }
 }
@@ -61,7 +61,7 @@ impl fmt::Display for DueKey {
     }
 }
 
-/// A text that says neither.
+/// The text is not a due key.
 #[derive(Debug, thiserror::Error)]
 #[error("is not a priority and a time")]
 pub(super) struct NotDue;
@@ -69,7 +69,7 @@ pub(super) struct NotDue;
 impl TryFrom<String> for DueKey {
     type Error = NotDue;
 
-    /// Reads what [`as_stored`](DueKey::as_stored) writes, and no other spelling of it: that would sort elsewhere.
+    /// Reads only the exact spelling that [`as_stored`](DueKey::as_stored) writes: any other would sort differently.
     fn try_from(stored: String) -> Result<DueKey, NotDue> {
         let (first, digits) = stored.split_once('#').ok_or(NotDue)?;
         let priority = Priority::ALL.into_iter().find(|priority| rank(*priority) == first).ok_or(NotDue)?;

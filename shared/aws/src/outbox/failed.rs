@@ -1,4 +1,4 @@
-//! The records that stand as failed, how one of them gets another chance, and how one is dismissed.
+//! Failed records: lists, replays and dismisses them.
 
 use std::collections::HashMap;
 
@@ -8,17 +8,17 @@ use ghl_sync_model::{EpochMs, FailedCursor, ImportStanding, LocationId, Record, 
 use super::due_key::DueKey;
 use super::{import_key, item, key_of};
 use crate::expression::{Update, number, text};
-use crate::fields::Fields;
-use crate::table::{Deleted, IndexQuery, Item, Table};
+use crate::fields::ItemFields;
+use crate::table::{Deleted, DynamoTable, IndexQuery, Item};
 use crate::tables::record;
 
-pub(super) async fn count(table: &Table, location: &LocationId, cap: u32) -> Result<Tallied, PortError> {
+pub(super) async fn count(table: &DynamoTable, location: &LocationId, cap: u32) -> Result<Tallied, PortError> {
     let query = IndexQuery { projection: Some("#failed_at"), ..all(location, cap.saturating_add(1)) };
     Ok(table.query("outbox.count", query).await?.tallied(cap))
 }
 
 pub(super) async fn page(
-    table: &Table,
+    table: &DynamoTable,
     location: &LocationId,
     after: Option<&FailedCursor>,
     limit: u32,
@@ -26,11 +26,11 @@ pub(super) async fn page(
     let start = after.map(|cursor| entry_of(location, cursor));
     let page = table.query("outbox.failed", IndexQuery { start, ..all(location, limit.max(1)) }).await?;
     let next = page.end.as_ref().and_then(cursor);
-    // One whose key is none of ours was put there by hand, and is passed over.
+    // An entry with a foreign key was put there by hand, and is skipped.
     Ok(FailedPage { keys: page.items.iter().filter_map(key).collect(), next })
 }
 
-/// Due now with its attempts counted anew, if the record still stands as failed in this version.
+/// Makes the record due now and resets its attempts, if it is still failed in this version.
 pub(super) fn replay_update(sent: &Record, now: EpochMs) -> Update {
     let update = Update::new()
         .set(record::DUE, DueKey { priority: sent.priority, due_at: now }.as_stored())
@@ -43,14 +43,14 @@ pub(super) fn replay_update(sent: &Record, now: EpochMs) -> Update {
     import_key::stands(update, sent, standing)
 }
 
-/// Returns who waited for it; `None` if it does not stand as failed in this version.
-pub(super) async fn dismiss(table: &Table, seen: &Record) -> Result<Option<Vec<RecordKey>>, PortError> {
+/// Deletes the record and returns the records that waited for it; `None` if it is not failed in this version.
+pub(super) async fn dismiss(table: &DynamoTable, seen: &Record) -> Result<Option<Vec<RecordKey>>, PortError> {
     let key = key_of(&seen.location_id, &seen.key);
     let values = HashMap::from([(":failed".to_owned(), number(seen.version))]);
     let condition = "attribute_exists(#failed_at) AND #version = :failed";
     Ok(match table.delete_if("outbox.dismiss", key, condition, values).await? {
         Deleted::Done(Some(item)) => Some(item::awaited_by(&item).unwrap_or_default()),
-        // By this very request, whose first answer was lost, or by somebody who forgot it.
+        // Deleted by this very request (its first answer was lost), or by someone who forgot the record.
         Deleted::Done(None) => Some(seen.awaited_by.clone()),
         Deleted::Refused(_) => None,
     })
@@ -74,9 +74,9 @@ fn entry_of(location: &LocationId, cursor: &FailedCursor) -> Item {
 }
 
 fn cursor(entry: &Item) -> Option<FailedCursor> {
-    Some(FailedCursor { failed_at: EpochMs(Fields(entry).number(record::FAILED_AT).ok()?), key: key(entry)? })
+    Some(FailedCursor { failed_at: EpochMs(ItemFields(entry).number(record::FAILED_AT).ok()?), key: key(entry)? })
 }
 
 fn key(entry: &Item) -> Option<RecordKey> {
-    Fields(entry).parsed(record::RECORD).ok()
+    ItemFields(entry).parsed(record::RECORD).ok()
 }

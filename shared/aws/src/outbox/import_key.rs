@@ -1,16 +1,16 @@
-//! Which import a record belongs to and where it stands, as one text: the sort key of the import index.
+//! A record's import and standing as one text: the sort key of the import index.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_model::{ImportId, ImportStanding, Record};
 
 use crate::expression::{Update, text};
-use crate::fields::{Fields, Item};
+use crate::fields::{Item, ItemFields};
 use crate::tables::record;
 
-/// Between the import's id, which has none of it, and where the record stands.
+/// Separates the import's id, which cannot contain it, from the standing.
 const SEPARATOR: char = '#';
 
-/// The attribute of a record of `import` that stands at `standing`.
+/// The attribute of a record of `import` with `standing`.
 pub(super) fn as_stored(import: &ImportId, standing: ImportStanding) -> AttributeValue {
     let short = match standing {
         ImportStanding::Pending => 'p',
@@ -23,21 +23,21 @@ pub(super) fn as_stored(import: &ImportId, standing: ImportStanding) -> Attribut
     text(format!("{import}{SEPARATOR}{short}"))
 }
 
-/// The import of an item. What is no import's id was written by hand, and stays as it is.
+/// The import of an item. A value that is not an import's id was written by hand, and is left alone.
 pub(super) fn import_of(item: &Item) -> Option<ImportId> {
-    let stored = Fields(item).optional_text(record::IMPORT).ok()??;
+    let stored = ItemFields(item).optional_text(record::IMPORT).ok()??;
     let (import, _) = stored.rsplit_once(SEPARATOR)?;
     ImportId::new(import).ok()
 }
 
-/// The import of a stored attribute that says that the record is pending.
+/// The import in a stored attribute, if the record is pending.
 pub(crate) fn pending_in(stored: &str) -> Option<ImportId> {
     let (import, standing) = stored.rsplit_once(SEPARATOR)?;
     ImportId::new(import).ok().filter(|_| standing == "p")
 }
 
-/// A record stands at `standing` from now on. `update` must hold for the version that `seen` has: the import is that of the
-/// version.
+/// Sets the record's standing in its import. `update` must apply only to the version of `seen`, because the import
+/// belongs to that version.
 pub(super) fn stands(update: Update, seen: &Record, standing: ImportStanding) -> Update {
     update.set_known(record::IMPORT, seen.import.as_ref().map(|import| as_stored(import, standing)))
 }

@@ -1,4 +1,4 @@
-//! The records of an import: counted, listed, withdrawn.
+//! Counts, lists and withdraws the records of an import.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,12 @@ use ghl_sync_model::{EpochMs, ImportId, ImportStanding, LastError, LocationId, R
 use super::import_key::{as_stored, stands};
 use super::{item, key_of};
 use crate::expression::{Update, number, text};
-use crate::fields::Fields;
-use crate::table::{IndexQuery, Item, Table};
+use crate::fields::ItemFields;
+use crate::table::{DynamoTable, IndexQuery, Item};
 use crate::tables::record;
 
 pub(super) async fn count(
-    table: &Table,
+    table: &DynamoTable,
     location: &LocationId,
     import: &ImportId,
     standing: ImportStanding,
@@ -23,7 +23,7 @@ pub(super) async fn count(
 }
 
 pub(super) async fn page(
-    table: &Table,
+    table: &DynamoTable,
     location: &LocationId,
     import: &ImportId,
     standing: ImportStanding,
@@ -37,11 +37,11 @@ pub(super) async fn page(
     });
     let query = IndexQuery { start, ..all(location, import, standing, limit.max(1)) };
     let page = table.query("outbox.of_import", query).await?;
-    let key = |entry: &Item| Fields(entry).parsed(record::RECORD).ok();
+    let key = |entry: &Item| ItemFields(entry).parsed(record::RECORD).ok();
     Ok(ImportPage { keys: page.items.iter().filter_map(key).collect(), next: page.end.as_ref().and_then(key) })
 }
 
-/// Out of the due index and into the failed one, if the record is still pending in the version that was seen.
+/// Moves the record from the due index to the failed one, if it is still pending in the version of `seen`.
 pub(super) fn withdraw_update(seen: &Record, error: &LastError, now: EpochMs) -> Update {
     let update = Update::new()
         .set(record::FAILED_AT, number(now.0))

@@ -1,4 +1,4 @@
-//! A record as an item: how it is read.
+//! Reads a record from its item.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_model::{
@@ -9,13 +9,13 @@ use ghl_sync_model::{
 use super::due_key::DueKey;
 use super::{import_key, undo};
 use crate::expression::text;
-use crate::fields::{Damage, Fields};
+use crate::fields::{Damage, ItemFields};
 use crate::table::Item;
 use crate::tables::record;
 
 /// Reads the record of `location` and `key` from its item.
 pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Result<Record, Damage> {
-    let fields = Fields(item);
+    let fields = ItemFields(item);
     let time = |attribute| Ok(fields.optional_number(attribute)?.map(EpochMs));
     let priority = priority(fields.text(record::PRIORITY)?)?;
     let due = DueKey::read(item)?;
@@ -27,7 +27,8 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
             false => payload(key, fields.text(record::PAYLOAD)?, Payload::from_json)?,
         },
         version: fields.number(record::VERSION)?,
-        // What it is due by rules while it is: so `DueKey::of` the record is what stands.
+        // While the record is due, the priority of its due key wins, so that `DueKey::of` the record equals the
+        // stored key.
         priority: due.map_or(priority, |due| due.priority),
         due_at: due.map(|due| due.due_at),
         not_before: time(record::NOT_BEFORE)?,
@@ -57,7 +58,7 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
     })
 }
 
-/// Whether GHL said that our call created it (`true`) or that it was there (`false`).
+/// Whether our call created the record in GHL (`true`), or it existed before (`false`).
 fn provenance(item: &Item) -> Provenance {
     match item.get(record::MADE) {
         Some(AttributeValue::Bool(true)) => Provenance::Created,
@@ -66,7 +67,7 @@ fn provenance(item: &Item) -> Provenance {
     }
 }
 
-/// In the order of their keys: DynamoDB's sets have none.
+/// Sorted by key, because DynamoDB's sets have no order.
 pub(super) fn awaited_by(item: &Item) -> Result<Vec<RecordKey>, Damage> {
     let keys = match item.get(record::AWAITED_BY) {
         None => return Ok(Vec::new()),
@@ -84,69 +85,69 @@ fn is_true(item: &Item, name: &str) -> bool {
     matches!(item.get(name), Some(AttributeValue::Bool(true)))
 }
 
-/// What GHL would have the record under, as it is stored.
+/// Stored form of the key under which GHL would have the record.
 pub(super) fn creation_key_as_stored(key: &CreationKey) -> AttributeValue {
-    // Strings only: this cannot fail to serialize.
+    // Only strings: serialization cannot fail.
     text(serde_json::to_string(key).unwrap_or_default())
 }
 
-/// What GHL would have had it under before, as it is stored.
+/// Stored form of the keys under which GHL would have had the record before.
 pub(super) fn former_as_stored(former: &[CreationKey]) -> AttributeValue {
-    // Strings only: this cannot fail to serialize.
+    // Only strings: serialization cannot fail.
     text(serde_json::to_string(former).unwrap_or_default())
 }
 
 pub(super) fn creation_key(item: &Item) -> Result<Option<CreationKey>, Damage> {
-    Fields(item).optional_text(record::CREATION_KEY)?.map(|json| read_key(record::CREATION_KEY, json)).transpose()
+    ItemFields(item).optional_text(record::CREATION_KEY)?.map(|json| read_key(record::CREATION_KEY, json)).transpose()
 }
 
 pub(super) fn former(item: &Item) -> Result<Vec<CreationKey>, Damage> {
-    let json = Fields(item).optional_text(record::FORMER)?;
+    let json = ItemFields(item).optional_text(record::FORMER)?;
     json.map_or(Ok(Vec::new()), |json| read_key(record::FORMER, json))
 }
 
-/// One that a newer build wrote cannot be looked for: the record is left to it.
+/// We cannot search by a key that a newer build wrote: the record is left to that build.
 fn read_key<T: serde::de::DeserializeOwned>(attribute: &'static str, json: &str) -> Result<T, Damage> {
     serde_json::from_str(json)
         .map_err(|_| Damage::new(attribute, "says nothing that this build can look for".to_owned()))
 }
 
-/// What went wrong last, as it is stored.
+/// Stored form of the last error.
 pub(super) fn last_error(error: &LastError) -> AttributeValue {
-    // Strings and numbers only: this cannot fail to serialize.
+    // Only strings and numbers: serialization cannot fail.
     text(serde_json::to_string(error).unwrap_or_default())
 }
 
-/// What went wrong before, as it is stored; `None` if nothing did.
+/// Stored form of the earlier errors; `None` if there are none.
 pub(super) fn errors(errors: &[LastError]) -> Option<AttributeValue> {
-    // Strings and numbers only: this cannot fail to serialize.
+    // Only strings and numbers: serialization cannot fail.
     (!errors.is_empty()).then(|| text(serde_json::to_string(errors).unwrap_or_default()))
 }
 
-/// The fields that GHL did not store, as they are kept; `None` if there are none.
+/// Stored form of the fields that GHL did not store; `None` if there are none.
 pub(super) fn not_stored(fields: &[String]) -> Option<AttributeValue> {
-    // Strings only: this cannot fail to serialize.
+    // Only strings: serialization cannot fail.
     (!fields.is_empty()).then(|| text(serde_json::to_string(fields).unwrap_or_default()))
 }
 
-/// They are for people to read: what is no list of names is none.
+/// The names are only for people: anything else than a list of names reads as empty.
 fn read_names(json: Option<&str>) -> Vec<String> {
     json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
 }
 
-/// What went wrong last is for people to read. A code that this build does not know (a newer one wrote it) must not
-/// keep the record from being sent.
+/// The last error is only for people. An unknown code, written by a newer build, must not keep the record from being
+/// sent.
 fn read_last_error(json: Option<&str>) -> Option<LastError> {
     serde_json::from_str(json?).ok()
 }
 
-/// Whether the last error of an item was our own.
+/// Whether the last error of an item is an internal one.
 pub(super) fn has_failed_by_us(item: &Item) -> bool {
-    let error = read_last_error(Fields(item).optional_text(record::LAST_ERROR).ok().flatten());
+    let error = read_last_error(ItemFields(item).optional_text(record::LAST_ERROR).ok().flatten());
     error.is_some_and(|error| error.code == ErrorCode::Internal)
 }
 
-/// Likewise: those that can be read.
+/// The readable ones among the earlier errors.
 fn read_errors(json: Option<&str>) -> Vec<LastError> {
     let errors: Vec<serde_json::Value> = json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
     errors.into_iter().filter_map(|error| serde_json::from_value(error).ok()).collect()
@@ -179,7 +180,7 @@ fn priority(text: &str) -> Result<Priority, Damage> {
         .ok_or_else(|| Damage::new(record::PRIORITY, "is not high, normal or low"))
 }
 
-/// One that this build does not know would let reconciling undo what it may not.
+/// Fails on an unknown value: ignoring it would let reconciliation overwrite what it must not.
 fn conflict(text: Option<&str>) -> Result<Option<Conflict>, Damage> {
     let Some(text) = text else { return Ok(None) };
     let known = Conflict::ALL.into_iter().find(|conflict| conflict.as_str() == text);

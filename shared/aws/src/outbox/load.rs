@@ -1,4 +1,4 @@
-//! Reading records, by their keys and one after the other.
+//! Loads records by key, or in the order of their keys.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,16 +7,16 @@ use ghl_sync_model::{Kind, LocationId, RecordCursor, RecordKey};
 
 use super::{item, key_of};
 use crate::expression::text;
-use crate::fields::Fields;
-use crate::table::{Item, Table};
+use crate::fields::ItemFields;
+use crate::table::{DynamoTable, Item};
 use crate::tables::record;
 
-/// Most keys that DynamoDB takes in one batch.
+/// Most keys that DynamoDB accepts in one batch.
 const BATCH: usize = 100;
 
-/// The records of `keys`, in that order, each once; unknown ones are left out.
+/// The records of `keys` in that order, each once. Unknown keys are left out.
 pub(super) async fn records(
-    table: &Table,
+    table: &DynamoTable,
     location: &LocationId,
     keys: &[RecordKey],
 ) -> Result<Vec<Loaded>, PortError> {
@@ -29,9 +29,9 @@ pub(super) async fn records(
     Ok(keys.into_iter().filter_map(|key| Some(loaded(location, key, items.get(&key.to_string())?))).collect())
 }
 
-/// Up to `limit` records in the order of their keys; DynamoDB ends a page at 1 MB.
+/// Up to `limit` records in the order of their keys. DynamoDB ends a page at 1 MB.
 pub(super) async fn page(
-    table: &Table,
+    table: &DynamoTable,
     location: &LocationId,
     kind: Option<Kind>,
     after: Option<&RecordCursor>,
@@ -47,16 +47,16 @@ pub(super) async fn page(
     };
     let start = after.map(|cursor| key_of(location, &cursor.key));
     let page = table.query_partition("outbox.list", condition, values, limit.max(1), start).await?;
-    let key = |item: &Item| Fields(item).parsed::<RecordKey>(record::RECORD).ok();
-    // One whose key is none of ours was put there by hand, and is passed over.
+    let key = |item: &Item| ItemFields(item).parsed::<RecordKey>(record::RECORD).ok();
+    // An item with a foreign key was put there by hand, and is skipped.
     let records = page.items.iter().filter_map(|item| Some(loaded(location, &key(item)?, item))).collect();
     let next = page.end.as_ref().and_then(key).map(|key| RecordCursor { key });
     Ok(ListedPage { records, next })
 }
 
-/// The item of `key`, if there is one and it is not a readable record.
+/// The item of `key`, if it exists and is not a readable record.
 pub(super) async fn item_if_damaged(
-    table: &Table,
+    table: &DynamoTable,
     location: &LocationId,
     key: &RecordKey,
 ) -> Result<Option<Item>, PortError> {
@@ -64,11 +64,15 @@ pub(super) async fn item_if_damaged(
     Ok(found.filter(|found| item::read(location, key, found).is_err()))
 }
 
-/// The items of at most 100 different keys, by their sort key.
-async fn fetch(table: &Table, location: &LocationId, keys: &[&RecordKey]) -> Result<Vec<(String, Item)>, PortError> {
+/// The items of at most 100 distinct keys, with their sort keys.
+async fn fetch(
+    table: &DynamoTable,
+    location: &LocationId,
+    keys: &[&RecordKey],
+) -> Result<Vec<(String, Item)>, PortError> {
     let wanted = keys.iter().map(|key| key_of(location, key)).collect();
     let items = table.get_all("outbox.load", wanted).await?.into_iter();
-    Ok(items.filter_map(|item| Some((Fields(&item).text(record::RECORD).ok()?.to_owned(), item))).collect())
+    Ok(items.filter_map(|item| Some((ItemFields(&item).text(record::RECORD).ok()?.to_owned(), item))).collect())
 }
 
 fn loaded(location: &LocationId, key: &RecordKey, found: &Item) -> Loaded {

@@ -1,4 +1,4 @@
-//! The outbox in DynamoDB: one item a record, and a sparse index of those that are due.
+//! The outbox in DynamoDB: one item per record, and a sparse index of the due ones.
 
 mod awaiting;
 mod deletion;
@@ -28,33 +28,33 @@ use ghl_sync_model::{
 
 use self::due_key::DueKey;
 use crate::expression::{Update, number, text};
-use crate::fields::Fields;
-use crate::table::{IndexQuery, Item, Table, Updated};
+use crate::fields::ItemFields;
+use crate::table::{DynamoTable, IndexQuery, Item, Updated};
 use crate::tables::record;
 
-/// Writes that one change of a record makes, at most, if others write in between.
+/// Most writes for one change of a record while others change it too.
 const TRIES: u32 = 5;
 
 #[derive(Debug, thiserror::Error)]
 #[error("others changed the record in between, {TRIES} times in a row; do it again")]
-struct Raced;
+struct WriteConflict;
 
-/// The [`Outbox`] in a table that is made like [`RECORDS`](crate::tables::RECORDS).
+/// Implements [`Outbox`] in a table with the layout of [`RECORDS`](crate::tables::RECORDS).
 ///
-/// `put` and `settle` are one `UpdateItem` each (a `settle` of a record that was put again meanwhile is two), so
+/// `put` and `settle` are one `UpdateItem` each (two for a `settle` of a record that was put again in between), so
 /// they may be repeated and may race. Units for a record of up to 1 KB: a put costs 2 write units (3 if the record is
-/// due already: its index entry moves), an acceptance 2. A record of an import has one entry more: its first put costs 3, and
-/// its acceptance 4.
+/// due already, because its index entry moves), an acceptance 2. A record of an import has one more index entry: its
+/// first put costs 3, and its acceptance 4.
 #[derive(Debug, Clone)]
 pub struct DynamoOutbox {
-    table: Table,
+    table: DynamoTable,
 }
 
 impl DynamoOutbox {
-    /// The outbox in `table`.
+    /// Uses the outbox in `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoOutbox { table: Table::new(client, table) }
+        DynamoOutbox { table: DynamoTable::new(client, table) }
     }
 }
 
@@ -67,7 +67,7 @@ impl Outbox for DynamoOutbox {
     async fn due(&self, location: &LocationId, priority: Priority, limit: u32) -> Result<Vec<Due>, PortError> {
         let mut due = Vec::new();
         let mut start = None;
-        // More than one page only if entries are unreadable, or the page grows beyond 1 MB.
+        // More than one page is needed only if entries are unreadable, or the page exceeds 1 MB.
         while let Some(missing) = missing(limit, due.len()) {
             let query = IndexQuery { start, ..all_due(location, priority, missing) };
             let page = self.table.query("outbox.due", query).await?;
@@ -88,7 +88,7 @@ impl Outbox for DynamoOutbox {
         settlement::settle(&self.table, record, outcome, now).await
     }
 
-    /// Takes the record out if it still is what could not be read: one that a put has repaired stays due.
+    /// Quarantines the record if it is still damaged: a record repaired by a put stays due.
     async fn quarantine(
         &self,
         location: &LocationId,
@@ -98,7 +98,7 @@ impl Outbox for DynamoOutbox {
     ) -> Result<(), PortError> {
         let Some(damaged) = load::item_if_damaged(&self.table, location, key).await? else { return Ok(()) };
         let update = quarantine_update(&damaged, reason, now);
-        // Refused: a put has replaced the content. If the record is still damaged, the next batch meets it again.
+        // If refused, a put has replaced the content. If the record is still damaged, the next batch handles it.
         self.table.update("outbox.quarantine", key_of(location, key), update).await.map(drop)
     }
 
@@ -113,7 +113,7 @@ impl Outbox for DynamoOutbox {
         let query = IndexQuery { projection: Some("#due"), ..due_of_all(location, cap.saturating_add(1)) };
         let page = self.table.query("outbox.count", query).await?;
         if page.end.is_some() || page.tallied(cap).capped {
-            // The most urgent filled it: what lies behind them is asked for by itself.
+            // The most urgent records filled the page, so each priority is counted by itself.
             let [high, normal, low] = Priority::ALL.map(|priority| self.count_due(location, priority, cap));
             return futures::try_join!(high, normal, low).map(<[Backlog; 3]>::from);
         }
@@ -168,7 +168,7 @@ impl Outbox for DynamoOutbox {
 
     async fn forget(&self, location: &LocationId, key: &RecordKey) -> Result<Option<Vec<RecordKey>>, PortError> {
         let forgotten = self.table.delete("outbox.forget", key_of(location, key)).await?;
-        // Who waited for a record that cannot be read looks again by itself.
+        // Records that waited for an unreadable record check again on their own.
         Ok(forgotten.map(|item| item::awaited_by(&item).unwrap_or_default()))
     }
 
@@ -236,7 +236,7 @@ impl Outbox for DynamoOutbox {
     }
 }
 
-/// Out of the due index and into the failed one, if the record is still the version that was found damaged.
+/// Moves the record from the due index to the failed one, if it is still the version that was found damaged.
 fn quarantine_update(damaged: &Item, reason: &str, now: EpochMs) -> Update {
     let error = LastError { code: ErrorCode::Internal, status: None, message: reason.to_owned(), at: now };
     let import = import_key::import_of(damaged);
@@ -259,7 +259,7 @@ fn key_of(location: &LocationId, key: &RecordKey) -> Item {
     ])
 }
 
-/// The due records of a priority.
+/// The due records of one priority.
 fn all_due(location: &LocationId, priority: Priority, limit: u32) -> IndexQuery {
     IndexQuery {
         index: record::DUE_INDEX,
@@ -274,7 +274,7 @@ fn all_due(location: &LocationId, priority: Priority, limit: u32) -> IndexQuery 
     }
 }
 
-/// The due records of all priorities, the most urgent first.
+/// The due records of all priorities, most urgent first.
 fn due_of_all(location: &LocationId, limit: u32) -> IndexQuery {
     IndexQuery {
         index: record::DUE_INDEX,
@@ -286,15 +286,15 @@ fn due_of_all(location: &LocationId, limit: u32) -> IndexQuery {
     }
 }
 
-/// How many of `limit` entries are missing; `None` when none is.
+/// How many entries are missing to `limit`; `None` if there are enough.
 fn missing(limit: u32, found: usize) -> Option<u32> {
     limit.checked_sub(u32::try_from(found).ok()?).filter(|missing| *missing > 0)
 }
 
-/// An entry of the due index. One whose key is none of ours was put there by hand, and is passed over.
+/// Reads an entry of the due index. An entry with a foreign key was put there by hand, and is skipped.
 fn due_entry(entry: &Item) -> Option<Due> {
-    match Fields(entry).parsed(record::RECORD) {
-        // Due at once if nobody can read when: whoever loads it sets it aside.
+    match ItemFields(entry).parsed(record::RECORD) {
+        // An unreadable due time counts as due at once: whoever loads the record quarantines it.
         Ok(key) => Some(Due { key, due_at: due_at(entry).unwrap_or_default() }),
         Err(damage) => {
             tracing::warn!(%damage, "an entry of the due index is not a record of ours");

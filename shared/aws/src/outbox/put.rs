@@ -1,21 +1,21 @@
-//! Putting a record in.
+//! Puts records into the outbox.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::ports::{PortError, Put};
 use ghl_sync_model::{CreationKey, EpochMs, ImportStanding, Payload, PutRecord, Record, Undo};
 
 use super::due_key::DueKey;
-use super::{Raced, TRIES, import_key, item, key_of, undo};
+use super::{TRIES, WriteConflict, import_key, item, key_of, undo};
 use crate::expression::{Update, number, text};
-use crate::fields::{Damage, Fields};
-use crate::table::{Item, Table, Updated};
+use crate::fields::{Damage, ItemFields};
+use crate::table::{DynamoTable, Item, Updated};
 use crate::tables::record;
 
-/// One write: a second one only if the record is put under another key before GHL's id of it is known, further ones only
-/// if somebody else writes in between; and one if nothing changes but since when the content is true.
-pub(super) async fn put(table: &Table, put: &PutRecord, now: EpochMs) -> Result<Put, PortError> {
+/// Usually one write. A second one is needed if the creation key changes before GHL's id is known, or if only the
+/// time changes since when the content is true; further ones only if others write in between.
+pub(super) async fn put(table: &DynamoTable, put: &PutRecord, now: EpochMs) -> Result<Put, PortError> {
     let failed = |damage: Damage| PortError::new("put a record", damage);
-    let version = |standing: &Item| Fields(standing).number(record::VERSION).map_err(failed);
+    let version = |standing: &Item| ItemFields(standing).number(record::VERSION).map_err(failed);
     let (mut update, mut done) = (update_of_same_key(put, now), Put::Stored);
     for _ in 0..TRIES {
         let key = key_of(&put.location_id, &put.key());
@@ -38,11 +38,11 @@ pub(super) async fn put(table: &Table, put: &PutRecord, now: EpochMs) -> Result<
             None => (update_of_same_key(put, now), Put::Stored),
         };
     }
-    Err(PortError::new("put a record", Raced))
+    Err(PortError::new("put a record", WriteConflict))
 }
 
-/// What the record would be found by, as it stands and before, if GHL's id of it is not known and it is put under another
-/// key.
+/// All creation keys under which GHL may have the record, if its GHL id is unknown and `put` changes the key;
+/// otherwise `None`.
 fn former_keys(put: &PutRecord, standing: &Item) -> Result<Option<Vec<CreationKey>>, Damage> {
     if put.ghl_id.is_some() || standing.contains_key(record::GHL_ID) {
         return Ok(None);
@@ -54,19 +54,19 @@ fn former_keys(put: &PutRecord, standing: &Item) -> Result<Option<Vec<CreationKe
     Ok(Some(key.after(item::former(standing)?)))
 }
 
-/// When the content that stands was true: what its producer said, else when it was put.
+/// When the standing content was true: the time its producer gave, or else the time of its put.
 fn true_since(standing: &Item) -> Result<Option<EpochMs>, Damage> {
-    let time = |attribute| Ok(Fields(standing).optional_number(attribute)?.map(EpochMs));
+    let time = |attribute| Ok(ItemFields(standing).optional_number(attribute)?.map(EpochMs));
     Ok(time(record::AS_OF)?.or(time(record::UPDATED_AT)?))
 }
 
-/// Since when the content that stands is true once more, as a put of it says. One that does not say so means now, which
-/// is written down where others say it.
+/// The later time at which `put` confirms the standing content. A put without a time means now, which is stored only
+/// if the record has a time of its producer.
 fn newly_true(put: &PutRecord, standing: &Item, now: EpochMs) -> Option<EpochMs> {
     put.as_of.or_else(|| standing.contains_key(record::AS_OF).then_some(now))
 }
 
-/// Whether the content is what GHL accepted as the record's last version, or has superseded, and the record is not due.
+/// Whether the record is not due, and its content was accepted as the last version or was superseded.
 fn is_settled(put: &PutRecord, standing: &Item) -> bool {
     let has = |attribute: &str, value: AttributeValue| standing.get(attribute) == Some(&value);
     if put.ghl_id.as_ref().is_some_and(|id| !has(record::GHL_ID, text(id.as_str()))) {
@@ -78,12 +78,12 @@ fn is_settled(put: &PutRecord, standing: &Item) -> bool {
     is_accepted || standing.contains_key(record::SUPERSEDED_AT) && has(record::PAYLOAD, text(put.payload.to_json()))
 }
 
-/// The record, one version on and due now, unless GHL has accepted this content as the record's last version, or has
-/// superseded it, and the put names no other id of GHL's than the record has; and unless it may have been created under
-/// another key than it is put under now.
+/// Makes the record due now, as a new version. Refused if the put names no other GHL id than the record has, and GHL
+/// has accepted this content as the record's last version or has superseded it. Also refused if the record may have
+/// been created under another key.
 ///
-/// (Of a record whose newer version failed, the older content counts as new: GHL may have taken the newer one.)
-/// Attempts and due time start anew; a bar against writing before a late call has arrived stays.
+/// (If the record's newer version failed, older content counts as new: GHL may have taken the newer one.) Resets
+/// attempts and due time; a bar against writing before a late call has arrived stays.
 fn update_of_same_key(put: &PutRecord, now: EpochMs) -> Update {
     let update = update(put, now);
     if put.ghl_id.is_some() {
@@ -97,7 +97,7 @@ fn update_of_same_key(put: &PutRecord, now: EpochMs) -> Update {
     }
 }
 
-/// The same of a record that stood in `version`, with what it may have been created under.
+/// Like [`update_of_same_key`], for a record in `version` that may have been created under the keys in `former`.
 fn update_of_other_key(put: &PutRecord, now: EpochMs, version: u64, former: &[CreationKey]) -> Update {
     update(put, now)
         .set(record::FORMER, item::former_as_stored(former))
@@ -105,7 +105,8 @@ fn update_of_other_key(put: &PutRecord, now: EpochMs, version: u64, former: &[Cr
         .with(":standing", number(version))
 }
 
-/// The same content, in `version`, is true at a later time as well: what comes late must not replace it.
+/// Records that the same content, in `version`, is also true at the later time `as_of`, so that late puts do not
+/// replace it.
 fn update_of_as_of(as_of: EpochMs, version: u64) -> Update {
     not_outdated(Update::new())
         .set(record::AS_OF, number(as_of.0))
@@ -113,14 +114,14 @@ fn update_of_as_of(as_of: EpochMs, version: u64) -> Update {
         .with(":standing", number(version))
 }
 
-/// Of an update that sets `as_of`: only if what stands is not true of a later time.
+/// Adds the condition that the standing content is not true of a later time. `update` must set `as_of`.
 fn not_outdated(update: Update) -> Update {
     update
         .only_if("NOT (#as_of > :as_of)")
         .only_if("attribute_exists(#as_of) OR attribute_not_exists(#updated_at) OR #updated_at <= :as_of")
 }
 
-/// Other content for a record that stands as failed in the version that was `seen`, and under the import that put that.
+/// Replaces the content of a record that is failed in the version of `seen`. The record stays in its import.
 pub(super) fn mend_update(seen: &Record, payload: &Payload, now: EpochMs) -> Update {
     let put = PutRecord {
         priority: seen.priority,
@@ -130,7 +131,7 @@ pub(super) fn mend_update(seen: &Record, payload: &Payload, now: EpochMs) -> Upd
         ..PutRecord::new(seen.location_id.clone(), seen.key.id.clone(), payload.clone())
     };
     let update = update_of_content(&put, now);
-    // Mending makes nothing of it true at a later time: newer content of its producer must still replace it.
+    // Mending does not make the content true at a later time: newer content of its producer must still replace it.
     let update = match seen.put_at {
         Some(put_at) => update.set_once(record::AS_OF, number(put_at.0)),
         None => update,
@@ -153,9 +154,9 @@ fn update(put: &PutRecord, now: EpochMs) -> Update {
     if put.as_of.is_some() { not_outdated(update) } else { update }
 }
 
-/// All of a put but since when its content is true.
+/// The complete put, except the time at which its content is true.
 fn update_of_content(put: &PutRecord, now: EpochMs) -> Update {
-    // A put that corrects GHL's id is news, whatever its content.
+    // A put that corrects GHL's id is new, whatever its content.
     let (not_accepted, not_superseded) = if put.ghl_id.is_none() {
         (
             "NOT (#accepted_hash = :hash AND #accepted_version = #version AND attribute_not_exists(#due))",
@@ -180,7 +181,7 @@ fn update_of_content(put: &PutRecord, now: EpochMs) -> Update {
         .set_once(record::CREATED_AT, number(now.0))
         .set_known(record::GHL_ID, put.ghl_id.as_ref().map(|id| text(id.as_str())))
         .set_or_remove(record::CREATION_KEY, creation_key(put))
-        // Who created what a producer names is not known.
+        // If the producer names the id, we do not know who created the record.
         .remove(put.ghl_id.is_some().then_some(record::MADE))
         .set_or_remove(
             record::IMPORT,

@@ -1,4 +1,4 @@
-//! What reconciling asks for: records by GHL's id, and what was decided about them.
+//! Queries and writes of reconciliation: finds records by GHL's id and stores its decisions.
 
 use std::collections::HashMap;
 
@@ -8,15 +8,15 @@ use ghl_sync_model::{EpochMs, GhlId, ImportStanding, LocationId, Priority, Recor
 use super::due_key::DueKey;
 use super::import_key;
 use crate::expression::{Update, number, text};
-use crate::fields::Fields;
-use crate::table::{IndexQuery, Table};
+use crate::fields::ItemFields;
+use crate::table::{DynamoTable, IndexQuery};
 use crate::tables::record;
 
-/// Records of one contact, at most. Usually it is one.
+/// Most records of one contact. Usually there is one.
 const LIMIT: u32 = 25;
 
 pub(super) async fn of_ghl_id(
-    table: &Table,
+    table: &DynamoTable,
     location: &LocationId,
     ghl_id: &GhlId,
 ) -> Result<Vec<RecordKey>, PortError> {
@@ -32,10 +32,10 @@ pub(super) async fn of_ghl_id(
         start: None,
     };
     let page = table.query("outbox.of_ghl_id", query).await?;
-    Ok(page.items.iter().filter_map(|entry| Fields(entry).parsed(record::RECORD).ok()).collect())
+    Ok(page.items.iter().filter_map(|entry| ItemFields(entry).parsed(record::RECORD).ok()).collect())
 }
 
-/// Holds only for the record as it was seen, or as a first try of the same write has left it.
+/// Stores a decision. It applies only to the record as seen, or as an earlier try of the same write left it.
 pub(super) fn update(seen: &Record, resolution: &Resolution, now: EpochMs) -> Update {
     let update = Update::new()
         .only_if("#version = :seen AND attribute_not_exists(#failed_at)")

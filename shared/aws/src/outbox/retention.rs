@@ -1,12 +1,12 @@
-//! Dropping the content of a record that GHL has accepted.
+//! Drops the content of records that GHL has accepted.
 
 use ghl_sync_model::{EpochMs, Record};
 
 use crate::expression::{Update, number, text};
 use crate::tables::record;
 
-/// Its content goes, and whatever quotes it; the hash of it stays, so that a put of the same is nothing new. Only if the
-/// record is as it was seen, with GHL having its last version.
+/// Removes the content and everything that quotes it. Its hash stays, so that a put of the same content changes
+/// nothing. Applies only if the record is as it was seen, and GHL has its last version.
 pub(super) fn update(seen: &Record, now: EpochMs) -> Update {
     Update::new()
         .set(record::PAYLOAD, text(seen.payload.remains().to_json()))

@@ -1,23 +1,23 @@
-//! What is written about a record when its batch has ended.
+//! Stores the outcome of a record after its batch.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::ports::{PortError, Settled};
 use ghl_sync_model::{ContentHash, EpochMs, GhlId, ImportStanding, Outcome, Provenance, Record, Undone};
 
 use super::due_key::DueKey;
-use super::{Raced, TRIES, deletion, import_key, item, key_of, undo};
+use super::{TRIES, WriteConflict, deletion, import_key, item, key_of, undo};
 use crate::expression::{Update, number, text};
-use crate::table::{Item, Table, Updated};
+use crate::table::{DynamoTable, Item, Updated};
 use crate::tables::record;
 
-/// What has been deleted by hand is not brought back.
+/// A record deleted by hand must not come back.
 const EXISTS: &str = "attribute_exists(#location_id)";
 
-/// While it is due with the priority that it was sent with.
+/// Holds while the record is due with the priority it was sent with.
 const STILL_DUE: &str = "begins_with(#due, :sent_priority)";
 
 pub(super) async fn settle(
-    table: &Table,
+    table: &DynamoTable,
     sent: &Record,
     outcome: &Outcome,
     now: EpochMs,
@@ -30,7 +30,7 @@ pub(super) async fn settle(
     let key = key_of(&sent.location_id, &sent.key);
     match table.update("outbox.settle", key, of_sent_version(sent, outcome, now)).await? {
         Updated::Written => return Ok(Settled::Done),
-        // Deleted by hand: what is gone is not brought back.
+        // A record deleted by hand must not come back.
         Updated::Refused(None) => {}
         Updated::Refused(Some(standing)) if is_awaited_by_more(sent, outcome, &standing) => {
             return Ok(Settled::AwaitedByMore);
@@ -40,9 +40,9 @@ pub(super) async fn settle(
     Ok(Settled::ChangedMeanwhile)
 }
 
-/// Writes what GHL told at the record as it stands; again, if that has changed in between.
+/// Writes the facts learned from GHL to the current record. Repeats this if the record changes in between.
 async fn record_facts(
-    table: &Table,
+    table: &DynamoTable,
     sent: &Record,
     outcome: &Outcome,
     mut standing: Item,
@@ -58,14 +58,14 @@ async fn record_facts(
             Updated::Refused(Some(now_stands)) => standing = now_stands,
         }
     }
-    Err(PortError::new("outbox.settle", Raced))
+    Err(PortError::new("outbox.settle", WriteConflict))
 }
 
-/// The whole outcome, if the record is still the version that was sent.
+/// The whole outcome, provided the record is still the version that was sent.
 ///
-/// An acceptance counts whoever else has settled that version. Anything else counts only while the record is due: a
-/// late failure must not undo what somebody else achieved. All of it may be written twice, since the SDK repeats a
-/// request whose reply was lost; so attempts are set and not counted up, and a failure that finds itself is at home.
+/// An acceptance counts even if someone else has settled that version. Any other outcome counts only while the record
+/// is due: a late failure must not undo someone else's success. Each write may happen twice, since the SDK repeats a
+/// request if its reply was lost; so attempts are set instead of incremented, and a failure accepts its own trace.
 fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
     let update = Update::new().only_if("#version = :sent").with(":sent", number(sent.version));
     let update = match standing(outcome) {
@@ -109,7 +109,7 @@ fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
             .set(record::WAITS_FOR, text(awaited.to_string()))
             .remove([record::DUE]),
         Outcome::Undone(undone) => undo::done(update, sent, undone),
-        // It is no update.
+        // A deletion is not an update.
         Outcome::Deleted => update,
         Outcome::WouldSend { request, stays_due: true } => {
             keep_errors(update, sent).only_if("attribute_exists(#due)").set(record::DRY_RUN, text(request))
@@ -121,7 +121,7 @@ fn of_sent_version(sent: &Record, outcome: &Outcome, now: EpochMs) -> Update {
     }
 }
 
-/// Where the record of an import stands after its outcome; `None` if it stays pending.
+/// The standing of a record in its import after an outcome; `None` if it stays pending.
 fn standing(outcome: &Outcome) -> Option<ImportStanding> {
     match outcome {
         Outcome::Accepted { .. } => Some(ImportStanding::Accepted),
@@ -136,9 +136,9 @@ fn standing(outcome: &Outcome) -> Option<ImportStanding> {
     }
 }
 
-/// What GHL told, which is true of the record whatever version it has now; `None` if that is nothing.
+/// The facts that GHL reported, which hold for any version of the record; `None` if there are none.
 ///
-/// An acceptance that comes after a newer one says nothing new, and is refused.
+/// An acceptance that arrives after a newer one adds nothing, and is refused.
 fn facts(sent: &Record, outcome: &Outcome, standing: &Item, now: EpochMs) -> Option<Update> {
     match outcome {
         Outcome::Accepted { ghl_id, hash, provenance, not_stored } => Some(
@@ -152,12 +152,12 @@ fn facts(sent: &Record, outcome: &Outcome, standing: &Item, now: EpochMs) -> Opt
         Outcome::Retry { not_before, ghl_id, provenance, .. }
         | Outcome::Wait { not_before, ghl_id, provenance, .. } => {
             let is_wait = matches!(outcome, Outcome::Wait { .. });
-            let acquitted = is_wait.then(|| acquit(sent, standing)).flatten();
+            let cleared = is_wait.then(|| clear_crash_mark(sent, standing)).flatten();
             let is_gone = matches!(outcome, Outcome::Wait { is_gone: true, .. }) && still_names(sent, standing);
-            if ghl_id.is_none() && not_before.is_none() && acquitted.is_none() && !is_gone {
+            if ghl_id.is_none() && not_before.is_none() && cleared.is_none() && !is_gone {
                 return None;
             }
-            let update = acquitted.unwrap_or_default().only_if(EXISTS);
+            let update = cleared.unwrap_or_default().only_if(EXISTS);
             let update = if is_gone { gone(update, sent) } else { update };
             let update = learn_id(update, sent, ghl_id.as_ref(), *provenance);
             Some(match not_before {
@@ -172,22 +172,22 @@ fn facts(sent: &Record, outcome: &Outcome, standing: &Item, now: EpochMs) -> Opt
     }
 }
 
-/// Whether `standing` has the GHL id that it was sent with.
+/// Whether `standing` has the GHL id that the record was sent with.
 fn still_names(sent: &Record, standing: &Item) -> bool {
     let id = sent.ghl_id.as_ref().map(|id| text(id.as_str()));
     id.is_some() && standing.get(record::GHL_ID) == id.as_ref()
 }
 
-/// That GHL has nothing under that id any more. Whoever else needs it, such as an opportunity its contact's, must not take it
-/// for a contact that is there.
+/// Records that GHL has nothing under that id any more. Records that depend on it, such as an opportunity of a
+/// contact, must not mistake it for an existing contact.
 fn gone(update: Update, sent: &Record) -> Update {
     let id = sent.ghl_id.as_ref().map_or("", |id| id.as_str());
     update.only_if("#ghl_id = :gone").with(":gone", text(id)).remove([record::GHL_ID, record::MADE])
 }
 
-/// Takes back what was written against `sent` as a suspect before it was put again; `None` if nothing was. What somebody
-/// else wrote meanwhile, such as that it is cancelled, stays.
-fn acquit(sent: &Record, standing: &Item) -> Option<Update> {
+/// Removes the crash mark written against `sent` before the record was put again; `None` if there was none. Anything
+/// that others wrote in between, such as a cancellation, stays.
+fn clear_crash_mark(sent: &Record, standing: &Item) -> Option<Update> {
     let is_put_again = standing.get(record::VERSION) != Some(&number(sent.version));
     let is_marked = item::has_failed_by_us(standing) && !standing.contains_key(record::FAILED_AT);
     let last_error = sent.last_error.as_ref().map(item::last_error);
@@ -201,7 +201,7 @@ fn acquit(sent: &Record, standing: &Item) -> Option<Update> {
     Some(update)
 }
 
-/// An acceptance forgets who waits for the record, so it holds only if the sender knew all of them.
+/// An acceptance clears the list of waiting records, so it holds only if the sender knew all of them.
 fn only_if_all_were_woken(update: Update, sent: &Record) -> Update {
     if sent.awaited_by.is_empty() {
         return update.only_if("attribute_not_exists(#awaited_by)");
@@ -211,15 +211,15 @@ fn only_if_all_were_woken(update: Update, sent: &Record) -> Update {
         .with(":woken", AttributeValue::Ss(sent.awaited_by.iter().map(ToString::to_string).collect()))
 }
 
-/// Whether `standing`, the record as it was sent, refused an acceptance because of somebody who waits for it.
+/// Whether `standing`, the record as sent, refused an acceptance because more records wait for it.
 fn is_awaited_by_more(sent: &Record, outcome: &Outcome, standing: &Item) -> bool {
     matches!(outcome, Outcome::Accepted { .. })
         && standing.get(record::VERSION) == Some(&number(sent.version))
         && standing.contains_key(record::AWAITED_BY)
 }
 
-/// What does not count: attempts and errors are those with which the record was loaded, whatever was written against it
-/// as a suspect.
+/// For outcomes that do not count: restores the attempts and errors with which the record was loaded, without any
+/// crash mark.
 fn keep_errors(update: Update, sent: &Record) -> Update {
     update
         .set(record::ATTEMPTS, number(u64::from(sent.attempts)))
@@ -241,8 +241,8 @@ fn accept(
         .remove([record::FORMER])
 }
 
-/// A call may still arrive at GHL until `not_before`: the record, whatever its version, is not due before. Whether it is
-/// due, and with which priority, only what stands says.
+/// A call may still arrive at GHL until `not_before`, so the record, whatever its version, must not be due before.
+/// The current item decides whether it is due, and with which priority.
 fn hold_back(update: Update, standing: &Item, not_before: EpochMs) -> Update {
     let update = update.set(record::NOT_BEFORE, number(not_before.0));
     let Some(seen_due) = standing.get(record::DUE) else {
@@ -251,12 +251,12 @@ fn hold_back(update: Update, standing: &Item, not_before: EpochMs) -> Update {
     let update = update.only_if("#due = :seen_due").with(":seen_due", seen_due.clone());
     match DueKey::read(standing) {
         Ok(Some(due)) => update.set(record::DUE, DueKey { due_at: not_before, ..due }.as_stored()),
-        // One that cannot be read stays as it is: whoever loads it sets the record aside.
+        // An unreadable key stays as it is: whoever loads the record quarantines it.
         _ => update,
     }
 }
 
-/// If it is due as it was, it is due at `due_at`.
+/// Moves the due time to `due_at`, if the record is still due with the same priority.
 fn due_later(update: Update, sent: &Record, due_at: EpochMs) -> Update {
     update
         .only_if(STILL_DUE)
@@ -268,7 +268,7 @@ fn due_key(sent: &Record, due_at: EpochMs) -> AttributeValue {
     DueKey { priority: sent.priority, due_at }.as_stored()
 }
 
-/// GHL's id of it, where one was learned, and who created what has that id.
+/// Stores GHL's id, if one was learned, and who created the record with that id.
 fn learn_id(update: Update, sent: &Record, ghl_id: Option<&GhlId>, provenance: Provenance) -> Update {
     let Some(id) = ghl_id else {
         return update;

@@ -1,4 +1,4 @@
-//! A record that is to be undone, and the end of that.
+//! Asks for the undo of a record, and stores its result.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_model::{EpochMs, ImportStanding, Record, Undo, Undone};
@@ -6,26 +6,27 @@ use ghl_sync_model::{EpochMs, ImportStanding, Record, Undo, Undone};
 use super::due_key::DueKey;
 use super::{import_key, item};
 use crate::expression::{Update, number, text};
-use crate::fields::{Damage, Fields, Item};
+use crate::fields::{Damage, Item, ItemFields};
 use crate::tables::record;
 
-/// How far it has come, as it is stored.
+/// Stored form of an undo's progress.
 pub(super) fn as_stored(undo: &Undo) -> AttributeValue {
-    // Strings, numbers and lists only: this cannot fail to serialize.
+    // Only strings, numbers and lists: serialization cannot fail.
     text(serde_json::to_string(undo).unwrap_or_default())
 }
 
-/// What else a record that is not due may stand as.
+/// Other standings of a record that is not due.
 const STANDINGS: [&str; 4] = [record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT];
 
-/// One that this build cannot read must not be sent: it may be due for an undo.
+/// A record with an unreadable undo must not be sent: it may be due for an undo.
 pub(super) fn read(item: &Item) -> Result<Option<Undo>, Damage> {
-    let json = Fields(item).optional_text(record::UNDO)?;
+    let json = ItemFields(item).optional_text(record::UNDO)?;
     json.map(|json| serde_json::from_str(json).map_err(|_| Damage::new(record::UNDO, "says nothing of an undo")))
         .transpose()
 }
 
-/// One version on, and due for it. So what was under way with the content says nothing of it any more.
+/// Makes the record due for its undo, as a new version, so that batches under way with the old one no longer affect
+/// it.
 pub(super) fn ask(seen: &Record, since: EpochMs, now: EpochMs) -> Update {
     let update = Update::new()
         .increment(record::VERSION)
@@ -38,8 +39,8 @@ pub(super) fn ask(seen: &Record, since: EpochMs, now: EpochMs) -> Update {
     import_key::stands(update, seen, ImportStanding::Pending)
 }
 
-/// What is written of a record that was undone. `update` holds for the version that was sent. A rollback undoes what was
-/// not due for it: then it must not be due since.
+/// Stores the result of an undo. `update` applies to the version that was sent. A rollback undoes records that were
+/// not due; these must not have become due since.
 pub(super) fn done(update: Update, sent: &Record, undone: &Undone) -> Update {
     let (as_seen, no_more_failed) = match sent.due_at {
         Some(_) => ("attribute_exists(#due) OR #undo = :undo", None),

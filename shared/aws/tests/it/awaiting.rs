@@ -1,4 +1,4 @@
-//! Records that wait for another one without being due, in DynamoDB and in the model in memory.
+//! Records that wait for another one without being due, in DynamoDB and in the in-memory model.
 
 use ghl_sync_engine::ports::{Loaded, MAX_AWAITED_BY, Outbox, Settled};
 use ghl_sync_model::{EpochMs, Kind, Outcome, Payload, PutRecord, Record};
@@ -6,7 +6,7 @@ use ghl_sync_testkit::{MemoryOutbox, block_on_paused};
 
 use crate::fixtures::{RECORDS, Tables, accepted, contact, failed, key, location};
 
-fn deal(id: &str) -> PutRecord {
+fn opportunity(id: &str) -> PutRecord {
     let json = format!(r#"{{"contactRecord":"a","pipelineId":"p1","name":"{id}"}}"#);
     PutRecord { payload: Payload::from_json(Kind::Opportunity, &json).unwrap(), ..contact(id, "Ada") }
 }
@@ -18,9 +18,10 @@ async fn load(outbox: &dyn Outbox, put: &PutRecord) -> Record {
     }
 }
 
-/// A contact fails, two deals come to wait for it, one of them nearly too late, and it is accepted.
+/// A contact fails, two opportunities start to wait for it (one of them nearly too late), and the contact is
+/// accepted.
 async fn history(outbox: &dyn Outbox) -> Vec<Record> {
-    let (ada, early, late) = (contact("a", "Ada"), deal("early"), deal("late"));
+    let (ada, early, late) = (contact("a", "Ada"), opportunity("early"), opportunity("late"));
     for put in [&ada, &early, &late] {
         outbox.put(put, EpochMs(1)).await.unwrap();
     }
@@ -52,7 +53,7 @@ async fn history(outbox: &dyn Outbox) -> Vec<Record> {
         states.push(load(outbox, put).await);
     }
 
-    // What is done with is not made due.
+    // A finished record does not become due.
     let done = load(outbox, &early).await;
     outbox.settle(&done, &accepted(&early, "G2"), EpochMs(8)).await.unwrap();
     outbox.wake(&done, &ada.key(), EpochMs(9)).await.unwrap();
@@ -77,7 +78,7 @@ async fn more_records_than_one_may_wake_look_again_by_themselves() {
     let ada = contact("a", "Ada");
     let record = tables.put_and_load(&ada, 1).await;
     tables.outbox.settle(&record, &failed(None), EpochMs(2)).await.unwrap();
-    let waiting = tables.put_and_load(&deal("d"), 1).await;
+    let waiting = tables.put_and_load(&opportunity("d"), 1).await;
     for n in 0..=MAX_AWAITED_BY {
         let waiting = Record { key: key(&format!("opportunity#{n}")), ..waiting.clone() };
         let taken = tables.outbox.await_id(&waiting, &ada.key()).await.unwrap();

@@ -1,9 +1,9 @@
-//! What the common requests cost, as DynamoDB charges it.
+//! What DynamoDB charges for the common requests.
 
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_aws::{DynamoItems, Snapshot};
+use ghl_sync_aws::{DynamoItems, UsageSnapshot};
 use ghl_sync_engine::ports::{GateStore, Outbox, Versioned};
 use ghl_sync_limiter::Gate;
 use ghl_sync_model::{
@@ -12,7 +12,7 @@ use ghl_sync_model::{
 
 use crate::fixtures::{STATE, Tables, accepted, contact, failed, ghl_id, location, retry, scope};
 
-/// A contact as they usually are: about 450 bytes of JSON.
+/// A typical contact: about 450 bytes of JSON.
 fn typical() -> PutRecord {
     let text = |text: &str| Some(text.to_owned());
     let contact = Contact {
@@ -41,7 +41,7 @@ async fn a_typical_contact_is_an_item_of_at_most_1_kb() {
     assert!((400..500).contains(&put.payload.to_json().len()), "{}", put.payload.to_json().len());
     let record = tables.put_and_load(&put, 1_767_225_600_000).await;
     tables.outbox.settle(&record, &accepted(&put, "ocQHyuzHvysMo5N5VsXc"), EpochMs(1_767_225_601_000)).await.unwrap();
-    // Accepted and put again, it has all of its attributes but those of a failure.
+    // Accepted and put again, it has all attributes except those of a failure.
     tables.outbox.put(&changed(&put), EpochMs(1_767_225_602_000)).await.unwrap();
     let item = tables.item(&put.key()).await.unwrap();
     let size: usize = item.iter().map(|(name, value)| name.len() + size(value)).sum();
@@ -175,14 +175,14 @@ async fn an_import_that_can_be_undone_costs_two_requests_a_record_more_and_its_u
     assert_eq!(used, [(1, 4.0), (1, 1.0), (1, 2.0), (1, 5.0)], "asked, read, emptied, and written down");
 }
 
-/// Reads what was used since it was read last.
+/// Reads the usage since the last reading.
 struct Meter<'a> {
     tables: &'a Tables,
-    last: Snapshot,
+    last: UsageSnapshot,
 }
 
 impl Meter<'_> {
-    /// Requests that read or wrote, and their units.
+    /// Number of read or write requests, and their units.
     fn read(&mut self) -> (u64, f64) {
         let now = self.tables.usage.snapshot();
         let used = now.since(&self.last);
@@ -198,7 +198,8 @@ fn changed(put: &PutRecord) -> PutRecord {
     PutRecord { payload: Payload::Contact(contact), ..put.clone() }
 }
 
-/// Bytes of a value, as DynamoDB counts them: text in UTF-8, numbers two digits a byte and one byte more, a truth one.
+/// Bytes of a value, as DynamoDB counts them: text in UTF-8, numbers with two digits per byte plus one byte, one byte
+/// for a boolean.
 fn size(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) => text.len(),

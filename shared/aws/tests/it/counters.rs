@@ -8,7 +8,7 @@ use ghl_sync_model::{Endpoint, EpochMs};
 
 use crate::fixtures::{Tables, location};
 
-/// A minute begins.
+/// Start of a minute.
 const T0: EpochMs = EpochMs(1_795_000_020_000);
 const MINUTE: Duration = Duration::from_secs(60);
 

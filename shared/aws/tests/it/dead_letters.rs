@@ -1,4 +1,4 @@
-//! Dead letters, from the queue in which they died to the parking queue.
+//! Dead-letter messages, from the queue in which they died to the parking queue.
 
 use std::time::Duration;
 
@@ -105,7 +105,7 @@ impl Queues {
         Queues { client, batches, urls, letters }
     }
 
-    /// Sends a message, and receives it until SQS has enough of that.
+    /// Sends a message, and receives it until SQS moves it to the dead-letter queue.
     async fn die(&self, body: &str) {
         self.client.send_message().queue_url(&self.batches).message_body(body).send().await.unwrap();
         for _ in 0..6 {

@@ -1,4 +1,4 @@
-//! The records that stand as failed, another chance, other content or an end for them; and how much is due.
+//! Failed records: replay, new content or dismissal; and the numbers of due records.
 
 use ghl_sync_engine::ports::{Outbox, Put, Tallied};
 use ghl_sync_model::{
@@ -24,7 +24,7 @@ async fn they_are_paged_the_oldest_first_and_counted_up_to_a_cap() {
     loop {
         let page = tables.outbox.failed(&location(), after.as_ref(), 2).await.unwrap();
         keys.extend(page.keys.into_iter().map(|key| key.id.to_string()));
-        // The cursor survives the way through its text.
+        // The cursor survives its conversion to text and back.
         after = page.next.map(|next| FailedCursor::from_text(&next.to_text(&location()), &location()).unwrap());
         if after.is_none() {
             break;
@@ -101,19 +101,19 @@ async fn a_mend_is_one_write_that_keeps_the_import_the_undo_and_since_when_the_c
 #[tokio::test]
 async fn an_opportunity_that_is_mended_to_another_pipeline_is_remembered_by_its_former_one() {
     let tables = Tables::new().await;
-    let deal = |pipeline: &str| {
+    let opportunity = |pipeline: &str| {
         let json = format!(r#"{{"contactId":"c","pipelineId":"{pipeline}","name":"Roof"}}"#);
         Payload::from_json(Kind::Opportunity, &json).unwrap()
     };
-    let put = PutRecord { payload: deal("old"), ..contact("d", "Ada") };
+    let put = PutRecord { payload: opportunity("old"), ..contact("d", "Ada") };
     for ghl_id in [None, Some(ghl_id("G1"))] {
         let is_known = ghl_id.is_some();
         let record = tables.put_and_load(&put, 10).await;
         tables.outbox.settle(&record, &failed(ghl_id), EpochMs(100)).await.unwrap();
         let seen = tables.record(&record.key).await;
-        assert!(tables.outbox.mend(&seen, &deal("new"), EpochMs(200)).await.unwrap());
+        assert!(tables.outbox.mend(&seen, &opportunity("new"), EpochMs(200)).await.unwrap());
         let former = tables.record(&record.key).await.former;
-        let key = CreationKey::of(&deal("old")).unwrap();
+        let key = CreationKey::of(&opportunity("old")).unwrap();
         assert_eq!(former, if is_known { Vec::new() } else { vec![key] });
         tables.outbox.forget(&location(), &record.key).await.unwrap();
     }
@@ -124,8 +124,9 @@ async fn a_dismissal_deletes_what_still_stands_as_failed_and_tells_who_waited_fo
     let tables = with_failures().await;
     let [seen, other] = [tables.record(&key("contact#a")).await, tables.record(&key("contact#b")).await];
     let json = r#"{"contactRecord":"a","pipelineId":"p","name":"Roof"}"#;
-    let deal = PutRecord { payload: Payload::from_json(Kind::Opportunity, json).unwrap(), ..contact("d", "Ada") };
-    let waiting = tables.put_and_load(&deal, 50).await;
+    let opportunity =
+        PutRecord { payload: Payload::from_json(Kind::Opportunity, json).unwrap(), ..contact("d", "Ada") };
+    let waiting = tables.put_and_load(&opportunity, 50).await;
     assert!(tables.outbox.await_id(&waiting, &seen.key).await.unwrap());
     assert_eq!(tables.outbox.dismiss(&seen).await.unwrap(), Some(vec![waiting.key]), "also who came since it was read");
     assert_eq!(tables.item(&seen.key).await, None);

@@ -1,4 +1,4 @@
-//! Replies that get lost: what was written once is not taken for somebody else's.
+//! Lost replies: a repeated write does not mistake its own first write for someone else's.
 
 use ghl_sync_aws::{AwsConfig, DynamoOutbox};
 use ghl_sync_engine::ports::{GateStore, Outbox, Put, Replaced, Settled};
@@ -60,7 +60,7 @@ async fn a_call_that_may_still_arrive_holds_back_what_is_put_while_that_is_writt
     tables.outbox.put(&contact("a", "Eve"), EpochMs(2)).await.unwrap();
     let urgent = PutRecord { priority: Priority::High, ..contact("a", "Ida") };
     let put = async { assert_eq!(tables.outbox.put(&urgent, EpochMs(3)).await.unwrap(), Put::Stored) };
-    // The refused outcome passes; the put goes before the facts.
+    // The refused outcome passes; the put comes before the facts.
     let between = proxy.before_next(1, put);
     let outcome = retry(90, Some(80), None);
     let (settled, ()) = tokio::join!(tables.outbox.settle(&sent, &outcome, EpochMs(4)), between);

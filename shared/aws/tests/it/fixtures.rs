@@ -1,4 +1,4 @@
-//! Tables with the adapters on them, and records to put.
+//! Tables with their adapters, and records to put.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::servers::{self, LossyProxy};
 pub(crate) const RECORDS: &str = "records";
 pub(crate) const STATE: &str = "state";
 
-/// Both tables, empty, with the adapters on them.
+/// Both tables, empty, with their adapters.
 pub(crate) struct Tables {
     pub(crate) client: aws_sdk_dynamodb::Client,
     pub(crate) outbox: DynamoOutbox,
@@ -36,7 +36,7 @@ pub(crate) async fn behind_proxy(retries: bool) -> (Tables, LossyProxy) {
 }
 
 impl Tables {
-    /// What is compared and advanced, of one type.
+    /// The items of one type with revisions.
     pub(crate) fn versioned<T: Item>(&self) -> Versioned<T> {
         Versioned::new(Arc::new(DynamoItems::new(self.client.clone(), STATE)))
     }
@@ -75,19 +75,19 @@ impl Tables {
         }
     }
 
-    /// Keys that are due at `priority`, in order.
+    /// Keys that are due with `priority`, in order.
     pub(crate) async fn due(&self, priority: Priority) -> Vec<String> {
         let due = self.outbox.due(&location(), priority, 100).await.unwrap();
         due.into_iter().map(|due| due.key.to_string()).collect()
     }
 
-    /// The item behind a record, attribute by attribute.
+    /// The item of a record, with all attributes.
     pub(crate) async fn item(&self, key: &RecordKey) -> Option<HashMap<String, AttributeValue>> {
         let request = self.client.get_item().table_name(RECORDS).set_key(Some(item_key(key))).consistent_read(true);
         request.send().await.unwrap().item
     }
 
-    /// Changes the item behind a record by hand, as in the console.
+    /// Changes the item of a record by hand, as in the console.
     pub(crate) async fn edit(&self, key: &RecordKey, attribute: &str, value: AttributeValue) {
         let request = self.client.update_item().table_name(RECORDS).set_key(Some(item_key(key)));
         let request = request.update_expression("SET #a = :a").expression_attribute_names("#a", attribute);
@@ -102,7 +102,7 @@ impl Tables {
         request.expression_attribute_values(":a", AttributeValue::S(value.to_owned())).send().await.unwrap();
     }
 
-    /// Puts an item into the due index whose sort key is none of ours.
+    /// Puts an item with a foreign sort key into the due index.
     pub(crate) async fn put_foreign_item(&self, sort_key: &str, due_at: u64) {
         let request = self.client.put_item().table_name(RECORDS);
         let request = request.item("location_id", AttributeValue::S(location().to_string()));
@@ -116,7 +116,7 @@ impl Tables {
         request.send().await.unwrap();
     }
 
-    /// How many items an index holds.
+    /// Number of items in an index.
     pub(crate) async fn index_size(&self, table: &str, index: &str) -> i32 {
         self.client.scan().table_name(table).index_name(index).send().await.unwrap().count()
     }

@@ -129,7 +129,7 @@ async fn a_gate_that_cannot_be_read_is_an_error_and_not_an_empty_gate() {
     tables.gates.replace(&scope("s"), 0, &Gate::default()).await.unwrap_err();
 }
 
-/// A gate with nobody on it and something to do at `time`.
+/// A gate without work under way, and with something to do at `time`.
 fn gate_waking_at(time: u64) -> Gate {
     let mut json = serde_json::to_value(Gate::default()).unwrap();
     json["wake_at"] = time.into();

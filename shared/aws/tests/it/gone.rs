@@ -1,4 +1,4 @@
-//! Settling what is gone: a record that was deleted meanwhile, and one of which GHL has nothing any more.
+//! Settles records that are gone: deleted in between, or no longer in GHL.
 
 use ghl_sync_engine::ports::{Outbox, Settled};
 use ghl_sync_model::{EpochMs, Outcome, Provenance, Undo, Undone};
@@ -45,7 +45,7 @@ async fn an_id_under_which_ghl_has_nothing_any_more_is_forgotten_and_one_that_wa
     assert_eq!((later.ghl_id, later.provenance), (None, Provenance::Unknown));
 }
 
-/// What says that GHL has deleted what was sent, or that it was gone.
+/// Outcomes that say that GHL has deleted the record, or no longer has it.
 fn deleted() -> [Outcome; 3] {
     let Outcome::Wait { due_at, waits_for, not_before, ghl_id, provenance, .. } = wait(4, None, None) else {
         unreachable!()

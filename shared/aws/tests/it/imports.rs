@@ -1,11 +1,11 @@
-//! The records of an import by where they stand, in DynamoDB and in the model in memory.
+//! The records of an import by standing, in DynamoDB and in the in-memory model.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::ports::{Loaded, Outbox, Put, Tallied};
 use ghl_sync_model::{
-    ContentHash, EpochMs, ErrorCode, ImportId, ImportStanding, LastError, LeftBecause, LeftField, Outcome, PutRecord,
+    ContentHash, EpochMs, ErrorCode, ImportId, ImportStanding, LastError, LeftField, LeftReason, Outcome, PutRecord,
     Record, RecordKey, Resolution, Undo, Undone,
 };
 use ghl_sync_testkit::MemoryOutbox;
@@ -77,7 +77,7 @@ async fn what_is_pending_is_withdrawn_in_the_version_that_was_seen_and_can_be_re
     assert_eq!((record.failed_at, record.due_at), (Some(EpochMs(4)), None));
     assert_eq!(record.last_error, Some(cancelled()));
     assert_eq!(keys(&tables.outbox, "x", ImportStanding::Failed).await, ["contact#a"]);
-    // A failure or a retry that was under way changes nothing, an acceptance counts.
+    // A late failure or retry changes nothing; an acceptance counts.
     tables.outbox.settle(&newer, &retry(50, None, None), EpochMs(6)).await.unwrap();
     assert_eq!(tables.record(&put.key()).await.due_at, None);
     assert!(tables.outbox.replay(&record, EpochMs(7)).await.unwrap());
@@ -120,7 +120,8 @@ async fn records_of_an_import_are_counted_up_to_a_cap_and_those_of_no_other() {
     assert_eq!(keys(&tables.outbox, "x1", ImportStanding::Pending).await, ["contact#b"]);
 }
 
-/// What happens to records. A batch, an operator and reconciling act by a record as they loaded it, which may be long ago.
+/// A step in the life of records. Batches, operators and reconciliation act on a record as they loaded it, possibly
+/// long ago.
 #[derive(Debug, Clone)]
 enum Step {
     Put(Box<PutRecord>),
@@ -161,7 +162,7 @@ fn any_step(chance: &mut fastrand::Rng, prefix: &str) -> Step {
         12 => Step::Wake,
         13 => Step::AskUndo,
         14 => {
-            let left = chance.bool().then(|| LeftField::new("city", LeftBecause::Changed));
+            let left = chance.bool().then(|| LeftField::new("city", LeftReason::Changed));
             Step::Settle(Box::new(Outcome::Undone(Undone::new(
                 EpochMs(due_at),
                 chance.bool(),
@@ -176,7 +177,7 @@ fn any_step(chance: &mut fastrand::Rng, prefix: &str) -> Step {
     }
 }
 
-/// What an outbox answers to a step, and how it leaves the records.
+/// Performs a step and returns the outbox's answer.
 async fn done(outbox: &dyn Outbox, step: &Step, seen: &mut Option<Record>, now: EpochMs) -> String {
     match (step, seen.as_ref()) {
         (Step::Put(put), _) => format!("{:?}", outbox.put(put, now).await.unwrap()),
@@ -185,7 +186,7 @@ async fn done(outbox: &dyn Outbox, step: &Step, seen: &mut Option<Record>, now: 
             String::new()
         }
         (_, None) => String::new(),
-        // Only an undo ends as one, and what is undone is not sent.
+        // Only an undo ends with this outcome, and an undone record is not sent.
         (Step::Settle(outcome), Some(seen))
             if matches!(**outcome, Outcome::Undone(_)) != seen.is_undoing()
                 || matches!(seen.undo, Some(Undo::Done(_))) =>
@@ -196,12 +197,12 @@ async fn done(outbox: &dyn Outbox, step: &Step, seen: &mut Option<Record>, now: 
         (Step::Withdraw, Some(seen)) => outbox.withdraw(seen, &cancelled(), now).await.unwrap().to_string(),
         (Step::AskUndo, Some(seen)) => outbox.ask_undo(seen, now).await.unwrap().to_string(),
         (Step::Replay, Some(seen)) => outbox.replay(seen, now).await.unwrap().to_string(),
-        // Of a record that is due, reconciling asks for no other decision.
+        // For a due record, reconciliation makes no other decision.
         (Step::Resolve(Resolution::Resend { .. } | Resolution::Agree), Some(Record { due_at: Some(_), .. })) => {
             String::new()
         }
         (Step::Resolve(resolution), Some(seen)) => {
-            // Whether a repeated write finds itself differs, and harms nobody.
+            // The two outboxes differ in whether a repeated write recognises itself, which is harmless.
             outbox.resolve(seen, resolution, now).await.unwrap();
             String::new()
         }
@@ -219,7 +220,7 @@ async fn load(outbox: &dyn Outbox, key: &RecordKey) -> Option<Record> {
     }
 }
 
-/// How many records the outbox counts of each import at each standing, and how many there are by the records themselves.
+/// The number of records per import and standing: as the outbox counts them, and from the records themselves.
 async fn counts(outbox: &dyn Outbox, prefix: &str) -> (BTreeMap<String, u64>, BTreeMap<String, u64>) {
     let (mut counted, mut there) = (BTreeMap::new(), BTreeMap::new());
     for import in IMPORTS.map(|id| import(&format!("{prefix}{id}"))) {
@@ -238,7 +239,7 @@ async fn counts(outbox: &dyn Outbox, prefix: &str) -> (BTreeMap<String, u64>, BT
     (counted, there)
 }
 
-/// Whatever happens to records, and however late whoever acts is.
+/// Holds for every sequence of steps, however late each actor is.
 #[tokio::test]
 async fn counts_by_standing_are_those_of_the_records_after_every_write_in_dynamodb_and_in_memory() {
     let tables = Tables::new().await;

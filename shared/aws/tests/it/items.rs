@@ -1,4 +1,4 @@
-//! What is compared and advanced, whatever it is.
+//! Items with revisions, of any kind.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What GHL told of its records, against the model in memory.
+//! GHL's reported states of its records, compared with the in-memory model.
 
 use ghl_sync_aws::DynamoKnownStates;
 use ghl_sync_engine::policy::Precedence;
@@ -24,7 +24,7 @@ impl Known {
     }
 }
 
-/// The partition key of the contact that the events tell of.
+/// The partition key of the contact in the events.
 fn pk() -> String {
     format!("known#{}#contact#c1", location())
 }
@@ -33,7 +33,7 @@ fn event_id(id: &str) -> EventId {
     EventId::new(id).unwrap()
 }
 
-/// What an event of this id, at `T` plus `at` milliseconds, tells: a contact of this first name, or that it is gone.
+/// The state reported by event `id` at `T` plus `at` milliseconds: a contact with this first name, or a deleted one.
 fn told(id: &str, at: u64, name: Option<&str>) -> (KnownState, Precedence) {
     let ghl_id = ghl_id("c1");
     let at = EpochMs(T + at);
@@ -62,7 +62,7 @@ async fn any_sequence_of_events_does_what_it_does_in_memory() {
     let key = RemoteKey { location: &location, kind: Kind::Contact, ghl_id: &known.id };
     assert_eq!(known.states.load(key).await.unwrap(), None);
     let model = MemoryKnownStates::default();
-    // Ties, repetitions, events out of order, deletions and their companions.
+    // Ties, repetitions, events out of order, and deletions with the events that accompany them.
     for (id, at, name) in [
         ("b", 1_000, Some("Ann")),
         ("a", 1_000, Some("Ann")),
@@ -151,7 +151,7 @@ async fn a_state_changed_by_hand_into_nonsense_is_an_error_that_names_the_attrib
     let error = known.states.load(key).await.unwrap_err();
     let text = std::error::Error::source(&error).unwrap().to_string();
     assert!(text.contains("`content`") && !text.contains("Ann"), "{text}");
-    // The next event repairs it.
+    // The next event repairs the item.
     let (newer, precedence) = told("b", 1, Some("Bob"));
     let before = KnownBefore { event_id: event_id("a"), hash: state.content.as_ref().map(RemoteContent::hash) };
     let done = known.states.replace(key, &newer, &precedence, EpochMs(T)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Loading records, whole and damaged.
+//! Loads intact and damaged records.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::ports::{ListedPage, Loaded, Outbox, Put, Settled};

@@ -1,4 +1,4 @@
-//! Which locations are known, and what operators set for them.
+//! Known locations, and the settings that operators make for them.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_engine::ports::{Entry, Replaced};

@@ -1,4 +1,4 @@
-//! The adapters through the real SDKs, over HTTP, against an embedded DynamoDB and an embedded SQS.
+//! Tests the adapters through the real SDKs, over HTTP, against an embedded DynamoDB and an embedded SQS.
 
 #[cfg(test)]
 mod awaiting;

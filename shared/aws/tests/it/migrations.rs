@@ -1,4 +1,4 @@
-//! Migrations: compare and replace, claims, pages, and what needs a look.
+//! Migrations: compare and replace, claims, pages, and due checks.
 
 use std::collections::BTreeMap;
 
@@ -179,7 +179,7 @@ fn page(number: u32, content: PageContent) -> MigrationPage {
     MigrationPage { number, content }
 }
 
-/// A field that was made, or is about to be.
+/// A created field, or one about to be created.
 fn journal(number: u32, id: Option<&str>) -> MigrationPage {
     let created = Created {
         part: Part::CustomFields,

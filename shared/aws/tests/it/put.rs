@@ -18,7 +18,7 @@ async fn what_is_put_is_loaded_and_due_now() {
     assert_eq!((record.last_error, record.waits_for, record.not_before), (None, None, None));
 }
 
-fn deal(name: &str) -> PutRecord {
+fn opportunity(name: &str) -> PutRecord {
     let json = format!(r#"{{"contactRecord":"a","pipelineId":"p1","name":"{name}"}}"#);
     PutRecord { payload: Payload::from_json(Kind::Opportunity, &json).unwrap(), ..contact("d", "Ada") }
 }
@@ -28,16 +28,19 @@ async fn what_it_may_have_been_created_under_is_kept_until_ghls_id_is_known() {
     let tables = Tables::new().await;
     let key_of = |put: &PutRecord| CreationKey::of(&put.payload).unwrap();
     for name in ["Roof", "Roof", "Wall", "Door"] {
-        assert_eq!(tables.outbox.put(&deal(name), EpochMs(1)).await.unwrap(), Put::Stored);
+        assert_eq!(tables.outbox.put(&opportunity(name), EpochMs(1)).await.unwrap(), Put::Stored);
     }
-    let record = tables.record(&deal("Door").key()).await;
-    assert_eq!((record.version, &record.former), (4, &vec![key_of(&deal("Roof")), key_of(&deal("Wall"))]));
+    let record = tables.record(&opportunity("Door").key()).await;
+    assert_eq!(
+        (record.version, &record.former),
+        (4, &vec![key_of(&opportunity("Roof")), key_of(&opportunity("Wall"))])
+    );
     let sent = tables.record(&record.key).await;
-    tables.outbox.put(&deal("Gate"), EpochMs(2)).await.unwrap();
+    tables.outbox.put(&opportunity("Gate"), EpochMs(2)).await.unwrap();
     assert_eq!(tables.record(&record.key).await.former.len(), 3);
-    tables.outbox.settle(&sent, &accepted(&deal("Door"), "G1"), EpochMs(3)).await.unwrap();
+    tables.outbox.settle(&sent, &accepted(&opportunity("Door"), "G1"), EpochMs(3)).await.unwrap();
     assert_eq!(tables.record(&record.key).await.former, [], "an acceptance of an older version tells the id, too");
-    tables.outbox.put(&deal("Fence"), EpochMs(4)).await.unwrap();
+    tables.outbox.put(&opportunity("Fence"), EpochMs(4)).await.unwrap();
     let known = tables.record(&record.key).await;
     assert_eq!((known.version, known.former.len()), (6, 0));
 }
@@ -53,7 +56,7 @@ async fn a_contact_that_gets_an_address_before_ghls_id_is_known_keeps_that_it_ma
     tables.outbox.put(&of(r#"{"firstName":"Eve","email":"a@example.com"}"#), EpochMs(3)).await.unwrap();
     let record = tables.record(&key("contact#c")).await;
     assert_eq!((record.version, record.former), (3, vec![CreationKey::Marker]));
-    // A producer that knows the id ends the doubt.
+    // A producer that knows the id ends the uncertainty.
     let known = PutRecord { ghl_id: Some(ghl_id("G1")), ..of(r#"{"firstName":"Ada"}"#) };
     assert_eq!(tables.outbox.put(&known, EpochMs(4)).await.unwrap(), Put::Stored);
 }
@@ -82,7 +85,7 @@ async fn content_that_ghl_has_accepted_is_not_sent_again() {
     assert_eq!(tables.record(&put.key()).await.version, 2);
 }
 
-/// Ada, Eve, and Ada once more, in every order, with some of them twice.
+/// Ada, Eve, and Ada once more, in every order, some of them twice.
 const ORDERS: [&[(&str, u64)]; 9] = [
     &[("Ada", 10), ("Eve", 20), ("Ada", 30)],
     &[("Ada", 10), ("Ada", 30), ("Eve", 20)],
@@ -253,7 +256,7 @@ async fn each_priority_is_paged_by_itself_and_what_was_just_written_shows() {
     for n in 0..7 {
         for (name, priority) in [("h", Priority::High), ("n", Priority::Normal), ("l", Priority::Low)] {
             let put = PutRecord { priority, ..contact(&format!("{name}{n}"), "Ada") };
-            // Three of each at the same time: their keys tell them apart.
+            // Three of each at the same time: their keys set them apart.
             tables.outbox.put(&put, EpochMs(10 + n / 3)).await.unwrap();
         }
     }

@@ -51,7 +51,7 @@ async fn a_step_of_a_migration_arrives_as_it_was_sent() {
     assert_eq!(queue.usage.snapshot().sends(), 1);
 }
 
-// The embedded SQS does not keep system attributes, so this looks at the request itself.
+// The embedded SQS does not keep system attributes, so this test inspects the request itself.
 #[tokio::test]
 async fn a_batch_carries_the_trace_that_planned_it() {
     let (endpoint, request) = servers::one_request(r#"{"MessageId":"1"}"#).await;
@@ -123,7 +123,7 @@ impl Queue {
         Queue { client, url, batches, usage }
     }
 
-    /// The body of the next message, if one comes within `patience` (whole seconds).
+    /// The body of the next message, if one arrives within `patience` (whole seconds).
     async fn receive(&self, patience: Duration) -> Option<String> {
         let longer = TimeoutConfig::builder()
             .operation_attempt_timeout(patience + Duration::from_secs(5))

@@ -1,4 +1,4 @@
-//! What reconciling asks of the outbox, against the model in memory; and its bookmarks.
+//! Reconciliation's use of the outbox, compared with the in-memory model; and its bookmarks.
 
 use ghl_sync_aws::DynamoBookmarks;
 use ghl_sync_engine::ports::{Bookmarks, Loaded, Outbox, Put};
@@ -31,7 +31,7 @@ async fn with_ada(outbox: &dyn Outbox) -> PutRecord {
     ada
 }
 
-/// Everything that may happen between reconciling and puts, one after the other.
+/// Everything that may happen between reconciliation and puts, one after the other.
 async fn history(outbox: &dyn Outbox) -> Vec<Record> {
     let ada = with_ada(outbox).await;
     let seen = load(outbox, &ada).await;
@@ -54,7 +54,7 @@ async fn history(outbox: &dyn Outbox) -> Vec<Record> {
     assert!(!outbox.resolve(&seen, &supersede(), EpochMs(23)).await.unwrap(), "put meanwhile");
     states.push(load(outbox, &ada).await);
 
-    // Eve is due, and gives way; she was never accepted, and her content is known all the same.
+    // Eve is due, and is superseded; she was never accepted, and her content is known all the same.
     assert!(outbox.resolve(&load(outbox, &ada).await, &supersede(), EpochMs(24)).await.unwrap());
     assert_eq!(outbox.put(&eve, EpochMs(25)).await.unwrap(), Put::Unchanged);
     states.push(load(outbox, &ada).await);

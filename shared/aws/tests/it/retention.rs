@@ -1,4 +1,4 @@
-//! Dropping contents: what goes, what stays, and when nothing does.
+//! Drops contents: which parts go, which stay, and when nothing happens.
 
 use ghl_sync_aws::DynamoKnownStates;
 use ghl_sync_engine::policy::Precedence;
@@ -34,7 +34,7 @@ async fn what_ghl_accepted_goes_and_its_hash_stays() {
 }
 
 #[tokio::test]
-async fn what_failed_keeps_its_content_and_a_deal_keeps_whose_it_is() {
+async fn what_failed_keeps_its_content_and_an_opportunity_keeps_whose_it_is() {
     let tables = Tables::new().await;
     let json = r#"{"contactRecord":"a","pipelineId":"p","name":"Ada's roof","monetaryValue":5}"#;
     let payload = Payload::from_json(Kind::Opportunity, json).unwrap();

@@ -1,5 +1,6 @@
-//! Secrets of Systems Manager and Secrets Manager, read from a stub of the two requests. The stub is no AWS: it checks
-//! that a request is signed, dated and addressed, and answers as the services document; it cannot verify a signature.
+//! Secrets of Systems Manager and Secrets Manager, read from a stub of the two requests. The stub checks that a
+//! request is signed, dated and addressed, and answers as the services document; unlike AWS, it cannot verify a
+//! signature.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,7 +29,7 @@ impl Clock for FixedClock {
 /// Statuses and bodies.
 type Answers = &'static [(u16, &'static str)];
 
-/// A server that gives these answers, one a request, and the requests that it got.
+/// A server that gives these answers, one per request, and records the requests.
 async fn stub(answers: Answers) -> (String, Arc<Mutex<Vec<String>>>) {
     let (listener, address) = servers::listen().await;
     let requests = Arc::new(Mutex::new(Vec::new()));
@@ -158,7 +159,7 @@ fn vault(url: &str) -> SecretsManagerVault {
     SecretsManagerVault::new(&config, &(Arc::new(FixedClock) as Arc<dyn Clock>))
 }
 
-/// The operations that were asked for, in order.
+/// The requested operations, in order.
 fn operations(requests: &Mutex<Vec<String>>) -> Vec<String> {
     let requests = requests.lock().unwrap();
     let target =

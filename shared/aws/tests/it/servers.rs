@@ -1,4 +1,4 @@
-//! Embedded DynamoDB and SQS on ports of their own, and a proxy that loses replies.
+//! Embedded DynamoDB and SQS servers on their own ports, and a proxy that loses replies.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -33,14 +33,14 @@ pub(crate) fn config() -> AwsConfig {
     }
 }
 
-/// Starts an empty DynamoDB in memory, which ends with the test's runtime. Its `host:port`.
+/// Starts an empty in-memory DynamoDB, which ends with the test's runtime. Returns its `host:port`.
 pub(crate) async fn dynamodb() -> String {
     let (listener, address) = listen().await;
     tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
     address
 }
 
-/// Starts an empty SQS in memory, which ends with the test's runtime. Its `host:port`.
+/// Starts an empty in-memory SQS, which ends with the test's runtime. Returns its `host:port`.
 pub(crate) async fn sqs() -> String {
     let (listener, address) = listen().await;
     let (host, port) = address.split_once(':').unwrap();
@@ -56,12 +56,12 @@ pub(crate) async fn sqs() -> String {
     address
 }
 
-/// A server that takes one request, answers it with `body`, and hands it over.
+/// A server that takes one request, answers it with `body`, and returns the request.
 pub(crate) async fn one_request(body: &'static str) -> (String, JoinHandle<String>) {
     one_answer("200 OK", body).await
 }
 
-/// The same, with a status.
+/// Like [`one_request`], with a status.
 pub(crate) async fn one_answer(status: &'static str, body: &'static str) -> (String, JoinHandle<String>) {
     let (listener, address) = listen().await;
     let request = tokio::spawn(async move {
@@ -74,15 +74,15 @@ pub(crate) async fn one_answer(status: &'static str, body: &'static str) -> (Str
     (address, request)
 }
 
-/// Stands before a server, and on demand loses a reply: the server has done what was asked, and the client does not
-/// learn of it. Or it holds a request back until something else has happened.
+/// A proxy before a server that loses a reply on demand: the server has performed the request, and the client does
+/// not learn of it. It can also hold a request back until something else has happened.
 pub(crate) struct LossyProxy {
     pub(crate) address: String,
     lose_next: Arc<AtomicBool>,
     held: Held,
 }
 
-/// How many requests pass before one is held back, whom to tell of it, and what it waits for.
+/// How many requests pass before one is held back, the channel that reports it, and the channel it waits for.
 type Held = Arc<Mutex<Option<(usize, oneshot::Sender<()>, oneshot::Receiver<()>)>>>;
 
 impl LossyProxy {
@@ -101,7 +101,7 @@ impl LossyProxy {
         proxy
     }
 
-    /// Loses the next reply, and no other.
+    /// Loses only the next reply.
     pub(crate) fn lose_next_reply(&self) {
         self.lose_next.store(true, Ordering::SeqCst);
     }
@@ -119,7 +119,7 @@ impl LossyProxy {
     }
 }
 
-/// Request by request, until either side hangs up or a reply is to be lost.
+/// Relays requests until either side hangs up or a reply must be lost.
 async fn relay(mut client: TcpStream, mut server: TcpStream, lose: Arc<AtomicBool>, held: Held) {
     while let Some(request) = message(&mut client).await {
         if let Some((tell, wait)) = next_held(&held) {
@@ -135,7 +135,7 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, lose: Arc<AtomicBoo
     }
 }
 
-/// Counts a request down; the one that is held back takes its channels.
+/// Counts one request; the one to hold back takes its channels.
 fn next_held(held: &Held) -> Option<(oneshot::Sender<()>, oneshot::Receiver<()>)> {
     let mut held = held.lock().unwrap();
     match held.take() {
@@ -148,7 +148,7 @@ fn next_held(held: &Held) -> Option<(oneshot::Sender<()>, oneshot::Receiver<()>)
     }
 }
 
-/// One HTTP message that has a content length.
+/// Reads one HTTP message that has a content length.
 pub(crate) async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut message = Vec::new();
     while length(&message).is_none_or(|length| message.len() < length) {
@@ -159,7 +159,7 @@ pub(crate) async fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     Some(message)
 }
 
-/// The message's whole length, once its head has arrived.
+/// The message's total length, once its head has arrived.
 fn length(message: &[u8]) -> Option<usize> {
     let head = message.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&message[..head]).unwrap().to_ascii_lowercase();

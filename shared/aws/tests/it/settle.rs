@@ -1,4 +1,4 @@
-//! Settling records: what is written when, and what is not.
+//! Settles records: what is written when, and what is not.
 
 use ghl_sync_engine::ports::{Outbox, Settled};
 use ghl_sync_model::{ContentHash, EpochMs, ErrorCode, LastError, Outcome, Priority, Provenance, Record, Resolution};
@@ -266,7 +266,7 @@ async fn a_late_acceptance_clears_a_failure_of_the_same_version() {
     assert_eq!(tables.index_size(RECORDS, "failed").await, 0);
 }
 
-/// What is written against a suspect before its first call.
+/// The crash mark: an error written against a suspected poison record before its first call.
 fn mark() -> Outcome {
     Outcome::Retry {
         due_at: EpochMs(2),
@@ -291,7 +291,7 @@ async fn what_was_written_against_a_suspect_is_taken_back_though_it_was_put_agai
     assert_eq!((record.due_at, record.attempts, record.errors()), (Some(EpochMs(3)), 0, vec![]));
 }
 
-/// Found by the world of seed 9300000029.
+/// Found by the simulated world with seed 9300000029.
 #[tokio::test]
 async fn what_was_cancelled_meanwhile_keeps_the_reason_though_its_batch_had_nothing_to_say() {
     for suspected in [false, true] {
@@ -381,7 +381,7 @@ async fn the_fields_that_ghl_did_not_store_are_kept_with_the_version_that_it_acc
     let record = tables.put_and_load(&put, 1).await;
     tables.outbox.settle(&record, &accepted(&["gender", "phone"]), EpochMs(2)).await.unwrap();
     assert_eq!(tables.record(&put.key()).await.not_stored, ["gender", "phone"]);
-    // What is accepted of an older version is true of that version.
+    // An acceptance of an older version is true of that version.
     let record = tables.put_and_load(&contact("a", "Eve"), 3).await;
     tables.outbox.put(&contact("a", "Ida"), EpochMs(4)).await.unwrap();
     tables.outbox.settle(&record, &accepted(&["city"]), EpochMs(5)).await.unwrap();

@@ -1,4 +1,4 @@
-//! How locations stand, in the table and its index.
+//! The standings of locations, in the table and its index.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

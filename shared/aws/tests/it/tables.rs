@@ -1,4 +1,4 @@
-//! The tables as they are created.
+//! The tables as created.
 
 use ghl_sync_aws::tables;
 

@@ -1,13 +1,13 @@
-//! Issued tokens: what an item keeps, and what it shows.
+//! Issued tokens: what an item stores, and what it shows.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ghl_sync_access::{AccessToken, TokenEntry, TokenLease, Trouble};
+use ghl_sync_access::{AccessToken, RenewalFailure, TokenEntry, TokenLease};
 use ghl_sync_engine::ports::{Entry, Replaced};
 use ghl_sync_model::{EpochMs, Holder, Secret};
 
 use crate::fixtures::{STATE, Tables};
 
-/// An entry with everything in it.
+/// An entry with every field set.
 fn full(inactive: bool) -> TokenEntry {
     TokenEntry {
         access: Some(AccessToken {
@@ -18,7 +18,7 @@ fn full(inactive: bool) -> TokenEntry {
         refresh: Some(Secret::new("refresh-secret")),
         lease: Some(TokenLease { holder: Holder::new("me").unwrap(), until: EpochMs(1_795_000_015_000) }),
         spent_since: Some(EpochMs(1_795_000_000_001)),
-        trouble: Some(Trouble {
+        trouble: Some(RenewalFailure {
             count: 3,
             retry_at: EpochMs(1_795_000_300_000),
             refused: Some("5f".to_owned()),

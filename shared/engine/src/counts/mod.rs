@@ -1,4 +1,4 @@
-//! What is counted: sums that people and programs look at. Nothing is decided by them.
+//! Counters for people and programs to look at. No decision depends on them.
 
 pub mod catalogue;
 
@@ -13,7 +13,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use strum::{IntoStaticStr, VariantArray};
 
-/// How the answer to a call began, or that there was none.
+/// Status class of an answer to a call, or no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 pub enum StatusClass {
     /// 2xx
@@ -22,7 +22,7 @@ pub enum StatusClass {
     /// 429
     #[strum(serialize = "429")]
     TooMany,
-    /// Another 4xx, or what is no status at all.
+    /// Another 4xx, or any status outside these classes.
     #[strum(serialize = "4xx")]
     Refused,
     /// 5xx
@@ -34,10 +34,10 @@ pub enum StatusClass {
 }
 
 impl StatusClass {
-    /// All of them.
+    /// All classes.
     pub const ALL: &[StatusClass] = StatusClass::VARIANTS;
 
-    /// The class of a status.
+    /// The class of `status`.
     #[must_use]
     pub fn of(status: Option<u16>) -> StatusClass {
         match status {
@@ -49,81 +49,81 @@ impl StatusClass {
         }
     }
 
-    /// The class as it is written in metrics.
+    /// The class as metrics write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What became of a record in a batch, or of a put.
+/// The outcome of a record in a batch, or of a put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum RecordCount {
-    /// GHL has it.
+    /// GHL accepted it.
     Succeeded,
-    /// It failed for good.
+    /// It failed permanently.
     Failed,
-    /// It failed for now, and comes back by itself.
+    /// It failed temporarily and will be retried.
     Retrying,
-    /// It was left for later: quota, breaker, pause, deadline.
+    /// It was left for a later batch: quota, breaker, pause or deadline.
     Deferred,
-    /// It waits for another record or a late call.
+    /// It waits for another record or for a late call.
     Waiting,
-    /// It was not due any more.
+    /// It was no longer due.
     Skipped,
     /// A dry run would have sent it.
     WouldSend,
-    /// It was put, and stored as due.
+    /// It was put and stored as due.
     Stored,
-    /// It was put, and GHL had it already.
+    /// It was put, but GHL already had the content.
     Unchanged,
-    /// It was put, and newer content stood already.
+    /// It was put, but newer content was already stored.
     Outdated,
 }
 
 impl RecordCount {
-    /// All of them.
+    /// All outcomes.
     pub const ALL: &[RecordCount] = RecordCount::VARIANTS;
 
-    /// The outcome as it is written in metrics.
+    /// The outcome as metrics write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What reconciling did.
+/// What reconciling did with a contact, a record or a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum ReconcileCount {
-    /// A changed contact was read, and compared with what is known of it.
+    /// A changed contact was read and compared with its last known state.
     Compared,
-    /// Its last known state was behind.
+    /// Its last known state was out of date.
     StateRepaired,
-    /// A record of ours is due again.
+    /// One of our records is due again.
     Resent,
-    /// A record of ours was superseded by GHL's content.
+    /// GHL's content superseded one of our records.
     Superseded,
-    /// A location was not read, or not to the end: something else needed the quota, or too little of it was left.
+    /// A location was not read, or not completely: other work needed the quota, or too little was left.
     PutOff,
 }
 
 impl ReconcileCount {
-    /// All of them.
+    /// All values.
     pub const ALL: &[ReconcileCount] = ReconcileCount::VARIANTS;
 
-    /// The count as it is written in metrics.
+    /// The value as metrics write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// Upper bounds of the buckets of the calls' durations, in milliseconds; one more bucket has no bound.
+/// Upper bounds of the call duration buckets, in milliseconds; one further bucket is unbounded.
 pub const DURATION_BUCKETS_MS: [u64; 9] = [50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800];
 
-/// Sums.
+/// Counter values. Counters that are not set are zero.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Counts(BTreeMap<Counter, u64>);
 
@@ -136,7 +136,7 @@ impl Counts {
         }
     }
 
-    /// Adds a call that took `took`.
+    /// Adds one call with its status and duration.
     pub fn add_call(&mut self, endpoint: Endpoint, status: Option<u16>, took: Duration) {
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.add(Counter::Calls(endpoint, StatusClass::of(status)), 1);
@@ -149,7 +149,7 @@ impl Counts {
         other.0.iter().for_each(|(counter, more)| self.add(*counter, *more));
     }
 
-    /// One counter.
+    /// The value of one counter.
     #[must_use]
     pub fn get(&self, counter: Counter) -> u64 {
         self.0.get(&counter).copied().unwrap_or_default()
@@ -160,49 +160,49 @@ impl Counts {
         self.0.iter().map(|(counter, count)| (*counter, *count))
     }
 
-    /// Whether nothing was counted.
+    /// Whether every counter is zero.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The counters that `pick` picks, together.
+    /// The sum of the counters that `pick` selects.
     #[must_use]
     pub fn sum(&self, pick: impl Fn(Counter) -> bool) -> u64 {
         self.iter().filter(|(counter, _)| pick(*counter)).map(|(_, count)| count).sum()
     }
 
-    /// All calls.
+    /// Number of calls.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.sum(|counter| matches!(counter, Counter::Calls(..)))
     }
 
-    /// Calls that GHL answered with 429.
+    /// Number of calls that GHL answered with 429.
     #[must_use]
     pub fn rate_limit_hits(&self) -> u64 {
         self.sum(|counter| matches!(counter, Counter::Calls(_, StatusClass::TooMany)))
     }
 
-    /// Records of this outcome.
+    /// Number of records with this outcome.
     #[must_use]
     pub fn records(&self, outcome: RecordCount) -> u64 {
         self.get(Counter::Records(outcome))
     }
 
-    /// What reconciling did, of this kind.
+    /// Number of times that reconciling did this.
     #[must_use]
     pub fn reconciled(&self, what: ReconcileCount) -> u64 {
         self.get(Counter::Reconciled(what))
     }
 
-    /// Milliseconds of waiting, whatever for.
+    /// Total length of all waits, in milliseconds.
     #[must_use]
     pub fn wait_ms(&self) -> u64 {
         self.sum(|counter| matches!(counter, Counter::WaitMs(_)))
     }
 
-    /// The mean wait before a call was made again after a failure or a 429, in milliseconds; 0 without any.
+    /// Mean wait before a call was repeated after a failure or a 429, in milliseconds; 0 if there was none.
     #[must_use]
     pub fn average_backoff_delay_ms(&self) -> f64 {
         let [waits, ms] = [Counter::Waits as fn(_) -> _, Counter::WaitMs]
@@ -210,7 +210,7 @@ impl Counts {
         if waits == 0 { 0.0 } else { ms as f64 / waits as f64 }
     }
 
-    /// Of the records that came to an end, the share that GHL has; `None` before the first.
+    /// Share of the finished records that GHL accepted; `None` before the first.
     #[must_use]
     pub fn sync_success_rate(&self) -> Option<f64> {
         let succeeded = self.records(RecordCount::Succeeded);
@@ -218,7 +218,7 @@ impl Counts {
         (ended > 0).then(|| succeeded as f64 / ended as f64)
     }
 
-    /// The mean duration of a call; `None` before the first.
+    /// Mean duration of a call; `None` before the first.
     #[must_use]
     pub fn average_call(&self) -> Option<Duration> {
         let calls = self.calls();
@@ -226,14 +226,14 @@ impl Counts {
     }
 }
 
-/// By the counters' names.
+/// Serialized as a map from counter name to value.
 impl Serialize for Counts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter().map(|(counter, count)| (counter.name(), count)))
     }
 }
 
-/// A counter of another build is passed over.
+/// Skips counters that this build does not know.
 impl<'de> Deserialize<'de> for Counts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OfNames;
@@ -277,7 +277,7 @@ pub struct Minute {
     /// Calls to GHL.
     pub calls: u64,
     /// Calls that the pace allowed.
-    // As it was last in that minute.
+    // The pace as of the last update in that minute.
     pub allowed: u64,
     /// Calls that GHL answered with 429.
     pub rate_limit_hits: u64,
@@ -291,13 +291,13 @@ pub struct Minute {
     pub wait_ms: u64,
 }
 
-/// The length of a [`Minute`].
+/// Length of a [`Minute`], in milliseconds.
 pub const MINUTE_MS: u64 = 60_000;
-/// So many minutes are kept.
+/// Number of minutes that are kept.
 pub const MINUTES: usize = 60;
 
 impl Minute {
-    /// The minute of `now`, with what `counts` adds to it.
+    /// The minute that contains `now`, filled from `counts`.
     #[must_use]
     pub fn of(now: EpochMs, counts: &Counts, allowed: Option<u64>) -> Minute {
         Minute {
@@ -312,7 +312,7 @@ impl Minute {
         }
     }
 
-    /// Adds a part of the same minute.
+    /// Adds another part of the same minute.
     pub fn merge(&mut self, part: &Minute) {
         self.calls += part.calls;
         self.rate_limit_hits += part.rate_limit_hits;
@@ -326,17 +326,17 @@ impl Minute {
     }
 }
 
-/// What a location's counters say.
+/// The counters of a location.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Counted {
-    /// All since the beginning.
+    /// Totals since the beginning.
     pub total: Counts,
     /// The last [`MINUTES`] minutes in which anything happened, oldest first.
     pub minutes: Vec<Minute>,
 }
 
 impl Counted {
-    /// Leaves out the minutes that are too old to be told.
+    /// Drops the minutes that are too old to report.
     pub fn keep_recent(&mut self, now: EpochMs) {
         self.minutes.retain(|minute| minute.at.0 + MINUTE_MS * MINUTES as u64 > now.0);
     }

@@ -1,5 +1,5 @@
-//! Whether a record says the same as GHL shows, field by field, given how GHL rewrites what it is told. Reconciling, the
-//! question whose write an event is, and the question whether GHL stored what was sent all ask here.
+//! Compares a record with GHL's copy of it, field by field, allowing for the way GHL rewrites values. Used by
+//! reconciling, by the check for whether an event is our own write, and by the check for fields that GHL did not store.
 
 use serde_json::{Number, Value};
 
@@ -8,31 +8,31 @@ use ghl_sync_model::{
     is_same_tag,
 };
 
-/// Digits of a phone number that are compared where one side does not name the country.
+/// Number of trailing digits of a phone number to compare if one side has no country code.
 const NATIONAL_DIGITS: usize = 10;
 const DAY_MS: u64 = 24 * 3_600_000;
 
-/// A field that a record names, beside what GHL shows in it.
+/// A field that a record sets, compared with GHL's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Compared {
-    /// GHL's name of the field; of a custom field `customFields.ID`.
+pub struct ComparedField {
+    /// GHL's name of the field, or `customFields.ID` for a custom field.
     pub(super) field: String,
-    /// Whether both say the same.
+    /// Whether both values mean the same.
     pub(super) is_same: bool,
-    /// Whether GHL shows anything in it.
+    /// Whether GHL shows any value.
     pub is_shown: bool,
-    /// What GHL shows, in a form that is the same however GHL writes it.
+    /// GHL's value, normalized so that it is the same however GHL writes it.
     pub shown: String,
 }
 
-/// Whether nothing differs.
+/// Whether all fields are the same.
 #[must_use]
-pub fn all_same(compared: &[Compared]) -> bool {
+pub fn all_same(compared: &[ComparedField]) -> bool {
     compared.iter().all(|compared| compared.is_same)
 }
 
-/// Compares a record with what GHL shows of it; `None` if they are not of one kind.
-pub(super) fn compared(ours: &Payload, theirs: &RemoteContent) -> Option<Vec<Compared>> {
+/// Compares a record with GHL's copy; `None` if the two are of different kinds.
+pub(super) fn compared(ours: &Payload, theirs: &RemoteContent) -> Option<Vec<ComparedField>> {
     match (ours, theirs) {
         (Payload::Contact(ours), RemoteContent::Contact(theirs)) => Some(contact(ours, theirs)),
         (Payload::Opportunity(ours), RemoteContent::Opportunity(theirs)) => Some(opportunity(ours, theirs)),
@@ -42,8 +42,8 @@ pub(super) fn compared(ours: &Payload, theirs: &RemoteContent) -> Option<Vec<Com
     }
 }
 
-/// The fields that a record names and of which GHL shows something else, by GHL's names, a custom field as
-/// `customFields.ID`. A field that GHL does not show in every view, or that is named by a key, is none of them.
+/// The fields that a record sets and for which GHL shows another value, under GHL's names, a custom field as
+/// `customFields.ID`. Fields that GHL does not show in every view and custom fields named by key are left out.
 #[must_use]
 pub fn differing(ours: &Payload, theirs: &RemoteContent) -> Vec<String> {
     let differ = compared(ours, theirs).unwrap_or_default().into_iter().filter(|compared| !compared.is_same);
@@ -52,17 +52,17 @@ pub fn differing(ours: &Payload, theirs: &RemoteContent) -> Vec<String> {
     fields
 }
 
-/// Texts of a contact that not every view of GHL shows.
+/// Text fields of a contact that some of GHL's views omit.
 const NOT_IN_EVERY_VIEW: [&str; 2] = ["timezone", "gender"];
 
-/// Compares the fields of a contact that every view of GHL shows: not gender, time zone and `dndSettings`, and no
-/// custom field that is named by key, since GHL shows ids only.
+/// Compares the contact fields that every view of GHL shows. That excludes gender, time zone, `dndSettings`, and custom
+/// fields named by key, since GHL shows only ids.
 #[must_use]
-pub fn contact(ours: &Contact, theirs: &Contact) -> Vec<Compared> {
+pub fn contact(ours: &Contact, theirs: &Contact) -> Vec<ComparedField> {
     let Contact { phone, dnd, tags, remove_tags, custom_fields, .. } = ours;
     let their_name = full_name(theirs);
     let texts = Contact::TEXTS.into_iter().filter(|field| !NOT_IN_EVERY_VIEW.contains(&field.name));
-    let mut compared: Vec<Compared> = texts
+    let mut compared: Vec<ComparedField> = texts
         .filter_map(|field| {
             let (our_text, their_text) = (field.of(ours)?, field.of(theirs));
             let form = match field.form {
@@ -85,7 +85,7 @@ pub fn contact(ours: &Contact, theirs: &Contact) -> Vec<Compared> {
         .collect();
     if let Some(ours) = phone {
         let theirs = theirs.phone.as_deref().unwrap_or_default();
-        compared.push(Compared {
+        compared.push(ComparedField {
             field: "phone".to_owned(),
             is_same: same_phone(ours, theirs),
             is_shown: !theirs.is_empty(),
@@ -94,7 +94,7 @@ pub fn contact(ours: &Contact, theirs: &Contact) -> Vec<Compared> {
     }
     if let Some(ours) = dnd {
         let shown = theirs.dnd.unwrap_or(false);
-        compared.push(Compared {
+        compared.push(ComparedField {
             field: "dnd".to_owned(),
             is_same: *ours == shown,
             is_shown: theirs.dnd.is_some(),
@@ -105,7 +105,7 @@ pub fn contact(ours: &Contact, theirs: &Contact) -> Vec<Compared> {
     let unwanted = remove_tags.iter().map(|tag| ("removeTags", tag, false));
     compared.extend(wanted.chain(unwanted).map(|(field, tag, shall_be_there)| {
         let is_there = theirs.tags.iter().any(|theirs| is_same_tag(theirs, tag));
-        Compared {
+        ComparedField {
             field: field.to_owned(),
             is_same: is_there == shall_be_there,
             is_shown: !theirs.tags.is_empty(),
@@ -116,8 +116,8 @@ pub fn contact(ours: &Contact, theirs: &Contact) -> Vec<Compared> {
     compared
 }
 
-/// Compares an opportunity.
-pub(super) fn opportunity(ours: &Opportunity, theirs: &RemoteOpportunity) -> Vec<Compared> {
+/// Compares the fields that the opportunity sets.
+pub(super) fn opportunity(ours: &Opportunity, theirs: &RemoteOpportunity) -> Vec<ComparedField> {
     let Opportunity {
         contact_record: _,
         contact_id,
@@ -137,14 +137,14 @@ pub(super) fn opportunity(ours: &Opportunity, theirs: &RemoteOpportunity) -> Vec
         ("status", status.map(|status| status.as_str()), &theirs.status, folded),
         ("assignedTo", assigned_to.as_deref(), &theirs.assigned_to, exact),
     ];
-    let mut compared: Vec<Compared> = texts
+    let mut compared: Vec<ComparedField> = texts
         .into_iter()
         .filter_map(|(field, ours, theirs, form)| text(field, ours?, theirs.as_deref(), form))
         .collect();
     if let Some(ours) = monetary_value.as_ref().and_then(Number::as_f64) {
-        // No value and a value of nothing are the same to GHL.
+        // GHL does not distinguish no value from a value of 0.
         let shown = theirs.monetary_value.as_ref().and_then(Number::as_f64);
-        compared.push(Compared {
+        compared.push(ComparedField {
             field: "monetaryValue".to_owned(),
             is_same: same_number(ours, shown.unwrap_or_default()),
             is_shown: shown.is_some(),
@@ -155,19 +155,27 @@ pub(super) fn opportunity(ours: &Opportunity, theirs: &RemoteOpportunity) -> Vec
     compared
 }
 
-/// A text that a view of GHL may show, or not.
-pub(super) fn text(field: &str, ours: &str, theirs: Option<&str>, form: fn(&str) -> String) -> Option<Compared> {
+/// Compares a text in the given normal form. GHL's view may omit the field.
+pub(super) fn text(field: &str, ours: &str, theirs: Option<&str>, form: fn(&str) -> String) -> Option<ComparedField> {
     let theirs = theirs.unwrap_or_default();
     let shown = form(theirs);
-    Some(Compared { field: field.to_owned(), is_same: form(ours) == shown, is_shown: !theirs.trim().is_empty(), shown })
+    Some(ComparedField {
+        field: field.to_owned(),
+        is_same: form(ours) == shown,
+        is_shown: !theirs.trim().is_empty(),
+        shown,
+    })
 }
 
-/// Custom fields by id. One that we sent by key cannot be found.
-pub(super) fn customs<'a>(ours: &'a [CustomField], theirs: &'a [CustomField]) -> impl Iterator<Item = Compared> + 'a {
+/// Compares custom fields by id. A field that we sent by key cannot be found and is left out.
+pub(super) fn customs<'a>(
+    ours: &'a [CustomField],
+    theirs: &'a [CustomField],
+) -> impl Iterator<Item = ComparedField> + 'a {
     ours.iter().filter_map(move |ours| {
         let id = ours.id.as_ref()?;
         let shown = theirs.iter().find(|shown| shown.id.as_ref() == Some(id)).map(|shown| &shown.value);
-        Some(Compared {
+        Some(ComparedField {
             field: format!("customFields.{id}"),
             is_same: same_value(&ours.value, shown.unwrap_or(&Value::Null)),
             is_shown: shown.is_some_and(|shown| !is_nothing(shown)),
@@ -176,29 +184,29 @@ pub(super) fn customs<'a>(ours: &'a [CustomField], theirs: &'a [CustomField]) ->
     })
 }
 
-/// GHL's search shows the parts of a name only.
+/// The full name, joined from its parts if absent: GHL's search shows only the parts.
 fn full_name(contact: &Contact) -> Option<String> {
     let parts =
         || [&contact.first_name, &contact.last_name].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
     contact.name.clone().or_else(|| Some(parts()).filter(|name| !name.is_empty()))
 }
 
-/// GHL changes blanks and letters' case.
+/// Normal form for text: GHL changes white space and letter case.
 pub(super) fn folded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-/// An id is what it is.
+/// Normal form for ids, which GHL does not rewrite.
 fn exact(text: &str) -> String {
     text.trim().to_owned()
 }
 
-/// A web address, whose last slash means nothing.
+/// Normal form for web addresses: a trailing slash means nothing.
 fn address(text: &str) -> String {
     folded(text).trim_end_matches('/').to_owned()
 }
 
-/// GHL keeps a country by its code, and was seen to show it by its name.
+/// Normal form for countries. GHL stores the country code, but sometimes shows the name.
 fn country_code(text: &str) -> String {
     let letters_of =
         |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect() };
@@ -213,7 +221,7 @@ fn country_code(text: &str) -> String {
     everyday.or_else(official).unwrap_or_else(|| folded(text))
 }
 
-/// Names of countries in everyday use that the standard calls otherwise.
+/// Everyday country names that differ from the standard's names.
 const EVERYDAY_NAMES: [(&str, &str); 17] = [
     ("unitedstates", "us"),
     ("unitedkingdom", "gb"),
@@ -234,7 +242,7 @@ const EVERYDAY_NAMES: [(&str, &str); 17] = [
     ("netherlands", "nl"),
 ];
 
-/// A day as `YYYY-MM-DD`. GHL shows it with a time of day, and takes it with several separators, month before day.
+/// A date as `YYYY-MM-DD`. GHL shows dates with a time of day, and accepts several separators, month before day.
 fn day(text: &str) -> String {
     let day = text.trim().split(['T', ' ']).next().unwrap_or_default();
     if let Ok(ms) = day.parse::<u64>()
@@ -252,7 +260,7 @@ fn day(text: &str) -> String {
     }
 }
 
-/// The day of a time, in UTC; the number itself where a time has no date.
+/// The UTC date of a time in milliseconds; the number itself if it is beyond the last date we can write.
 pub(super) fn day_of(ms: u64) -> String {
     if EpochMs(ms) > EpochMs::LAST_DATED {
         return ms.to_string();
@@ -260,7 +268,7 @@ pub(super) fn day_of(ms: u64) -> String {
     EpochMs(ms).to_rfc3339().chars().take("YYYY-MM-DD".len()).collect()
 }
 
-/// Whether two ways to write a number reach the same phone. The country counts where both name it.
+/// Whether two notations denote the same phone number. Country codes are compared only if both have one.
 pub(super) fn same_phone(ours: &str, theirs: &str) -> bool {
     let international = |phone: &str| {
         let phone = phone.trim().replace("(0)", "");
@@ -273,15 +281,15 @@ pub(super) fn same_phone(ours: &str, theirs: &str) -> bool {
     }
 }
 
-/// The digits that stay the same whether the country is dialled or not.
+/// The digits that stay the same with or without a country code.
 pub(super) fn national_number(phone: &str) -> String {
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
     let digits = digits.trim_start_matches('0');
     digits[digits.len().saturating_sub(NATIONAL_DIGITS)..].to_owned()
 }
 
-/// Whether GHL shows the value that was sent. Numbers may be texts and texts numbers, dates have a time of day or are
-/// milliseconds, and a list of one may be that one.
+/// Whether GHL shows the value that was sent. A number may appear as a text and a text as a number, a date may have a
+/// time of day or be in milliseconds, and a list of one may appear as its only item.
 fn same_value(ours: &Value, theirs: &Value) -> bool {
     if is_nothing(ours) || is_nothing(theirs) {
         return is_nothing(ours) && is_nothing(theirs);
@@ -290,7 +298,7 @@ fn same_value(ours: &Value, theirs: &Value) -> bool {
         (Value::Array(ours), Value::Array(theirs)) => sorted(ours) == sorted(theirs),
         (Value::Array(ours), theirs) if ours.len() == 1 => same_value(&ours[0], theirs),
         (ours, Value::Array(theirs)) if theirs.len() == 1 => same_value(ours, &theirs[0]),
-        // Files: GHL adds to each what it knows of it.
+        // Files: GHL adds its own properties to each.
         (Value::Object(ours), Value::Object(theirs)) => ours.keys().all(|key| theirs.contains_key(key)),
         (Value::Object(_) | Value::Array(_), _) | (_, Value::Object(_) | Value::Array(_)) => false,
         (ours, theirs) => same_scalar(ours, theirs),
@@ -312,8 +320,8 @@ fn same_scalar(ours: &Value, theirs: &Value) -> bool {
     same_date(&our_text, theirs)
 }
 
-/// A date that was sent, and how GHL shows it: without a time of day, or at midnight, or in milliseconds. A time of day
-/// that GHL dropped is a difference.
+/// Whether GHL shows the date that was sent: without a time of day, at midnight, or in milliseconds. A time of day that
+/// GHL dropped is a difference.
 fn same_date(ours: &str, theirs: &Value) -> bool {
     let is_day = |text: &str| {
         let bytes = text.as_bytes();
@@ -337,7 +345,7 @@ fn same_date(ours: &str, theirs: &Value) -> bool {
     }
 }
 
-/// A number that is written as one. Without a number on either side, `007` is a text.
+/// Parses a plain decimal number. Unless one side is a JSON number, `007` counts as text.
 fn number(text: &str, is_numeric: bool) -> Option<f64> {
     let digits = text.trim_start_matches('-');
     let has_leading_zero = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
@@ -366,7 +374,7 @@ fn sorted(items: &[Value]) -> Vec<String> {
     texts
 }
 
-/// A value as text, whatever GHL made of blanks and case.
+/// A value as text, independent of white space and case.
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -1,30 +1,30 @@
-//! What of a contact's consent (`dnd`, `dndSettings`) may be sent.
+//! Decides which parts of a contact's consent (`dnd`, `dndSettings`) may be sent.
 //!
-//! GHL shows who opted out, but not why or since when. So consent is never turned back: what is sent can only add to the
-//! opt-outs that GHL has. Lifting one is left to a person in GHL.
+//! GHL shows who opted out, but not why or since when. So we never revoke an opt-out: our writes can only add to GHL's
+//! opt-outs. Only a person in GHL lifts one.
 
 use serde_json::{Map, Value};
 
 use ghl_sync_model::{Contact, EpochMs, KnownState, Payload, Record, RemoteContent};
 
-/// The state of a channel that may be used.
+/// Status of a channel on which the contact may be reached.
 const MAY_CONTACT: &str = "inactive";
-/// The state of a channel that the contact itself has closed. GHL refuses every write to it.
+/// Status of a channel that the contact itself has closed. GHL rejects every write to it.
 const CLOSED_FOR_GOOD: &str = "permanent";
 
-/// Whether the record is due only because reconciling wants to send it again.
+/// Whether the record is due only because reconciling resends it.
 #[must_use]
 pub(super) fn is_resend(record: &Record) -> bool {
     record.overruled.is_some()
 }
 
-/// `contact` without its consent.
+/// A copy of `contact` without its consent fields.
 #[must_use]
 pub fn without_consent(contact: &Contact) -> Contact {
     Contact { dnd: None, dnd_settings: None, ..contact.clone() }
 }
 
-/// Whether something must be known of GHL's contact before `record` can be sent: GHL may replace the channels as a whole.
+/// Whether GHL's contact must be known before `record` is sent, because GHL may replace all channels at once.
 #[must_use]
 pub fn needs_known_consent(record: &Record) -> bool {
     match &record.payload {
@@ -33,8 +33,9 @@ pub fn needs_known_consent(record: &Record) -> bool {
     }
 }
 
-/// What a location that keeps contents `until` then only keeps of what GHL told. An opt-out is kept for ever, and nothing
-/// beside it: without it a later opt-out of one channel would open the others, since GHL may replace them as a whole.
+/// `state` as it is stored by a location that keeps contents only `until` then. If it has opt-outs, only those are
+/// kept, and forever: without them, a later opt-out of one channel could reopen the others, since GHL may replace all
+/// channels at once.
 #[must_use]
 pub fn kept_until(state: KnownState, until: Option<EpochMs>) -> KnownState {
     if until.is_none() {
@@ -46,7 +47,7 @@ pub fn kept_until(state: KnownState, until: Option<EpochMs>) -> KnownState {
     }
 }
 
-/// The opt-outs that GHL told, and nothing else of the contact; `None` if it told of none.
+/// The opt-outs in `state` and nothing else of the contact; `None` if there are none.
 #[must_use]
 pub fn opt_outs_of(state: &KnownState) -> Option<RemoteContent> {
     let Some(RemoteContent::Contact(contact)) = &state.content else { return None };
@@ -55,11 +56,11 @@ pub fn opt_outs_of(state: &KnownState) -> Option<RemoteContent> {
     (opt_outs != Contact::default()).then_some(RemoteContent::Contact(opt_outs))
 }
 
-/// The payload of `record` as it is sent, where `known` is what GHL told last of the contact.
+/// The payload of `record` as it is sent. `known` is the last contact that GHL reported.
 ///
-/// - A resend has no consent at all: what GHL shows is newer than what it accepted from us.
-/// - Otherwise only opt-outs are sent. A channel that GHL shows as opted out is sent along, since GHL may replace the
-///   channels as a whole; one that the contact has closed for good is left out, since GHL would refuse the write.
+/// - A resend carries no consent at all: GHL's state is newer than the content it accepted from us.
+/// - Otherwise only opt-outs are sent. Channels that GHL shows as opted out are included, since GHL may replace all
+///   channels at once. Channels that the contact has closed for good are left out, since GHL would reject the write.
 #[must_use]
 pub fn payload_to_send(record: &Record, known: Option<&Contact>) -> Payload {
     let Payload::Contact(contact) = &record.payload else { return record.payload.clone() };
@@ -67,7 +68,7 @@ pub fn payload_to_send(record: &Record, known: Option<&Contact>) -> Payload {
     Payload::Contact(contact)
 }
 
-/// The fields of consent in `payload` that are never sent, because they would allow what GHL may forbid.
+/// The consent fields in `payload` that are never sent, because they would allow what GHL may forbid.
 #[must_use]
 pub fn not_sent(payload: &Payload) -> Vec<&'static str> {
     let Payload::Contact(contact) = payload else { return Vec::new() };
@@ -77,7 +78,7 @@ pub fn not_sent(payload: &Payload) -> Vec<&'static str> {
     dnd.into_iter().chain(allows.then_some("dndSettings")).collect()
 }
 
-/// Whether `record` opts the contact out of something that `shown` does not forbid, and GHL has not been told yet.
+/// Whether `record` carries an opt-out that is missing in `shown` and that we have not sent to GHL yet.
 #[must_use]
 pub fn has_unsent_opt_out(record: &Record, shown: &Contact) -> bool {
     let Payload::Contact(ours) = &record.payload else { return false };
@@ -98,7 +99,7 @@ fn with_opt_outs_only(contact: &Contact, known: Option<&Contact>) -> Contact {
     Contact { dnd: contact.dnd.filter(|dnd| *dnd), dnd_settings, ..contact.clone() }
 }
 
-/// Our opt-outs with those that GHL has.
+/// Our opt-outs merged with GHL's.
 fn beside(ours: Map<String, Value>, known: &Contact) -> Option<Value> {
     let mut channels = ours;
     if let Some(Value::Object(theirs)) = opted_out(known) {
@@ -110,7 +111,7 @@ fn beside(ours: Map<String, Value>, known: &Contact) -> Option<Value> {
     (!channels.is_empty()).then_some(Value::Object(channels))
 }
 
-/// The channels of `contact` that are closed. What is no object of channels stays as it is, for GHL to refuse.
+/// The closed channels of `contact`. A value that is not an object of channels is kept for GHL to reject.
 fn opted_out(contact: &Contact) -> Option<Value> {
     match contact.dnd_settings.clone()? {
         Value::Object(mut channels) => {
@@ -166,7 +167,7 @@ mod tests {
         let off = json!({"status": "inactive"});
         let on = json!({"status": "active", "message": "by mail"});
         let closed = json!({"status": "permanent"});
-        // What the record says, what GHL told last, and what is sent.
+        // Columns: the record's consent, GHL's last known consent, and what is sent.
         let table = [
             (json!({"dnd": false}), None, json!({})),
             (json!({"dnd": true}), Some(json!({"dnd": false})), json!({"dnd": true})),
@@ -223,7 +224,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whether GHL merges what it is sent or replaces it: nobody who opted out is opted in by it.
+        /// Whether GHL merges or replaces channels, nobody who opted out is opted in again.
         #[test]
         fn consent_is_never_turned_back(ours in any_consent(), known in any_consent(), resend in any::<bool>()) {
             let (mut record, known) = (record(&ours), contact(&known));

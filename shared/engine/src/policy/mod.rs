@@ -1,4 +1,4 @@
-//! Pure decisions. Time and chance are arguments; a refusal is a value that says how long to wait.
+//! Pure decisions. Time and randomness are arguments; a refusal is a value that says how long to wait.
 
 pub mod comparison;
 mod consent;

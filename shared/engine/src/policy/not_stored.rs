@@ -1,33 +1,33 @@
-//! What GHL did not store of a call that it answered with a success.
+//! Finds the fields that GHL did not store although it answered the call with success.
 //!
-//! A success says that GHL took the request, not that it took every field: it was seen to drop some without a word. Its
-//! answer shows the record as it is afterwards, and is compared with what was sent. A field that the answer does not
-//! show proves nothing, unless the answer shows the record as a whole: by the specification, the answers of creation,
-//! upsert and update then have every field that the record has.
+//! A success means that GHL accepted the request, not that it stored every field: it sometimes drops fields without an
+//! error. GHL's answer shows the record after the call, so we compare it with what we sent. A field missing from the
+//! answer proves nothing, unless the answer shows the whole record: by the specification, answers to create, upsert and
+//! update contain every field of the record.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::comparison::{self, Compared, folded};
+use super::comparison::{self, ComparedField, folded};
 use ghl_sync_model::{
     Contact, KnownState, Opportunity, Provenance, RemoteContent, RemoteOpportunity, View, is_same_tag,
 };
 
-/// The fields that one record names as not stored, at most. A record has no more that anybody would read.
+/// Most fields that one record reports as not stored. Nobody would read more.
 const MOST_FIELDS: usize = 50;
-/// Longest name of a field, in characters; the id of a custom field is the producer's text.
+/// Longest name of a field, in characters. The producer chooses the id of a custom field.
 const MOST_CHARS: usize = 100;
-/// The addresses that a contact has beside its first: what is lost of them is told under this name.
+/// Name under which a lost additional e-mail address of a contact is reported.
 const ADDITIONAL_EMAILS: &str = "additionalEmails";
 
-/// The fields that GHL was seen not to store, over the calls of one record.
+/// The fields that GHL did not store, over all calls for one record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NotStored(BTreeSet<String>);
 
 impl NotStored {
-    /// Takes over what the answer to the writing of `sent` shows. `provenance` says whether that call created the contact
-    /// or met it, as far as that is known.
+    /// Compares the answer to a write of `sent`. `provenance` says whether that call created the contact or found it,
+    /// as far as we know.
     pub fn contact_written(&mut self, sent: &Contact, view: Option<&View<Contact>>, provenance: Provenance) {
         let nothing = View { content: Contact::default(), is_whole: false, has_custom_fields: false };
         let view = view.unwrap_or(&nothing);
@@ -36,7 +36,7 @@ impl NotStored {
         if let Some(ours) = &sent.timezone {
             self.take(comparison::text("timezone", ours, theirs.timezone.as_deref(), folded), view.is_whole, false);
         }
-        // GHL takes it when it creates a contact only: an update refuses it, and an upsert drops it.
+        // GHL accepts gender only when it creates a contact: an update rejects it, and an upsert drops it.
         if let Some(ours) = &sent.gender {
             match (&theirs.gender, provenance) {
                 (Some(theirs), _) => self.note("gender", folded(theirs) == folded(ours)),
@@ -50,28 +50,28 @@ impl NotStored {
         }
     }
 
-    /// Takes over what the answer to the writing of `sent` shows.
+    /// Compares the answer to a write of `sent`.
     pub fn opportunity_written(&mut self, sent: &Opportunity, view: Option<&View<RemoteOpportunity>>) {
         if let Some(view) = view {
             self.take(comparison::opportunity(sent, &view.content), view.is_whole, view.has_custom_fields);
         }
     }
 
-    /// Takes over which tags the contact has after `sent` were added, if the answer shows them.
+    /// Checks the contact's tags after `sent` were added, if the answer shows them.
     pub fn tags_added<'a>(&mut self, sent: impl IntoIterator<Item = &'a String>, shown: Option<&[String]>) {
         let Some(shown) = shown else { return };
         self.note("tags", sent.into_iter().all(|tag| is_among(tag, shown)));
     }
 
-    /// Takes over which tags the contact has after `sent` were removed, if the answer shows them.
+    /// Checks the contact's tags after `sent` were removed, if the answer shows them.
     pub fn tags_removed<'a>(&mut self, sent: impl IntoIterator<Item = &'a String>, shown: Option<&[String]>) {
         let Some(shown) = shown else { return };
         self.note("removeTags", !sent.into_iter().any(|tag| is_among(tag, shown)));
     }
 
-    /// Takes over that an upsert of `sent` met a contact of which GHL had told `before`. If its first address was another
-    /// one, and it was not found by its phone, then ours was one of its additional addresses: GHL makes that the first,
-    /// and forgets the one that was.
+    /// Notes that an upsert of `sent` matched the contact known as `before`. If that contact had another primary
+    /// address and was not matched by phone, ours was one of its additional addresses: GHL makes ours the primary
+    /// address and drops the old one.
     pub fn contact_met(&mut self, sent: &Contact, before: &KnownState) {
         let Some(RemoteContent::Contact(before)) = &before.content else { return };
         let (Some(ours), Some(theirs)) = (&sent.email, &before.email) else { return };
@@ -84,7 +84,7 @@ impl NotStored {
         }
     }
 
-    /// The fields, by GHL's names, in their order.
+    /// GHL's names of the fields that were not stored, sorted, at most 50.
     #[must_use]
     pub fn fields(&self) -> Vec<String> {
         self.0.iter().take(MOST_FIELDS).cloned().collect()
@@ -98,22 +98,22 @@ impl NotStored {
             let shown = theirs.and_then(|theirs| {
                 theirs.iter().find(|(name, _)| name.eq_ignore_ascii_case(channel)).and_then(|(_, shown)| status(shown))
             });
-            // A channel that is not shown is open.
+            // A channel that GHL does not show is open.
             if theirs.is_some() || is_whole {
                 self.note(&format!("dndSettings.{channel}"), shown.unwrap_or_else(|| "inactive".to_owned()) == wanted);
             }
         }
     }
 
-    fn take(&mut self, compared: impl IntoIterator<Item = Compared>, is_whole: bool, has_custom_fields: bool) {
+    fn take(&mut self, compared: impl IntoIterator<Item = ComparedField>, is_whole: bool, has_custom_fields: bool) {
         let mut differing = BTreeSet::new();
-        for Compared { field, is_same, is_shown, .. } in compared {
+        for ComparedField { field, is_same, is_shown, .. } in compared {
             let is_proof = is_shown || if field.starts_with("customFields.") { has_custom_fields } else { is_whole };
             if is_same && !differing.contains(&field) {
                 self.note(&field, true);
             } else if !is_same && is_proof {
                 self.note(&field, false);
-                // Several tags are one field.
+                // Several tags count as one field.
                 differing.insert(field);
             }
         }
@@ -129,8 +129,8 @@ impl NotStored {
     }
 }
 
-/// The tags that the contact has after `sent` were removed, if the answer shows them, and that are some of `sent` in another
-/// spelling.
+/// Tags that the contact still has after `sent` were removed and that match one of `sent` in another spelling. Empty if
+/// the answer shows no tags.
 #[must_use]
 pub fn spelled_otherwise(sent: &[String], shown: Option<&[String]>) -> BTreeSet<String> {
     let is_left = |tag: &&String| !sent.contains(tag) && is_among(tag, sent);
@@ -156,7 +156,7 @@ mod tests {
         contact
     }
 
-    /// What is not stored of `sent`, if the whole answer shows `shown`.
+    /// The fields reported for `sent` if the answer shows `shown` as the whole record.
     fn of(sent: &Value, shown: &Value) -> Vec<String> {
         let mut not_stored = NotStored::default();
         let content: Contact = serde_json::from_value(shown.clone()).unwrap();
@@ -206,7 +206,7 @@ mod tests {
             let expected: Vec<String> = match field.as_str() {
                 "customFields" => ["date", "list", "number", "text"].map(|id| format!("customFields.{id}")).into(),
                 "dndSettings" => vec!["dndSettings.SMS".to_owned()],
-                // GHL makes it of its parts.
+                // GHL builds the name from its parts.
                 "name" => Vec::new(),
                 field => vec![field.to_owned()],
             };
@@ -299,7 +299,7 @@ mod tests {
         for (before, expected) in [
             (known("first@b.c", "+12025550199"), vec!["additionalEmails"]),
             (known("SECOND@b.c", "+12025550199"), vec![]),
-            // Found by its phone: it is to have this address now.
+            // Matched by phone: the contact is meant to get this address.
             (known("first@b.c", "+12025550101"), vec![]),
         ] {
             let mut not_stored = NotStored::default();
@@ -310,11 +310,12 @@ mod tests {
 
     #[test]
     fn an_opportunity_is_judged_field_by_field() {
-        let deal = |value: Value| {
-            let Payload::Opportunity(deal) = Payload::from_json(Kind::Opportunity, &value.to_string()).unwrap() else {
+        let opportunity = |value: Value| {
+            let Payload::Opportunity(opportunity) = Payload::from_json(Kind::Opportunity, &value.to_string()).unwrap()
+            else {
                 panic!()
             };
-            deal
+            opportunity
         };
         let sent = json!({
             "contactId": "c", "pipelineId": "p", "pipelineStageId": "s", "name": "Roof", "status": "won",
@@ -328,7 +329,7 @@ mod tests {
             let mut not_stored = NotStored::default();
             let content: RemoteOpportunity = serde_json::from_value(shown.clone()).unwrap();
             let view = View { content, is_whole: true, has_custom_fields: true };
-            not_stored.opportunity_written(&deal(sent.clone()), Some(&view));
+            not_stored.opportunity_written(&opportunity(sent.clone()), Some(&view));
             not_stored.fields()
         };
         assert_eq!(of(&shown), [""; 0]);
@@ -341,7 +342,7 @@ mod tests {
         }
     }
 
-    /// A way in which GHL may write `text` that says the same.
+    /// `text` in another notation that GHL may use for the same value.
     fn rewritten(text: &str, upper: bool, blanks: usize) -> String {
         let text = if upper { text.to_uppercase() } else { text.to_lowercase() };
         format!("{}{text}{}", " ".repeat(blanks), " ".repeat(blanks))

@@ -1,32 +1,32 @@
-//! Which of two events about a record tells its newer state.
+//! Decides which of two events about a record describes its newer state.
 //!
-//! GHL promises no order, and tells of one change in several events: a deletion comes as `…Delete` and `…Update`, a
-//! creation as `…Create` and `…Update`. So events are ordered by the time at which they happened, then by their ids: the
-//! same events leave the same state, in whatever order and however often they come. One thing goes before that order: a
-//! deletion beats the updates around it, which are its own companions.
+//! GHL guarantees no order, and reports one change in several events: a deletion arrives as `…Delete` and `…Update`, a
+//! creation as `…Create` and `…Update`. So we order events by the time at which they happened, then by id: the same
+//! events produce the same state, in any order and however often they arrive. One rule overrides that order: a deletion
+//! beats the updates around it, which are its own companions.
 
 use std::time::Duration;
 
 use ghl_sync_model::{EpochMs, EventId, KnownState, RemoteChange, RemoteEvent};
 
-/// An update this close to a deletion is the deletion's own companion.
+/// An update this close to a deletion belongs to the deletion.
 const COMPANIONS: Duration = Duration::from_secs(60);
 
-/// What must hold of the known state of a record for an event to replace it.
+/// The condition on a record's known state under which an event replaces it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Precedence {
-    /// The known state is older than this,
+    /// The known state is older than this, …
     pub newer_than: EpochMs,
-    /// or it is of just this time,
+    /// … or it has exactly this time …
     pub at: EpochMs,
-    /// and from an event with a lesser id than this one.
+    /// … and comes from an event with a smaller id than this.
     pub event_id: EventId,
-    /// And the record was not deleted, or before this time.
+    /// In either case, the record was not deleted, or was deleted before this time.
     pub deleted_before: EpochMs,
 }
 
 impl Precedence {
-    /// That of `event`.
+    /// The condition for `event`.
     #[must_use]
     pub fn of(event: &RemoteEvent) -> Precedence {
         let at = event.at;
@@ -39,13 +39,13 @@ impl Precedence {
         }
     }
 
-    /// That of what was read in GHL: the record as somebody left it `at` this time.
+    /// The condition for a state read from GHL, which was last changed at `at`.
     #[must_use]
     pub fn of_reading(at: EpochMs, event_id: EventId) -> Precedence {
         Precedence { newer_than: at, at, event_id, deleted_before: at - COMPANIONS }
     }
 
-    /// That of less of what is known already: nothing that was told since is replaced, nor a deletion.
+    /// The condition for storing a reduced copy of `known`: it replaces nothing newer, and no deletion.
     #[must_use]
     pub fn of_less_of(known: &KnownState) -> Precedence {
         let just_after = known.at + Duration::from_millis(1);
@@ -71,17 +71,17 @@ mod tests {
     const DAY: u64 = 86_400_000;
 
     #[derive(Debug, Clone, Copy, PartialEq)]
-    enum What {
+    enum ChangeKind {
         Write,
         Delete,
     }
 
-    fn event(what: What, at: u64, id: &str) -> RemoteEvent {
+    fn event(what: ChangeKind, at: u64, id: &str) -> RemoteEvent {
         let ghl_id = "c1".parse().unwrap();
         let content = RemoteContent::Contact(Contact { source: Some(id.to_owned()), ..Contact::default() });
         let change = match what {
-            What::Write => RemoteChange::Written { ghl_id, content },
-            What::Delete => RemoteChange::Deleted { kind: Kind::Contact, ghl_id },
+            ChangeKind::Write => RemoteChange::Written { ghl_id, content },
+            ChangeKind::Delete => RemoteChange::Deleted { kind: Kind::Contact, ghl_id },
         };
         RemoteEvent {
             id: id.parse().unwrap(),
@@ -103,9 +103,9 @@ mod tests {
 
     #[test]
     fn the_newer_event_wins_and_a_deletion_wins_over_its_companion() {
-        use What::{Delete, Write};
+        use ChangeKind::{Delete, Write};
         let cases = [
-            // Known, then what comes, and whether it replaces it.
+            // Columns: the known change, the incoming change, and whether it replaces the known state.
             (Write, 1000, "a", Write, 1001, "b", true),
             (Write, 1000, "a", Write, 999, "b", false),
             (Write, 1000, "a", Write, 1000, "b", true),
@@ -132,18 +132,18 @@ mod tests {
     }
 
     fn a_life() -> impl Strategy<Value = Vec<RemoteEvent>> {
-        // Two events of each change, some milliseconds apart, as GHL sends them.
+        // Two events for each change, some milliseconds apart, as GHL sends them.
         let moment = (1u64..40, 0u64..50);
         (prop::collection::vec(moment, 1..6), prop::option::of(40u64..45)).prop_map(|(moments, deleted)| {
             let mut events = Vec::new();
             for (number, (minute, apart)) in moments.into_iter().enumerate() {
                 let at = minute * 120_000;
-                events.push(event(What::Write, at, &format!("{number}-first")));
-                events.push(event(What::Write, at + apart, &format!("{number}-second")));
+                events.push(event(ChangeKind::Write, at, &format!("{number}-first")));
+                events.push(event(ChangeKind::Write, at + apart, &format!("{number}-second")));
             }
             if let Some(minute) = deleted {
-                events.push(event(What::Delete, minute * 120_000 + 20, "gone"));
-                events.push(event(What::Write, minute * 120_000 + 25, "gone-update"));
+                events.push(event(ChangeKind::Delete, minute * 120_000 + 20, "gone"));
+                events.push(event(ChangeKind::Write, minute * 120_000 + 25, "gone-update"));
             }
             events
         })

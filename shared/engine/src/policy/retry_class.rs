@@ -1,37 +1,37 @@
-//! What a failed call means, and so who tries again.
+//! Classifies failed calls, which decides who retries them.
 
 use ghl_sync_model::{Call, Cause, Failure, GhlId};
 
-/// What a failed call means.
+/// The meaning of a failed call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Class {
-    /// The quota is used up: pause, and try again. Never counts against the record or the breaker.
+    /// The quota is used up: pause and retry. Never counts against the record or the breaker.
     Throttled,
-    /// GHL, or the way to it, is in trouble: back off and try again. Counts toward the breaker.
+    /// GHL or the network is failing: back off and retry. Counts toward the breaker.
     Transient {
-        /// Whether the request may still arrive: nothing is written again before it no longer can.
+        /// Whether the request may still arrive. If so, we write nothing more until it no longer can.
         may_arrive: bool,
     },
-    /// A create that GHL may have done, and that must not be repeated before it was looked for.
+    /// A create that GHL may have performed. It must not be repeated before we have searched for the result.
     Ambiguous,
-    /// GHL does not accept the token: stop the location.
+    /// GHL rejects the token: stop the location.
     Credentials,
-    /// GHL answered for another location: stop this one before anything more goes there.
+    /// GHL answered for another location: stop this location before any further write.
     OtherLocation,
-    /// GHL does not accept the token any more, and there is another one: try that.
+    /// GHL no longer accepts this token, but a newer one exists: retry with that.
     StaleToken,
-    /// It exists already: update this one instead.
+    /// The contact exists already: update the one with this id instead.
     Duplicate(GhlId),
-    /// An update may not have a `companyName`: leave it to an upsert.
+    /// An update must not contain `companyName`: use an upsert instead.
     CompanyRefused,
-    /// What was to be updated is gone: create it anew.
+    /// The record to update no longer exists: create it again.
     Gone,
-    /// GHL refuses it, and always will.
+    /// GHL rejects the request and always will.
     Permanent,
 }
 
 impl Class {
-    /// The class as it is written in logs.
+    /// The class as logs write it.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -48,14 +48,14 @@ impl Class {
         }
     }
 
-    /// Whether it is a sign that GHL, or the way to it, is down.
+    /// Whether the failure suggests that GHL or the network is down.
     #[must_use]
     pub fn is_trouble(&self) -> bool {
         matches!(self, Class::Transient { .. } | Class::Ambiguous)
     }
 }
 
-/// Judges the `failure` of `call`.
+/// Classifies the `failure` of `call`.
 #[must_use]
 pub fn classify(call: &Call, failure: &Failure) -> Class {
     match &failure.cause {
@@ -66,8 +66,8 @@ pub fn classify(call: &Call, failure: &Failure) -> Class {
         Some(Cause::CompanyRefused) => return Class::CompanyRefused,
         Some(Cause::Missing) => return Class::Gone,
         Some(Cause::Unsupported | Cause::Forbidden) => return Class::Permanent,
-        // The gateway gave up, GHL may not have; and an answer that cannot be read says that something was done. A page
-        // of somebody in between says nothing of the record: it is never a reason to give the record up.
+        // The gateway gave up, but GHL may not have; and an unreadable answer means that something was done. A page
+        // from an intermediary says nothing about the record, so it is never a reason to give the record up.
         Some(Cause::Gateway | Cause::Unreadable | Cause::TooLong) => return unanswered(call),
         None => {}
     }
@@ -75,14 +75,14 @@ pub fn classify(call: &Call, failure: &Failure) -> Class {
         None if failure.sent => unanswered(call),
         None => Class::Transient { may_arrive: false },
         Some(429) => Class::Throttled,
-        // 408 and 504: somebody gave up waiting for the one who does the work.
+        // 408 and 504: an intermediary gave up waiting for the server that does the work.
         Some(408 | 504) => unanswered(call),
         Some(401) => Class::Credentials,
         // GHL never redirects.
         Some(300..=399) => unanswered(call),
         Some(status) if status >= 500 => answered_with_error(call),
-        // 422 included: one of them created the contact all the same (2025-07), but that contact has a natural key
-        // and the next put of the record finds it.
+        // 422 included: GHL once created a contact despite a 422 (2025-07). Such a contact has a natural key, so the
+        // record's next put finds it.
         Some(_) => Class::Permanent,
     }
 }
@@ -92,7 +92,7 @@ fn unanswered(call: &Call) -> Class {
 }
 
 fn answered_with_error(call: &Call) -> Class {
-    // An answer is final for the request, but not for what it did: a create may have been done before the error.
+    // The error ends the request, but not its effect: GHL may have created the record before it failed.
     if call.is_repeatable() { Class::Transient { may_arrive: false } } else { Class::Ambiguous }
 }
 

@@ -1,4 +1,4 @@
-//! Contacts that GHL may take for one another.
+//! Finds contacts that GHL may merge.
 
 use std::collections::BTreeMap;
 use strum::IntoStaticStr;
@@ -6,7 +6,7 @@ use strum::IntoStaticStr;
 use super::comparison::national_number;
 use ghl_sync_model::{LocationId, Payload, PutRecord, RecordKey};
 
-/// By what GHL may take two contacts for one.
+/// The field by which GHL may match two contacts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum SharedBy {
@@ -17,27 +17,27 @@ pub enum SharedBy {
 }
 
 impl SharedBy {
-    /// The field as it is written.
+    /// The field's name as reports write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// Contact records with one e-mail address, or one phone number: GHL may make one contact of them.
+/// Contact records that share an e-mail address or a phone number: GHL may merge them into one contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedIdentity {
-    /// Of which location.
+    /// Location that owns the records.
     pub location_id: LocationId,
-    /// What they share.
+    /// The field that they share.
     pub by: SharedBy,
-    /// Which records, each once; two or more.
+    /// The records, each once; two or more.
     pub records: Vec<RecordKey>,
 }
 
-/// Those of `records` that share an e-mail address or a phone number with another one, in the order in which they come.
-/// Addresses are compared without blanks and case, numbers by their last ten digits. Of several with one key the last
-/// one counts.
+/// The groups in `records` that share an e-mail address or a phone number, in order of first appearance. Addresses are
+/// compared without white space and case, numbers by their last ten digits. If several records have the same key, the
+/// last one counts.
 #[must_use]
 pub fn shared_identities(records: &[PutRecord]) -> Vec<SharedIdentity> {
     let mut last: BTreeMap<(&LocationId, RecordKey), usize> = BTreeMap::new();

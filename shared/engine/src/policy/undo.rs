@@ -1,4 +1,5 @@
-//! What an undo does with a record: field by field, it turns back what an import wrote and nobody changed since.
+//! Decides how to undo an import of a record: revert, field by field, what the import wrote and nobody has changed
+//! since.
 
 mod changed;
 
@@ -8,78 +9,78 @@ use std::time::Duration;
 use serde_json::{Map, Number, Value, json};
 
 use self::changed::changed_since;
-use super::comparison::{self, Compared, folded};
+use super::comparison::{self, ComparedField, folded};
 use ghl_sync_model::{
-    Before, Contact, CustomField, EpochMs, GhlId, Kind, LeftBecause, LeftField, Opportunity, Payload, PreImage,
+    Before, Contact, CustomField, EpochMs, GhlId, Kind, LeftField, LeftReason, Opportunity, Payload, PreImage,
     RemoteContent, RemoteOpportunity, is_same_tag,
 };
 
-/// GHL's clock may be ahead of ours by so much: a change this soon after our write is taken for that write.
+/// How far GHL's clock may be ahead of ours: a change this soon after our write counts as that write.
 const OWN_WRITE: Duration = Duration::from_secs(15);
-/// What GHL gives a contact by itself when it is created.
+/// Fields that GHL sets by itself when it creates a contact.
 const GIVEN_BY_GHL: [&str; 3] = ["timezone", "country", "source"];
 
-/// What is known of a record whose import is undone.
+/// What we know of a record whose import is being undone.
 #[derive(Debug)]
 pub struct Undoing<'a> {
-    /// What GHL showed before, and what the import sent.
+    /// GHL's copy before the import, and what the import sent.
     pub image: &'a PreImage,
-    /// GHL said that the import's own call created it.
+    /// Whether GHL reported that the import's own call created the record.
     pub is_ours: bool,
-    /// When the import wrote it last.
+    /// Time of the import's last write.
     pub written_at: EpochMs,
 }
 
 /// A record as GHL shows it now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShownNow {
-    /// GHL's id of it.
+    /// GHL's id of the record.
     pub ghl_id: GhlId,
-    /// What GHL shows of it.
+    /// GHL's content.
     pub content: RemoteContent,
-    /// When it was changed last, by GHL's clock.
+    /// Time of the last change, by GHL's clock.
     pub changed_at: Option<EpochMs>,
 }
 
-/// What is to be done.
+/// The actions that undo one record.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Reversal {
-    /// It is to be deleted in GHL.
+    /// Whether to delete the record in GHL.
     pub delete: bool,
-    /// What is to be written to it, if anything is.
+    /// What to write to the record, if anything.
     pub restore: Option<Payload>,
-    /// What stays as it is, and why.
+    /// The fields that stay as they are, with the reason for each.
     pub left: Vec<LeftField>,
 }
 
 impl Reversal {
-    /// Nothing is done: the record as a whole stays.
-    fn left_whole(kind: Kind, why: LeftBecause) -> Reversal {
+    /// Leaves the whole record as it is.
+    fn left_whole(kind: Kind, why: LeftReason) -> Reversal {
         Reversal { left: vec![LeftField::new(kind.as_str(), why)], ..Reversal::default() }
     }
 }
 
-/// What undoing does with a record that GHL shows as `now` (`None`: it has nothing of it).
+/// The actions for a record that GHL shows as `now` (`None`: GHL does not have it).
 #[must_use]
 pub fn reversal(kind: Kind, undoing: &Undoing<'_>, now: Option<&ShownNow>) -> Reversal {
     let Undoing { image, is_ours, written_at } = undoing;
     let (before, now) = match (&image.before, now) {
         (None, None) => return Reversal::default(),
-        (Some(_), None) => return Reversal::left_whole(kind, LeftBecause::Gone),
+        (Some(_), None) => return Reversal::left_whole(kind, LeftReason::Gone),
         (before, Some(now)) => (before, now),
     };
     match before {
-        None if !is_ours => Reversal::left_whole(kind, LeftBecause::NotKnown),
+        None if !is_ours => Reversal::left_whole(kind, LeftReason::NotKnown),
         None => match changed_since(image, kind, *written_at, now) {
             None => Reversal { delete: true, ..Reversal::default() },
             Some(fields) => {
-                let mut left = Reversal::left_whole(kind, LeftBecause::Changed);
-                left.left.extend(fields.iter().map(|field| LeftField::new(field, LeftBecause::Changed)));
+                let mut left = Reversal::left_whole(kind, LeftReason::Changed);
+                left.left.extend(fields.iter().map(|field| LeftField::new(field, LeftReason::Changed)));
                 left
             }
         },
-        // An upsert met another contact than the one that was looked at.
-        Some(before) if before.ghl_id != now.ghl_id => Reversal::left_whole(kind, LeftBecause::NotKnown),
+        // The upsert matched another contact than the one we had looked up.
+        Some(before) if before.ghl_id != now.ghl_id => Reversal::left_whole(kind, LeftReason::NotKnown),
         Some(before) => match (before.content(kind), &now.content) {
             (Some(RemoteContent::Contact(was)), RemoteContent::Contact(is)) => {
                 restored_contact(&contacts(image), before, &was, is)
@@ -87,7 +88,7 @@ pub fn reversal(kind: Kind, undoing: &Undoing<'_>, now: Option<&ShownNow>) -> Re
             (Some(RemoteContent::Opportunity(was)), RemoteContent::Opportunity(is)) => {
                 restored_opportunity(&opportunities(image), &was, is)
             }
-            _ => Reversal::left_whole(kind, LeftBecause::NotKnown),
+            _ => Reversal::left_whole(kind, LeftReason::NotKnown),
         },
     }
 }
@@ -98,46 +99,46 @@ fn contacts(image: &PreImage) -> Vec<Contact> {
 }
 
 fn opportunities(image: &PreImage) -> Vec<Opportunity> {
-    let deal = |payload| if let Payload::Opportunity(deal) = payload { Some(deal) } else { None };
-    image.sent(Kind::Opportunity).into_iter().filter_map(deal).collect()
+    let opportunity = |payload| if let Payload::Opportunity(opportunity) = payload { Some(opportunity) } else { None };
+    image.sent(Kind::Opportunity).into_iter().filter_map(opportunity).collect()
 }
 
-/// Of each field that was sent, whether GHL shows one of the values that were.
-fn is_ours_by_field(compared: impl IntoIterator<Item = Compared>) -> BTreeMap<String, bool> {
+/// For each field sent, whether GHL shows one of the sent values.
+fn is_ours_by_field(compared: impl IntoIterator<Item = ComparedField>) -> BTreeMap<String, bool> {
     let mut fields = BTreeMap::new();
-    for Compared { field, is_same, .. } in compared {
+    for ComparedField { field, is_same, .. } in compared {
         *fields.entry(field).or_default() |= is_same;
     }
     fields
 }
 
-/// The fields that say the same in all that was sent and before: the import changed nothing in them.
-fn as_before(compared: impl IntoIterator<Item = Compared>) -> BTreeSet<String> {
+/// The fields whose sent values all equal the earlier one: the import changed nothing in them.
+fn as_before(compared: impl IntoIterator<Item = ComparedField>) -> BTreeSet<String> {
     let mut fields: BTreeMap<String, bool> = BTreeMap::new();
-    for Compared { field, is_same, .. } in compared {
+    for ComparedField { field, is_same, .. } in compared {
         *fields.entry(field).or_insert(true) &= is_same;
     }
     fields.into_iter().filter(|(_, is_same)| *is_same).map(|(field, _)| field).collect()
 }
 
-/// The comparison of reconciling, and the time zone.
-fn compared(ours: &Contact, theirs: &Contact) -> Vec<Compared> {
+/// The comparison that reconciling uses, plus the time zone.
+fn compared(ours: &Contact, theirs: &Contact) -> Vec<ComparedField> {
     let timezone = ours.timezone.as_deref();
     let timezone = timezone.and_then(|ours| comparison::text("timezone", ours, theirs.timezone.as_deref(), folded));
     comparison::contact(ours, theirs).into_iter().chain(timezone).collect()
 }
 
-/// The texts of a contact that an update writes, but for its name.
+/// The text fields of a contact that an update writes, except its name.
 fn texts() -> impl Iterator<Item = &'static str> {
     Contact::TEXTS.into_iter().map(|text| text.name).filter(|name| !["name", "gender"].contains(name))
 }
 
 fn as_object(value: &impl serde::Serialize) -> Map<String, Value> {
-    // Strings, numbers, lists and maps with string keys only: this cannot fail to serialize.
+    // Only strings, numbers, lists and maps with string keys: serialization cannot fail.
     serde_json::to_value(value).ok().and_then(|value| value.as_object().cloned()).unwrap_or_default()
 }
 
-/// The fields of an update that makes a contact what it `was`, where it still `is` what was sent.
+/// The update that restores a contact to `was`, in the fields that still show (`is`) what was sent.
 fn restored_contact(sent: &[Contact], before: &Before, was: &Contact, is: &Contact) -> Reversal {
     let mut left = Vec::new();
     let mut ours = is_ours_by_field(sent.iter().flat_map(|sent| compared(sent, is)));
@@ -146,12 +147,12 @@ fn restored_contact(sent: &[Contact], before: &Before, was: &Contact, is: &Conta
     let (was_fields, is_fields) = (as_object(was), as_object(is));
     let mut wanted: Vec<&str> = texts().filter(|field| ours.contains_key(*field)).collect();
     if let Some(name_is_ours) = ours.get("name") {
-        // GHL has made its parts of it.
+        // GHL split the name into its parts.
         let parts = ["firstName", "lastName"].into_iter().filter(|part| !ours.contains_key(*part));
         match name_is_ours {
             true => wanted.extend(parts),
             false if !is_same_text("name", full_name(was), full_name(is)) => {
-                left.push(LeftField::new("name", LeftBecause::Changed));
+                left.push(LeftField::new("name", LeftReason::Changed));
             }
             false => {}
         }
@@ -165,9 +166,9 @@ fn restored_contact(sent: &[Contact], before: &Before, was: &Contact, is: &Conta
             continue;
         }
         let why = match &target {
-            _ if !is_part_of_name && ours.get(field) != Some(&true) => LeftBecause::Changed,
-            None if before.is_cut => LeftBecause::NotKnown,
-            None if field == "country" => LeftBecause::NotClearable,
+            _ if !is_part_of_name && ours.get(field) != Some(&true) => LeftReason::Changed,
+            None if before.is_cut => LeftReason::NotKnown,
+            None if field == "country" => LeftReason::NotClearable,
             _ => {
                 fields.insert(field.to_owned(), target.map_or(Value::Null, Value::String));
                 continue;
@@ -190,7 +191,7 @@ fn restored_contact(sent: &[Contact], before: &Before, was: &Contact, is: &Conta
     Reversal { delete: false, restore, left }
 }
 
-/// Whether both say the same in a field of text; nothing and an empty text are the same.
+/// Whether two values of a text field mean the same. None equals an empty text.
 fn is_same_text(field: &str, was: Option<String>, is: Option<String>) -> bool {
     let contact = |text: Option<String>| -> Contact {
         let value = text.map_or(Value::Null, Value::String);
@@ -210,7 +211,8 @@ fn full_name(contact: &Contact) -> Option<String> {
     contact.name.clone().or_else(|| (!parts.is_empty()).then(|| parts.join(" ")))
 }
 
-/// The custom fields to write. One that was sent by key is known by no id: it is left, if any of them is not as it was.
+/// The custom fields to write. A field that was sent by key has no known id: it is left if any custom field differs
+/// from before.
 fn customs<'a>(
     sent: impl Iterator<Item = &'a Vec<CustomField>> + Clone,
     (was, is): (&[CustomField], &[CustomField]),
@@ -235,8 +237,8 @@ fn customs<'a>(
             continue;
         }
         let why = match &target {
-            _ if !is_ours => LeftBecause::Changed,
-            None if is_cut => LeftBecause::NotKnown,
+            _ if !is_ours => LeftReason::Changed,
+            None if is_cut => LeftReason::NotKnown,
             _ => {
                 restored.push(CustomField { id: Some(id.clone()), key: None, value: target.unwrap_or_default() });
                 continue;
@@ -247,19 +249,19 @@ fn customs<'a>(
     let all: BTreeSet<&String> = was.iter().chain(is).filter_map(|field| field.id.as_ref()).collect();
     let by_key: Vec<&String> = sent.flatten().filter_map(|field| field.key.as_ref()).collect();
     if !by_key.is_empty() && all.into_iter().any(|id| !is_back(id, &value_of(was, id).unwrap_or_default())) {
-        left.extend(by_key.iter().map(|key| LeftField::new(&format!("customFields.{key}"), LeftBecause::SentByKey)));
+        left.extend(by_key.iter().map(|key| LeftField::new(&format!("customFields.{key}"), LeftReason::SentByKey)));
     }
     restored
 }
 
-/// Tags to add and tags to remove, as GHL spells them.
+/// Tags to add and tags to remove, in GHL's spelling.
 fn restored_tags(sent: &[Contact], was: &Contact, is: &Contact) -> (Vec<String>, Vec<String>) {
     let has = |contact: &Contact, tag: &str| contact.tags.iter().any(|other| is_same_tag(other, tag));
     let is_among = |tag: &String, of: fn(&Contact) -> &Vec<String>| {
         sent.iter().any(|sent| of(sent).iter().any(|other| is_same_tag(other, tag)))
     };
     let add = was.tags.iter().filter(|tag| is_among(tag, |sent| &sent.remove_tags) && !has(is, tag));
-    // One that was there in another spelling, and is so still, is another tag.
+    // If the tag was there in another spelling that is still there, this one is a separate tag.
     let was_there = |tag: &String| {
         was.tags.contains(tag) || was.tags.iter().any(|was| is_same_tag(was, tag) && !is.tags.contains(was))
     };
@@ -267,7 +269,7 @@ fn restored_tags(sent: &[Contact], was: &Contact, is: &Contact) -> (Vec<String>,
     (add.cloned().collect(), remove.cloned().collect())
 }
 
-/// The opt-outs that the import brought. They stay.
+/// The opt-outs that the import added. They stay.
 fn consent_left(sent: &[Contact], was: &Contact, is: &Contact) -> Vec<LeftField> {
     let is_closed = |contact: &Contact, channel: &str| {
         let settings = contact.dnd_settings.as_ref().and_then(Value::as_object);
@@ -281,10 +283,10 @@ fn consent_left(sent: &[Contact], was: &Contact, is: &Contact) -> Vec<LeftField>
     let closed = channels.into_iter().filter(|channel| !is_closed(was, channel) && is_closed(is, channel));
     let closed = closed.map(|channel| format!("dndSettings.{channel}"));
     let fields = everywhere.then(|| "dnd".to_owned()).into_iter().chain(closed);
-    fields.map(|field| LeftField::new(&field, LeftBecause::Consent)).collect()
+    fields.map(|field| LeftField::new(&field, LeftReason::Consent)).collect()
 }
 
-/// The fields of an update that makes an opportunity what it `was`, where it still `is` what was sent.
+/// The update that restores an opportunity to `was`, in the fields that still show (`is`) what was sent.
 fn restored_opportunity(sent: &[Opportunity], was: &RemoteOpportunity, is: &RemoteOpportunity) -> Reversal {
     let mut ours = is_ours_by_field(sent.iter().flat_map(|sent| comparison::opportunity(sent, is)));
     let same = as_before(sent.iter().flat_map(|sent| comparison::opportunity(sent, was)));
@@ -306,7 +308,7 @@ fn restored_opportunity(sent: &[Opportunity], was: &RemoteOpportunity, is: &Remo
             )
         })
     };
-    // A stage is one of its pipeline.
+    // A stage belongs to its pipeline, so moving back the pipeline also restores the stage.
     let mut wanted: Vec<&str> = ["name", "status", "monetaryValue", "assignedTo", "pipelineId", "pipelineStageId"]
         .into_iter()
         .filter(|field| ours.contains_key(*field))
@@ -318,14 +320,14 @@ fn restored_opportunity(sent: &[Opportunity], was: &RemoteOpportunity, is: &Remo
     for field in wanted {
         let target = match (was_fields.get(field), field) {
             (Some(value), _) => Some(value.clone()),
-            // No value and a value of nothing are the same to GHL.
+            // GHL does not distinguish no value from a value of 0.
             (None, "monetaryValue") => Some(Value::Number(Number::from(0))),
             (None, _) => None,
         };
         if target.as_ref().is_none_or(|target| is_same(field, target)) {
             let is_empty = as_object(is).get(field).is_none();
             if target.is_none() && !is_empty {
-                let why = if ours.get(field) == Some(&true) { LeftBecause::NotClearable } else { LeftBecause::Changed };
+                let why = if ours.get(field) == Some(&true) { LeftReason::NotClearable } else { LeftReason::Changed };
                 left.push(LeftField::new(field, why));
             }
             continue;
@@ -335,7 +337,7 @@ fn restored_opportunity(sent: &[Opportunity], was: &RemoteOpportunity, is: &Remo
             restores = true;
             fields.insert(field.to_owned(), target.unwrap_or_default());
         } else {
-            left.push(LeftField::new(field, LeftBecause::Changed));
+            left.push(LeftField::new(field, LeftReason::Changed));
         }
     }
     let sent_customs = sent.iter().map(|sent| &sent.custom_fields);
@@ -347,7 +349,7 @@ fn restored_opportunity(sent: &[Opportunity], was: &RemoteOpportunity, is: &Remo
     Reversal { delete: false, restore: restore.flatten(), left }
 }
 
-/// What an update of an opportunity cannot do without.
+/// The fields that every update of an opportunity requires.
 fn fields_of(is: &RemoteOpportunity) -> Map<String, Value> {
     let mut fields = as_object(is);
     fields.retain(|field, _| matches!(field.as_str(), "name" | "pipelineId"));

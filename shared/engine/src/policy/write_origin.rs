@@ -1,4 +1,4 @@
-//! Whether what GHL tells of a record is only our own write coming back.
+//! Decides whether a state that GHL reports is only our own write coming back.
 
 use serde::Serialize;
 use std::time::Duration;
@@ -7,35 +7,36 @@ use strum::IntoStaticStr;
 use super::comparison::{all_same, compared};
 use ghl_sync_model::{EpochMs, KnownState, Payload};
 
-/// GHL's clock may be behind ours by so much, and a call is accepted before its answer is here.
+/// How far GHL's clock may be behind ours. GHL also accepts a call before we have its answer.
 const EARLY: Duration = Duration::from_secs(15);
-/// The event of a write happens this long after we have its answer, at most.
+/// A write's event happens at most this long after we have the answer.
 const LATE: Duration = Duration::from_secs(60);
 
-/// Where a known state came from.
+/// Who caused a known state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum WriteOrigin {
-    /// It is what we wrote.
+    /// Our own write.
     OwnWrite,
-    /// Somebody else changed the record in GHL since we wrote it.
+    /// Somebody else changed the record in GHL since our write.
     Elsewhere,
 }
 
 impl WriteOrigin {
-    /// The origin as it is written.
+    /// The origin as reports write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// Where `known` came from, if `accepted` is what GHL accepted last from us, at `accepted_at`.
+/// The origin of `known`, if `accepted` is the last content that GHL accepted from us, at `accepted_at`.
 ///
-/// An event does not say who caused it. It is our own if it happened at the time of our write *and* says of each field
-/// that we sent what we sent. GHL rewrites some values (letters' case, blanks, the form of phone numbers), so those are
-/// compared loosely; fields that events do not show (gender, time zone) are not compared. Doubt is [`WriteOrigin::Elsewhere`].
+/// An event does not say who caused it. It is our own if it happened at the time of our write *and* has our value in
+/// each field that we sent. GHL rewrites some values (letter case, white space, the form of phone numbers), so those
+/// are compared loosely; fields that events do not show (gender, time zone) are not compared. In doubt the origin is
+/// [`WriteOrigin::Elsewhere`].
 #[must_use]
 pub fn origin(accepted: &Payload, accepted_at: EpochMs, known: &KnownState) -> WriteOrigin {
     let in_time = accepted_at - EARLY <= known.at && known.at <= accepted_at + LATE;

@@ -1,15 +1,15 @@
-//! What went wrong in an adapter.
+//! The error of an adapter.
 
 /// A boxed error of an adapter.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A store or a queue did not do what was asked; it may have done it all the same.
+/// A store or a queue reported a failure. The action may have been done all the same.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} failed")]
 pub struct PortError {
-    /// What was tried.
+    /// The attempted action.
     pub action: &'static str,
-    /// Why it failed.
+    /// The cause.
     #[source]
     pub source: BoxError,
 }

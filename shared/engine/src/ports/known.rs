@@ -1,4 +1,4 @@
-//! What GHL told, and how far it was asked.
+//! Stores for the states that GHL has reported, and for how far reconciling has read.
 
 use async_trait::async_trait;
 
@@ -6,11 +6,12 @@ use super::PortError;
 use crate::policy::Precedence;
 use ghl_sync_model::{Bookmark, ContentHash, EpochMs, EventId, GhlId, Kind, KnownState, LocationId};
 
-/// The last known GHL state of each record, and which events were seen. Beside the outbox: nothing in here is due.
+/// The last known GHL state of each record, and the ids of the events seen. Separate from the outbox: nothing in here
+/// is due.
 #[async_trait]
 pub trait KnownStates: Send + Sync {
-    /// Stores `state` as what is known of the record, if `precedence` puts it over what is known now. One write, which
-    /// may be repeated.
+    /// Stores `state` as the record's known state, if `precedence` ranks it above the current one. One write, which may
+    /// be repeated.
     async fn replace(
         &self,
         key: RemoteKey<'_>,
@@ -19,65 +20,66 @@ pub trait KnownStates: Send + Sync {
         now: EpochMs,
     ) -> Result<Replacement, PortError>;
 
-    /// What is known of a record (strongly consistent); `None` if GHL has told nothing of it.
+    /// The known state of a record (strongly consistent); `None` if GHL has reported nothing about it.
     async fn load(&self, key: RemoteKey<'_>) -> Result<Option<KnownState>, PortError>;
 
-    /// Deletes what is known of a record. Returns whether anything was.
+    /// Deletes the known state of a record. Returns whether there was one.
     async fn forget(&self, key: RemoteKey<'_>) -> Result<bool, PortError>;
 
-    /// Remembers `event` until `until` at least; false if it was remembered already. One write.
+    /// Remembers `event` until at least `until`; false if it was already remembered. One write.
     async fn remember(&self, event: &EventId, now: EpochMs, until: EpochMs) -> Result<bool, PortError>;
 }
 
-/// A record by GHL's own id of it.
+/// Identifies a record by GHL's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemoteKey<'a> {
-    /// The location that the record is in.
+    /// Location that owns the record.
     pub location: &'a LocationId,
-    /// What it is.
+    /// Contact or opportunity.
     pub kind: Kind,
-    /// GHL's id of it.
+    /// GHL's id of the record.
     pub ghl_id: &'a GhlId,
 }
 
-/// What [`KnownStates::replace`] did.
+/// Result of [`KnownStates::replace`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replacement {
-    /// The state is stored. What was known before, if anything was.
+    /// The state is stored. Holds the previous state, if there was one.
     Done(Option<KnownBefore>),
-    /// What is known is newer, or the same.
+    /// The known state is newer, or the same.
     Refused(KnownBefore),
 }
 
-/// The state that was known before, in short.
+/// The previous known state, in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownBefore {
-    /// The event that told it.
+    /// The event that reported it.
     pub event_id: EventId,
-    /// Hash of its content; `None` of a deleted record.
+    /// Hash of its content; `None` for a deleted record.
     pub hash: Option<ContentHash>,
 }
 
-/// How far reconciling has read the changes of each location.
+/// How far reconciling has read each location's changes.
 #[async_trait]
 pub trait Bookmarks: Send + Sync {
-    /// Where to go on; `None` if the location was never read.
+    /// Where to continue; `None` if the location was never read.
     async fn find(&self, location: &LocationId) -> Result<Option<Bookmark>, PortError>;
 
-    /// Keeps `bookmark` in place of the one before.
+    /// Stores `bookmark` in place of the previous one.
     async fn keep(&self, location: &LocationId, bookmark: &Bookmark) -> Result<(), PortError>;
 
-    /// The location that was asked last to reconcile; `None` if none ever was.
+    /// The location that was last asked to reconcile; `None` if none ever was.
     async fn last_asked(&self) -> Result<Option<LocationId>, PortError>;
 
-    /// Keeps which location was asked last.
+    /// Stores the location that was asked last.
     async fn keep_last_asked(&self, location: &LocationId) -> Result<(), PortError>;
 }
 
-/// In which order the app was installed and removed.
+/// The order of the app's installations and removals.
 #[async_trait]
 pub trait Installations: Send + Sync {
-    /// Takes note that the app was installed in `location`, or removed from it, at `at`; false if it was later told
-    /// otherwise. The same again is true again: what follows from it may not have been done. One write.
+    /// Records that the app was installed in `location`, or removed from it, at `at`; false if a later event says
+    /// otherwise. Returns true again for the same event, since its consequences may not have been carried out. One
+    /// write.
     async fn note(&self, location: &LocationId, installed: bool, at: EpochMs) -> Result<bool, PortError>;
 }

@@ -1,5 +1,5 @@
-//! What the engine needs of the world, in its own words. `shared/aws` and `shared/ghl` implement these for real,
-//! the module `testing` (a feature) in memory.
+//! The engine's interfaces to the outside world. `shared/aws` and `shared/ghl` implement them for production, and the
+//! `testing` module (a feature) in memory.
 
 mod error;
 mod gates;
@@ -28,43 +28,43 @@ pub use queue::{BatchQueue, DeadLetterQueue, DeadLetters, MAX_DELAY, Receipt, Ta
 pub use registry::{LocationIds, LocationRegistry, StoredSettings};
 pub use versioned::{Entry, ItemPage, ItemStore, Listing, NewItem, Replaced, StoredItem, Versioned};
 
-/// The time, and waiting for it.
+/// The current time, and waiting for a time.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// The time now.
+    /// The current time.
     fn now(&self) -> EpochMs;
 
-    /// Returns when `time` has come.
+    /// Returns at `time`, or at once if it has passed.
     async fn sleep_until(&self, time: EpochMs);
 }
 
 /// A source of randomness.
 pub trait Randomness: Send + Sync {
-    /// A number in `0.0..1.0`.
+    /// A random number in `0.0..1.0`.
     fn roll(&self) -> f64;
 }
 
-/// GHL, one request at a time. Implementations neither retry nor follow redirects: a permit is a request.
+/// Calls GHL, one request at a time. Implementations neither retry nor follow redirects: one permit is one request.
 #[async_trait]
 pub trait Crm: Send + Sync {
-    /// Does `call` for `location`; gives up after `timeout`, connecting included.
+    /// Sends `call` for `location`; gives up after `timeout`, which includes connecting.
     async fn call(&self, location: &LocationId, call: &Call, timeout: Duration) -> Reply;
 
-    /// The request that `call` would be, as text for a dry run: method, path and body, without credentials.
+    /// The request for `call` as text for a dry run: method, path and body, without credentials.
     async fn preview(&self, location: &LocationId, call: &Call) -> String;
 
-    /// What the credentials of `location` are, without them; `None` if nobody can tell. Makes no call.
+    /// A description of the credentials of `location`, without secrets; `None` if unknown. Makes no call.
     async fn credentials(&self, _location: &LocationId) -> Option<KnownCredentials> {
         None
     }
 }
 
-/// Sums of what happened, for people and programs to look at, and the time of the last tick. Nothing depends on them:
-/// one that is lost is no harm.
+/// Counters and standings for people and programs to look at, and the time of the last tick. Nothing depends on them,
+/// so losing one does no harm.
 #[async_trait]
 pub trait Counters: Send + Sync {
-    /// Adds `counts` to those of `location`, now; `allowed` is how many calls its pace allows in a minute. With `standing`,
-    /// it is written down in the same write.
+    /// Adds `counts` to those of `location`, now; `allowed` is the number of calls per minute that its pace allows. If
+    /// `standing` is given, the same write stores it.
     async fn add(
         &self,
         location: &LocationId,
@@ -74,7 +74,7 @@ pub trait Counters: Send + Sync {
         standing: Option<&Standing>,
     ) -> Result<(), PortError>;
 
-    /// Writes down how `location` stands.
+    /// Stores the standing of `location`.
     async fn tell(&self, location: &LocationId, standing: &Standing) -> Result<(), PortError>;
 
     /// The counters of `location`.
@@ -82,38 +82,37 @@ pub trait Counters: Send + Sync {
         Ok(self.of_each(std::slice::from_ref(location), now).await?.pop().unwrap_or_default())
     }
 
-    /// The counters of these locations, in their order.
+    /// The counters of these locations, in the given order.
     async fn of_each(&self, locations: &[LocationId], now: EpochMs) -> Result<Vec<Counted>, PortError>;
 
-    /// What was counted for `location` since the beginning, as it is now (strongly consistent).
+    /// The totals of `location` since the beginning (strongly consistent).
     async fn sums(&self, location: &LocationId) -> Result<Counts, PortError>;
 
-    /// When `location` was written down last, or else when something was counted for it first.
+    /// When the standing of `location` was last stored, or else when it was first counted.
     async fn told_at(&self, location: &LocationId) -> Result<Option<EpochMs>, PortError>;
 
-    /// How these locations stand, in no order; one that was never written down is left out.
+    /// The standings of these locations, in no particular order. A location without a stored standing is left out.
     async fn standings_of(&self, locations: &[LocationId]) -> Result<Vec<(LocationId, Standing)>, PortError>;
 
-    /// How all locations stand that were written down, in no order. Eventually consistent. One that cannot be read is left
-    /// out, like one that was never written down.
+    /// All stored standings, in no particular order. Eventually consistent. Standings that cannot be read are left out.
     async fn standings(&self) -> Result<Vec<(LocationId, Standing)>, PortError>;
 
-    /// The same for those that were in trouble when they were written down: some `limit` of them, the most urgent first,
-    /// and whether these are all.
+    /// The standings of locations that were in trouble when they were stored: about `limit` of them, the most urgent
+    /// first, and whether these are all.
     async fn in_trouble(&self, limit: usize) -> Result<(Vec<(LocationId, Standing)>, bool), PortError>;
 
-    /// Forgets the counters of `location`, and how it stood.
+    /// Deletes the counters and the standing of `location`.
     async fn forget(&self, location: &LocationId) -> Result<(), PortError>;
 
-    /// Takes note of a tick.
+    /// Records a tick.
     async fn ticked(&self, now: EpochMs) -> Result<(), PortError>;
 
-    /// When the last tick was, if there was one.
+    /// The time of the last tick, if there was one.
     async fn last_tick(&self) -> Result<Option<EpochMs>, PortError>;
 }
 
-/// Where events are counted and logged. Must not block.
+/// Counts and logs events. Must not block.
 pub trait EventSink: Send + Sync {
-    /// Takes note of `event`.
+    /// Records `event`.
     fn emit(&self, event: &Event<'_>);
 }

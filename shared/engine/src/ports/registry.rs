@@ -1,45 +1,44 @@
-//! The locations and their settings.
+//! The location registry: known locations and their settings.
 
 use async_trait::async_trait;
 
 use super::{Entry, PortError, Replaced};
 use ghl_sync_model::{LocationId, LocationSettings, ScopeId, SettingsOverlay};
 
-/// Settings of locations: what an operator has set, over what the environment says.
+/// Settings of locations: an operator's overlay over the environment's values.
 #[async_trait]
 pub trait LocationRegistry: Send + Sync {
-    /// The settings of one location; `None` if it is not known. They may be some seconds old.
+    /// The settings of a location; `None` if it is unknown. They may be some seconds old.
     async fn location(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError>;
 
-    /// The same as they are now (strongly consistent): what an operator has set holds from his answer on.
+    /// The same, strongly consistent: an operator's change applies as soon as it is confirmed.
     async fn location_now(&self, location: &LocationId) -> Result<Option<LocationSettings>, PortError>;
 
-    /// The locations that share a scope.
+    /// The locations that share `scope`.
     async fn members(&self, scope: &ScopeId) -> Result<Vec<LocationId>, PortError>;
 
-    /// All locations that are known: those named in the environment and those that were ever registered, enabled or
-    /// not.
+    /// All known locations: those named in the environment and those ever registered, whether enabled or not.
     async fn locations(&self) -> Result<Vec<LocationId>, PortError>;
 
-    /// The scopes of all of these.
+    /// The scopes of all known locations.
     async fn scopes(&self) -> Result<Vec<ScopeId>, PortError>;
 
-    /// Makes `location` known, for [`LocationRegistry::locations`]. Done before its first record is put; after that it costs
-    /// nothing.
+    /// Makes `location` known to [`LocationRegistry::locations`]. Called before its first record is put; free after
+    /// that.
     async fn register(&self, location: &LocationId) -> Result<(), PortError>;
 
-    /// The settings as they are now (strongly consistent); `None` if the location is not known.
+    /// The current settings (strongly consistent) with their revision; `None` if the location is unknown.
     async fn stored(&self, location: &LocationId) -> Result<Option<StoredSettings>, PortError>;
 
-    /// So many known locations, by id, after this one or from the first on; and whether there are more. One that was made
-    /// known a moment ago may be missing.
+    /// Up to `limit` known locations by id, after `after` or from the first, and whether there are more. A location
+    /// registered a moment ago may be missing.
     async fn page(&self, after: Option<&LocationId>, limit: u32) -> Result<LocationIds, PortError>;
 
-    /// The settings of these as they are now, in their order; `None` for one that is not known.
+    /// The current settings of these locations, in the given order; `None` for an unknown one.
     async fn stored_each(&self, locations: &[LocationId]) -> Result<Vec<Option<StoredSettings>>, PortError>;
 
-    /// Stores `overlay` in place of what was set before, if the stored revision is still `rev` (0: nothing was set
-    /// yet), and makes the location known.
+    /// Stores `overlay` in place of the previous one, if the stored revision is still `rev` (0: none yet), and makes
+    /// the location known.
     async fn store(
         &self,
         location: &LocationId,
@@ -47,35 +46,35 @@ pub trait LocationRegistry: Send + Sync {
         overlay: &SettingsOverlay,
     ) -> Result<Replaced<Option<Entry<SettingsOverlay>>>, PortError>;
 
-    /// Takes away what was set for `location`, if the stored revision is still `rev`, and returns whether it is gone. It is
-    /// not known any more then, unless the environment names it.
+    /// Deletes the overlay of `location`, if the stored revision is still `rev`, and returns whether it is gone. The
+    /// location is then unknown, unless the environment names it.
     async fn remove(&self, location: &LocationId, rev: u64) -> Result<bool, PortError>;
 }
 
-/// Some of the known locations.
+/// A page of known locations.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LocationIds {
-    /// These, by id.
+    /// The locations, by id.
     pub ids: Vec<LocationId>,
-    /// Whether others follow.
+    /// Whether more follow.
     pub has_more: bool,
 }
 
-/// The settings of a location, and what of them an operator has set.
+/// The settings of a location, by source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSettings {
-    /// Advances with every change; 0 when nothing was ever set.
+    /// Advances with every change; 0 if nothing was ever set.
     pub rev: u64,
-    /// What an operator has set.
+    /// The operator's values.
     pub overlay: SettingsOverlay,
-    /// What the environment says.
+    /// The environment's values.
     pub base: LocationSettings,
-    /// Whether the environment names it: then it is known whatever is stored.
+    /// Whether the environment names the location: then it is known even if nothing is stored.
     pub is_named: bool,
 }
 
 impl StoredSettings {
-    /// What holds: the overlay over the base.
+    /// The settings in force: the overlay over the base.
     #[must_use]
     pub fn effective(&self) -> LocationSettings {
         self.overlay.over(self.base.clone())

@@ -1,4 +1,4 @@
-//! Items that are read, changed, and written if nobody else has written meanwhile.
+//! Items with optimistic locking: read, change, and write if nobody else has written in between.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,20 +9,20 @@ use async_trait::async_trait;
 use super::PortError;
 use ghl_sync_model::{EpochMs, Item, ItemKind, json};
 
-/// Where items are kept. Each has a revision, which every write compares and advances.
+/// A store of items. Every item has a revision, which each write compares and advances.
 #[async_trait]
 pub trait ItemStore: Send + Sync {
-    /// The item, if there is one: as it is now (strongly consistent), unless its kind may be stale.
+    /// The item, if it exists: as it is now (strongly consistent), unless its kind allows stale reads.
     async fn load(&self, kind: &'static ItemKind, key: &str) -> Result<Option<StoredItem>, PortError>;
 
-    /// The items, in the order of `keys`, which are different ones; as they are now (strongly consistent).
+    /// The items in the order of `keys`, which must be distinct; as they are now (strongly consistent).
     async fn load_each(&self, kind: &'static ItemKind, keys: &[String]) -> Result<Vec<Option<StoredItem>>, PortError>;
 
-    /// Deletes the item; with `rev`, only if that is still its revision. Returns whether there is none any more.
+    /// Deletes the item; with `rev`, only if that is still its revision. Returns whether the item is gone.
     async fn remove(&self, kind: &'static ItemKind, key: &str, rev: Option<u64>) -> Result<bool, PortError>;
 
-    /// Stores `item` if the stored revision is still `rev` (0: it has none yet). A write that is repeated after a lost
-    /// reply finds that it was done.
+    /// Stores `item` if the stored revision is still `rev` (0: none yet). A write repeated after a lost reply
+    /// recognizes its own earlier success.
     async fn replace(
         &self,
         kind: &'static ItemKind,
@@ -31,56 +31,56 @@ pub trait ItemStore: Send + Sync {
         item: NewItem,
     ) -> Result<Replaced<Option<StoredItem>>, PortError>;
 
-    /// A page of the items of a kind that is listed, the last key first. What was written a moment ago may not be listed
-    /// yet; what is listed is as it is now.
+    /// A page of items of a listed kind, in descending key order. Items written a moment ago may be missing; listed
+    /// items are current.
     async fn list(&self, kind: &'static ItemKind, wanted: &Listing) -> Result<ItemPage<StoredItem>, PortError>;
 }
 
-/// Which items to list.
+/// The range and number of items to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// Those with this key or a later one.
+    /// Smallest key, inclusive.
     pub from: String,
-    /// Those with an earlier key.
+    /// Largest key, exclusive.
     pub before: String,
-    /// So many at most, 1 to 100.
+    /// Most items on the page, 1 to 100.
     pub limit: u32,
 }
 
-/// Items with their keys, the last key first.
+/// A page of items with their keys, in descending key order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemPage<T> {
     /// The items.
     pub items: Vec<(String, T)>,
-    /// Where the next page goes on: [`Listing::before`]. `None` on the last page.
+    /// [`Listing::before`] of the next page; `None` on the last page.
     pub next: Option<String>,
 }
 
-/// What [`ItemStore::replace`], [`Versioned::replace`] and [`GateStore::replace`](super::GateStore::replace) did.
+/// Result of [`ItemStore::replace`], [`Versioned::replace`] and [`GateStore::replace`](super::GateStore::replace).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replaced<S> {
-    /// It is stored, with this revision.
+    /// The value is stored with this revision.
     Written {
         /// The new revision.
         rev: u64,
     },
-    /// Somebody else wrote first; this is what stands there now.
+    /// Somebody else wrote first; holds the current value.
     Conflict(S),
 }
 
-/// An item as it is stored. What it says may be secret: it cannot be printed.
+/// An item as it is stored. Its value may be secret, so the type has no `Debug`.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct StoredItem {
-    /// Advances with every write; 0 if it was never given a value.
+    /// Advances with every write; 0 if it never had a value.
     pub rev: u64,
-    /// Its value, as JSON, if it was ever given one.
+    /// Its value as JSON, if it ever had one.
     pub json: Option<String>,
 }
 
-/// An item to store. What it says may be secret: it cannot be printed.
+/// An item to store. Its value may be secret, so the type has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewItem {
-    /// Its value, as JSON.
+    /// Its value as JSON.
     pub json: String,
     /// See [`Item::keep_until`].
     pub keep_until: Option<EpochMs>,
@@ -89,20 +89,20 @@ pub struct NewItem {
 }
 
 impl NewItem {
-    /// `value` as it is stored.
+    /// `value` in its stored form.
     ///
     /// # Errors
-    /// When it cannot be written as JSON.
+    /// If `value` cannot be serialized as JSON.
     pub fn of<T: Item>(value: &T) -> Result<NewItem, PortError> {
         let json = serde_json::to_string(value).map_err(|error| PortError::new(T::KIND.replace, error))?;
         Ok(NewItem { json, keep_until: value.keep_until(), next_check_at: value.next_check_at() })
     }
 }
 
-/// A value, and the revision that it was read with.
+/// A value and the revision at which it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Entry<T> {
-    /// Advances with every write; 0 is one that does not exist yet.
+    /// Advances with every write; 0 if it does not exist yet.
     pub rev: u64,
     /// The value.
     pub value: T,
@@ -111,7 +111,7 @@ pub struct Entry<T> {
 impl<T: Item> TryFrom<StoredItem> for Entry<T> {
     type Error = PortError;
 
-    /// What cannot be read is named by its attribute and place; nothing of it is shown, it may be a secret.
+    /// An unreadable value is reported by its attribute and position only, since its text may be secret.
     fn try_from(StoredItem { rev, json }: StoredItem) -> Result<Entry<T>, PortError> {
         let ItemKind { attribute, load, .. } = T::KIND;
         let value = match json {
@@ -125,7 +125,7 @@ impl<T: Item> TryFrom<StoredItem> for Entry<T> {
     }
 }
 
-/// The values of one type: read, change, and write if the revision is still the same.
+/// The store for the values of one type, with optimistic locking.
 pub struct Versioned<T> {
     store: Arc<dyn ItemStore>,
     of: PhantomData<fn() -> T>,
@@ -144,24 +144,24 @@ impl<T: Item> fmt::Debug for Versioned<T> {
 }
 
 impl<T: Item> Versioned<T> {
-    /// Those that are kept in `store`.
+    /// Values kept in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn ItemStore>) -> Self {
         Versioned { store, of: PhantomData }
     }
 
-    /// The value and its revision; `None` if there is none.
+    /// The value and its revision; `None` if it does not exist.
     ///
     /// # Errors
-    /// When the store does not answer, or what is stored cannot be read.
+    /// If the store does not answer, or the stored value cannot be read.
     pub async fn load(&self, of: &T::Key) -> Result<Option<Entry<T>>, PortError> {
         self.store.load(&T::KIND, &T::item_key(of)).await?.map(Entry::try_from).transpose()
     }
 
-    /// The values and their revisions, in the order of `of`, which are different ones.
+    /// The values and their revisions, in the order of `of`, which must be distinct.
     ///
     /// # Errors
-    /// When the store does not answer, or what is stored cannot be read.
+    /// If the store does not answer, or a stored value cannot be read.
     pub async fn load_each(&self, of: &[T::Key]) -> Result<Vec<Option<Entry<T>>>, PortError>
     where
         T::Key: Sized,
@@ -171,18 +171,18 @@ impl<T: Item> Versioned<T> {
         stored.into_iter().map(|item| item.map(Entry::try_from).transpose()).collect()
     }
 
-    /// Deletes the value; with `rev`, only if that is still its revision. Returns whether there is none any more.
+    /// Deletes the value; with `rev`, only if that is still its revision. Returns whether it is gone.
     ///
     /// # Errors
-    /// When the store does not answer: then it may have been deleted.
+    /// If the store does not answer: the value may have been deleted.
     pub async fn remove(&self, of: &T::Key, rev: Option<u64>) -> Result<bool, PortError> {
         self.store.remove(&T::KIND, &T::item_key(of), rev).await
     }
 
-    /// Stores `value` if the stored revision is still `rev` (0: there is none yet).
+    /// Stores `value` if the stored revision is still `rev` (0: none yet).
     ///
     /// # Errors
-    /// When the store does not answer: then it may have been stored. When what stands there cannot be read.
+    /// If the store does not answer: the value may have been stored. If the current value cannot be read.
     pub async fn replace(&self, of: &T::Key, rev: u64, value: &T) -> Result<Replaced<Option<Entry<T>>>, PortError> {
         Ok(match self.store.replace(&T::KIND, &T::item_key(of), rev, NewItem::of(value)?).await? {
             Replaced::Written { rev } => Replaced::Written { rev },
@@ -190,10 +190,10 @@ impl<T: Item> Versioned<T> {
         })
     }
 
-    /// A page of them, the last key first.
+    /// A page of values, in descending key order.
     ///
     /// # Errors
-    /// When the store does not answer, or what is stored cannot be read.
+    /// If the store does not answer, or a stored value cannot be read.
     pub async fn list(&self, wanted: &Listing) -> Result<ItemPage<Entry<T>>, PortError> {
         let ItemPage { items, next } = self.store.list(&T::KIND, wanted).await?;
         let items = items.into_iter().map(|(key, item)| Ok((key, item.try_into()?)));

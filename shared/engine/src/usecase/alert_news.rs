@@ -1,38 +1,38 @@
-//! What people are told of locations in trouble, for the sink.
+//! Alerts about locations in trouble, for the event sink.
 
 use ghl_sync_model::LocationId;
 
 use crate::ports::PortError;
 
-/// Something that people were told, or should have been.
+/// An alert that was sent, or should have been.
 #[derive(Debug, Clone, Copy)]
 pub enum AlertNews<'a> {
-    /// Somebody should look.
+    /// An alert began: somebody should look.
     Begun {
-        /// What is wrong: `failures`, `credentials`, `other_location`, `breaker` or `throttled`.
+        /// The trouble: `failures`, `credentials`, `other_location`, `breaker` or `throttled`.
         kind: &'static str,
-        /// Whose; `None` if it is about all locations together.
+        /// The location in trouble; `None` if the alert is about all locations together.
         location: Option<&'a LocationId>,
-        /// Records that failed within the hour, if it is about them.
+        /// Records that failed within the hour, if the alert is about failures.
         failed: Option<u64>,
-        /// Of so many that came to an end.
+        /// Records that finished within the hour, failed or not.
         ended: Option<u64>,
     },
-    /// That is over.
+    /// The alert is over.
     Over {
-        /// What was wrong.
+        /// The trouble that is over.
         kind: &'static str,
-        /// Whose it was.
+        /// The location that was in trouble.
         location: Option<&'a LocationId>,
     },
-    /// A digest was told.
+    /// A digest was sent.
     Digested {
-        /// How many messages.
+        /// Number of messages.
         messages: usize,
     },
-    /// What people should be told could not be found out, or not be sent. The next look tries again.
+    /// An alert could not be determined, or not be sent. The next check tries again.
     Untold {
-        /// What the topic answered.
+        /// The error of the store or of the topic.
         error: &'a PortError,
     },
 }

@@ -9,16 +9,16 @@ use super::report::RecordResult;
 use crate::ports::{Loaded, PortError, Settled};
 use ghl_sync_model::{Outcome, Record, RecordKey};
 
-/// An opportunity whose contact has no GHL id yet looks again after this, at first…
+/// Shortest delay until an opportunity checks again for its contact's GHL id.
 const WAIT_FOR_CONTACT: Duration = Duration::from_secs(5);
-/// …and after this at most.
+/// Longest such delay.
 const WAIT_FOR_CONTACT_MAX: Duration = Duration::from_secs(600);
-/// So often others may come to wait for a record while those that did are woken, until its acceptance is left to a later
-/// batch.
+/// How many times other records may start to wait while the waiting ones are woken, before the acceptance is left to a
+/// later batch.
 const WAKE_ROUNDS: u32 = 3;
 
 impl Engine {
-    /// Looks again after half as long as the record has waited already, within bounds.
+    /// Checks again after half the time that the record has waited so far, within bounds.
     pub(super) async fn wait_for(&self, record: &Record, contact: RecordKey) -> RecordEnd {
         let now = self.ports.clock.now();
         let waited = record.put_at.map_or(Duration::ZERO, |put_at| now.since(put_at));
@@ -26,16 +26,17 @@ impl Engine {
         self.wait(record, now + pause, Some(contact), None).await
     }
 
-    /// The contact is not due: a person must do something about it first. Once it has its GHL id, `record` is due again;
-    /// until then nobody looks.
+    /// Puts `record` to sleep: the contact is not due, so a person must act on it first. When the contact gets its GHL
+    /// id, `record` becomes due; until then nothing checks it.
     ///
-    /// The contact is told first, and only while it is not due. So whoever sends it later knows of `record`, and changes
-    /// when that is due: should this have happened by the time that it would stop being due, it stays due.
+    /// The contact is marked first, and only while it is not due. So whoever sends the contact later knows of `record`
+    /// and changes its due time: if that happens before `record` would stop being due, it stays due.
     pub(super) async fn wait_to_be_woken(&self, record: &Record, contact: RecordKey) -> RecordEnd {
         match self.ports.outbox.await_id(record, &contact).await {
             Ok(true) => {
                 let end = self.write(record, &Outcome::Await { record: contact.clone() }, RecordResult::Waiting).await;
-                // What was written against a suspect changed when it is due, so it cannot be put to sleep: it looks again.
+                // A write for a poison record changed its due time, so it cannot be put to sleep: it checks again
+                // instead.
                 if end.still_due && poison_records::has_killed(record) {
                     return self.wait_for(record, contact).await;
                 }
@@ -46,9 +47,9 @@ impl Engine {
         }
     }
 
-    /// Writes the outcome of `record` down, whose GHL id is known. The records that wait for that id are made due
-    /// before: if the process dies in between, `record` is sent again, and they are woken again. `None` if it could not be
-    /// written down.
+    /// Stores the outcome of `record`, whose GHL id is known, after making the records that wait for that id due: if
+    /// the process dies in between, `record` is sent again and they are woken again. `None` if the outcome could not be
+    /// stored.
     pub(super) async fn settle_and_wake(&self, record: &Record, outcome: &Outcome) -> Option<Settled> {
         let mut newest: Option<Record> = None;
         for _ in 0..WAKE_ROUNDS {
@@ -74,7 +75,7 @@ impl Engine {
         }
         let now = self.ports.clock.now();
         for loaded in self.ports.outbox.load(&record.location_id, &record.awaited_by).await? {
-            // One that cannot be read does not wait: a put makes it due.
+            // A record that cannot be read is not waiting: a put makes it due.
             let Loaded::Record(waiting) = loaded else { continue };
             if waiting.woken_at(&record.key, now).is_some() {
                 self.ports.outbox.wake(&waiting, &record.key, now).await?;
@@ -83,7 +84,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Who waits for `record` by now.
+    /// The records that now wait for `record`.
     async fn awaited_by(&self, record: &Record) -> Option<Vec<RecordKey>> {
         match self.ports.outbox.load(&record.location_id, std::slice::from_ref(&record.key)).await {
             Ok(loaded) => loaded.into_iter().find_map(|loaded| match loaded {

@@ -1,28 +1,28 @@
-//! Pages of the contacts that changed in GHL, oldest change first. A contact that is longer, by itself, than what we take
-//! of an answer is passed over: nobody can read it, and what changed after it must be read all the same.
+//! Pages of the contacts that changed in GHL, oldest change first. A contact that alone exceeds our answer size limit
+//! is skipped: nobody can read it, and the changes after it must still be read.
 
 use std::time::Duration;
 
 use super::direct::{DirectCalls, DirectError};
 use ghl_sync_model::{Answer, Bookmark, Call, Cause, ContactPage, EpochMs, Failure, Kind, Unread, UnreadRecord};
 
-/// Contacts per page; the most that both of GHL's APIs allow.
+/// Contacts per page; the maximum of both GHL APIs.
 pub const CHANGES_PER_PAGE: u32 = 100;
-/// GHL shows times in milliseconds.
+/// Resolution of GHL's times.
 const FINEST: Duration = Duration::from_millis(1);
 
-/// A page of changes.
+/// A page of changed contacts.
 pub struct Changes {
-    /// What was read.
+    /// The contacts that were read.
     pub page: ContactPage,
-    /// Where to go on; `None` behind the last page.
+    /// Where to continue; `None` after the last page.
     pub next: Option<Bookmark>,
-    /// As many contacts fit on a page, if fewer than GHL allows.
+    /// The page size that fits, if smaller than GHL's maximum.
     pub limit: Option<u32>,
 }
 
 impl DirectCalls<'_> {
-    /// The page at `from`.
+    /// Reads the page at `from`.
     pub async fn changes(&self, from: &Bookmark) -> Result<Changes, DirectError> {
         let since = from.since;
         let mut limit = from.limit.unwrap_or(CHANGES_PER_PAGE).clamp(1, CHANGES_PER_PAGE);
@@ -33,9 +33,9 @@ impl DirectCalls<'_> {
             Err(error) if error.is_too_long() => return self.behind_long_contact(since).await,
             Err(error) => return Err(error),
         };
-        // That one record is long says nothing of those behind it.
+        // One long record says nothing about those after it.
         let limit = (limit < CHANGES_PER_PAGE && page.unread.is_empty()).then_some(limit);
-        // The time of the last one that was read: whatever cannot be read comes after it.
+        // The time of the last readable contact: anything unreadable comes after it.
         let last = page.contacts.last().map(|contact| contact.updated_at);
         let read_until = last.or_else(|| page.unread.last().map(|long| long.updated_at)).flatten();
         let since = read_until.map_or(since, |at| at.max(since));
@@ -43,9 +43,9 @@ impl DirectCalls<'_> {
         Ok(Changes { page, next, limit })
     }
 
-    /// Passes over the first contact that changed from `since` on, whose answer is so long that not even its id can be
-    /// read. The times after `since` are halved until the millisecond from which on the changes can be read again is
-    /// found: some 27 calls for a day.
+    /// Skips the first contact that changed from `since` on, whose answer is so long that not even its id can be read.
+    /// Bisects the time after `since` to find the millisecond from which the changes can be read again: about 27 calls
+    /// for a day.
     async fn behind_long_contact(&self, since: EpochMs) -> Result<Changes, DirectError> {
         let (mut too_early, mut readable) = (since, self.now().max(since + FINEST));
         while too_early.until(readable) > FINEST {

@@ -1,31 +1,31 @@
-//! What a location answers when it is asked for a little of everything.
+//! Checks a location's access by asking GHL a few read-only questions.
 
 use super::direct::DirectCalls;
 use super::{DirectError, Engine, Invocation};
 use crate::ports::PortError;
 use ghl_sync_model::{Answer, Api, Call, Cause, LocationId, Priority};
 
-/// Something that a location is asked for.
+/// A read-only question to a location's GHL account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
     /// Its name, for people and programs.
     pub what: &'static str,
-    /// Whether nothing goes without it.
+    /// Whether the location is unusable if this question is refused.
     pub required: bool,
-    /// The call. It must only read.
+    /// The call; it must only read.
     pub call: Call,
 }
 
 impl Question {
-    /// What the location itself is: its name, time zone, country.
+    /// The location itself: its name, time zone and country.
     pub const LOCATION: Question = Question { what: "location", required: false, call: Call::GetLocation };
     /// The definitions of its custom fields.
     pub const CUSTOM_FIELDS: Question =
         Question { what: "custom fields", required: false, call: Call::ListCustomFields };
-    /// Its pipelines of opportunities, with their stages: GHL's ids and the names that it shows.
+    /// Its opportunity pipelines with their stages: GHL's ids and the names that it shows.
     pub const PIPELINES: Question = Question { what: "pipelines", required: false, call: Call::ListPipelines };
 
-    /// The scope that a private integration token needs for it; empty if that is not known.
+    /// The scope that a private integration token needs for the question; empty if unknown.
     #[must_use]
     pub fn scope(&self) -> &'static str {
         match self.call {
@@ -38,33 +38,33 @@ impl Question {
     }
 }
 
-/// How a location is asked.
+/// How to ask a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asking {
-    /// As urgent as this.
+pub struct QuestionContext {
+    /// Priority of the calls.
     pub priority: Priority,
-    /// What the calls are counted as.
+    /// The work under which the calls are counted.
     pub work: &'static str,
 }
 
-/// A question and what came of it.
+/// A question with its result.
 #[derive(Debug)]
-pub struct Asked {
+pub struct QuestionResult {
     /// The question.
     pub question: Question,
     /// GHL's answer, or why there is none.
     pub answer: Result<Answer, DirectError>,
 }
 
-impl Asked {
-    /// Whether the answer finds fault with the token itself: no other question would be answered either.
+impl QuestionResult {
+    /// Whether GHL rejected the token itself: no other question would be answered either.
     #[must_use]
     pub fn is_about_token(&self) -> bool {
         let Err(DirectError::Failed(failure)) = &self.answer else { return false };
         matches!(failure.cause, Some(Cause::Credentials | Cause::StaleToken | Cause::OtherLocation))
     }
 
-    /// What to tell of a question that was refused.
+    /// The error to report if the question was refused.
     #[must_use]
     pub fn error(&self) -> Option<String> {
         match &self.answer {
@@ -75,53 +75,53 @@ impl Asked {
     }
 }
 
-/// What a location answered, and what is left of its quota.
+/// A location's answers, and what is left of its quota.
 #[derive(Debug)]
 pub struct AccessReport {
-    /// The API that serves it; `None` if it is not known here.
+    /// The API that serves the location; `None` if the location is unknown here.
     pub api: Option<Api>,
-    /// The questions up to the one that found fault with the token.
-    pub asked: Vec<Asked>,
+    /// The questions asked, up to the first one that failed because of the token.
+    pub asked: Vec<QuestionResult>,
     /// Why nothing was asked.
     pub not_asked: Option<DirectError>,
-    /// Calls of today that are left.
+    /// Calls left today.
     pub daily_left: Option<u64>,
-    /// Calls that a window allows.
+    /// Calls allowed per window.
     pub burst_limit: Option<u32>,
 }
 
 impl AccessReport {
-    /// The question that should have been answered and was not.
+    /// The first required question that was refused, or the one that failed because of the token.
     #[must_use]
-    pub fn refused(&self) -> Option<&Asked> {
+    pub fn refused(&self) -> Option<&QuestionResult> {
         self.asked.iter().find(|asked| asked.answer.is_err() && (asked.question.required || asked.is_about_token()))
     }
 }
 
 impl Engine {
-    /// Asks `location` the questions, for somebody who waits for the answers.
+    /// Asks `location` the questions on behalf of somebody who waits for the answers.
     ///
     /// # Errors
-    /// When a store fails. That the location does not answer is in the report.
+    /// If a store fails. GHL's refusals are in the report.
     pub async fn check_access(
         &self,
         location: &LocationId,
         questions: Vec<Question>,
         invocation: &Invocation,
     ) -> Result<AccessReport, PortError> {
-        let asking = Asking { priority: Priority::Normal, work: "test_connection" };
+        let asking = QuestionContext { priority: Priority::Normal, work: "test_connection" };
         self.ask_location(location, questions, asking, invocation).await
     }
 
-    /// Asks `location` the questions, one after the other, under its gate.
+    /// Asks `location` the questions one after the other, under its gate.
     ///
     /// # Errors
-    /// When a store fails. That the location does not answer is in the report.
+    /// If a store fails. GHL's refusals are in the report.
     pub async fn ask_location(
         &self,
         location: &LocationId,
         questions: Vec<Question>,
-        Asking { priority, work }: Asking,
+        QuestionContext { priority, work }: QuestionContext,
         invocation: &Invocation,
     ) -> Result<AccessReport, PortError> {
         let settings = self.ports.registry.location(location).await?;
@@ -148,11 +148,11 @@ impl Engine {
     }
 }
 
-async fn ask(calls: &DirectCalls<'_>, questions: Vec<Question>) -> Vec<Asked> {
+async fn ask(calls: &DirectCalls<'_>, questions: Vec<Question>) -> Vec<QuestionResult> {
     let mut all = Vec::with_capacity(questions.len());
     for question in questions {
         let answer = calls.call(&question.call).await;
-        let asked = Asked { question, answer };
+        let asked = QuestionResult { question, answer };
         let is_over = asked.is_about_token();
         all.push(asked);
         if is_over {

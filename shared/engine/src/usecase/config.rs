@@ -5,39 +5,39 @@ use std::time::Duration;
 use ghl_sync_limiter::{Backoff, BreakerRules, Rules};
 use ghl_sync_model::{AdoptLimits, LocationSettings};
 
-/// Settings that hold for all locations.
+/// Settings that apply to all locations.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EngineConfig {
     /// Retries within a batch (`GHL_RATE_LIMIT_*`).
     pub backoff: Backoff,
-    /// The circuit breaker (`GHL_CIRCUIT_*`).
+    /// The circuit breaker's rules (`GHL_CIRCUIT_*`).
     pub breaker: BreakerRules,
     /// Most records in a batch (`GHL_SYNC_BATCH_SIZE`).
     pub batch_size: u32,
-    /// Which of GHL's own limits are taken over (`GHL_RATE_LIMIT_ADOPT`).
+    /// Whether to adopt the limits that GHL reports (`GHL_RATE_LIMIT_ADOPT`).
     pub adopt: AdoptLimits,
-    /// Most calls at once in a location (`GHL_SYNC_CONCURRENCY`).
+    /// Most concurrent calls in a location (`GHL_SYNC_CONCURRENCY`).
     pub concurrency: u32,
-    /// A record that failed transiently in so many batches is given up.
+    /// Number of batches after which a record that keeps failing temporarily is given up.
     pub max_rounds: u32,
-    /// How long one request may take, connecting included.
+    /// Timeout of one request, connecting included.
     pub request_timeout: Duration,
-    /// ε: the most by which the clocks of two hosts may differ.
+    /// ε: the largest difference between the clocks of two hosts.
     pub clock_skew: Duration,
-    /// D: the latest that a request can arrive after its caller gave up.
+    /// D: the longest time after its caller gave up that a request can still arrive.
     pub late_arrival: Duration,
-    /// How long GHL's search may not show what was written.
+    /// How long GHL's search may lag behind a write.
     pub search_lag: Duration,
-    /// How long a write of ours may stand in GHL before the outbox says that it was ours.
+    /// How long a write of ours may be visible in GHL before the outbox records it as ours.
     pub settle_lag: Duration,
     /// Most permits leased by one gate write.
     pub lease_size: u32,
-    /// Permits are leased that become usable within this time.
+    /// Only permits that become usable within this time are leased.
     pub lease_ahead: Duration,
-    /// A wait for a permit up to this long is slept through.
+    /// The longest wait for a permit that a batch sleeps through.
     pub patience: Duration,
-    /// A delayed message is sent to arrive this much before it is needed: queues deliver late, and a moment of quota
-    /// that passes unused is lost. Less than `patience` by more than the second that queues count in.
+    /// How long before its start a delayed message should arrive: queues deliver late, and quota that passes unused is
+    /// lost. Must be less than `patience` by more than a second, the resolution of queue delays.
     pub early: Duration,
 }
 
@@ -69,7 +69,7 @@ impl Default for EngineConfig {
 }
 
 impl EngineConfig {
-    /// The rules for a scope whose locations have these settings.
+    /// The rules of a scope whose locations have these settings.
     #[must_use]
     pub fn rules(&self, settings: &LocationSettings) -> Rules {
         Rules {

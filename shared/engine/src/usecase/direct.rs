@@ -1,4 +1,4 @@
-//! Calls that belong to no record: they read, under the same gate as everything else.
+//! Read calls that belong to no record, under the same gate as all other calls.
 
 use std::collections::VecDeque;
 
@@ -12,20 +12,20 @@ use crate::ports::PortError;
 use ghl_sync_limiter::{HostAdmission, PauseReason, Run, WaitReason, WaitUntil};
 use ghl_sync_model::{Answer, Call, Cause, EpochMs, Failure, Kind, LocationId, PageCursor, Priority, UnreadRecord};
 
-/// Such calls of a location are one operation to the breaker, whatever they do.
+/// The breaker counts all direct calls of a location as one operation.
 const DIRECT: u32 = 0;
 
-/// Why such a call was not answered.
+/// Why a direct call was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectError {
     /// The location is unknown or not enabled.
     #[error("location {0} is unknown or not enabled")]
     NotEnabled(LocationId),
-    /// It would have to wait longer than it may.
-    #[error("nothing can be asked before {} ({})", .0.at, .0.reason.as_str())]
+    /// The call would have to wait longer than it may.
+    #[error("no call can be made before {} ({})", .0.at, .0.reason.as_str())]
     Wait(WaitUntil),
-    /// GHL refused, or failed as often as it was tried.
-    #[error("GHL did not do what it was asked for")]
+    /// GHL rejected the call, or it failed in every try.
+    #[error("GHL refused the call, or failed to answer it")]
     Failed(#[source] Failure),
     /// A store failed.
     #[error(transparent)]
@@ -33,33 +33,33 @@ pub enum DirectError {
 }
 
 impl DirectError {
-    /// Whether GHL's answer was longer than what we take.
+    /// Whether GHL's answer exceeded our size limit.
     #[must_use]
     pub fn is_too_long(&self) -> bool {
         matches!(self, DirectError::Failed(Failure { cause: Some(Cause::TooLong), .. }))
     }
 
-    /// Whether GHL says that what the call names is not there.
+    /// Whether GHL reports that the object named by the call does not exist.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self, DirectError::Failed(Failure { cause: Some(Cause::Missing), .. }))
     }
 }
 
-/// Calls of one location by one invocation, one after the other, beside whatever batch is under way there. What they
-/// did not use of their permits is given back by [`close`](DirectCalls::close).
+/// Calls of one invocation to one location, one after the other, alongside any batch that is running there.
+/// [`close`](DirectCalls::close) gives back the unused permits.
 pub struct DirectCalls<'e> {
     engine: &'e Engine,
     location: &'e LocationId,
     run: Run,
     priority: Priority,
     permits: Permits<'e>,
-    /// Every call has ended by then, with time to give the permits back.
+    /// When every call must have ended, with time left to give the permits back.
     deadline: EpochMs,
 }
 
 impl Engine {
-    /// Begins calls of `location`, as urgent as `priority`. The engine should be a [`tallied`](Engine::tallied) one.
+    /// Starts direct calls of `location` at this `priority`. The engine should be a [`tallied`](Engine::tallied) one.
     pub async fn direct_calls<'e>(
         &'e self,
         location: &'e LocationId,
@@ -75,7 +75,7 @@ impl Engine {
         let now = self.ports.clock.now();
         let percent = match host_health.admit(now) {
             HostAdmission::Calls { percent } => percent,
-            // They leave the probe to the batches.
+            // Only batches send the probe.
             HostAdmission::Probe => {
                 return Err(DirectError::Wait(WaitUntil { at: now, reason: WaitReason::Breaker }));
             }
@@ -85,7 +85,7 @@ impl Engine {
         };
         let mut session = GateSession::open(self, settings.scope.clone(), self.config.rules(&settings)).await?;
         session.slow_down(percent);
-        // Read after the gate: whoever disables the location stops the gate afterwards.
+        // Read after the gate: disabling a location changes its settings first and stops the gate afterwards.
         if !self.ports.registry.location_now(location).await?.is_some_and(|settings| settings.enabled) {
             return Err(DirectError::NotEnabled(location.clone()));
         }
@@ -96,8 +96,8 @@ impl Engine {
     }
 }
 
-/// What a page says of the list that it is a part of.
-struct Shown<'a> {
+/// What a page says about the list that it belongs to.
+struct PageInfo<'a> {
     kind: Kind,
     records: usize,
     unread: &'a [UnreadRecord],
@@ -105,8 +105,8 @@ struct Shown<'a> {
     total: Option<u64>,
 }
 
-impl Shown<'_> {
-    fn by(answer: &Answer) -> Option<Shown<'_>> {
+impl PageInfo<'_> {
+    fn by(answer: &Answer) -> Option<PageInfo<'_>> {
         let (kind, readable, unread, next, total) = match answer {
             Answer::Contacts(page) => (Kind::Contact, page.contacts.len(), &page.unread, &page.next, page.total),
             Answer::OpportunityPage(page) => {
@@ -114,18 +114,17 @@ impl Shown<'_> {
             }
             _ => return None,
         };
-        Some(Shown { kind, records: readable + unread.len(), unread, next: next.as_ref(), total })
+        Some(PageInfo { kind, records: readable + unread.len(), unread, next: next.as_ref(), total })
     }
 }
 
-/// Whether the page that answers `call` leads on to the rest of its list, if there is any. It does not if the next page
-/// begins where this one did, or if the first page is full and names no next one, although there are more records.
+/// Whether the page in `answer` leads on to the rest of its list, if there is any. It does not if the next page begins
+/// where this one did, or if the first page is full and names no next one although there are more records.
 fn goes_on(call: &Call, answer: &Answer) -> bool {
-    let (Some((cursor, limit)), Some(shown)) = (call.as_page(), Shown::by(answer)) else { return true };
-    let records = shown.records as u64;
-    let is_cut =
-        shown.next.is_none() && records >= u64::from(limit) && shown.total.is_some_and(|total| total > records);
-    let is_stuck = shown.next.is_some() && shown.next == cursor;
+    let (Some((cursor, limit)), Some(info)) = (call.as_page(), PageInfo::by(answer)) else { return true };
+    let records = info.records as u64;
+    let is_cut = info.next.is_none() && records >= u64::from(limit) && info.total.is_some_and(|total| total > records);
+    let is_stuck = info.next.is_some() && info.next == cursor;
     !(is_stuck || cursor.is_none() && is_cut)
 }
 
@@ -135,12 +134,13 @@ fn no_rest() -> Failure {
 }
 
 impl DirectCalls<'_> {
-    /// Reads a page of at most `limit` records. A page that is longer than we take is asked for again with half as many
-    /// records, down to one; `limit` is then what fits, for the pages that follow. A record that is too long by itself is
-    /// named on a page of its own, and counted: it is passed over.
+    /// Reads a page of at most `limit` records. If the page exceeds our size limit, asks again with half as many
+    /// records, down to one; `limit` is then the page size that fits, for the pages that follow. A record that is too
+    /// long by itself is named on a page of its own, counted, and skipped.
     ///
     /// # Errors
-    /// Also when GHL shows a list of which the rest cannot be reached: nobody would know that it is not all.
+    /// Also if GHL shows a list whose rest cannot be reached, since the caller could not tell that the list is
+    /// incomplete.
     pub async fn page(&self, limit: &mut u32, call: impl Fn(u32) -> Call) -> Result<Answer, DirectError> {
         loop {
             let asked = call(*limit);
@@ -151,14 +151,14 @@ impl DirectCalls<'_> {
                 }
                 answered => answered?,
             };
-            if let Some(shown) = Shown::by(&answer) {
-                self.note_passed_over(shown.kind, shown.unread);
+            if let Some(info) = PageInfo::by(&answer) {
+                self.note_passed_over(info.kind, info.unread);
             }
             return if goes_on(&asked, &answer) { Ok(answer) } else { Err(DirectError::Failed(no_rest())) };
         }
     }
 
-    /// Tells of records that cannot be read.
+    /// Reports records that cannot be read.
     pub(super) fn note_passed_over(&self, kind: Kind, unread: &[UnreadRecord]) {
         for UnreadRecord { id, why, .. } in unread {
             let event = Event::PassedOver { location: self.location, kind, ghl_id: id.as_ref(), why: *why };
@@ -170,7 +170,7 @@ impl DirectCalls<'_> {
         self.engine.ports.clock.now()
     }
 
-    /// Makes `call`, with retries as long as the wait for them is short, and leaves them time before the deadline.
+    /// Makes `call`. Retries while the waits are short and leave time before the deadline.
     pub async fn call(&self, call: &Call) -> Result<Answer, DirectError> {
         let backoff = &self.engine.config.backoff;
         let mut attempt = 0;
@@ -184,7 +184,7 @@ impl DirectCalls<'_> {
                 Err(failed) => failed,
             };
             let wait = match class {
-                // It would be as long the next time.
+                // The next answer would be just as long.
                 _ if failure.cause == Some(Cause::TooLong) => None,
                 Class::Throttled => {
                     called.pause.map(|at| WaitUntil { at, reason: WaitReason::Pause(PauseReason::Throttled) })
@@ -211,7 +211,7 @@ impl DirectCalls<'_> {
         }
     }
 
-    /// Gives back the permits that were not used.
+    /// Gives back the unused permits.
     pub async fn close(self) -> Result<(), PortError> {
         let DirectCalls { engine, run, permits, .. } = self;
         let ((mut session, _), unused, _) = permits.close();
@@ -245,9 +245,9 @@ mod tests {
             (None, page(1, None, Some(5)), true),
             (cursor("a"), page(2, cursor("b"), Some(5)), true),
             (cursor("a"), page(2, None, Some(4)), true),
-            // The cursor is ignored: the first page comes again and again.
+            // GHL ignores the cursor: the first page comes again and again.
             (cursor("a"), page(2, cursor("a"), Some(5)), false),
-            // There are more, and no way to them.
+            // There are more records, but no way to reach them.
             (None, page(2, None, Some(5)), false),
         ];
         for (cursor, answer, expected) in cases {

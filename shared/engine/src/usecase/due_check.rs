@@ -1,4 +1,4 @@
-//! Looking for what is due.
+//! Finds the records that are due.
 
 use std::time::Duration;
 
@@ -7,22 +7,27 @@ use crate::ports::{Due, MAX_DELAY, PortError};
 use ghl_sync_limiter::Opening;
 use ghl_sync_model::{EpochMs, LocationId, Priority, RecordKey, fit_into_message};
 
-/// Of each batch, this share is for low priority if there is any: one in so many.
+/// One in this many records of a batch is reserved for low priority, if any are due.
 const LOW_SHARE: u32 = 10;
 
-/// What was found to be due.
+/// Result of a due check.
 #[derive(Debug, PartialEq)]
-pub(super) enum Found {
+pub(super) enum FoundDue {
     /// These records of this location can go at `at`.
     Work { location: LocationId, keys: Vec<RecordKey>, at: EpochMs },
-    /// Nothing before this time, or at all.
+    /// No record can go before this time, or at all.
     Nothing { next_due: Option<EpochMs> },
 }
 
 impl Engine {
-    /// Looks for records of one of `members` that can go when the gate opens, or else for those that become due first.
-    /// `turn` says which member comes first.
-    pub(super) async fn look(&self, members: &[LocationId], turn: u64, opening: &Opening) -> Result<Found, PortError> {
+    /// Finds records of one of `members` that can go when the gate opens, or else those that become due first. `turn`
+    /// says which member comes first.
+    pub(super) async fn look(
+        &self,
+        members: &[LocationId],
+        turn: u64,
+        opening: &Opening,
+    ) -> Result<FoundDue, PortError> {
         let (want, at) = (opening.records, opening.at);
         let mut next: Option<(EpochMs, &LocationId, DueRecords)> = None;
         let mut kept_back = false;
@@ -34,7 +39,7 @@ impl Engine {
             kept_back |= due.keep_to(opening);
             match due.first_at() {
                 Some(first) if first <= at => {
-                    return Ok(Found::Work { location: location.clone(), keys: due.choose(want, opening, at), at });
+                    return Ok(FoundDue::Work { location: location.clone(), keys: due.choose(want, opening, at), at });
                 }
                 Some(first) if next.as_ref().is_none_or(|(soonest, ..)| first < *soonest) => {
                     next = Some((first, location, due));
@@ -46,11 +51,11 @@ impl Engine {
         Ok(match next {
             Some((first, location, due)) if at.until(first) <= MAX_DELAY => {
                 let keys = due.choose(want, opening, first);
-                Found::Work { location: location.clone(), keys, at: first }
+                FoundDue::Work { location: location.clone(), keys, at: first }
             }
             next => {
                 let next_due = next.map(|(first, ..)| first);
-                Found::Nothing { next_due: [next_due, again_at].into_iter().flatten().min() }
+                FoundDue::Nothing { next_due: [next_due, again_at].into_iter().flatten().min() }
             }
         })
     }
@@ -81,8 +86,8 @@ impl DueRecords {
         [&self.high, &self.normal, &self.low].into_iter().filter_map(|list| list.first()).map(|due| due.due_at).min()
     }
 
-    /// Leaves only those for which the day has a call left: the rest of it is kept for the more urgent. Returns whether
-    /// there were others.
+    /// Keeps only the priorities for which the day has calls left; the rest of the day is reserved for more urgent
+    /// records. Returns whether any were removed.
     fn keep_to(&mut self, opening: &Opening) -> bool {
         let mut others = false;
         for (list, allowed) in [(&mut self.normal, opening.common), (&mut self.low, opening.low)] {
@@ -94,8 +99,8 @@ impl DueRecords {
         others
     }
 
-    /// The `want` most urgent that are due at `at`: high before normal before low, but a small share is for low. No more
-    /// of them are not high, or low, than the `opening` lets through.
+    /// The `want` most urgent records that are due at `at`: high before normal before low, except for a small share for
+    /// low. The `opening` caps the number of records that are not high, and of those that are low.
     fn choose(self, want: u32, opening: &Opening, at: EpochMs) -> Vec<RecordKey> {
         let due = |list: Vec<Due>| list.into_iter().filter(move |due| due.due_at <= at).map(|due| due.key);
         let (want, common) = (want as usize, opening.common as usize);

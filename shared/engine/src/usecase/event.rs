@@ -1,4 +1,4 @@
-//! What happens, told to the sink: one event per call, wait, retry, breaker change, batch and outcome.
+//! Events for the sink: one per call, wait, retry, breaker change, batch and outcome.
 
 use std::error::Error;
 use std::time::Duration;
@@ -17,329 +17,329 @@ use ghl_sync_model::{
     Migration, Progress, RecordKey, ScopeId, Unread,
 };
 
-/// Something that happened. Its kind, without what it tells, is an [`EventKind`].
+/// An event for the sink. [`EventKind`] is its kind without the data.
 #[derive(Debug, EnumDiscriminants)]
 #[strum_discriminants(name(EventKind), derive(EnumIter, PartialOrd, Ord))]
 #[strum_discriminants(allow(missing_docs))]
 pub enum Event<'a> {
-    /// A migration came to another stage, or a step of it ended.
+    /// A migration entered another stage, or finished a step.
     Migrating {
         /// The migration.
         migration: &'a Migration,
-        /// How far it is.
+        /// Its progress.
         progress: &'a Progress,
     },
     /// A batch was planned and its message sent.
     Planned {
-        /// Whose batch.
+        /// Location that the batch belongs to.
         location: &'a LocationId,
-        /// The generation of the batch, which newer ones overtake.
+        /// Generation of the batch; a newer generation supersedes it.
         generation: Generation,
-        /// Records in it.
+        /// Records in the batch.
         records: usize,
-        /// The message arrives after this long.
+        /// Delay until the message arrives.
         delay: Duration,
-        /// What is waited for.
+        /// What the batch waits for.
         reason: Option<WaitReason>,
     },
     /// A call to GHL was made.
     Called {
-        /// For whom.
+        /// Location that the call was made for.
         location: &'a LocationId,
-        /// In which batch; `None` outside of batches.
+        /// Generation of the batch; `None` outside batches.
         batch: Option<Generation>,
-        /// For which record.
+        /// Record that the call was made for.
         record: Option<&'a RecordKey>,
-        /// What was called.
+        /// Endpoint that was called.
         endpoint: Endpoint,
         /// 0 for the first try of an operation.
         attempt: u32,
-        /// The answer's status, if there was an answer.
+        /// Status of the answer, if there was one.
         status: Option<u16>,
-        /// What it means: `ok`, or the class of the failure.
+        /// `ok`, or the class of the failure.
         class: &'static str,
-        /// How long it took.
+        /// Duration of the call.
         took: Duration,
     },
-    /// A call failed and will be made again, after a wait of its own.
+    /// A call failed and will be made again after a wait.
     Retrying {
-        /// For whom.
+        /// Location that the call was made for.
         location: &'a LocationId,
-        /// In which batch; `None` outside of batches.
+        /// Generation of the batch; `None` outside batches.
         batch: Option<Generation>,
-        /// For which record.
+        /// Record that the call was made for.
         record: Option<&'a RecordKey>,
-        /// What was called.
+        /// Endpoint that was called.
         endpoint: Endpoint,
-        /// Which try comes next; 1 is the first retry.
+        /// Number of the next try; 1 is the first retry.
         attempt: u32,
-        /// What stands between: a backoff or a pause.
+        /// Reason for the wait: a backoff or a pause.
         reason: WaitReason,
-        /// How long it waits.
+        /// Length of the wait.
         delay: Duration,
     },
-    /// A wait within a batch.
+    /// A wait within a batch begins.
     Waiting {
-        /// For whom.
+        /// Location that waits.
         location: &'a LocationId,
-        /// In which batch.
+        /// Generation of the batch; `None` outside batches.
         batch: Option<Generation>,
-        /// For which record.
+        /// Record that waits.
         record: Option<&'a RecordKey>,
-        /// What was waited for.
+        /// Reason for the wait.
         reason: WaitReason,
-        /// How long it waits.
+        /// Length of the wait.
         wait: Duration,
         /// 0 before the first try of an operation.
         attempt: u32,
     },
     /// The circuit breaker changed.
     Breaker {
-        /// The rate scope whose breaker it is.
+        /// The rate scope that the breaker belongs to.
         scope: &'a ScopeId,
-        /// What it was: `closed`, `open` or `half_open`.
+        /// Previous state: `closed`, `open` or `half_open`.
         from: &'static str,
-        /// What it is now: `closed`, `open` or `half_open`.
+        /// New state: `closed`, `open` or `half_open`.
         to: &'static str,
     },
-    /// What is known of an API host changed.
+    /// The known health of an API host changed.
     Host {
-        /// Which API.
+        /// The API.
         api: Api,
-        /// Who found out.
+        /// Rate scope whose calls showed the change.
         scope: &'a ScopeId,
-        /// What it was: `up`, `down` or `probing`.
+        /// Previous state: `up`, `down` or `probing`.
         from: &'static str,
-        /// What it is now: `up`, `down` or `probing`.
+        /// New state: `up`, `down` or `probing`.
         to: &'static str,
     },
-    /// GHL told a limit that is lower than the one before; it is kept to from now on.
+    /// GHL reported a lower limit than before; it applies from now on.
     LimitLowered {
-        /// The rate scope whose limit it is.
+        /// The rate scope that the limit applies to.
         scope: &'a ScopeId,
         /// `burst` or `daily`.
         quota: &'static str,
-        /// Calls per window that were kept to before.
+        /// Previous limit, in calls per window.
         from: u64,
-        /// Calls per window that GHL allows.
+        /// New limit, in calls per window.
         to: u64,
-        /// The length of GHL's window.
+        /// Length of GHL's window.
         window: Duration,
     },
-    /// An operator did something to a location's scope.
+    /// An operator changed something about a location's scope.
     Operated {
-        /// Which location was named.
+        /// Location that the operator named.
         location: &'a LocationId,
-        /// The scope that it is part of, and that it was done to.
+        /// Scope of the location, which the action applied to.
         scope: &'a ScopeId,
         /// `pause`, `resume`, `reset_breaker`, `settings` or `replay`.
         action: &'static str,
     },
-    /// The due records of a location were looked at.
+    /// A location was checked for due records.
     Looked {
-        /// The location that was looked through.
+        /// The location.
         location: &'a LocationId,
-        /// For how long the oldest of them has been due; zero if none is.
+        /// How long the oldest due record has been due; zero if none is.
         oldest: Duration,
     },
-    /// A batch begins: its message was taken.
+    /// A batch started: its message was taken.
     BatchStarted {
-        /// Whose batch.
+        /// Location that the batch belongs to.
         location: &'a LocationId,
-        /// The generation of the batch, which newer ones overtake.
+        /// Generation of the batch; a newer generation supersedes it.
         batch: Generation,
-        /// Records in its message.
+        /// Records in the message.
         records: usize,
     },
-    /// A record's part in a batch is over.
+    /// A record is finished for this batch.
     Settled {
-        /// Whose record.
+        /// Location that owns the record.
         location: &'a LocationId,
-        /// In which batch.
+        /// Generation of the batch.
         batch: Generation,
-        /// The record that has come to its end.
+        /// The record.
         record: &'a RecordKey,
-        /// How it ended.
+        /// Its result in this batch.
         result: RecordResult,
-        /// From due to accepted, if it was accepted.
+        /// Time from due to accepted, if it was accepted.
         latency: Option<Duration>,
     },
-    /// GHL accepted a record, and its answer shows that it did not store all of it.
+    /// GHL accepted a record, but its answer shows that it did not store every field.
     NotStored {
-        /// Whose record.
+        /// Location that owns the record.
         location: &'a LocationId,
-        /// In which batch.
+        /// Generation of the batch.
         batch: Generation,
-        /// The record that was accepted in part.
+        /// The record.
         record: &'a RecordKey,
-        /// The fields, by GHL's names. None of their values.
+        /// GHL's names of the missing fields, without values.
         fields: &'a [String],
     },
-    /// GHL took a record for a contact or an opportunity that other records have already.
+    /// GHL matched a record to a contact or an opportunity that other records already have.
     SharesGhlId {
-        /// Whose record.
+        /// Location that owns the record.
         location: &'a LocationId,
-        /// In which batch.
+        /// Generation of the batch.
         batch: Generation,
-        /// The record that GHL took for the same contact as another one.
+        /// The record.
         record: &'a RecordKey,
-        /// GHL's id of it.
+        /// The shared GHL id.
         ghl_id: &'a GhlId,
-        /// Records that have this id as well.
+        /// The other records with this id.
         with: &'a [RecordKey],
     },
-    /// A record of a list cannot be read: reading went on behind it.
+    /// A record in a list cannot be read and was skipped.
     PassedOver {
-        /// Whose record.
+        /// Location that owns the record.
         location: &'a LocationId,
-        /// What it is.
+        /// Contact or opportunity.
         kind: Kind,
-        /// GHL's id of it; `None` if not even that could be read.
+        /// GHL's id of the record; `None` if not even that could be read.
         ghl_id: Option<&'a GhlId>,
         /// Why it cannot be read.
         why: Unread,
     },
-    /// A batch is over.
+    /// A batch ended.
     BatchEnded {
-        /// What became of it.
+        /// Its results.
         report: &'a BatchReport,
-        /// How long it took.
+        /// Duration of the batch.
         took: Duration,
     },
-    /// A batch is under way or its message is, and whoever has it plans what comes next.
+    /// A batch is running or its message is on the way; its holder plans what comes next.
     Held {
-        /// Whose batch.
+        /// Rate scope of the batch.
         scope: &'a ScopeId,
-        /// If its invocation has died, or its message is lost, somebody else goes on from then.
+        /// When others take over if the invocation has died or the message is lost.
         until: EpochMs,
     },
-    /// Nothing more is planned for a scope before this time, or at all.
+    /// Nothing more is planned for a scope before the next check.
     Rests {
-        /// The rate scope that rests.
+        /// The rate scope.
         scope: &'a ScopeId,
-        /// When it is looked at again.
+        /// Time of the next check; `None` if there is none.
         wake_at: Option<EpochMs>,
     },
-    /// A message of the queue is no batch; it is put aside.
+    /// A message in the queue is not a batch; it was moved to the parking queue.
     NotABatch {
-        /// Which message.
+        /// Id of the message.
         message_id: Option<&'a str>,
-        /// What is wrong with it.
+        /// Why it is not a batch.
         error: &'a BatchError,
     },
-    /// Messages of the ingest queue were taken.
+    /// Messages were taken from the ingest queue.
     Ingested {
-        /// Messages of the queue that were read.
+        /// Messages that were read.
         messages: usize,
-        /// Records of theirs that are stored, or need not be.
+        /// Their records that are stored, or need not be.
         stored: usize,
-        /// Items of theirs that were refused and put aside.
+        /// Their items that were rejected and set aside.
         refused: usize,
-        /// Messages that come again, because something failed.
+        /// Messages that will be delivered again because something failed.
         repeated: usize,
     },
-    /// Items of a message of the ingest queue were refused and put aside.
+    /// Items of an ingest message were rejected and set aside.
     ItemsRefused {
-        /// Which message.
+        /// Id of the message.
         message_id: &'a str,
-        /// Items that were refused.
+        /// Number of rejected items.
         items: usize,
-        /// Which fields, and what is wrong with them. Nothing of what they say.
+        /// The fields and their problems, without values.
         reason: &'a str,
     },
-    /// Outcomes were told to those who want to know of them, or could not be.
+    /// Record outcomes were sent to their subscribers, or failed to be.
     Outcomes(OutcomeNews<'a>),
-    /// People were told who is in trouble or how the day went, or should have been.
+    /// Alerts or digests were sent to people, or failed to be.
     Alerts(AlertNews<'a>),
-    /// A message that nobody could handle was looked at.
+    /// A dead-letter message was examined.
     DeadLetter {
         /// The message.
         letter: &'a DeadLetter,
-        /// What it asks for, or the kind of error that says why it is none of ours.
+        /// Its request, or the kind of error that says why it is not one of ours.
         message: Result<&'a Message, &'static str>,
-        /// How long ago it was sent, if that is known.
+        /// How long ago it was sent, if known.
         age: Option<Duration>,
-        /// What became of it.
+        /// What was done with it.
         end: DeadLetterEnd,
     },
-    /// A tick is over.
+    /// A tick ended.
     Ticked {
-        /// What it did.
+        /// Its results.
         report: &'a TickReport,
     },
-    /// A location's changes were read, or could not be.
+    /// Reconciling read a location's changes, or failed to.
     Reconciled {
-        /// Which location.
+        /// The location.
         location: &'a LocationId,
-        /// What it did.
+        /// Its results.
         report: &'a ReconcileReport,
     },
-    /// Contents were dropped that a location keeps for so many days only, or could not be.
+    /// Retention dropped contents of a location that keeps them only for some days, or failed to.
     ContentsDropped {
-        /// Which location.
+        /// The location.
         location: &'a LocationId,
-        /// How many records were looked at, and how many contents dropped.
+        /// Number of records examined and contents dropped.
         report: &'a RetentionReport,
     },
-    /// All that was measured in one piece of work, at its end.
+    /// All counters of one piece of work, at its end.
     Measured {
         /// `batch`, `tick`, `put`, `pull`, `reconcile` or `redrive`.
         work: &'static str,
-        /// For whom; `None` if it was for all.
+        /// The location; `None` if the work covered all.
         location: Option<&'a LocationId>,
-        /// What was measured.
+        /// The counters.
         measures: &'a Measures,
     },
-    /// A webhook was taken in.
+    /// A webhook event was accepted.
     Webhook {
-        /// Of which location, if it is of one.
+        /// Its location, if it has one.
         location: Option<&'a LocationId>,
         /// GHL's name of the event.
         event_type: &'a str,
-        /// What became of it.
+        /// What was done with it.
         received: Received,
     },
-    /// A webhook was not taken in.
+    /// A webhook delivery was rejected.
     WebhookRefused {
-        /// The HTTP status of the answer. GHL repeats the delivery for up to three days.
+        /// HTTP status of the answer. GHL repeats the delivery for up to three days.
         status: u16,
-        /// Why, in a word: `too_large`, `not_genuine`, `outside_window`, `malformed` or `not_stored`.
+        /// The reason in a word: `too_large`, `not_genuine`, `outside_window`, `malformed` or `not_stored`.
         reason: &'static str,
-        /// Why, in full. Nothing of what the webhook says.
+        /// The error in full, without any of the webhook's content.
         error: &'a dyn Error,
     },
-    /// GHL has issued new tokens.
+    /// GHL issued new tokens.
     TokensIssued {
-        /// For the calls of this location; those of a whole agency, too, if its own token was due.
+        /// The location whose calls need them. The whole agency's tokens too, if its own token was due.
         location: &'a LocationId,
-        /// Where the credentials are.
+        /// Where the credentials are stored.
         credentials: &'a CredentialsRef,
-        /// How long they are good.
+        /// How long the tokens are valid.
         good_for: Duration,
     },
-    /// A location's credentials are of no use until a person mends them.
+    /// A location's credentials are unusable until a person replaces them.
     CredentialsRefused {
-        /// The location whose credentials GHL refused.
+        /// The location whose credentials GHL rejected.
         location: &'a LocationId,
-        /// Where they are.
+        /// Where the credentials are stored.
         credentials: &'a CredentialsRef,
-        /// Why, and what to do. Without tokens.
+        /// The reason, and what to do. Contains no tokens.
         reason: &'a str,
     },
-    /// A token could not be renewed in passing; it will be tried again.
+    /// A token could not be renewed for a temporary reason; it will be tried again.
     TokensDelayed {
-        /// The location whose token could not be had in time.
+        /// The location that needed the token.
         location: &'a LocationId,
-        /// Where the credentials are.
+        /// Where the credentials are stored.
         credentials: &'a CredentialsRef,
-        /// Why. Without tokens.
+        /// The reason. Contains no tokens.
         reason: &'a str,
     },
     /// A store or a queue failed.
     PortFailed {
-        /// For whom; `None` if for nobody in particular.
+        /// The rate scope concerned; `None` if none in particular.
         scope: Option<&'a ScopeId>,
-        /// What went wrong.
+        /// The failure.
         error: &'a PortError,
     },
 }

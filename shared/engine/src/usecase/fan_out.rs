@@ -1,8 +1,8 @@
-//! Starting a scope's next batch, if there is work and nobody is on it.
+//! Starts a scope's next batch, if there is work and no batch is planned or running.
 
 use std::time::Duration;
 
-use super::due_check::Found;
+use super::due_check::FoundDue;
 use super::gate_session::{GateSession, Verdict};
 use super::host_health::HostHealthSession;
 use super::{Engine, Event};
@@ -10,60 +10,60 @@ use crate::ports::{MAX_DELAY, PortError};
 use ghl_sync_limiter::{Gate, Opening, Rules, WaitReason};
 use ghl_sync_model::{Batch, EpochMs, Generation, LocationId, RecordKey, ScopeId};
 
-/// A plan that starts within this time is not worth being superseded by an earlier one.
+/// An earlier batch replaces a plan only if that starts later than this.
 const SOON: Duration = Duration::from_millis(200);
-/// Looks, while others put records faster than we look, before the tick is left to look again.
+/// Most checks in one fan-out while others keep putting records; after that, the tick checks again.
 pub(super) const LOOKS: u32 = 3;
-/// How often the tick comes.
+/// Interval of the tick.
 const TICK: Duration = Duration::from_secs(60);
 
-/// What [`Engine::fan_out`] did.
+/// Result of [`Engine::fan_out`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FannedOut {
     /// A batch was planned and its message sent.
     Planned {
-        /// By it the gate tells the batch's message from those of earlier batches, which are stale.
+        /// The batch's generation: the gate uses it to detect stale messages of earlier batches.
         generation: Generation,
-        /// Records in it.
+        /// Records in the batch.
         records: usize,
-        /// When it starts.
+        /// Delay until it starts.
         delay: Duration,
     },
-    /// Somebody is on it, and will see what is due.
+    /// A batch is planned or running, and will see what is due.
     Busy {
-        /// When the batch that is planned starts, if none runs or is about to.
+        /// Start of the planned batch, if none is running or about to.
         starts_at: Option<EpochMs>,
     },
     /// There is nothing to send now.
     Idle {
-        /// When there may be.
+        /// When there may be something to send.
         wake_at: Option<EpochMs>,
     },
-    /// No location of this scope is enabled.
+    /// No location of the scope is enabled.
     NotEnabled,
 }
 
-/// The batch that comes next, if any.
-pub(super) enum Next {
+/// What comes next for a scope: a batch, or a rest.
+pub(super) enum NextPlan {
     Batch { location: LocationId, keys: Vec<RecordKey>, starts_at: EpochMs, reason: Option<WaitReason>, dry_run: bool },
     Rest { wake_at: Option<EpochMs> },
 }
 
-/// What came of an attempt to write down what comes next.
+/// Result of an attempt to store what comes next.
 pub(super) enum Planning {
-    /// Written; this is the new batch's generation.
+    /// It is stored; holds the new batch's generation.
     Planned(Option<Generation>),
-    /// Records were put since we looked.
+    /// Records were put since the check.
     CheckAgain,
-    /// Somebody else is on it now.
+    /// Somebody else is planning or running a batch now.
     Lost,
 }
 
 impl Engine {
-    /// Plans and sends the next batch of `scope`, unless one is planned or under way.
+    /// Plans and sends the next batch of `scope`, unless one is planned or running.
     ///
     /// # Errors
-    /// When a store or the queue fails. Whatever was written, the next tick makes good.
+    /// If a store or the queue fails. The next tick repairs any partial write.
     pub async fn fan_out(&self, scope: &ScopeId) -> Result<FannedOut, PortError> {
         let Some((members, rules)) = self.enabled_members(scope).await? else {
             return Ok(FannedOut::NotEnabled);
@@ -84,7 +84,7 @@ impl Engine {
             }
             let generation = gate.generation();
             let found_dead = gate.has_expired_run(now);
-            // A run that expired makes the next batch smaller.
+            // An expired run makes the next batch smaller.
             let mut after = gate.clone();
             after.reap_expired_run(now, session.rules());
             let opening = after.opening(now, session.rules());
@@ -93,7 +93,7 @@ impl Engine {
             let next = self.next(found, opening, now, now);
             if let Some(plan) = planned {
                 match &next {
-                    Next::Batch { starts_at, .. } if *starts_at + SOON < plan.starts_at => {}
+                    NextPlan::Batch { starts_at, .. } if *starts_at + SOON < plan.starts_at => {}
                     _ => return Ok(FannedOut::Busy { starts_at: Some(plan.starts_at) }),
                 }
             }
@@ -108,8 +108,8 @@ impl Engine {
                         return Verdict::Keep(Planning::CheckAgain);
                     }
                     let planning = Planning::Planned(next.write(gate, now, missed, &rules));
-                    // Nobody has put anything since it was written, so the time to look at it stands, too. Most looks
-                    // of a sweep end so.
+                    // Nobody has put anything since the gate was written, so its next check time is still right. Most
+                    // due checks of a tick end here.
                     if *gate == entry.gate { Verdict::Keep(planning) } else { Verdict::Store(planning) }
                 })
                 .await?;
@@ -125,7 +125,7 @@ impl Engine {
         Ok(FannedOut::Busy { starts_at: None })
     }
 
-    /// Tells the others of a run of `scope` that was found dead.
+    /// Reports a dead run of `scope` to the shared state of the API host.
     async fn report_death(&self, scope: &ScopeId, members: &[LocationId]) {
         let Some(location) = members.first() else {
             return;
@@ -136,7 +136,7 @@ impl Engine {
         }
     }
 
-    /// The enabled locations of a scope, and the rules they share; `None` without any.
+    /// The enabled locations of a scope, and the rules they share; `None` if none is enabled.
     pub async fn enabled_members(&self, scope: &ScopeId) -> Result<Option<(Vec<LocationId>, Rules)>, PortError> {
         let mut enabled = Vec::new();
         let mut rules = None;
@@ -151,21 +151,21 @@ impl Engine {
         Ok(rules.map(|rules| (enabled, rules)))
     }
 
-    /// What to do about what was found. A batch's message does not arrive before `earliest`.
-    pub(super) fn next(&self, found: Found, opening: Opening, now: EpochMs, earliest: EpochMs) -> Next {
+    /// Decides what comes next. A batch's message does not arrive before `earliest`.
+    pub(super) fn next(&self, found: FoundDue, opening: Opening, now: EpochMs, earliest: EpochMs) -> NextPlan {
         match found {
-            Found::Work { location, keys, at } if now.until(at) <= MAX_DELAY => {
+            FoundDue::Work { location, keys, at } if now.until(at) <= MAX_DELAY => {
                 let reason = if at > opening.at { Some(WaitReason::Backoff) } else { opening.reason };
-                // Its message must not arrive before `earliest`, either.
+                // The early arrival must not be before `earliest` either.
                 let starts_at = if earliest > now { at.max(earliest + self.early(reason)) } else { at };
-                Next::Batch { location, keys, starts_at, reason, dry_run: false }
+                NextPlan::Batch { location, keys, starts_at, reason, dry_run: false }
             }
-            Found::Work { at, .. } => Next::Rest { wake_at: Some(at) },
-            Found::Nothing { next_due } => Next::Rest { wake_at: next_due },
+            FoundDue::Work { at, .. } => NextPlan::Rest { wake_at: Some(at) },
+            FoundDue::Nothing { next_due } => NextPlan::Rest { wake_at: next_due },
         }
     }
 
-    /// How much earlier than it starts a batch's message shall arrive: only where a moment of quota would pass unused.
+    /// How long before its start a batch's message should arrive. Zero unless quota would pass unused.
     fn early(&self, reason: Option<WaitReason>) -> Duration {
         match reason {
             None | Some(WaitReason::Backoff) => Duration::ZERO,
@@ -173,16 +173,16 @@ impl Engine {
         }
     }
 
-    /// Sends what was planned.
+    /// Sends the planned batch.
     pub(super) async fn send(
         &self,
         scope: &ScopeId,
-        next: Next,
+        next: NextPlan,
         generation: Option<Generation>,
         now: EpochMs,
     ) -> Result<FannedOut, PortError> {
         match (next, generation) {
-            (Next::Batch { location, keys, starts_at, reason, dry_run, .. }, Some(generation)) => {
+            (NextPlan::Batch { location, keys, starts_at, reason, dry_run, .. }, Some(generation)) => {
                 let records = keys.len();
                 let delay = now.until(starts_at).saturating_sub(self.early(reason)).min(MAX_DELAY);
                 let batch = Batch { generation: Some(generation), keys, dry_run, ..Batch::new(location) };
@@ -191,8 +191,8 @@ impl Engine {
                 self.ports.sink.emit(&Event::Planned { location, generation, records, delay, reason });
                 Ok(FannedOut::Planned { generation, records, delay })
             }
-            (Next::Batch { starts_at, .. }, None) => Ok(FannedOut::Idle { wake_at: Some(starts_at) }),
-            (Next::Rest { wake_at }, _) => {
+            (NextPlan::Batch { starts_at, .. }, None) => Ok(FannedOut::Idle { wake_at: Some(starts_at) }),
+            (NextPlan::Rest { wake_at }, _) => {
                 self.ports.sink.emit(&Event::Rests { scope, wake_at });
                 Ok(FannedOut::Idle { wake_at })
             }
@@ -200,19 +200,19 @@ impl Engine {
     }
 }
 
-impl Next {
-    /// Writes it into the gate. What was `missed`, because it was put since we looked, is found at the end of a batch that
-    /// comes no later than the next tick, or else by that.
+impl NextPlan {
+    /// Writes it into the gate. Records `missed` because they were put since the check are found at the end of a batch
+    /// that starts before the next tick, or else by that tick.
     pub(super) fn write(&self, gate: &mut Gate, now: EpochMs, missed: bool, rules: &Rules) -> Option<Generation> {
         match self {
-            Next::Batch { starts_at, .. } if !missed || *starts_at <= now + TICK => {
+            NextPlan::Batch { starts_at, .. } if !missed || *starts_at <= now + TICK => {
                 Some(gate.plan(now, *starts_at, rules))
             }
-            Next::Rest { wake_at } if !missed => {
+            NextPlan::Rest { wake_at } if !missed => {
                 gate.rest(now, *wake_at, rules);
                 None
             }
-            Next::Batch { .. } | Next::Rest { .. } => {
+            NextPlan::Batch { .. } | NextPlan::Rest { .. } => {
                 gate.rest(now, Some(now), rules);
                 None
             }
@@ -248,21 +248,21 @@ mod tests {
             content_days: None,
             labels: LocationLabels::default(),
         });
-        let batch = |starts_at| Next::Batch {
+        let batch = |starts_at| NextPlan::Batch {
             location: location.clone(),
             keys: Vec::new(),
             starts_at,
             reason: None,
             dry_run: false,
         };
-        let next_check_at = |next: &Next, missed| {
+        let next_check_at = |next: &NextPlan, missed| {
             let mut gate = Gate::default();
             next.write(&mut gate, now, missed, &rules);
             (gate.live_plan(now).map(|plan| plan.starts_at), gate.next_check_at())
         };
         let (soon, late) = (now + TICK, now + 2 * TICK);
-        assert_eq!(next_check_at(&Next::Rest { wake_at: None }, false), (None, None));
-        assert_eq!(next_check_at(&Next::Rest { wake_at: None }, true), (None, Some(now)));
+        assert_eq!(next_check_at(&NextPlan::Rest { wake_at: None }, false), (None, None));
+        assert_eq!(next_check_at(&NextPlan::Rest { wake_at: None }, true), (None, Some(now)));
         assert_eq!(next_check_at(&batch(late), false).0, Some(late));
         assert_eq!(next_check_at(&batch(late), true), (None, Some(now)));
         assert_eq!(next_check_at(&batch(soon), true).0, Some(soon));

@@ -1,4 +1,4 @@
-//! One invocation's view of a gate: what is stored, what it has learned since, and how both get together.
+//! One invocation's view of a gate: the stored gate, what the invocation has learned since, and how the two are merged.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::ports::{GateEntry, PortError, Replaced, Versioned};
 use ghl_sync_limiter::{Gate, Pause, Rules, Signal};
 use ghl_sync_model::{EpochMs, Pace, Priority, ScopeId};
 
-/// Tries before a gate that everybody writes to is given up for now.
+/// Most conflicting writes to a busy gate before giving up.
 const MAX_CONFLICTS: usize = 20;
 
-/// The window of the daily quota.
+/// Window of the daily quota.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A gate, read and written by one invocation.
@@ -19,24 +19,24 @@ pub(super) struct GateSession<'e> {
     engine: &'e Engine,
     scope: ScopeId,
     rules: Rules,
-    /// The gate as it was stored last.
+    /// The gate as last stored.
     entry: GateEntry,
-    /// It was so at this time, or later.
+    /// `entry` was current at this time, or later.
     seen_at: EpochMs,
-    /// What was learned since.
+    /// Signals learned since.
     learned: Vec<Signal>,
-    /// Both together.
+    /// `entry` with `learned` applied.
     view: Gate,
-    /// A write without an answer: it may have been done.
+    /// A write whose answer was lost: it may have been done.
     in_doubt: Option<Gate>,
 }
 
-/// What all who call for a scope must know at once.
+/// The part of a gate that all callers in a scope must know at once.
 #[derive(PartialEq)]
 struct Stance {
     breaker: &'static str,
     pause: Option<Pause>,
-    /// What GHL allows, or less.
+    /// GHL's limit, or less.
     pace: Pace,
     daily_limit: u64,
 }
@@ -52,19 +52,19 @@ impl Stance {
     }
 }
 
-/// What a decision wants of the gate that it has changed.
+/// Whether a decision wants its change to the gate stored.
 pub(super) enum Verdict<T> {
     /// Store the change.
     Store(T),
-    /// There is nothing to store.
+    /// Discard the change.
     Keep(T),
 }
 
 impl Engine {
-    /// The gate of `scope`, to be looked at only.
+    /// The current gate of `scope`, for reading only.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn gate(&self, scope: &ScopeId, rules: &Rules) -> Result<GateEntry, PortError> {
         let mut entry = self.ports.gates.load(scope).await?;
         entry.gate.correct_times(self.ports.clock.now(), rules);
@@ -81,18 +81,18 @@ impl<'e> GateSession<'e> {
         let mut session =
             GateSession { engine, scope, rules, entry, seen_at, learned: Vec::new(), view, in_doubt: None };
         if was_wrong {
-            // Written down at once: else what was cut would begin anew whenever somebody looks.
+            // Store the correction at once: otherwise the times that were cut would restart with every reader.
             session.change(|_, _| Verdict::Store(())).await?;
         }
         Ok(session)
     }
 
-    /// How old the knowledge of what others have written is, at most.
+    /// Maximum age of what we know about other writers.
     pub(super) fn age(&self, now: EpochMs) -> Duration {
         now.since(self.seen_at)
     }
 
-    /// Reads what others have written.
+    /// Reloads the gate to see other writers' changes.
     pub(super) async fn look_again(&mut self) -> Result<(), PortError> {
         self.settle_doubt().await?;
         let seen_at = self.engine.ports.clock.now();
@@ -110,7 +110,7 @@ impl<'e> GateSession<'e> {
         &self.rules
     }
 
-    /// From now on only so many percent of the pace are used.
+    /// Limits the pace to this percentage from now on.
     pub(super) fn slow_down(&mut self, percent: u32) {
         self.rules.percent = percent;
     }
@@ -119,13 +119,13 @@ impl<'e> GateSession<'e> {
         &self.view
     }
 
-    /// How often records had been put when the gate was read or written last.
+    /// The scope's work sequence when the gate was last read or written.
     pub(super) fn work_seq(&self) -> u64 {
         self.entry.work_seq
     }
 
-    /// Takes note of what a call taught; it is stored with the next write. Returns whether it changed whether calls
-    /// may be made at all, or how fast, so that all others should know now.
+    /// Records what a call taught; the next write stores it. Returns whether it changed if or how fast calls may be
+    /// made, so that all others should know at once.
     pub(super) fn learn(&mut self, signal: Signal) -> bool {
         let before = Stance::of(&self.view, &self.rules);
         self.view.learn(&signal, &self.rules);
@@ -150,8 +150,8 @@ impl<'e> GateSession<'e> {
         }
     }
 
-    /// Makes sure that a lease of `want` permits for `priority` finds its calls allotted, where the day is shared with
-    /// other scopes: one write to the gate that counts it, for many leases.
+    /// Ensures that a lease of `want` permits for `priority` has its calls allotted, if the scope shares its daily
+    /// quota with other scopes. One write to the gate that counts the day covers many leases.
     pub(super) async fn allot(&mut self, want: u32, priority: Priority) -> Result<(), PortError> {
         let gates = &self.engine.ports.gates;
         let now = self.engine.ports.clock.now();
@@ -161,13 +161,14 @@ impl<'e> GateSession<'e> {
         if !self.view.wants_allotment(now, want, &self.rules) {
             return Ok(());
         }
-        let told = self.view.daily().as_told(now);
+        let reported = self.view.daily().as_told(now);
         let mut entry = gates.load(&day_scope).await?;
         for _ in 0..MAX_CONFLICTS {
             let mut day = entry.gate.clone();
             day.correct_times(now, &self.rules);
-            let allotment = day.allot(now, told.as_ref(), priority, &self.rules);
-            // A write without an answer may have been done: what it took is lost for the day, and never used twice.
+            let allotment = day.allot(now, reported.as_ref(), priority, &self.rules);
+            // A write without an answer may have been done. Its allotment is then lost for the day, but never used
+            // twice.
             let replaced =
                 if day == entry.gate { None } else { Some(gates.replace(&day_scope, entry.rev, &day).await?) };
             match replaced {
@@ -178,11 +179,11 @@ impl<'e> GateSession<'e> {
                 }
             }
         }
-        Err(PortError::new("sharing the day", "too many others write to it"))
+        Err(PortError::new("sharing the daily quota", "too many others write to it"))
     }
 
-    /// Applies `decide` to the gate as it is, with all that was learned, and stores what it makes of it; again, if
-    /// somebody else was faster.
+    /// Applies `decide` to the current gate with everything learned, and stores the result. Repeats if somebody else
+    /// wrote first.
     pub(super) async fn change<T>(
         &mut self,
         mut decide: impl FnMut(&GateEntry, &mut Gate) -> Verdict<T>,
@@ -217,15 +218,15 @@ impl<'e> GateSession<'e> {
         Err(PortError::new("writing the gate", "too many others write to it"))
     }
 
-    /// Writes down what happens to the scope when its gate becomes `gate`. Should that fail, the gate is written all the
-    /// same: what is sent by it matters more than who hears of it.
+    /// Stores a notice of what happens to the scope when its gate becomes `gate`. If that fails, the gate is written
+    /// all the same: sending correctly matters more than notifying.
     async fn notice(&self, gate: &Gate) {
         let Ports { clock, items, sink, .. } = &self.engine.ports;
         for (trouble, of) in notice::troubles(&self.entry.gate, gate) {
             let (notices, key) = (Versioned::<GateNotice>::new(items.clone()), (trouble, self.scope.clone()));
             let written = async {
                 let rev = notices.load(&key).await?.map_or(0, |entry| entry.rev);
-                // Somebody else who was faster noticed the same.
+                // On a conflict, somebody else has stored the same notice.
                 notices.replace(&key, rev, &GateNotice { at: clock.now(), of }).await
             };
             if let Err(error) = written.await {
@@ -234,8 +235,8 @@ impl<'e> GateSession<'e> {
         }
     }
 
-    /// Finds out whether a write without an answer was done. If it was not seen to be, what it would have settled
-    /// stays out until the lease ends: too careful, never too fast.
+    /// Finds out whether a write without an answer was done. If we cannot tell, what it would have settled stays
+    /// counted until the lease ends: too cautious, never too fast.
     async fn settle_doubt(&mut self) -> Result<(), PortError> {
         let Some(tried) = self.in_doubt.take() else {
             return Ok(());
@@ -256,12 +257,12 @@ impl<'e> GateSession<'e> {
         Ok(())
     }
 
-    /// Somebody else has changed the gate: an operator, for one.
+    /// Updates the view after somebody else, such as an operator, has changed the gate.
     fn catch_up(&mut self) {
         self.view = self.with_what_was_learned();
     }
 
-    /// The gate as it was stored last, with what was learned since.
+    /// The gate as last stored, with everything learned since applied.
     fn with_what_was_learned(&self) -> Gate {
         let mut gate = self.entry.gate.clone();
         gate.correct_times(self.engine.ports.clock.now(), &self.rules);

@@ -1,8 +1,8 @@
-//! Which record holds which GHL id: what one record has is never taken for another's.
+//! Tracks which record holds which GHL id, so that one record's GHL object is never taken for another's.
 //!
-//! The index by GHL's id tells what is written down, and a batch remembers the ids that its own records got since; of one
-//! scope one batch at a time is under way. Two records that look in the same place go one after the other, so that neither
-//! finds what the other is just creating.
+//! The index by GHL id shows what is stored, and a batch remembers the ids that its own records got since; a scope runs
+//! one batch at a time. Two records that search in the same place go one after the other, so that neither finds what
+//! the other is just creating.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use ghl_sync_model::{ContactRef, GhlId, Kind, LocationId, Record, RecordKey};
 
 type Place = (GhlId, GhlId);
 
-/// Who holds which GHL id, as one batch knows.
+/// The holders of GHL ids, as one batch knows them.
 #[derive(Debug)]
 pub(super) struct Holders {
     known: Mutex<BTreeMap<(Kind, GhlId), RecordKey>>,
@@ -23,18 +23,18 @@ pub(super) struct Holders {
 }
 
 impl Holders {
-    /// The holders among `due`, the records of a batch that begins now.
+    /// The holders among `due`, the records of a batch that begins.
     pub(super) fn of_batch(due: &[Record]) -> Holders {
         let known =
             due.iter().filter_map(|record| Some(((record.key.kind, record.ghl_id.clone()?), record.key.clone())));
         Holders { known: Mutex::new(known.collect()), places: Mutex::default() }
     }
 
-    /// Keeps others that look in the same places waiting until the guards are gone.
+    /// Locks these places: others that search in them wait until the guards are dropped.
     pub(super) async fn enter<'p>(&self, places: impl Iterator<Item = &'p ContactRef>) -> Vec<OwnedMutexGuard<()>> {
         let mut wanted: Vec<Place> =
             places.map(|place| (place.contact_id.clone(), place.pipeline_id.clone())).collect();
-        // All in the same order: nobody waits for one who waits for him.
+        // Everybody locks in the same order, which prevents deadlocks.
         wanted.sort();
         wanted.dedup();
         let mut guards = Vec::with_capacity(wanted.len());
@@ -45,16 +45,16 @@ impl Holders {
         guards
     }
 
-    /// `record` has this id. Returns the record that had it before, as far as this batch knows.
+    /// Notes that `record` has this id. Returns the record that had it before, as far as this batch knows.
     pub(super) async fn note(&self, record: &RecordKey, id: &GhlId) -> Option<RecordKey> {
         let before = self.known.lock().await.insert((record.kind, id.clone()), record.clone());
         before.filter(|before| before != record)
     }
 
-    /// The other record that holds `id`. If there is none, it is `record`'s from now on.
+    /// The other record that holds `id`. If there is none, `record` holds it from now on.
     ///
     /// # Errors
-    /// When the store fails; `id` is left alone then.
+    /// If the store fails; `id` is then not reserved.
     pub(super) async fn other_holder(
         &self,
         engine: &Engine,
@@ -62,7 +62,7 @@ impl Holders {
         id: &GhlId,
     ) -> Result<Option<RecordKey>, PortError> {
         let entry = (record.key.kind, id.clone());
-        // Until it is known to be another's, nobody else of this batch gets it.
+        // Reserve it until we know whether another record holds it, so that no other record of this batch takes it.
         let holder = self.known.lock().await.entry(entry.clone()).or_insert_with(|| record.key.clone()).clone();
         if holder != record.key {
             return Ok(Some(holder));
@@ -82,7 +82,7 @@ impl Engine {
     /// The other records of the same kind that have this GHL id.
     ///
     /// # Errors
-    /// When the store fails.
+    /// If the store fails.
     pub async fn other_holders(
         &self,
         location: &LocationId,

@@ -1,22 +1,22 @@
-//! What one invocation knows of all locations of its API host, and tells them.
+//! One invocation's access to the health that all locations of an API host share.
 
 use super::{Engine, Event};
 use crate::ports::{Entry, PortError, Replaced};
 use ghl_sync_limiter::{HostAdmission, HostHealth};
 use ghl_sync_model::{Api, EpochMs, ScopeId};
 
-/// Tries before a report is given up: others report the same.
+/// Most conflicting writes before a report is dropped: others report the same.
 const MAX_CONFLICTS: usize = 20;
 
-/// The health of one API host, read once and written when something goes wrong.
+/// The health of one API host: read once, and written when something goes wrong.
 ///
-/// It never stands in the way: when it cannot be read all is taken to be well, and what cannot be written is not said.
+/// It never blocks sending: if it cannot be read, the host counts as healthy, and a failed write is dropped.
 pub(super) struct HostHealthSession<'e> {
     engine: &'e Engine,
     api: Api,
     scope: ScopeId,
     entry: Entry<HostHealth>,
-    /// Whether the host's probe is ours.
+    /// Whether this invocation holds the host's probe.
     probing: bool,
 }
 
@@ -43,12 +43,12 @@ impl<'e> HostHealthSession<'e> {
         self.entry.value.deaths.are_ours(now)
     }
 
-    /// Whether the host's probe is ours, and not over.
+    /// Whether this invocation holds the host's probe and has not finished it.
     pub(super) fn is_probing(&self) -> bool {
         self.probing
     }
 
-    /// Takes the host's probe, if nobody was faster. Returns whether it is ours.
+    /// Takes the host's probe, unless somebody else was faster. Returns whether this invocation holds it.
     pub(super) async fn take_probe(&mut self, now: EpochMs) -> bool {
         let (scope, config) = (hash(&self.scope), &self.engine.config);
         let probe_until = now + config.patience + config.lease_ahead + config.request_timeout + 2 * config.late_arrival;
@@ -62,7 +62,7 @@ impl<'e> HostHealthSession<'e> {
         self.probing
     }
 
-    /// The scope's breaker opened or closed: the host's probe is over, or the scope is in trouble.
+    /// Reports that the scope's breaker opened or closed: the host's probe is over, or the scope is in trouble.
     pub(super) async fn breaker_changed(&mut self, closed: bool, now: EpochMs) {
         let (scope, rules) = (hash(&self.scope), self.engine.config.breaker);
         let probing = std::mem::take(&mut self.probing);
@@ -82,19 +82,19 @@ impl<'e> HostHealthSession<'e> {
         .await;
     }
 
-    /// All calls of the scope fail.
+    /// Reports that all calls of the scope fail.
     pub(super) async fn in_trouble(&mut self, now: EpochMs) {
         let (scope, rules) = (hash(&self.scope), self.engine.config.breaker);
         self.change(|host_health| host_health.host.in_trouble(scope, now, rules)).await;
     }
 
-    /// A run of the scope was found dead.
+    /// Reports that a run of the scope was found dead.
     pub(super) async fn died(&mut self, now: EpochMs) {
         let scope = hash(&self.scope);
         self.change(|host_health| host_health.deaths.add(scope, now)).await;
     }
 
-    /// The batch is over. A probe that it did not send goes to somebody else.
+    /// Ends the session with the batch. A probe that was not sent is returned for others.
     pub(super) async fn close(mut self) {
         if self.probing {
             let now = self.engine.ports.clock.now();
@@ -102,8 +102,8 @@ impl<'e> HostHealthSession<'e> {
         }
     }
 
-    /// Stores what `change` makes of the host's health as it is; again, if somebody else was faster. Returns whether there was
-    /// something to store, and it is stored.
+    /// Applies `change` to the current health and stores the result. Repeats if somebody else wrote first. Returns
+    /// whether there was a change and it was stored.
     async fn change(&mut self, change: impl Fn(&mut HostHealth)) -> bool {
         for _ in 0..MAX_CONFLICTS {
             let mut host_health = self.entry.value.clone();
@@ -135,7 +135,7 @@ impl<'e> HostHealthSession<'e> {
     }
 }
 
-/// A scope's number among all scopes, the same in every invocation.
+/// Hash of the scope, the same in every invocation.
 fn hash(scope: &ScopeId) -> u32 {
     super::fnv1a(scope.as_str().bytes())
 }

@@ -1,4 +1,4 @@
-//! A queue that has lost all its messages, as one in memory does with its process.
+//! Recovery when a queue has lost all its messages, as an in-memory queue does when its process ends.
 
 use futures::StreamExt;
 
@@ -7,15 +7,15 @@ use super::gate_session::{GateSession, Verdict};
 use crate::ports::PortError;
 use ghl_sync_model::ScopeId;
 
-/// Scopes looked at at once.
+/// Scopes handled concurrently.
 const AT_ONCE: usize = 16;
 
 impl Engine {
-    /// Gives up every plan, so that the next tick plans anew what the lost messages were to do, instead of when their
-    /// plans expire. A run keeps its lease: who has it may be alive. Returns how many plans there were.
+    /// Gives up every plan, so that the next tick replans the work of the lost messages instead of waiting for the
+    /// plans to expire. A run keeps its lease: its holder may be alive. Returns the number of plans.
     ///
     /// # Errors
-    /// When a store fails. What was not given up expires.
+    /// If a store fails. Plans that were not given up will expire.
     pub async fn give_up_plans(&self) -> Result<u32, PortError> {
         let scopes = self.ports.registry.scopes().await?;
         let mut given_up =

@@ -1,4 +1,4 @@
-//! What the functions do, in terms of the ports.
+//! The use cases of the deployed functions, in terms of the ports.
 
 mod alert_news;
 mod awaiting;
@@ -6,7 +6,6 @@ mod changes;
 mod check_access;
 mod config;
 mod control;
-mod deal_search;
 mod direct;
 mod due_check;
 pub(crate) mod event;
@@ -17,6 +16,7 @@ mod host_health;
 mod lost_messages;
 mod notice;
 mod operation;
+mod opportunity_search;
 mod outcome_news;
 mod own_or_others;
 mod permits;
@@ -42,7 +42,7 @@ use std::sync::Arc;
 
 pub use alert_news::AlertNews;
 pub use changes::{CHANGES_PER_PAGE, Changes};
-pub use check_access::{AccessReport, Asked, Asking, Question};
+pub use check_access::{AccessReport, Question, QuestionContext, QuestionResult};
 pub use config::EngineConfig;
 pub use direct::{DirectCalls, DirectError};
 pub use event::{Event, EventKind};
@@ -66,7 +66,7 @@ use crate::ports::{
 use ghl_sync_limiter::HostHealth;
 use ghl_sync_model::ScopeId;
 
-/// The world, as the engine sees it.
+/// The engine's connections to the outside world.
 #[derive(Clone)]
 pub struct Ports {
     /// The time.
@@ -79,21 +79,21 @@ pub struct Ports {
     pub outbox: Arc<dyn Outbox>,
     /// The gates.
     pub gates: Arc<dyn GateStore>,
-    /// What the locations of an API host know together.
+    /// Health that the locations of an API host share.
     pub host_health: Versioned<HostHealth>,
     /// The queue of batches.
     pub queue: Arc<dyn BatchQueue>,
     /// Settings of locations.
     pub registry: Arc<dyn LocationRegistry>,
-    /// Sums of what happened.
+    /// Counters and standings.
     pub counters: Arc<dyn Counters>,
-    /// What GHL told last of its records.
+    /// The last known GHL state of each record.
     pub known: Arc<dyn KnownStates>,
-    /// How far its changes were read.
+    /// How far reconciling has read each location's changes.
     pub bookmarks: Arc<dyn Bookmarks>,
-    /// What is read, changed and written if nobody else has written meanwhile, besides the above: imports, mirrors.
+    /// All other items with optimistic locking: imports, mirrors.
     pub items: Arc<dyn ItemStore>,
-    /// Messages that could not be handled.
+    /// Dead-letter messages.
     pub dead_letters: Arc<dyn DeadLetters>,
     /// Logs and metrics.
     pub sink: Arc<dyn EventSink>,
@@ -105,35 +105,35 @@ pub struct Engine {
     ports: Ports,
     config: EngineConfig,
     shutdown: Shutdown,
-    last_told: standing::LastTold,
+    last_standings: standing::LastStandings,
 }
 
 impl Engine {
-    /// An engine over `ports`, which nothing stops.
+    /// An engine over `ports`, without a shutdown signal.
     #[must_use]
     pub fn new(ports: Ports, config: EngineConfig) -> Engine {
-        Engine { ports, config, shutdown: Shutdown::default(), last_told: standing::LastTold::default() }
+        Engine { ports, config, shutdown: Shutdown::default(), last_standings: standing::LastStandings::default() }
     }
 
-    /// What it reaches the world by: stores, queue, GHL, clock.
+    /// Its connections to the outside world: stores, queue, GHL, clock.
     #[must_use]
     pub fn ports(&self) -> &Ports {
         &self.ports
     }
 
-    /// What the environment has set, for all locations.
+    /// The environment's settings for all locations.
     #[must_use]
     pub fn config(&self) -> &EngineConfig {
         &self.config
     }
 
-    /// Takes note that a store or a queue failed.
+    /// Reports that a store or a queue failed.
     pub fn port_failed(&self, scope: impl Into<ScopeId>, error: &PortError) {
         self.ports.sink.emit(&Event::PortFailed { scope: Some(&scope.into()), error });
     }
 }
 
-/// A short hash of a name that is the same in every invocation (FNV-1a).
+/// A short hash of `bytes` that is the same in every invocation (FNV-1a).
 fn fnv1a(bytes: impl Iterator<Item = u8>) -> u32 {
     bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

@@ -1,8 +1,7 @@
-//! What happens to a rate scope and others want to hear of, as an item of its own: a gate is written all the time, and
-//! nobody can follow it.
+//! Notices of events at a rate scope, each stored as an item of its own, because a gate is written too often to follow.
 //!
-//! The item is written before the gate. So whoever dies in between has told of what nearly was, and not kept quiet about
-//! what is.
+//! The notice is written before the gate. So an invocation that dies in between has announced something that nearly
+//! happened, rather than hidden something that did.
 
 use std::time::Duration;
 
@@ -11,29 +10,29 @@ use ghl_sync_model::{EpochMs, Item, ItemKind, ScopeId};
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString};
 
-/// Nobody asks for a notice that is older.
+/// How long a notice is kept; nobody asks for an older one.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
-/// A token that is refused is tried again from time to time. What is refused so long after that is noticed anew.
+/// A rejected token is tried again from time to time. A rejection this long after the last pause is a new event.
 const REFUSED_AGAIN: Duration = Duration::from_mins(15);
 
-/// What happens to a rate scope.
+/// An event at a rate scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString)]
 #[strum(serialize_all = "snake_case")]
 pub enum GateTrouble {
     /// An operator paused it.
     Paused,
-    /// GHL does not accept the token, or answers for another location.
+    /// GHL rejects the token, or answers for another location.
     CredentialsRefused,
     /// GHL fails, and nothing is sent until it answers again.
     BreakerOpened,
 }
 
-/// The last time that it happened.
+/// The latest occurrence of a trouble.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GateNotice {
     /// When it was noticed.
     pub at: EpochMs,
-    /// A time that only this time of it has.
+    /// A time that identifies this occurrence.
     pub of: EpochMs,
 }
 
@@ -58,9 +57,9 @@ impl Item for GateNotice {
     }
 }
 
-/// What happens when `old` becomes `new`; while it lasts, nothing happens.
+/// The troubles that begin when `old` becomes `new`. Ongoing ones are not repeated.
 pub(super) fn troubles(old: &Gate, new: &Gate) -> Vec<(GateTrouble, EpochMs)> {
-    // Whether a hold has ended meanwhile makes no difference to when it began.
+    // When the hold began does not depend on whether it has ended since.
     let held = |gate: &Gate| gate.held(EpochMs(0)).map(|hold| hold.since);
     let refused = |gate: &Gate| {
         let pause = gate.pause()?;

@@ -1,111 +1,113 @@
-//! Which calls a record needs, one after the other: a pure machine that is fed with what GHL answers.
+//! Decides which calls a record needs, one after the other: a pure state machine fed with GHL's answers.
 //!
 //! ```text
 //! contact:      known id ─► update ─► tags ─► done
 //!               known id, and updates refuse companyName ─► update ─► upsert (if it has one) ─► tags ─► done
 //!               email or phone ─► upsert ─► tags ─► done            (a duplicate answer names the id to update)
 //!               neither ─► create ─► tags ─► done
-//!               neither, and it may have been created before ─► find by marker ─► update what was found, or create
+//!               neither, but possibly created before ─► find by marker ─► update the match, or create
 //!               new ─► upsert, or create, with its tags ─► done
 //!   tags:       add tags (if there are any) ─► remove tags (if there are any, and it was there before)
 //! opportunity:  known id ─► update ─► done
-//!               else ─► find ─► update what was found and is nobody else's, or create
-//!               new ─► create ─► done                               (a duplicate answer: find, and go on as above)
+//!               else ─► find ─► update a match that no other record holds, or create
+//!               new ─► create ─► done                               (a duplicate answer: find, and continue as above)
 //!
-//! deletion:     known id ─► delete ─► done                   (what is gone already is deleted)
-//! undo:         known id, or found as above ─► read it ─► update what is to be restored ─► tags ─► done
+//! deletion:     known id ─► delete ─► done                   (a record that is already gone counts as deleted)
+//! undo:         known id, or found as above ─► read it ─► update the fields to restore ─► tags ─► done
 //!                                                      └► delete ─► done
 //!
-//! of an import that can be undone: before the first of these writes, what would be written to is read
+//! for an import that can be undone: read the target before the first of these writes
 //! ```
 //!
-//! What may have been created before it was put with other content is looked for under what it was called then, first.
+//! A record that may have been created before it was put with other content is first searched for under its former
+//! name.
 
 mod look;
 
 use std::collections::BTreeSet;
 
 use self::look::{Imaging, UndoOf, find};
-use super::deal_search::DealSearch;
+use super::opportunity_search::OpportunitySearch;
 use crate::policy::{Class, NotStored, spelled_otherwise};
 use ghl_sync_model::{
-    Answer, Call, Contact, ContactRef, ContentHash, DealKey, FoundPage, GhlId, Marker, Opportunity, Payload, Provenance,
+    Answer, Call, Contact, ContactRef, ContentHash, FoundPage, GhlId, Marker, Opportunity, OpportunityKey, Payload,
+    Provenance,
 };
 
 /// The calls that a record still needs.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Operation {
     payload: Payload,
-    /// GHL's id of it, once known.
+    /// GHL's id of the record, once known.
     ghl_id: Option<GhlId>,
     /// GHL's id of the opportunity's contact.
     contact_id: Option<GhlId>,
-    /// What a contact that nothing else would find again is marked with.
+    /// Marks a contact that has no other key to be found by.
     marker: Marker,
-    /// Its id was found by that.
+    /// Whether the id was found by the marker.
     found_by_marker: bool,
     presence: Presence,
     step: Step,
-    /// Where an opportunity is looked for, and what was found.
-    search: DealSearch,
-    /// Who created what has its id, as far as the answers say.
+    /// Where to search for an opportunity, and what was found.
+    search: OpportunitySearch,
+    /// Who created the object with this id, as far as the answers say.
     provenance: Provenance,
-    /// `companyName` goes by an upsert of its own: GHL refuses it in updates here.
+    /// Whether `companyName` needs an upsert of its own: GHL rejects it in updates here.
     company_apart: bool,
-    /// Tags that it shall not have, in GHL's own spelling, where that is another one.
+    /// Tags to remove, in GHL's spelling where that differs.
     spelled_otherwise: BTreeSet<String>,
-    /// What GHL did not store of what was sent.
+    /// The fields that GHL did not store.
     not_stored: NotStored,
-    /// An upsert of it met a contact that was there, of which nothing was known before.
+    /// Whether an upsert matched an existing contact that was not known before.
     met: bool,
     is_deletion: bool,
-    /// What was put before its deletion may have been sent, so GHL may have it under another id: one more look says.
+    /// Whether an earlier write may have created the contact again under another id, which a final search must check.
     looks_back: bool,
-    /// That look found it.
+    /// Whether that search found it.
     is_left_behind: bool,
-    /// What GHL shows is read before it is written first.
+    /// Reads GHL's copy before the first write, if set.
     imaging: Option<Imaging>,
-    /// It undoes what an import wrote.
+    /// The undo of an import, if this is one.
     undo: Option<Box<UndoOf>>,
-    /// It took another road once (duplicate, gone); a second time it gives up.
+    /// Whether it has already changed course once (duplicate, gone). A second time, it gives up.
     diverted: bool,
 }
 
-/// What is known, while its id is not, of whether GHL has it.
+/// What we know about whether GHL has the record while its id is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
-    /// Its producer has looked: it is not there. Nobody has tried to create it since.
+    /// The producer has checked that it does not exist. Nobody has tried to create it since.
     New,
-    /// Nobody has looked, and nobody has tried to create it.
+    /// Nobody has checked, and nobody has tried to create it.
     Untried,
-    /// Somebody may have created it without anybody knowing.
+    /// Somebody may have created it without our knowing.
     InDoubt,
 }
 
-/// What a record was called when it may have been created, before it was put with other content.
+/// How a record may be found that was possibly created before it was put with other content.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Former {
-    /// A contact that carried our marker.
+    /// Whether it was a contact with our marker.
     pub(super) marked: bool,
-    /// An opportunity of these contacts, pipelines and names, oldest first.
-    pub(super) deals: Vec<(ContactRef, ContentHash)>,
+    /// The opportunity's contacts, pipelines and names, oldest first.
+    pub(super) opportunities: Vec<(ContactRef, ContentHash)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// Find out whether it exists.
+    /// Find out whether the record exists.
     Find,
-    /// Create it, or update it if its id is known.
+    /// Create the record, or update it if its id is known.
     Write,
-    /// Write the fields that update refuses.
+    /// Write the fields that an update rejects.
     Complete,
     /// Add the tags.
     Tag,
-    /// Remove the tags that it shall not have.
+    /// Remove the unwanted tags.
     Untag,
-    /// Delete it.
+    /// Delete the record.
     Delete,
-    /// Look whether it is there all the same, under another id.
+    /// Check whether it still exists under another id.
     LookBack,
     Done,
 }
@@ -129,9 +131,9 @@ impl Operation {
         let search = match &payload {
             Payload::Opportunity(opportunity) => {
                 let place = place_of(opportunity, contact_id.as_ref());
-                DealSearch::of(former.deals.into_iter().chain(place))
+                OpportunitySearch::of(former.opportunities.into_iter().chain(place))
             }
-            Payload::Contact(_) => DealSearch::default(),
+            Payload::Contact(_) => OpportunitySearch::default(),
         };
         Operation {
             payload,
@@ -156,35 +158,36 @@ impl Operation {
         }
     }
 
-    /// The deletion of what `payload` has been sent to, which GHL has under `ghl_id`; if that `is_unsure`, GHL may have
-    /// created it anew since, without anybody knowing.
+    /// Deletes the object that `payload` was sent to, which has the id `ghl_id`. If that `is_unsure`, GHL may have
+    /// created it again without our knowing.
     pub(super) fn deletion(payload: Payload, ghl_id: GhlId, marker: Marker, is_unsure: bool) -> Operation {
         let looks_back = is_unsure && matches!(&payload, Payload::Contact(contact) if contact.has_natural_key());
         let operation = Operation::new(payload, Some(ghl_id), None, marker, Presence::InDoubt, Former::default());
         Operation { step: Step::Delete, is_deletion: true, looks_back, ..operation }
     }
 
-    /// What GHL has after a deletion all the same, under another id, which is the known one now.
+    /// The id of an object that still exists after a deletion. It is the known id now.
     pub(super) fn left_behind(&self) -> Option<&GhlId> {
         self.ghl_id.as_ref().filter(|_| self.is_left_behind)
     }
 
-    /// Whether it deletes.
+    /// Whether the operation is a deletion.
     pub(super) fn is_deletion(&self) -> bool {
         self.is_deletion
     }
 
-    /// The same, where GHL is known to refuse (or not) `companyName` in updates.
+    /// The same, but with the knowledge whether GHL rejects `companyName` in updates.
     pub(super) fn with_company_apart(self, company_apart: bool) -> Operation {
         Operation { company_apart, ..self }
     }
 
-    /// What GHL did not store of what was sent.
+    /// The fields that GHL did not store.
     pub(super) fn not_stored(&self) -> &NotStored {
         &self.not_stored
     }
 
-    /// The contact that was sent and GHL's id of the one that was there, if the first call met one that was not known.
+    /// The contact that was sent and the id of the contact it matched, if the first call matched one that was not
+    /// known.
     pub(super) fn met(&self) -> Option<(&Contact, &GhlId)> {
         match &self.payload {
             Payload::Contact(contact) if self.met => self.ghl_id.as_ref().map(|id| (contact, id)),
@@ -192,17 +195,17 @@ impl Operation {
         }
     }
 
-    /// Who created what has its id, as far as the answers to these calls say.
+    /// Who created the object, as far as the answers to these calls say.
     pub(super) fn provenance(&self) -> Provenance {
         self.provenance
     }
 
-    /// GHL's id of it, once known.
+    /// GHL's id of the record, once known.
     pub(super) fn ghl_id(&self) -> Option<&GhlId> {
         self.ghl_id.as_ref()
     }
 
-    /// The next call, or `None` when all is done.
+    /// The next call, or `None` when all are done.
     pub(super) fn next(&self) -> Option<Call> {
         if let Some(look) = self.look() {
             return Some(look);
@@ -215,7 +218,7 @@ impl Operation {
 
     fn next_of_contact(&self, contact: &Contact) -> Option<Call> {
         match (self.step, &self.ghl_id) {
-            // Until its id is written down, it must be found again.
+            // Keep the marker until the id is stored: until then, the contact must be found again by it.
             (Step::Write, Some(id)) if self.found_by_marker => {
                 Some(Call::UpdateContact { id: id.clone(), contact: self.marker.on(&self.updated(contact)) })
             }
@@ -240,25 +243,25 @@ impl Operation {
         }
     }
 
-    /// The contact as it is upserted or created: with its tags only if it has none there that they would replace.
+    /// The contact for an upsert or a create. It carries its tags only if they replace no existing ones.
     fn written(&self, contact: &Contact) -> Contact {
         let tags = if self.takes_tags_along() { contact.tags.clone() } else { Vec::new() };
         Contact { tags, remove_tags: Vec::new(), ..contact.clone() }
     }
 
-    /// The contact as it is updated: its tags have calls of their own.
+    /// The contact for an update. Its tags have calls of their own.
     fn updated(&self, contact: &Contact) -> Contact {
         let company_name = contact.company_name.clone().filter(|_| !self.company_apart);
         Contact { tags: Vec::new(), remove_tags: Vec::new(), company_name, ..contact.clone() }
     }
 
-    /// Whether an upsert follows an update. After a duplicate answer it would meet the same conflict again.
+    /// Whether an upsert follows the update. After a duplicate answer, it would hit the same conflict again.
     fn is_completed(&self, contact: &Contact) -> bool {
         let may_upsert = !self.diverted && self.undo.is_none();
         self.company_apart && contact.company_name.is_some() && contact.has_natural_key() && may_upsert
     }
 
-    /// What comes when it has its tags. A contact that was just created has no others.
+    /// The step after the tags were added. A contact that was just created has no other tags.
     fn after_tags(&self, contact: &Contact) -> Step {
         let is_new = self.provenance == Provenance::Created && !self.found_by_marker && self.undo.is_none();
         if contact.remove_tags.is_empty() || is_new { Step::Done } else { Step::Untag }
@@ -286,14 +289,14 @@ impl Operation {
         }
     }
 
-    /// Takes the answer to the last call.
+    /// Processes the answer to the last call.
     pub(super) fn advance(&mut self, answer: Answer) {
         if self.look().is_some() {
             return self.looked(answer);
         }
         match (&self.payload, answer) {
             (Payload::Contact(contact), Answer::ContactWritten { id, provenance, view }) => {
-                // The first answer stands: whatever comes after it finds the contact there.
+                // The first answer counts: later calls find the contact there.
                 if self.provenance == Provenance::Unknown {
                     self.provenance = provenance;
                 }
@@ -301,10 +304,10 @@ impl Operation {
                 let has_tags = contact.tags.is_empty() || self.takes_tags_along();
                 let completes = updated && self.is_completed(contact);
                 self.met |= self.ghl_id.is_none() && provenance == Provenance::Found;
-                // An update meets what is there.
+                // An update always finds an existing contact.
                 let provenance = if updated { Provenance::Found } else { provenance };
                 let sent = match updated {
-                    // What no call takes is not stored, either.
+                    // Fields that no call carries are not stored either.
                     true if !completes => Contact { tags: Vec::new(), remove_tags: Vec::new(), ..contact.clone() },
                     true => self.updated(contact),
                     false => self.written(contact),
@@ -322,7 +325,7 @@ impl Operation {
                 self.step = self.after_tags(contact);
             }
             (Payload::Contact(contact), Answer::TagsRemoved { tags }) => {
-                // An undo knows how GHL spells them: another spelling is another tag.
+                // An undo knows GHL's spelling: another spelling is another tag.
                 let has_one = |shown: &Vec<String>| contact.remove_tags.iter().any(|tag| shown.contains(tag));
                 if self.undo.is_some() && !tags.as_ref().is_some_and(has_one) {
                     self.step = Step::Done;
@@ -369,19 +372,19 @@ impl Operation {
         self.end_a_search_for_nothing();
     }
 
-    /// Takes what a search answered, before it is known which of it is another record's.
+    /// Takes a search result before it is known which matches belong to other records.
     pub(super) fn read(&mut self, answer: &Answer) {
         if let Answer::Opportunities(page) = answer {
             self.search.read(page.clone());
         }
     }
 
-    /// What the last search found and may be this record, the likeliest first.
+    /// Matches of the last search that may be this record, the likeliest first.
     pub(super) fn candidates(&self) -> Vec<GhlId> {
         self.search.candidates()
     }
 
-    /// The opportunity that was found is this record's; or none of the page is.
+    /// Ends the page: `own` is this record's opportunity, or none on the page is.
     pub(super) fn settle_on(&mut self, own: Option<GhlId>) {
         let goes_on = own.is_none() && self.search.turn();
         self.step = if goes_on { Step::Find } else { Step::Write };
@@ -392,22 +395,22 @@ impl Operation {
         self.end_a_search_for_nothing();
     }
 
-    /// The contact and the pipeline of each place in which an opportunity is looked for.
+    /// The contact and the pipeline of each place to search for an opportunity.
     pub(super) fn places(&self) -> impl Iterator<Item = &ContactRef> {
         self.search.places()
     }
 
-    /// Whether more opportunities were found than are looked through, and none that is this record's.
+    /// Whether the search stopped at its limit without finding this record's opportunity.
     pub(super) fn is_lost_among_others(&self) -> bool {
         self.ghl_id.is_none() && self.search.is_cut_short()
     }
 
-    /// Whether the search has shown this opportunity, and it is not this record's.
+    /// Whether the search has seen this opportunity and ruled it out.
     pub(super) fn has_ruled_out(&self, id: &GhlId) -> bool {
         self.search.has_ruled_out(id)
     }
 
-    /// The calls that writing `payload` takes when GHL has the record and nothing goes wrong.
+    /// Number of calls that writing `payload` takes if GHL has the record and nothing goes wrong.
     pub(super) fn calls_to_write_again(payload: &Payload, marker: Marker) -> u64 {
         let known = Some(GhlId::unknown());
         let mut operation = Operation::new(payload.clone(), known, None, marker, Presence::Untried, Former::default());
@@ -419,7 +422,7 @@ impl Operation {
         calls
     }
 
-    /// Goes on as if the last call had been answered by a GHL that has nothing of it yet.
+    /// Continues as if GHL, without any data of this record, had answered the last call.
     pub(super) fn pretend(&mut self) {
         if self.look().is_some() {
             return self.looked(Answer::Contact(None));
@@ -438,7 +441,7 @@ impl Operation {
         self.advance(answer);
     }
 
-    /// Takes another road after a failure of `class`. Returns whether there is one.
+    /// Changes course after a failure of `class`. Returns whether that is possible.
     pub(super) fn divert(&mut self, class: &Class) -> bool {
         if self.is_deletion {
             return false;
@@ -451,11 +454,11 @@ impl Operation {
             self.look_again();
         }
         if *class == Class::CompanyRefused {
-            // The same update again, without it.
+            // The same update again, without `companyName`.
             return !std::mem::replace(&mut self.company_apart, true);
         }
         if let Payload::Opportunity(_) = &self.payload {
-            return self.divert_deal(class);
+            return self.divert_opportunity(class);
         }
         let other_road = match class {
             Class::Duplicate(id) if self.ghl_id.is_none() => Some(id.clone()),
@@ -467,16 +470,16 @@ impl Operation {
         }
         self.diverted = true;
         self.step = Step::Write;
-        // A duplicate answer says that it is there already; what is gone was another one.
+        // A duplicate answer means that it exists already; an object that is gone was a different one.
         self.provenance = if other_road.is_some() { Provenance::Found } else { Provenance::Unknown };
         self.ghl_id = other_road;
         true
     }
 
-    fn divert_deal(&mut self, class: &Class) -> bool {
+    fn divert_opportunity(&mut self, class: &Class) -> bool {
         match class {
-            // Its producer was wrong, or somebody was quicker: which deals there are must be looked at after all. A deal
-            // that no search has shown is never taken for this one.
+            // The producer was wrong, or somebody was quicker, so the existing opportunities must be searched after
+            // all. An opportunity that no search has shown is never taken for this one.
             Class::Duplicate(_) if self.ghl_id.is_none() && self.presence == Presence::New => {
                 self.presence = Presence::InDoubt;
             }
@@ -496,11 +499,11 @@ impl Operation {
     }
 }
 
-/// Where an opportunity is looked for, and under which name.
+/// The place and the name under which to search for an opportunity.
 fn place_of(opportunity: &Opportunity, contact_id: Option<&GhlId>) -> Option<(ContactRef, ContentHash)> {
     let contact_id = contact_id.or(opportunity.contact_id.as_ref())?.clone();
     let place = ContactRef { contact_id, pipeline_id: opportunity.pipeline_id.clone(), after: None };
-    Some((place, DealKey::hash(&opportunity.name)))
+    Some((place, OpportunityKey::hash(&opportunity.name)))
 }
 
 #[cfg(test)]

@@ -1,66 +1,66 @@
-//! What happens when outcomes are told to others, for the sink.
+//! Delivery of outcome events to subscribers, for the event sink.
 
 use std::error::Error;
 use std::time::Duration;
 
 use ghl_sync_model::LocationId;
 
-/// Something that happened while outcomes were told.
+/// An event about the delivery of outcomes.
 #[derive(Debug, Clone)]
 pub enum OutcomeNews<'a> {
-    /// Changes of records were read, and what follows from them was told.
+    /// Changes of records were read, and their events sent.
     Told {
-        /// How many changes.
+        /// Number of changes.
         changes: usize,
-        /// Events that followed from them, and were told.
+        /// Number of events sent for them.
         events: usize,
-        /// Changes that could not be read, and were passed over.
+        /// Changes that could not be read and were skipped.
         unreadable: usize,
-        /// Changes that come again, because something failed.
+        /// Changes that will come again because something failed.
         repeated: usize,
     },
-    /// A change of a record cannot be read; no event tells of it.
+    /// A change of a record cannot be read, so no event is sent for it.
     Unreadable {
-        /// Its place in the table's stream.
+        /// Its sequence number in the table's stream.
         sequence: &'a str,
-        /// Why. Nothing of what it says.
+        /// The error, without the change's content.
         why: &'a dyn Error,
     },
-    /// An event was posted to a location's webhook, or could not be.
+    /// An event was posted to a location's webhook, or failed to be.
     Delivery {
-        /// Whose webhook.
+        /// Location that the webhook belongs to.
         location: &'a LocationId,
-        /// Which event.
+        /// Id of the event.
         event_id: &'a str,
-        /// How often it was tried, this time included.
+        /// Number of tries, including this one.
         tries: u32,
-        /// What became of it.
+        /// Result of this try.
         end: &'a DeliveryEnd,
     },
-    /// A message of the queue of deliveries is none.
+    /// A message in the delivery queue is not a delivery.
     NotADelivery,
-    /// The endpoint of a location's webhook has failed for too long, or wants nothing any more. It is told nothing until
-    /// the location's settings are set again.
+    /// The endpoint of a location's webhook failed for too long, or asked for no more events. It gets none until the
+    /// location's settings are stored again.
     SwitchedOff {
         /// The location whose webhook is switched off.
         location: &'a LocationId,
-        /// Whether it said so itself (410).
+        /// Whether the endpoint itself asked for that (410).
         is_gone: bool,
     },
 }
 
-/// What became of the delivery of an event to a webhook.
+/// Result of delivering an event to a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryEnd {
-    /// The endpoint has it.
+    /// The endpoint accepted it.
     Delivered,
-    /// The location has no webhook any more, or its endpoint said that it wants nothing (410).
+    /// The location no longer has a webhook, or its endpoint asked for no more events (410).
     NotWanted,
-    /// It is tried again.
+    /// It failed and will be tried again.
     Failed {
-        /// Why. Nothing of the endpoint's URL, which may hold a secret.
+        /// The reason, without the endpoint's URL, which may hold a secret.
         why: String,
-        /// After this long.
+        /// Delay until the next try.
         rest: Duration,
     },
 }

@@ -1,4 +1,4 @@
-//! The permits of one batch: every call of every worker goes through here, before and after.
+//! The permits of one batch: every worker passes through here before and after each call.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,51 +22,51 @@ pub(super) struct Permits<'e> {
     location: &'e LocationId,
     batch: Option<Generation>,
     run: Run,
-    /// No request is sent that could still be under way then.
+    /// No request is sent that could still be under way at this time.
     deadline: EpochMs,
-    /// How often the scope had been stopped when its location's settings were read.
+    /// Number of stops of the scope when its location's settings were read.
     stops: u64,
-    shared: Mutex<Shared<'e>>,
+    shared: Mutex<SharedState<'e>>,
 }
 
-struct Shared<'e> {
+struct SharedState<'e> {
     session: GateSession<'e>,
     host_health: HostHealthSession<'e>,
-    /// Leased and not used yet.
+    /// Permits that are leased and unused.
     pool: VecDeque<Permit>,
-    /// What is left of a quota that others use, too.
+    /// Remaining quota that other clients share.
     remaining: RemainingQuota,
     /// Records that have not made their first call.
     to_start: u32,
-    /// What ended the batch, if anything did.
+    /// Why the batch ended early, if it did.
     stopped: Option<WaitUntil>,
 }
 
-/// For whom a permit is asked.
+/// A worker's request for a permit.
 #[derive(Clone, Copy)]
 pub(super) struct PermitRequest<'a> {
     pub(super) record: Option<&'a RecordKey>,
-    /// The last calls of a day are for what is more urgent.
+    /// The last calls of a day are reserved for higher priorities.
     pub(super) priority: Priority,
     /// 0 for the first try of an operation.
     pub(super) attempt: u32,
-    /// Whether it is the record's very first call.
+    /// Whether this is the record's very first call.
     pub(super) starts: bool,
     /// The longest wait for a permit, or pause of the scope, worth sleeping through.
     pub(super) patience: Duration,
 }
 
-/// Leave to send one call.
+/// Permission to send one call.
 #[derive(Clone, Copy)]
 pub(super) struct Permit {
-    /// From this time on.
+    /// The earliest time of the call.
     pub(super) at: EpochMs,
-    /// Whether it finds out if GHL is up: it goes although the breaker is not closed.
+    /// Whether the call probes if GHL is up: it goes although the breaker is not closed.
     pub(super) is_probe: bool,
 }
 
 impl Permit {
-    /// The permits of a lease; none, if it is a wait.
+    /// The permits of a lease; empty if the lease is a wait.
     pub(super) fn all_of(leased: &Leased) -> VecDeque<Permit> {
         match leased {
             Leased::Permits(times) => times.iter().map(|at| Permit { at: *at, is_probe: false }).collect(),
@@ -76,27 +76,27 @@ impl Permit {
     }
 }
 
-/// What came of a call.
+/// Result of a call.
 pub(super) struct Called {
-    /// The answer, or why there is none and what that means.
+    /// The answer, or the failure and its class.
     pub(super) answer: Result<Answer, (Failure, Class)>,
-    /// When it was known.
+    /// When the answer arrived.
     pub(super) at: EpochMs,
-    /// Until when the whole scope waits, if it shall.
+    /// End of the pause for the whole scope, if there is one.
     pub(super) pause: Option<EpochMs>,
-    /// How long to wait before the next try.
+    /// Wait before the next try.
     pub(super) backoff: Duration,
 }
 
-/// A call that will be made again.
+/// A repetition of a failed call.
 pub(super) struct Retry {
     pub(super) endpoint: Endpoint,
-    /// Which try it will be.
+    /// Number of the next try.
     pub(super) attempt: u32,
     pub(super) wait: WaitUntil,
 }
 
-enum Step {
+enum PermitStep {
     Use(Permit),
     Wait(WaitUntil),
 }
@@ -112,17 +112,23 @@ impl<'e> Permits<'e> {
         pool: VecDeque<Permit>,
     ) -> Permits<'e> {
         let stops = session.view().stops();
-        let shared =
-            Shared { session, host_health, pool, remaining: RemainingQuota::default(), to_start: 0, stopped: None };
+        let shared = SharedState {
+            session,
+            host_health,
+            pool,
+            remaining: RemainingQuota::default(),
+            to_start: 0,
+            stopped: None,
+        };
         Permits { engine, location, batch, run, deadline, stops, shared: Mutex::new(shared) }
     }
 
-    /// Says how many records are going to be sent, so that as many permits are leased.
+    /// Sets how many records will be sent, so that as many permits are leased.
     pub(super) async fn expect(&self, records: u32) {
         self.shared.lock().await.to_start = records;
     }
 
-    /// What ended the batch, if anything did.
+    /// Why the batch ended early, if it did.
     pub(super) async fn stopped(&self) -> Option<WaitUntil> {
         let mut shared = self.shared.lock().await;
         if self.engine.shutdown.is_asked() {
@@ -131,27 +137,27 @@ impl<'e> Permits<'e> {
         shared.stopped
     }
 
-    /// Until when GHL's search may not show what a crashed run created.
+    /// When GHL's search must show everything that a crashed run created.
     pub(super) async fn in_doubt_until(&self) -> Option<EpochMs> {
         self.shared.lock().await.session.view().in_doubt_until()
     }
 
-    /// Whether GHL is known to refuse `companyName` in updates here.
+    /// Whether GHL is known to reject `companyName` in updates here.
     pub(super) async fn updates_refuse_company(&self) -> bool {
         self.shared.lock().await.session.view().remembers(COMPANY_REFUSED, self.engine.ports.clock.now())
     }
 
-    /// Runs of this scope in a row, before this one, that ended by the death of their invocation.
+    /// Number of consecutive earlier runs of this scope whose invocation died.
     pub(super) async fn crashes(&self) -> u32 {
         self.shared.lock().await.session.view().crashes()
     }
 
-    /// Whether the deaths of those invocations are no record's fault.
+    /// Whether no record is to blame for those deaths.
     pub(super) async fn deaths_are_ours(&self) -> bool {
         self.shared.lock().await.host_health.deaths_are_ours(self.engine.ports.clock.now())
     }
 
-    /// A record failed as often as it was tried. If nothing else went better, its scope is in trouble.
+    /// Notes that a record failed in every try. If no other call fared better, its scope is in trouble.
     pub(super) async fn in_trouble(&self) {
         let mut shared = self.shared.lock().await;
         if !shared.session.view().breaker().is_quiet() {
@@ -159,7 +165,7 @@ impl<'e> Permits<'e> {
         }
     }
 
-    /// Something was created that could not be written down: GHL's search may not show it before `until`.
+    /// Notes that a created object could not be recorded: GHL's search may not show it before `until`.
     pub(super) async fn doubt(&self, until: EpochMs) {
         self.shared.lock().await.session.learn(Signal::InDoubt { until });
     }
@@ -167,22 +173,22 @@ impl<'e> Permits<'e> {
     /// Waits until one call may be sent.
     ///
     /// # Errors
-    /// When that takes longer than it is worth: the batch is over, and this is when to go on.
+    /// If the wait is not worthwhile: the batch is over, and the error says when to continue.
     pub(super) async fn acquire(&self, request: PermitRequest<'_>) -> Result<(), WaitUntil> {
         loop {
             let wait = match self.step(request.priority).await {
-                Step::Use(permit) => {
+                PermitStep::Use(permit) => {
                     self.sleep_until(WaitUntil { at: permit.at, reason: WaitReason::Pace }, request).await;
                     if self.still_stands(permit, request).await {
                         return Ok(());
                     }
                     continue;
                 }
-                Step::Wait(wait) => wait,
+                PermitStep::Wait(wait) => wait,
             };
             // An open breaker is never worth more than a moment.
             let patience = match wait.reason {
-                // An operator who pauses wants it to stop.
+                // An operator's pause must take effect at once.
                 WaitReason::Pause(PauseReason::Operator) => Duration::ZERO,
                 WaitReason::Pause(_) | WaitReason::Pace => request.patience,
                 _ => self.engine.config.patience,
@@ -192,7 +198,7 @@ impl<'e> Permits<'e> {
             let too_long = now.until(wait.at) > patience;
             if too_long || !self.can_end(wait.at) {
                 let wait = if too_long { wait } else { WaitUntil { reason: WaitReason::Deadline, ..wait } };
-                // What the day keeps for more urgent records, they may still use.
+                // More urgent records may still use the calls that the day reserves for them.
                 if wait.reason != WaitReason::DailyQuota || request.priority == Priority::High {
                     self.shared.lock().await.stopped.get_or_insert(wait);
                 }
@@ -202,83 +208,82 @@ impl<'e> Permits<'e> {
         }
     }
 
-    /// Whether a request that is sent at `time` is over, or given up, before the time that is kept for writing down what
-    /// came of it.
+    /// Whether a request sent at `time` has ended or timed out before the time that is reserved for storing results.
     fn can_end(&self, time: EpochMs) -> bool {
         time + self.engine.config.request_timeout <= self.deadline
     }
 
-    /// Nothing goes any more: the invocation's time is up, or its process is to end.
+    /// The wait that means: the invocation's time is up, or its process is about to end.
     fn out_of_time(&self) -> WaitUntil {
         WaitUntil { at: self.deadline, reason: WaitReason::Deadline }
     }
 
-    async fn step(&self, priority: Priority) -> Step {
+    async fn step(&self, priority: Priority) -> PermitStep {
         let mut shared = self.shared.lock().await;
         let now = self.engine.ports.clock.now();
         if !self.can_end(now) || self.engine.shutdown.is_asked() {
-            return Step::Wait(self.out_of_time());
+            return PermitStep::Wait(self.out_of_time());
         }
         if shared.session.age(now) >= SIGHT
             && let Err(error) = shared.session.look_again().await
         {
             self.engine.port_failed(shared.session.scope().clone(), &error);
-            return Step::Wait(WaitUntil { at: now + MAX_PATIENCE, reason: WaitReason::Store });
+            return PermitStep::Wait(WaitUntil { at: now + MAX_PATIENCE, reason: WaitReason::Store });
         }
         let now = self.engine.ports.clock.now();
         let gate = shared.session.view();
         if gate.stops() != self.stops {
-            return Step::Wait(stopped_by_operator(now));
+            return PermitStep::Wait(stopped_by_operator(now));
         }
         if let Some(wait) = gate.paused(now) {
-            return Step::Wait(wait);
+            return PermitStep::Wait(wait);
         }
         let probe_is_ours = shared.pool.front().is_some_and(|permit| permit.is_probe);
         let from_pool = match gate.breaker().admit(now) {
             Admission::Calls => true,
-            // The next call is the probe, and is leased as such.
+            // The next call is the probe, and is leased as one.
             Admission::Probe => false,
             Admission::WaitUntil(_) if probe_is_ours => true,
-            Admission::WaitUntil(at) => return Step::Wait(WaitUntil { at, reason: WaitReason::Breaker }),
+            Admission::WaitUntil(at) => return PermitStep::Wait(WaitUntil { at, reason: WaitReason::Breaker }),
         };
         let unused = u32::try_from(shared.pool.len()).unwrap_or(u32::MAX);
         if let Err(wait) = gate.day_admits(now, priority, unused, shared.session.rules()) {
-            return Step::Wait(wait);
+            return PermitStep::Wait(wait);
         }
         if let Err(at) = shared.admit_by_remaining(now) {
-            return Step::Wait(WaitUntil { at, reason: WaitReason::Pace });
+            return PermitStep::Wait(WaitUntil { at, reason: WaitReason::Pace });
         }
         if !from_pool || shared.pool.is_empty() {
             match self.lease(&mut shared, now, priority).await {
-                Ok(Leased::Wait(wait)) => return Step::Wait(wait),
+                Ok(Leased::Wait(wait)) => return PermitStep::Wait(wait),
                 Ok(leased) => shared.pool = Permit::all_of(&leased),
                 Err(error) => {
                     self.engine.port_failed(shared.session.scope().clone(), &error);
-                    return Step::Wait(WaitUntil { at: now + MAX_PATIENCE, reason: WaitReason::Store });
+                    return PermitStep::Wait(WaitUntil { at: now + MAX_PATIENCE, reason: WaitReason::Store });
                 }
             }
         }
         match shared.pool.pop_front() {
-            // Its time is so late that its request could still be under way when the invocation must end.
+            // The permit's time is so late that its request could still be under way when the invocation must end.
             Some(permit) if !self.can_end(permit.at) => {
                 shared.pool.push_front(permit);
-                Step::Wait(self.out_of_time())
+                PermitStep::Wait(self.out_of_time())
             }
             Some(permit) => {
                 shared.remaining.send(permit.at.max(now));
-                Step::Use(permit)
+                PermitStep::Use(permit)
             }
-            None => Step::Wait(WaitUntil { at: now, reason: WaitReason::Pace }),
+            None => PermitStep::Wait(WaitUntil { at: now, reason: WaitReason::Pace }),
         }
     }
 
-    /// Whether nothing has happened, while its time came, that stops `permit`. If so it stays good for later.
+    /// Whether `permit` is still valid after the wait for its time. If not, it goes back to the pool for later.
     async fn still_stands(&self, permit: Permit, request: PermitRequest<'_>) -> bool {
         let mut shared = self.shared.lock().await;
         let now = self.engine.ports.clock.now();
         let gate = shared.session.view();
         let admitted = permit.is_probe || gate.breaker().admit(now) == Admission::Calls;
-        // The host may have been busy for longer than it slept.
+        // The host may have been busy for longer than the sleep.
         let is_stopped = self.engine.shutdown.is_asked() || gate.stops() != self.stops || gate.paused(now).is_some();
         if is_stopped || !admitted || !self.can_end(now) || shared.session.age(now) >= SIGHT {
             shared.pool.push_front(permit);
@@ -288,7 +293,7 @@ impl<'e> Permits<'e> {
         true
     }
 
-    async fn lease(&self, shared: &mut Shared<'e>, now: EpochMs, priority: Priority) -> Result<Leased, PortError> {
+    async fn lease(&self, shared: &mut SharedState<'e>, now: EpochMs, priority: Priority) -> Result<Leased, PortError> {
         let want = shared.to_start.clamp(1, self.engine.config.lease_size);
         shared.session.allot(want, priority).await?;
         let rules = shared.session.rules().clone();
@@ -298,7 +303,7 @@ impl<'e> Permits<'e> {
             .session
             .change(|_, gate| {
                 if in_batch && !gate.is_run_of(&run.holder) {
-                    // Our lease has ended, and somebody else goes on.
+                    // Our lease has ended, and somebody else continues.
                     return Verdict::Keep(Leased::Wait(WaitUntil {
                         at: now + MAX_PATIENCE,
                         reason: WaitReason::Deadline,
@@ -306,7 +311,7 @@ impl<'e> Permits<'e> {
                 }
                 gate.give_back(now, &run.holder, unused, &rules);
                 match gate.lease(now, run, want, priority, &rules) {
-                    // Nothing to write down: ask again when the time has come.
+                    // Nothing to store: ask again when the time has come.
                     wait @ Leased::Wait(_) => Verdict::Keep(wait),
                     leased => Verdict::Store(leased),
                 }
@@ -314,8 +319,8 @@ impl<'e> Permits<'e> {
             .await
     }
 
-    /// Makes the call that `request` has a permit for, and takes that back with what the reply teaches. `operation` is
-    /// what the breaker knows it by.
+    /// Makes the call that `request` has a permit for, and returns the permit with what the reply taught. The breaker
+    /// counts the call under `operation`.
     pub(super) async fn call(&self, call: &Call, operation: u32, request: PermitRequest<'_>) -> Called {
         let Ports { clock, crm, sink, randomness, .. } = &self.engine.ports;
         let config = &self.engine.config;
@@ -336,11 +341,11 @@ impl<'e> Permits<'e> {
             });
         }
         let backoff = config.backoff.delay(request.attempt, randomness.roll());
-        let told = self.shared.lock().await.without_interval_if_shared(reply.quota, now);
-        let pause = class.as_ref().and_then(|class| pause_until(config, &told, class, backoff, now));
+        let quota = self.shared.lock().await.without_interval_if_shared(reply.quota, now);
+        let pause = class.as_ref().and_then(|class| pause_until(config, &quota, class, backoff, now));
         let signals = signals(&reply, class.as_ref(), pause, operation, now);
         self.settle(sent_at, &reply, signals).await;
-        // What GHL asks for is never shortened.
+        // Never wait less than GHL asks for.
         let asked = reply.quota.retry_after.map_or(Duration::ZERO, |after| now.until(after.from(now)));
         let answer = match (reply.answer, class) {
             (Ok(answer), _) => Ok(answer),
@@ -349,7 +354,7 @@ impl<'e> Permits<'e> {
         Called { answer, at: now, pause, backoff: backoff.max(asked) }
     }
 
-    /// Takes back the permit of a call that was sent at `sent_at`, with what its reply teaches.
+    /// Returns the permit of a call sent at `sent_at`, with what its reply taught.
     async fn settle(&self, sent_at: EpochMs, reply: &Reply, signals: Vec<Signal>) {
         let now = self.engine.ports.clock.now();
         let mut shared = self.shared.lock().await;
@@ -365,7 +370,8 @@ impl<'e> Permits<'e> {
             let gate = shared.session.view();
             let (ledger, pacing) = (gate.ledger(), gate.pacing());
             let unused = u32::try_from(shared.pool.len()).unwrap_or(u32::MAX);
-            // What was answered before this call was sent had been counted by then, and not half a window earlier.
+            // Calls that were answered before this one was sent, and within half a window of now, are counted for
+            // certain.
             let least = ledger.finished_within(now - window / 2, sent_at);
             let ours = least..=ledger.counted_since(sent_at - window).saturating_sub(unused);
             if let Some(remaining) = reply.quota.remaining {
@@ -385,15 +391,15 @@ impl<'e> Permits<'e> {
         }
         let is = shared.session.view().breaker();
         let (changed, is_closed) = (is.as_str() != was.as_str(), is.is_closed());
-        // That it opened anew is no news.
+        // Reopening is not reported.
         if changed && (was.is_closed() || is_closed || shared.host_health.is_probing()) {
             shared.host_health.breaker_changed(is_closed, now).await;
         }
     }
 
-    /// Stores what was learned. Permits that were leased before go back: they know nothing of it, such as that calls
-    /// are spaced from now on.
-    async fn tell_all(&self, shared: &mut Shared<'e>) -> Result<(), PortError> {
+    /// Stores what was learned. Permits leased earlier go back, because they do not reflect it, for instance that calls
+    /// are now spaced.
+    async fn tell_all(&self, shared: &mut SharedState<'e>) -> Result<(), PortError> {
         let stale = shared.pool.iter().filter(|permit| !permit.is_probe).count();
         let stale = u32::try_from(stale).unwrap_or(u32::MAX);
         let (now, holder, rules) = (self.engine.ports.clock.now(), &self.run.holder, shared.session.rules().clone());
@@ -408,13 +414,13 @@ impl<'e> Permits<'e> {
         Ok(())
     }
 
-    /// The latest time at which GHL has counted the request: when its answer was here, or D after we gave up.
+    /// The latest time at which GHL counted the request: when its answer arrived, or D after we gave up.
     fn counted_by(&self, now: EpochMs, reply: &Reply) -> EpochMs {
         let answered = match &reply.answer {
             Ok(_) => true,
             Err(failure) => failure.status.is_some() || !failure.sent,
         };
-        // The clock rounds down; completions are rounded up.
+        // The clock rounds down; completion times are rounded up.
         let now = now + Duration::from_millis(1);
         if answered { now } else { now + self.engine.config.late_arrival }
     }
@@ -432,7 +438,8 @@ impl<'e> Permits<'e> {
         });
     }
 
-    /// Sleeps until `wait` is over, and says so if it is worth a word. Returns false if the process is to end first.
+    /// Sleeps until `wait` is over, and reports the wait unless it is zero. Returns false if the process is to end
+    /// first.
     pub(super) async fn sleep_until(&self, wait: WaitUntil, request: PermitRequest<'_>) -> bool {
         let span = self.engine.ports.clock.now().until(wait.at);
         if span.is_zero() {
@@ -449,41 +456,42 @@ impl<'e> Permits<'e> {
         self.engine.sleep_until(wait.at).await
     }
 
-    /// Ends the batch: the sessions, and how many permits were not used.
+    /// Ends the batch: returns the sessions, the number of unused permits, and why it ended early.
     pub(super) fn close(self) -> ((GateSession<'e>, HostHealthSession<'e>), u32, Option<WaitUntil>) {
-        let Shared { session, host_health, pool, stopped, .. } = self.shared.into_inner();
+        let SharedState { session, host_health, pool, stopped, .. } = self.shared.into_inner();
         ((session, host_health), u32::try_from(pool.len()).unwrap_or(u32::MAX), stopped)
     }
 }
 
-impl Shared<'_> {
-    /// Where others use the quota, too, quota comes back bit by bit: the interval says nothing about how long to wait.
+impl SharedState<'_> {
+    /// Drops the interval if other clients share the quota: it then returns gradually, and the interval says nothing
+    /// about how long to wait.
     fn without_interval_if_shared(&self, quota: Quota, now: EpochMs) -> Quota {
         let is_shared = self.session.view().is_shared(now, self.session.rules());
         Quota { interval: quota.interval.filter(|_| !is_shared), ..quota }
     }
 
-    /// Whether quota is left for one call, where others use the quota, too.
+    /// Whether one call is left of a quota that other clients share.
     fn admit_by_remaining(&mut self, now: EpochMs) -> Result<(), EpochMs> {
         let is_shared = self.session.view().is_shared(now, self.session.rules());
         if is_shared { self.remaining.admit(now) } else { Ok(()) }
     }
 }
 
-/// Whether there was no call: the API has none of the kind.
+/// Whether no call was made, because the API has no such endpoint.
 fn is_unsupported(reply: &Reply) -> bool {
     matches!(&reply.answer, Err(failure) if !failure.sent && failure.cause == Some(Cause::Unsupported))
 }
 
-/// Somebody has made the location safer since its settings were read: the next batch goes by what they are now.
+/// The wait after somebody made the location safer since its settings were read: the next batch uses the new settings.
 pub(super) fn stopped_by_operator(now: EpochMs) -> WaitUntil {
     WaitUntil { at: now + SIGHT, reason: WaitReason::Pause(PauseReason::Operator) }
 }
 
-/// No call begins on knowledge of the gate that is as old as this. So who has stopped a scope, and waits so long, knows
-/// that no call begins any more.
+/// No call begins on knowledge of the gate that is this old. So somebody who stops a scope and waits this long knows
+/// that no further call begins.
 pub const SIGHT: Duration = Duration::from_secs(1);
-/// Whoever is told to wait for a time that has come looks again after this: a wait of nothing would be a busy loop.
+/// The shortest wait: a wait for a time that has passed would be a busy loop.
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
-/// Longer than anybody waits in a batch.
+/// A wait longer than any batch accepts.
 const MAX_PATIENCE: Duration = Duration::from_secs(3600);

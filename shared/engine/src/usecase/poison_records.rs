@@ -1,8 +1,8 @@
-//! Records that may kill their invocation.
+//! Poison records: records that may kill their invocation.
 //!
-//! Invocations died, and batches shrank until a record stands alone. Should it kill the next one too, it must not come
-//! back at once, again and again, with its location behind it: so its failure is written down before its first call.
-//! Whatever end of it an invocation lives to see takes that back, so that what stays are deaths and nothing else.
+//! After invocations die, batches shrink until a record stands alone. If it kills the next invocation too, it must not
+//! come back at once and hold up its location. So we store its failure before its first call. If the invocation
+//! survives, it replaces that mark with the actual result, so only deaths leave a mark.
 
 use super::Engine;
 use super::permits::Permits;
@@ -10,24 +10,24 @@ use super::record_end::{RecordEnd, not_written};
 use super::report::RecordResult;
 use ghl_sync_model::{ErrorCode, LastError, Outcome, Provenance, Record};
 
-/// A record that stood alone in a batch so often when its invocation died has failed for good.
+/// Number of deaths after which a record fails permanently.
 const MAX_DEATHS: usize = 5;
 /// The last error of a record that may have killed its invocation.
 const DIED: &str = "the invocation that was sending this record died";
 
-/// The suspect among these records: the only one, if it or its scope's last run ended with its invocation's death.
+/// The poison record among `due`: the only one, if its own last try or the scope's last run ended in a death.
 pub(super) async fn among<'r>(due: &'r [Record], permits: &Permits<'_>) -> Option<&'r Record> {
     let [record] = due else {
         return None;
     };
-    let is_suspect = (permits.crashes().await > 0 || has_killed(record)) && !permits.deaths_are_ours().await;
-    is_suspect.then_some(record)
+    let is_poison = (permits.crashes().await > 0 || has_killed(record)) && !permits.deaths_are_ours().await;
+    is_poison.then_some(record)
 }
 
 impl Engine {
-    /// Writes down that `record` killed this invocation, before it can. Returns its end if it shall not be called: it
-    /// has killed often enough, or that could not be written down.
-    pub(super) async fn suspect(&self, record: &Record) -> Option<RecordEnd> {
+    /// Stores in advance that `record` killed this invocation. Returns its end if it must not be called: it has killed
+    /// often enough, or the mark could not be stored.
+    pub(super) async fn mark_crash(&self, record: &Record) -> Option<RecordEnd> {
         let now = self.ports.clock.now();
         let error = LastError { code: ErrorCode::Internal, status: None, message: DIED.to_owned(), at: now };
         if deaths(record) >= MAX_DEATHS {
@@ -46,13 +46,13 @@ impl Engine {
         if self.settle(record, &outcome).await.is_some() {
             return None;
         }
-        // It may have been written down all the same.
+        // The mark may have been stored all the same.
         self.clear_crash_mark(record).await;
         Some(not_written())
     }
 
-    /// The invocation lives, and what came of `record` did not have to be written down: it is as it was before it was
-    /// suspected.
+    /// Restores `record` as it was before the crash mark: the invocation survived, and there is no other result to
+    /// store.
     pub(super) async fn clear_crash_mark(&self, record: &Record) {
         let Some(due_at) = record.due_at else {
             return;
@@ -74,12 +74,12 @@ impl Engine {
     }
 }
 
-/// How many of the last errors of `record` were deaths of its invocation: other failures do not make it a suspect.
+/// How many of the record's last errors were deaths of its invocation: other failures do not make it a poison record.
 fn deaths(record: &Record) -> usize {
     record.errors().iter().filter(|error| is_death(error)).count()
 }
 
-/// Whether its last try ended with its invocation's death.
+/// Whether its last try ended with the death of its invocation.
 pub(super) fn has_killed(record: &Record) -> bool {
     record.last_error.as_ref().is_some_and(is_death)
 }

@@ -1,22 +1,22 @@
-//! What GHL showed of a record before an import that can be undone wrote it: kept before the first write.
+//! Stores GHL's copy of a record before the first write of an import that can be undone.
 
 use super::Engine;
 use super::operation::Operation;
-use super::record_progress::{Ended, Progress, RecordSync};
+use super::record_progress::{Ended, RecordProgress, RecordSync};
 use crate::ports::{PortError, Replaced, Versioned};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{Call, Cause, Failure, ImportId, LocationId, PreImage, Record, RecordKey, Undo, Undone};
 
-/// The pre-image of a record that is being written.
+/// The stored pre-image of a record that is being written.
 #[derive(Debug)]
 pub(super) struct KeptImage {
     of: (LocationId, RecordKey),
     import: ImportId,
-    /// The revision that stands; 0 if there is none.
+    /// Revision of the stored item; 0 if there is none.
     rev: u64,
-    /// What stands for this import.
+    /// The image stored for this import.
     pub(super) image: Option<PreImage>,
-    /// It was taken in this batch.
+    /// Whether it was taken in this batch.
     is_fresh: bool,
 }
 
@@ -27,7 +27,7 @@ impl Engine {
 }
 
 impl RecordSync<'_, '_> {
-    /// Finds out whether a pre-image of `record` is to be taken by `operation`. The first one of an import stands: what GHL
+    /// Decides whether `operation` must take a pre-image of `record`. The first image of an import is kept: what GHL
     /// shows later is what the import wrote.
     pub(super) async fn with_image(
         &self,
@@ -44,7 +44,7 @@ impl RecordSync<'_, '_> {
         Ok((operation, Some(kept)))
     }
 
-    /// What is kept of `record` for its import; `None` if that cannot be undone.
+    /// The image stored for the import of `record`; `None` if the import cannot be undone.
     pub(super) async fn kept_image(&self, record: &Record) -> Result<Option<KeptImage>, PortError> {
         let Some((import, since)) = record.import.clone().zip(record.undo_since()) else { return Ok(None) };
         let of = (record.location_id.clone(), record.key.clone());
@@ -54,9 +54,9 @@ impl RecordSync<'_, '_> {
         Ok(Some(KeptImage { of, import, rev, image, is_fresh: false }))
     }
 
-    /// Keeps what GHL showed, and what is about to be sent, before the write that `call` is.
-    pub(super) async fn keep_image(&self, progress: &mut Progress, call: &Call) -> Option<Ended> {
-        let Progress { operation, image: Some(kept), .. } = progress else { return None };
+    /// Before the write `call`, stores GHL's copy and what is about to be sent.
+    pub(super) async fn keep_image(&self, progress: &mut RecordProgress, call: &Call) -> Option<Ended> {
+        let RecordProgress { operation, image: Some(kept), .. } = progress else { return None };
         if !call.is_write() || operation.has_written() {
             return None;
         }
@@ -75,7 +75,7 @@ impl RecordSync<'_, '_> {
                 (kept.rev, kept.image) = (rev, Some(image));
                 None
             }
-            // Somebody else sends it, or forgets it: nothing is written on this knowledge.
+            // Somebody else is sending or forgetting the record: do not write based on stale data.
             Ok(Replaced::Conflict(_)) => Some(Ended::Deferred(WaitReason::Store)),
             Err(error) => {
                 self.engine.port_failed(self.location.clone(), &error);
@@ -84,11 +84,11 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    /// Nothing was written, so what was kept is no pre-image: until the next try somebody may change it in GHL.
-    pub(super) async fn void_image(&self, progress: &Progress) {
+    /// Voids an image if nothing was written: somebody may change the record in GHL before the next try.
+    pub(super) async fn void_image(&self, progress: &RecordProgress) {
         let Some(kept) = progress.image.as_ref().filter(|kept| kept.is_fresh) else { return };
         let Some(image) = kept.image.as_ref().filter(|_| !progress.operation.has_written()) else { return };
-        // If that fails it stands, and is older than it could be.
+        // If that fails, the image stays, and is older than it could be.
         if let Err(error) = self.engine.pre_images().replace(&kept.of, kept.rev, &image.voided(None)).await {
             self.engine.port_failed(self.location.clone(), &error);
         }
@@ -96,14 +96,14 @@ impl RecordSync<'_, '_> {
 }
 
 impl RecordSync<'_, '_> {
-    /// Writes down what the undo of this version did, before the record says so: done again, it does nothing again, and the
-    /// next write under the import looks anew. Returns whether it is written.
-    pub(super) async fn close_image(&self, record: &Record, progress: &Progress, undone: &Undone) -> bool {
+    /// Stores the result of undoing this version before the record itself shows it: a repeated undo does nothing, and
+    /// the next write under the import takes a new image. Returns whether the result is stored.
+    pub(super) async fn close_image(&self, record: &Record, progress: &RecordProgress, undone: &Undone) -> bool {
         let Some(kept) = &progress.image else { return true };
         let Some(image) = &kept.image else { return true };
         let closed = image.voided(Some((record.version, undone.clone())));
         match self.engine.pre_images().replace(&kept.of, kept.rev, &closed).await {
-            // Of a conflict: it was forgotten in between.
+            // A conflict means that the image was deleted in between.
             Ok(Replaced::Written { .. } | Replaced::Conflict(_)) => true,
             Err(error) => {
                 self.engine.port_failed(self.location.clone(), &error);
@@ -113,8 +113,8 @@ impl RecordSync<'_, '_> {
     }
 }
 
-/// Whether a write that failed like this may have been done: anything but a refusal that says why, and a request that was
-/// not sent. (A creation that was answered with 422 was seen to be done.)
+/// Whether a write that failed this way may have been done: true unless the request was not sent, or GHL rejected it
+/// with a clear reason. (GHL once created a contact despite a 422.)
 pub(super) fn may_be_written(call: &Call, failure: &Failure) -> bool {
     let is_refused = match &failure.cause {
         Some(Cause::Duplicate(_) | Cause::Missing | Cause::CompanyRefused | Cause::Credentials) => true,

@@ -1,4 +1,4 @@
-//! Putting records in.
+//! Puts records into the outbox.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,35 +11,36 @@ use crate::policy::{SharedIdentity, shared_identities};
 use crate::ports::{PortError, Put};
 use ghl_sync_model::{EpochMs, LocationId, Marker, PutRecord, RecordKey, ScopeId};
 
-/// Records stored at once.
+/// Records stored concurrently.
 const AT_ONCE: usize = 16;
 
-/// What became of records that were put.
+/// Totals of a put.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PutReport {
     /// Stored, and due.
     pub stored: u64,
     /// GHL has this content already: no call is needed.
     pub unchanged: u64,
-    /// Newer content stood already: nothing was stored.
+    /// Nothing stored, because newer content was already there.
     pub outdated: u64,
-    /// Contacts among them that GHL may take for one another.
+    /// Contacts among them that GHL may merge.
     pub shared: Vec<SharedIdentity>,
 }
 
-/// What became of each of the records that were put.
+/// Results of a put, record by record.
 #[derive(Debug)]
 pub struct PutItems {
-    /// In the order of the records. One that failed may have been stored all the same; putting it again does no harm.
+    /// Results in the order of the records. A record that failed may have been stored all the same; putting it again is
+    /// safe.
     pub items: Vec<Result<Put, PortError>>,
-    /// Scopes that could not be told that there is work, or started: what was stored is due, and goes out later.
+    /// Scopes that could not be notified or started: their stored records are due and go out later.
     pub not_started: Vec<(ScopeId, PortError)>,
-    /// Contacts among the records that share an e-mail address or a phone number: GHL may make one contact of them.
+    /// Contacts among the records that share an e-mail address or a phone number: GHL may merge them.
     pub shared: Vec<SharedIdentity>,
 }
 
 impl PutItems {
-    /// The sums.
+    /// The totals.
     #[must_use]
     pub fn report(&self) -> PutReport {
         let count = |wanted| self.items.iter().filter(|item| item.as_ref().is_ok_and(|put| *put == wanted)).count();
@@ -53,11 +54,11 @@ impl PutItems {
 }
 
 impl Engine {
-    /// Stores `records` as due now, and then tells their gates, once for each.
+    /// Stores `records` as due now, and then notifies each of their gates once.
     ///
     /// # Errors
-    /// When a record is refused by its [check](PutRecord::check), cannot be stored, or a gate cannot be told. What was stored by then is due all the same; putting
-    /// all of it again does no harm.
+    /// If a record fails its [check](PutRecord::check) or cannot be stored, or a gate cannot be notified. Records
+    /// stored by then are due all the same; putting all of them again is safe.
     pub async fn put(&self, records: &[PutRecord]) -> Result<PutReport, PortError> {
         let (put, _) = self.put_and_advance(records).await;
         let report = put.report();
@@ -66,10 +67,10 @@ impl Engine {
         failed.or(not_told).map_or(Ok(report), Err)
     }
 
-    /// Stores `records` as due now, tells their gates, and starts those that are idle at once. One that cannot be stored
-    /// spoils no other.
+    /// Stores `records` as due now, notifies their gates, and starts idle scopes at once. A record that cannot be
+    /// stored does not affect the others.
     ///
-    /// Of several records with the same key the last one stands, or the newest where they say when they were true.
+    /// Of several records with the same key, the last one wins, or the newest if they date their content.
     pub async fn put_and_start(&self, records: &[PutRecord]) -> PutItems {
         let (mut put, scopes) = self.put_and_advance(records).await;
         let starts: Vec<_> = futures::stream::iter(scopes)
@@ -95,7 +96,8 @@ impl Engine {
         put
     }
 
-    /// What was put for scopes that nobody sends for soon: how its locations stand shows it at once.
+    /// Stores the standings of locations whose scope will not send soon, so that an overview shows the new records at
+    /// once.
     async fn tell_what_waits(&self, records: &[PutRecord], waiting: &BTreeSet<ScopeId>) {
         if waiting.is_empty() {
             return;
@@ -103,7 +105,7 @@ impl Engine {
         let locations: BTreeSet<&LocationId> = records.iter().map(|record| &record.location_id).collect();
         for location in locations {
             let settings = self.ports.registry.location(location).await;
-            // Who cannot read the settings has said so before.
+            // A failure to read the settings has been reported before.
             if settings.is_ok_and(|settings| settings.is_some_and(|settings| waiting.contains(&settings.scope))) {
                 self.tell_what_was_put(location).await;
             }
@@ -121,7 +123,7 @@ impl Engine {
         (PutItems { items, not_started, shared: shared_identities(records) }, advanced)
     }
 
-    /// What is not registered is found all the same, as long as its gate has something to look at.
+    /// Registers the locations. An unregistered location is still found while its gate has a pending check.
     async fn register(&self, locations: BTreeSet<&LocationId>) {
         for location in locations {
             if let Err(error) = self.ports.registry.register(location).await {
@@ -130,7 +132,7 @@ impl Engine {
         }
     }
 
-    /// Stores each record; those with the same key in their order, so that the last one stands.
+    /// Stores each record. Records with the same key are stored in order, so that the last one wins.
     async fn store(&self, records: &[PutRecord], now: EpochMs) -> Vec<Result<Put, PortError>> {
         let mut by_key: BTreeMap<(&LocationId, RecordKey), Vec<usize>> = BTreeMap::new();
         for (index, record) in records.iter().enumerate() {
@@ -163,7 +165,7 @@ impl Engine {
         puts
     }
 
-    /// One write for each location.
+    /// Counts the puts, with one write per location.
     async fn count_puts(&self, records: &[PutRecord], items: &[Result<Put, PortError>]) {
         let mut counts: BTreeMap<&LocationId, Counts> = BTreeMap::new();
         for (record, item) in records.iter().zip(items) {
@@ -187,7 +189,8 @@ impl Engine {
         }
     }
 
-    /// Tells the scopes of these locations that there is work, once each. Returns those that were told.
+    /// Notifies the scopes of these locations that there is work, once each. Returns the scopes that were notified, and
+    /// the failures.
     async fn advance_work_seq(&self, locations: BTreeSet<&LocationId>) -> (Vec<ScopeId>, Vec<(ScopeId, PortError)>) {
         let (mut scopes, mut failed) = (BTreeSet::new(), Vec::new());
         for location in locations {
@@ -204,8 +207,8 @@ impl Engine {
             .collect()
             .await;
         let mut advanced = Vec::new();
-        for (told, scope) in advances {
-            match told {
+        for (advance, scope) in advances {
+            match advance {
                 Ok(()) => advanced.push(scope),
                 Err(error) => failed.push((scope, error)),
             }

@@ -1,22 +1,22 @@
-//! How it ended with a record, and writing that down.
+//! The end of a record's part in a batch, and storing its outcome.
 
 use std::time::Duration;
 
 use super::Engine;
-use super::record_progress::{Ended, Progress, RecordSync};
+use super::record_progress::{Ended, RecordProgress, RecordSync};
 use super::report::RecordResult;
 use crate::ports::{RemoteKey, Settled};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{ErrorCode, GhlId, LastError, Outcome, Record};
 
-/// Tries to write an outcome down before it is left to be found out again.
+/// Tries to store an outcome. After that, the next batch sends the record again.
 const SETTLE_TRIES: u32 = 3;
 
-/// How it ended with a record.
+/// How a record's part in a batch ended.
 #[derive(Debug)]
 pub(super) struct RecordEnd {
     pub(super) result: RecordResult,
-    /// Whether it is due as it was, or anew.
+    /// Whether the record is still due, or due again.
     pub(super) still_due: bool,
     pub(super) error: Option<LastError>,
     /// Whether any call was made.
@@ -28,8 +28,8 @@ pub(super) struct RecordEnd {
 }
 
 impl RecordSync<'_, '_> {
-    /// Writes the outcome down.
-    pub(super) async fn end(&self, record: &Record, progress: Progress, ended: Ended) -> RecordEnd {
+    /// Stores the outcome.
+    pub(super) async fn end(&self, record: &Record, progress: RecordProgress, ended: Ended) -> RecordEnd {
         let undone = progress.operation.undone(self.engine.ports.clock.now());
         let not_stored = match ended {
             Ended::Accepted if undone.is_none() => self.not_stored(record, &progress).await,
@@ -43,7 +43,7 @@ impl RecordSync<'_, '_> {
                 let not_stored = not_stored.clone();
                 Outcome::Accepted { ghl_id: id.clone(), hash: record.payload.hash(), provenance, not_stored }
             }
-            // Without an id there was no call: the record lacks what it takes.
+            // There was no call that could yield an id: the record lacks what the call needs.
             (Ended::Accepted, None) => self.failed(&progress, self.engine.ports.clock.now()),
             (Ended::Outcome(outcome), _) => outcome,
             (Ended::Deferred(reason), _) => return deferred(record, progress, reason),
@@ -93,9 +93,9 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    /// What GHL did not store, as far as its answers show; and where the first upsert met a contact that nobody knew of,
-    /// as far as the last known state of that one tells.
-    async fn not_stored(&self, record: &Record, progress: &Progress) -> Vec<String> {
+    /// The fields that GHL did not store, as far as its answers show. If the first upsert matched an unknown contact,
+    /// also what the upsert replaced there, as far as that contact's last known state shows.
+    async fn not_stored(&self, record: &Record, progress: &RecordProgress) -> Vec<String> {
         let mut not_stored = progress.operation.not_stored().clone();
         if let Some((sent, ghl_id)) = progress.operation.met().filter(|(sent, _)| sent.email.is_some()) {
             let key = RemoteKey { location: &record.location_id, kind: record.key.kind, ghl_id };
@@ -110,8 +110,8 @@ impl RecordSync<'_, '_> {
 }
 
 impl Engine {
-    /// Writes the outcome down; the one way to do so. `None` if it could not be written: the record is still due, and its
-    /// calls will be made again.
+    /// Stores the outcome of `record`; everything else goes through here. `None` if that failed: the record is still
+    /// due, and its calls will be repeated.
     pub(super) async fn settle(&self, record: &Record, outcome: &Outcome) -> Option<Settled> {
         let ports = &self.ports;
         let outcome = outcome.clone().in_bounds();
@@ -129,19 +129,19 @@ impl Engine {
     }
 }
 
-fn deferred(record: &Record, progress: Progress, reason: WaitReason) -> RecordEnd {
+fn deferred(record: &Record, progress: RecordProgress, reason: WaitReason) -> RecordEnd {
     let result = RecordResult::Deferred(reason);
-    // What stopped it says more than what it met on the way, if it stands for the whole scope.
+    // If the whole scope was stopped, that reason says more than the last error on the way.
     let error = progress.error.map(|error| LastError { code: result.code().unwrap_or(error.code), ..error });
     RecordEnd { error, called: progress.called, ghl_id: record.ghl_id.clone(), ..still_due(result) }
 }
 
-/// A store failed: the record is due as it was.
+/// A store failed: the record's due time is unchanged.
 pub(super) fn not_written() -> RecordEnd {
     still_due(RecordResult::Deferred(WaitReason::Store))
 }
 
-/// Nothing was called, and the record is due as it was.
+/// No call was made, and the record's due time is unchanged.
 pub(super) fn still_due(result: RecordResult) -> RecordEnd {
     RecordEnd { still_due: true, ..without_call(result) }
 }

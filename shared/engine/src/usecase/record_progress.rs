@@ -1,4 +1,4 @@
-//! A record on its way: what its sync knows of its batch, and how far its calls have come.
+//! State of a record's sync: what it needs from its batch, and how far its calls have come.
 
 use super::Engine;
 use super::holders::Holders;
@@ -8,79 +8,79 @@ use super::pre_image::KeptImage;
 use ghl_sync_limiter::{WaitReason, WaitUntil};
 use ghl_sync_model::{Api, EpochMs, Generation, LastError, LocationId, Outcome, RecordKey};
 
-/// What one record's sync needs to know of its batch.
+/// What the sync of one record needs from its batch.
 pub(super) struct RecordSync<'b, 'e> {
     pub(super) engine: &'b Engine,
     pub(super) location: &'b LocationId,
-    /// The API that serves it.
+    /// The API that serves the location.
     pub(super) api: Api,
     pub(super) batch: Generation,
     pub(super) permits: &'b Permits<'e>,
-    /// Who holds which GHL id.
+    /// The records that hold GHL ids.
     pub(super) holders: &'b Holders,
     pub(super) dry_run: Option<DryRun>,
-    /// The function's deadline, less what is needed to write everything down.
+    /// The function's deadline, minus the time needed to store results.
     pub(super) deadline: EpochMs,
 }
 
-/// Whose dry run it is.
+/// Scope of a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DryRun {
-    /// The location's: the record is done with.
+    /// The location is in dry run: the record is done.
     OfLocation,
-    /// This batch's only: the record stays due.
+    /// Only this batch is a dry run: the record stays due.
     OfBatch,
 }
 
 /// How the calls of a record ended.
 pub(super) enum Ended {
-    /// GHL has it.
+    /// GHL accepted the record.
     Accepted,
-    /// There will be a next time, and nothing has to be written down for it.
+    /// The record will be tried again, and nothing needs to be stored for that.
     Deferred(WaitReason),
-    /// This is to be written down.
+    /// This outcome must be stored.
     Outcome(Outcome),
 }
 
-/// What follows a call.
-pub(super) enum After {
-    /// Wait, and try again.
+/// What to do after a call.
+pub(super) enum AfterCall {
+    /// Wait, then try again.
     Retry(WaitUntil),
-    /// Go on at once: to the next call, or on another road.
+    /// Continue at once with the next call, possibly on another course.
     GoOn,
     End(Ended),
 }
 
-/// A record on its way through its calls.
-pub(super) struct Progress {
+/// Progress of a record through its calls.
+pub(super) struct RecordProgress {
     pub(super) operation: Operation,
-    /// What GHL showed before, of an import that can be undone.
+    /// The pre-image, for an import that can be undone.
     pub(super) image: Option<KeptImage>,
-    /// Retries after errors, so far.
+    /// Retries after errors so far.
     pub(super) retries: u32,
-    /// Tries that GHL's quota did not allow, so far. They use up no retry of an error.
+    /// Tries so far that GHL throttled. They do not count as retries after errors.
     pub(super) throttled: u32,
-    /// Whether a call was made again with another token.
+    /// Whether a call was already repeated with another token.
     pub(super) changed_token: bool,
-    /// Whether it was, or may have been, created without an id that is written down.
+    /// Whether the record was, or may have been, created without its id being stored.
     pub(super) created: bool,
     pub(super) called: bool,
-    /// Whether it was loaded with an id of GHL's that stands for its content.
+    /// Whether it was loaded with a GHL id that belongs to its content.
     pub(super) had_id: bool,
-    /// Records of this batch that have its id as well.
+    /// Records of this batch with the same GHL id.
     pub(super) shares_with: Vec<RecordKey>,
-    /// A call without an answer may arrive until then.
+    /// A call without an answer may still arrive until then.
     pub(super) not_before: Option<EpochMs>,
     pub(super) error: Option<LastError>,
 }
 
-impl Progress {
-    /// 0 for the first try.
+impl RecordProgress {
+    /// Number of earlier tries; 0 for the first.
     pub(super) fn attempt(&self) -> u32 {
         self.retries + self.throttled
     }
 
-    /// Whether GHL said that there is nothing under the id with which it was loaded.
+    /// Whether GHL reported that nothing exists under the id that the record was loaded with.
     pub(super) fn has_lost_id(&self) -> bool {
         self.had_id && self.operation.ghl_id().is_none()
     }

@@ -1,8 +1,8 @@
-//! What becomes of a message that nobody could handle.
+//! Handles dead-letter messages.
 //!
-//! No message is ever sent again: the outbox says what is due, and a message is a hint only. So a dead letter that is
-//! one of ours wakes its location, as the tick would, and is done with. (A reconciliation is asked for again by its
-//! schedule.) One that is none of ours is parked for a person.
+//! No message is ever sent again: the outbox says what is due, and a message is only a hint. So a dead-letter message
+//! of ours wakes its location, as the tick would, and is done. (A schedule asks for reconciliation again.) A message
+//! that is not ours is parked for a person.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,9 @@ impl From<FannedOut> for DeadLetterEnd {
 }
 
 impl Engine {
-    /// Wakes the locations of `letters`, each rate scope once however many letters it has, and parks what is none of
-    /// ours. What became of each letter, in their order. Those that [stay](DeadLetterEnd::Stays) must come again.
+    /// Wakes the locations of `letters`, each rate scope once however many letters it has, and parks messages that are
+    /// not ours. Returns the end of each letter, in order. Letters that [stay](DeadLetterEnd::Stays) must be delivered
+    /// again.
     pub async fn redrive(&self, letters: &[DeadLetter]) -> Vec<DeadLetterEnd> {
         let (engine, tally) = self.tallied();
         let mut woken = BTreeMap::new();
@@ -41,7 +42,7 @@ impl Engine {
         ends
     }
 
-    /// Wakes `location`, unless its scope was `woken` already.
+    /// Wakes `location`, unless its scope was already `woken`.
     async fn wake(&self, location: &LocationId, woken: &mut BTreeMap<ScopeId, DeadLetterEnd>) -> DeadLetterEnd {
         let scope = match self.scope_to_wake(location).await {
             Ok(scope) => scope,
@@ -55,7 +56,7 @@ impl Engine {
         end
     }
 
-    /// The scope to wake for a letter of `location`, or how the letter ends without.
+    /// The scope to wake for a letter of `location`, or the letter's end if there is none to wake.
     pub async fn scope_to_wake(&self, location: &LocationId) -> Result<ScopeId, DeadLetterEnd> {
         match self.ports.registry.location(location).await {
             Ok(Some(settings)) if settings.enabled => Ok(settings.scope),
@@ -68,7 +69,7 @@ impl Engine {
         }
     }
 
-    /// Starts `scope`, whose message was lost.
+    /// Starts `scope` after its message was lost.
     pub async fn wake_scope(&self, scope: &ScopeId) -> DeadLetterEnd {
         match self.fan_out(scope).await {
             Ok(fanned_out) => fanned_out.into(),
@@ -89,7 +90,7 @@ impl Engine {
         }
     }
 
-    /// Tells the sink what became of a dead letter.
+    /// Reports the end of a dead-letter message to the sink.
     pub fn note_letter(&self, letter: &DeadLetter, message: Result<&Message, &'static str>, end: DeadLetterEnd) {
         let age = letter.sent_at.map(|sent_at| self.ports.clock.now().since(sent_at));
         self.ports.sink.emit(&Event::DeadLetter { letter, message, age, end });

@@ -1,4 +1,4 @@
-//! What became of a batch, of reconciling a location, of a webhook.
+//! Results of batches, reconciling, webhooks, ticks and dead-letter messages.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use ghl_sync_limiter::{PauseReason, WaitReason, WaitUntil};
 use ghl_sync_model::{ErrorCode, Generation, LastError, LocationId, NotForUs, Pace, RecordKey};
 use strum::IntoStaticStr;
 
-/// How a batch ended for one record.
+/// A record's result in a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecordResult {
-    /// GHL has it.
+    /// GHL accepted it.
     Succeeded,
-    /// It failed for good.
+    /// It failed permanently.
     Failed(ErrorCode),
-    /// It failed for now, and comes back by itself.
+    /// It failed temporarily and will be retried.
     Retrying(ErrorCode),
-    /// It was not tried, or not to the end; it is due as before.
+    /// It was not tried, or not completed; its due time is unchanged.
     Deferred(WaitReason),
-    /// It waits for another record or for a late call.
+    /// It waits for another record or a late call.
     Waiting,
-    /// There was nothing to do: it is not due any more, or unknown.
+    /// There was nothing to do: it is no longer due, or unknown.
     Skipped,
-    /// Dry run.
+    /// A dry run would have sent it.
     WouldSend,
 }
 
 impl RecordResult {
-    /// The code under which it is reported, where it did not succeed.
+    /// The code under which it is reported, unless it succeeded.
     #[must_use]
     pub fn code(self) -> Option<ErrorCode> {
         match self {
@@ -47,7 +47,7 @@ impl RecordResult {
         }
     }
 
-    /// The result as it is written in logs.
+    /// The result as logs write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ impl RecordResult {
     }
 }
 
-/// Why a message did not become a run. None of these is a failure: the message is done with.
+/// Why a message did not start a run. None of these is a failure: the message is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotRun {
     /// The location is unknown or not enabled.
@@ -71,42 +71,42 @@ pub enum NotRun {
     Stale,
     /// Another invocation is sending this scope's batch.
     RunLive,
-    /// Nothing may be sent yet; the batch was planned anew for later.
+    /// Nothing may be sent yet; the batch was rescheduled.
     TooEarly(WaitReason),
     /// A store failed before anything was sent; the next tick takes over.
     StoreFailed,
 }
 
-/// What became of a batch.
+/// Results of a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchReport {
-    /// Whose batch.
+    /// Location that the batch belongs to.
     pub location_id: LocationId,
-    /// By it the gate tells the batch's message from those of earlier batches, which are stale.
+    /// The batch's generation: the gate uses it to detect stale messages of earlier batches.
     pub generation: Generation,
-    /// Why it was not run, if it was not.
+    /// Why the batch did not run, if it did not.
     pub not_run: Option<NotRun>,
     /// Records that a call was made for.
     pub processed: u32,
-    /// Records that GHL has now.
+    /// Records that GHL accepted.
     pub succeeded: u32,
-    /// Records that failed, for good or for now.
+    /// Records that failed, permanently or temporarily.
     pub failed: u32,
     /// Records that were left for later because of the quota (`RATE_LIMITED`).
     pub rate_limited: u32,
-    /// Records that were left for later for another reason: the breaker, the deadline, another record.
+    /// Records that were left for later for other reasons: the breaker, the deadline, another record.
     pub deferred: u32,
-    /// Of these, records that were left because a store failed: what was sent of them will be sent again.
+    /// The part of `deferred` that was left because a store failed: anything already sent will be sent again.
     pub store_failed: u32,
     /// Records with nothing to do.
     pub skipped: u32,
     /// Records that a dry run would have sent.
     pub would_send: u32,
-    /// The pace that was kept to at its end, if it was run.
+    /// The pace at the end of the batch, if it ran.
     pub pace: Option<Pace>,
-    /// What ended the batch before its last record.
+    /// Why the batch ended before its last record, if it did.
     pub stopped: Option<WaitUntil>,
-    /// What went wrong, record by record.
+    /// Errors by record.
     pub errors: Vec<(RecordKey, LastError)>,
 }
 
@@ -144,20 +144,20 @@ impl BatchReport {
     }
 }
 
-/// What a location's reconciling did.
+/// Results of reconciling a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReconcileReport {
     /// Changed contacts that were read.
     pub contacts: u64,
-    /// Last known states that were behind.
+    /// Last known states that were out of date.
     pub states: u64,
     /// Records that are due again.
     pub resent: u64,
     /// Records that GHL's content has superseded.
     pub superseded: u64,
-    /// Changed contacts that cannot be read.
+    /// Changed contacts that could not be read.
     pub unread: u64,
-    /// Why it ended.
+    /// Why reconciling ended.
     pub ended: ReconcileEnd,
 }
 
@@ -168,9 +168,9 @@ pub enum ReconcileEnd {
     /// All changes were read.
     #[default]
     CaughtUp,
-    /// Something else needs the quota, or too little of it is left.
+    /// Other work needs the quota, or too little of it is left.
     Busy,
-    /// The function's time is over.
+    /// The invocation ran out of time.
     OutOfTime,
     /// The location is unknown, not enabled, or in dry run.
     NotEnabled,
@@ -179,34 +179,34 @@ pub enum ReconcileEnd {
 }
 
 impl ReconcileEnd {
-    /// The end as it is written in logs.
+    /// The end as logs write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What became of a webhook. All of these are done: GHL need not send it again.
+/// Result of a webhook. All of these are final: GHL need not send it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Received {
-    /// It told something new, and that is stored.
+    /// It reported something new, which is stored.
     Stored,
-    /// It told what another event had told already, as GHL tells of one change in several events.
+    /// It reported what another event had reported already: GHL sends several events for one change.
     Collapsed,
-    /// The event was taken in before.
+    /// The same event was received before.
     Duplicate,
-    /// A later event had told of a newer state.
+    /// A later event had already reported a newer state.
     Stale,
-    /// The location was switched on: the app was installed.
+    /// The app was installed, so the location was enabled.
     Enabled,
-    /// The location was switched off: the app was removed.
+    /// The app was removed, so the location was disabled.
     Stopped,
-    /// We make nothing of it, and nothing was stored.
+    /// The event is not for us; nothing was stored.
     Ignored(NotForUs),
 }
 
 impl Received {
-    /// The result as it is written in logs and answers.
+    /// The result as logs and answers write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -221,64 +221,64 @@ impl Received {
     }
 }
 
-/// What was measured in one piece of work.
+/// Counters and samples of one piece of work.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Measures {
-    /// The sums.
+    /// The counters.
     pub counts: Counts,
-    /// Durations of calls, in milliseconds: all of them, or 100.
+    /// Durations of calls in milliseconds, at most 100.
     pub call_ms: Vec<u64>,
-    /// Waits before a call was made again after a failure, in milliseconds: all of them, or 100.
+    /// Waits before a call was repeated after a failure, in milliseconds, at most 100.
     pub backoff_ms: Vec<u64>,
-    /// For how long the oldest due record has been due, if anybody looked.
+    /// How long the oldest due record has been due, if that was checked.
     pub oldest_due: Option<Duration>,
-    /// Scopes whose look failed, in a tick.
+    /// Scopes whose due check failed in a tick.
     pub scopes_failed: u64,
 }
 
-/// What a tick did.
+/// Results of a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct TickReport {
-    /// Scopes that were looked at.
+    /// Scopes that were checked.
     pub looked_at: u32,
     /// Batches that were started.
     pub started: u32,
-    /// Records in them.
+    /// Records in those batches.
     pub records: u64,
-    /// Scopes whose look failed; the next tick tries again.
+    /// Scopes whose due check failed; the next tick tries again.
     pub failed: u32,
-    /// Parts of the store that did not tell which of their scopes need a look; the next tick asks again.
+    /// Parts of the store that did not list their due scopes; the next tick asks again.
     pub failed_shards: u32,
 }
 
-/// What became of a dead letter.
+/// The end of a dead-letter message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum DeadLetterEnd {
-    /// Its location had work and nobody on it: a batch was planned.
+    /// Its location had work and no batch: one was planned.
     Started,
-    /// Somebody is on its location, and will see what is due.
+    /// Its location has a batch, which will see what is due.
     Busy,
     /// Its location has nothing to send now.
     Idle,
-    /// Its location is not enabled. What is due there stays due.
+    /// Its location is not enabled. Records that are due there stay due.
     NotEnabled,
-    /// Nobody knows its location.
+    /// Its location is unknown.
     UnknownLocation,
-    /// It is none of ours, and is parked now.
+    /// It is not one of ours, and was parked.
     Parked,
-    /// A store or a queue failed: it stays where it is, and comes again.
+    /// A store or a queue failed: the message stays and will be delivered again.
     Stays,
 }
 
 impl DeadLetterEnd {
-    /// The end as it is written in logs.
+    /// The end as logs write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// Whether the letter need not come again.
+    /// Whether the message is done with.
     #[must_use]
     pub fn is_done(self) -> bool {
         self != DeadLetterEnd::Stays

@@ -1,7 +1,7 @@
-//! Dropping contents that GHL accepted long ago, where a location keeps them for so many days only.
+//! Retention: drops contents that GHL accepted long ago, for locations that keep them only for some days.
 //!
-//! All records of a location are looked through page by page, once a day. How far that got is kept, so that an invocation
-//! that ends in the middle is gone on with by the next one.
+//! It goes through all records of a location page by page, once a day. The progress is stored, so that the next
+//! invocation continues where one ended.
 
 use std::time::Duration;
 
@@ -15,32 +15,32 @@ use ghl_sync_model::{EpochMs, Item, ItemKind, KnownState, LocationId, Record, Re
 
 /// Records read at a time; DynamoDB ends a page at 1 MB.
 const PAGE: u32 = 1_000;
-/// Contents dropped at once.
+/// Contents dropped concurrently.
 const AT_ONCE: usize = 8;
-/// A location is looked through no more often than this.
+/// Shortest time between two passes through a location.
 const EVERY: Duration = Duration::from_secs(24 * 3600);
-/// No page is begun in the last of the function's time.
+/// No page is started with less than this left of the function's time.
 const TIME_FOR_A_PAGE: Duration = Duration::from_secs(20);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How far a location was looked through for contents to drop.
+/// Progress of the retention pass through a location.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetentionBookmark {
-    /// When the looking through began that is under way, or was done last.
+    /// When the current pass began, or else the last one.
     pub began_at: EpochMs,
-    /// The last record that was looked at; `None` when all were.
+    /// The last record that was processed; `None` if the pass is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<RecordKey>,
 }
 
-/// What one invocation dropped.
+/// Results of one invocation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct RetentionReport {
-    /// Records looked at.
+    /// Records processed.
     pub looked_at: u64,
     /// Contents dropped.
     pub dropped: u64,
-    /// Whether all of the location was looked through.
+    /// Whether the pass is complete.
     pub done: bool,
 }
 
@@ -62,10 +62,11 @@ impl Item for RetentionBookmark {
 }
 
 impl Engine {
-    /// Drops the contents of `location` that GHL accepted more days ago than the location keeps them, and what GHL told of
-    /// these records; `None` if it keeps them for ever, or was looked through less than a day ago.
+    /// Drops the contents of `location` that GHL accepted more days ago than the location keeps them, and the known
+    /// states of these records. `None` if the location keeps contents forever, or its last pass began less than a day
+    /// ago.
     ///
-    /// Never fails: what could not be dropped is dropped the next time.
+    /// Never fails: contents that could not be dropped are dropped the next time.
     pub async fn drop_old_contents(&self, location: &LocationId, invocation: &Invocation) -> Option<RetentionReport> {
         let mut report = RetentionReport::default();
         match self.try_drop_old_contents(location, invocation, &mut report).await {
@@ -77,7 +78,7 @@ impl Engine {
         Some(report)
     }
 
-    /// Returns whether there was anything to look through.
+    /// Returns whether a pass was due.
     async fn try_drop_old_contents(
         &self,
         location: &LocationId,
@@ -106,14 +107,14 @@ impl Engine {
             report.done = bookmark.after.is_none();
             match bookmarks.replace(location, rev, &bookmark).await? {
                 Replaced::Written { rev: kept } => rev = kept,
-                // Somebody else is at it.
+                // Another invocation is running this pass.
                 Replaced::Conflict(_) => break,
             }
         }
         Ok(true)
     }
 
-    /// Of a page. Returns how many.
+    /// Drops the old contents of a page. Returns their number.
     async fn drop_contents(&self, records: Vec<Loaded>, accepted_before: EpochMs) -> Result<u64, PortError> {
         let old = records.into_iter().filter_map(|loaded| match loaded {
             Loaded::Record(record) if is_old(&record, accepted_before) => Some(record),
@@ -126,7 +127,7 @@ impl Engine {
             .await
     }
 
-    /// What GHL told goes first: should this end in between, the record is still found.
+    /// Drops the known state first: if the process ends in between, the record is still found.
     async fn drop_content(&self, record: &Record) -> Result<bool, PortError> {
         if let Some(ghl_id) = &record.ghl_id {
             self.drop_known(RemoteKey { location: &record.location_id, kind: record.key.kind, ghl_id }).await?;
@@ -134,7 +135,7 @@ impl Engine {
         self.ports.outbox.drop_content(record, self.ports.clock.now()).await
     }
 
-    /// But for opt-outs: they are sent along with those that come later.
+    /// Drops a known state, except for opt-outs: they must accompany later opt-outs.
     async fn drop_known(&self, key: RemoteKey<'_>) -> Result<(), PortError> {
         let known = self.ports.known.load(key).await?;
         match known.as_ref().and_then(|known| Some((known, opt_outs_of(known)?))) {
@@ -148,7 +149,7 @@ impl Engine {
     }
 }
 
-/// Whether GHL has its last version since before then, and nothing is to be done with it.
+/// Whether GHL has had its last version since before then, and nothing is pending.
 fn is_old(record: &Record, accepted_before: EpochMs) -> bool {
     record.content_dropped_at.is_none()
         && record.due_at.is_none()

@@ -1,4 +1,4 @@
-//! The records of a batch, several at once.
+//! Sends the records of a batch, several concurrently.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -15,24 +15,24 @@ use super::{Engine, Event, poison_records};
 use crate::ports::{Loaded, PortError, Settled};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
-    Batch, ContactRef, CreationKey, DealKey, EpochMs, ErrorCode, Generation, GhlId, Kind, LastError, LocationId,
-    LocationSettings, Opportunity, Outcome, Payload, Provenance, Record, RecordId, RecordKey,
+    Batch, ContactRef, CreationKey, EpochMs, ErrorCode, Generation, GhlId, Kind, LastError, LocationId,
+    LocationSettings, Opportunity, OpportunityKey, Outcome, Payload, Provenance, Record, RecordId, RecordKey,
 };
 
 /// An opportunity's contact.
-enum Contact {
+enum OpportunityContact {
     Known(GhlId),
     NotNeeded,
-    /// It has no id yet.
+    /// The contact has no id yet.
     Awaited {
         contact: RecordKey,
-        /// Whether it is due, or may still be put. Otherwise a person must do something about it first.
+        /// Whether the contact is due, or may still be put. Otherwise a person must act on it first.
         comes_by_itself: bool,
     },
 }
 
 impl Engine {
-    /// Sends the records of `batch` that are due: contacts first, so that opportunities find their ids.
+    /// Sends the due records of `batch`: contacts first, so that opportunities find their ids.
     pub(super) async fn send_records(
         &self,
         batch: &Batch,
@@ -51,14 +51,14 @@ impl Engine {
             }
         };
         let due = self.sort_out(batch, generation, loaded, report).await;
-        let suspect = poison_records::among(&due, permits).await;
-        if let Some(suspect) = suspect
-            && let Some(end) = self.suspect(suspect).await
+        let poison_record = poison_records::among(&due, permits).await;
+        if let Some(record) = poison_record
+            && let Some(end) = self.mark_crash(record).await
         {
-            self.tell(&batch.location_id, generation, suspect, &end, report);
+            self.tell(&batch.location_id, generation, record, &end, report);
             return;
         }
-        let is_suspect = suspect.is_some();
+        let is_poison = poison_record.is_some();
         permits.expect(u32::try_from(due.len()).unwrap_or(u32::MAX)).await;
         let dry_run = match (settings.dry_run, batch.dry_run) {
             (true, _) => Some(DryRun::OfLocation),
@@ -81,7 +81,7 @@ impl Engine {
         let mut contact_ids = HashMap::new();
         for records in [contacts, opportunities] {
             for (record, end) in self.sync_at_once(&sync, records, &contact_ids, report).await {
-                if is_suspect && end.still_due {
+                if is_poison && end.still_due {
                     self.clear_crash_mark(&record).await;
                 }
                 if let (Kind::Contact, Some(id)) = (record.key.kind, end.ghl_id) {
@@ -91,7 +91,7 @@ impl Engine {
         }
     }
 
-    /// Of what was loaded, the records that are due; damaged ones are put aside.
+    /// The due records among the loaded ones. Damaged ones are quarantined.
     async fn sort_out(
         &self,
         batch: &Batch,
@@ -99,7 +99,7 @@ impl Engine {
         loaded: Vec<Loaded>,
         report: &mut BatchReport,
     ) -> Vec<Record> {
-        // The message may have come a moment early.
+        // The message may have arrived a moment early.
         let soon = self.ports.clock.now() + self.config.patience;
         let unknown = batch.keys.len().saturating_sub(loaded.len());
         (0..unknown).for_each(|_| report.count(RecordResult::Skipped));
@@ -114,7 +114,7 @@ impl Engine {
         due
     }
 
-    /// A record that cannot be read takes no neighbour down.
+    /// Quarantines a record that cannot be read, so that it does not affect its neighbours.
     async fn put_aside(
         &self,
         batch: &Batch,
@@ -136,7 +136,7 @@ impl Engine {
         report.errors.push((key, error));
     }
 
-    /// Sends `records`, as many at once as is allowed.
+    /// Sends `records`, up to the configured number concurrently.
     async fn sync_at_once(
         &self,
         sync: &RecordSync<'_, '_>,
@@ -146,7 +146,7 @@ impl Engine {
     ) -> Vec<(Record, RecordEnd)> {
         let mut ends = futures::stream::iter(records)
             .map(|record| async move {
-                // A panic on the way is the record's failure, and takes no neighbour down.
+                // A panic fails only its own record.
                 let caught = AssertUnwindSafe(self.sync_one(sync, &record, contact_ids)).catch_unwind().await;
                 let end = match caught {
                     Ok(end) => end,
@@ -163,7 +163,7 @@ impl Engine {
         ended
     }
 
-    /// Tells how it ended with a record.
+    /// Reports the end of a record.
     fn tell(
         &self,
         location: &LocationId,
@@ -198,7 +198,7 @@ impl Engine {
             return still_due(RecordResult::Deferred(stop.reason));
         }
         let now = self.ports.clock.now();
-        // A call without an answer may still arrive, though the record was put again meanwhile.
+        // A call without an answer may still arrive, even if the record was put again since.
         let earliest = record.due_at.max(record.not_before).unwrap_or(now);
         if now.until(earliest) > self.config.patience {
             return self.wait(record, earliest, None, record.not_before).await;
@@ -210,14 +210,16 @@ impl Engine {
             return sync.run(record, None, Former::default()).await;
         }
         match self.contact_of(record, contact_ids).await {
-            Ok(Contact::Known(id)) => self.sync_known(sync, record, Some(id), contact_ids).await,
-            Ok(Contact::NotNeeded) => self.sync_known(sync, record, None, contact_ids).await,
-            // In a dry run no contact ever gets one.
-            Ok(Contact::Awaited { .. }) if sync.dry_run.is_some() => {
+            Ok(OpportunityContact::Known(id)) => self.sync_known(sync, record, Some(id), contact_ids).await,
+            Ok(OpportunityContact::NotNeeded) => self.sync_known(sync, record, None, contact_ids).await,
+            // In a dry run, the contact never gets an id.
+            Ok(OpportunityContact::Awaited { .. }) if sync.dry_run.is_some() => {
                 sync.run(record, Some(GhlId::unknown()), Former::default()).await
             }
-            Ok(Contact::Awaited { contact, comes_by_itself: true }) => self.wait_for(record, contact).await,
-            Ok(Contact::Awaited { contact, comes_by_itself: false }) => self.wait_to_be_woken(record, contact).await,
+            Ok(OpportunityContact::Awaited { contact, comes_by_itself: true }) => self.wait_for(record, contact).await,
+            Ok(OpportunityContact::Awaited { contact, comes_by_itself: false }) => {
+                self.wait_to_be_woken(record, contact).await
+            }
             Err(error) => self.store_failed(record, &error),
         }
     }
@@ -236,18 +238,18 @@ impl Engine {
         }
     }
 
-    /// What GHL may have created `record` under. A deal whose contact had no GHL id was not created.
+    /// The names under which GHL may have created `record`. An opportunity whose contact had no GHL id was not created.
     async fn former_of(&self, record: &Record, contact_ids: &HashMap<RecordKey, GhlId>) -> Result<Former, PortError> {
         let mut former = Former::default();
         for key in record.former.iter().filter(|_| record.ghl_id.is_none()) {
             match key {
                 CreationKey::Marker => former.marked = true,
-                CreationKey::Deal(DealKey { contact_record, contact_id, pipeline_id, name }) => {
+                CreationKey::Opportunity(OpportunityKey { contact_record, contact_id, pipeline_id, name }) => {
                     let contact =
                         self.contact(record, contact_id.as_ref(), contact_record.as_ref(), contact_ids).await?;
-                    if let Contact::Known(contact_id) = contact {
+                    if let OpportunityContact::Known(contact_id) = contact {
                         let place = ContactRef { contact_id, pipeline_id: pipeline_id.clone(), after: None };
-                        former.deals.push((place, *name));
+                        former.opportunities.push((place, *name));
                     }
                 }
             }
@@ -256,9 +258,13 @@ impl Engine {
     }
 
     /// GHL's id of the contact that an opportunity belongs to.
-    async fn contact_of(&self, record: &Record, contact_ids: &HashMap<RecordKey, GhlId>) -> Result<Contact, PortError> {
+    async fn contact_of(
+        &self,
+        record: &Record,
+        contact_ids: &HashMap<RecordKey, GhlId>,
+    ) -> Result<OpportunityContact, PortError> {
         let Payload::Opportunity(Opportunity { contact_id, contact_record, .. }) = &record.payload else {
-            return Ok(Contact::NotNeeded);
+            return Ok(OpportunityContact::NotNeeded);
         };
         self.contact(record, contact_id.as_ref(), contact_record.as_ref(), contact_ids).await
     }
@@ -269,27 +275,27 @@ impl Engine {
         id: Option<&GhlId>,
         contact_record: Option<&RecordId>,
         contact_ids: &HashMap<RecordKey, GhlId>,
-    ) -> Result<Contact, PortError> {
+    ) -> Result<OpportunityContact, PortError> {
         if let Some(id) = id {
-            return Ok(Contact::Known(id.clone()));
+            return Ok(OpportunityContact::Known(id.clone()));
         }
         let Some(id) = contact_record else {
-            return Ok(Contact::NotNeeded);
+            return Ok(OpportunityContact::NotNeeded);
         };
         let key = RecordKey { kind: Kind::Contact, id: id.clone() };
         if let Some(id) = contact_ids.get(&key) {
-            return Ok(Contact::Known(id.clone()));
+            return Ok(OpportunityContact::Known(id.clone()));
         }
         let loaded = self.ports.outbox.load(&record.location_id, std::slice::from_ref(&key)).await?;
         let comes_by_itself = match loaded.into_iter().next() {
             Some(Loaded::Record(contact)) => match contact.ghl_id {
-                Some(id) => return Ok(Contact::Known(id)),
+                Some(id) => return Ok(OpportunityContact::Known(id)),
                 None => contact.due_at.is_some(),
             },
             Some(Loaded::Damaged { .. }) => false,
             None => true,
         };
-        Ok(Contact::Awaited { contact: key, comes_by_itself })
+        Ok(OpportunityContact::Awaited { contact: key, comes_by_itself })
     }
 
     pub(super) async fn wait(
@@ -319,7 +325,7 @@ impl Engine {
             let outcome = Outcome::Failed { error: error.clone(), ghl_id: None, provenance: Provenance::Unknown };
             self.write(record, &outcome, RecordResult::Failed(error.code)).await
         } else {
-            // A call may have been under way when it happened, and GHL's search may not show what it created.
+            // A call may have been under way, and GHL's search may not show what it created yet.
             let not_before = now + self.config.request_timeout + self.config.late_arrival + self.config.search_lag;
             let due_at = not_before.max(now + self.config.backoff.rest(rounds, self.ports.randomness.roll()));
             let outcome = Outcome::Retry {

@@ -1,4 +1,4 @@
-//! The end of the process that an engine runs in.
+//! Orderly shutdown of the engine's process.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,16 +10,16 @@ use futures::future::{Either, Shared, select};
 use super::Engine;
 use ghl_sync_model::EpochMs;
 
-/// Whether a process is to end: whoever shares it begins no call from then on. It is never taken back. Cheap to clone.
+/// A shutdown signal: once given, everybody who shares it begins no further call. It cannot be revoked. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
-    /// Gone once it was asked for.
+    /// `None` once the signal was given.
     ask: Arc<Mutex<Option<oneshot::Sender<()>>>>,
     asked: Shared<oneshot::Receiver<()>>,
 }
 
 impl Default for Shutdown {
-    /// One that nobody has asked for.
+    /// A signal that was not given yet.
     fn default() -> Self {
         let (ask, asked) = oneshot::channel();
         Shutdown { ask: Arc::new(Mutex::new(Some(ask))), asked: asked.shared() }
@@ -27,43 +27,43 @@ impl Default for Shutdown {
 }
 
 impl Shutdown {
-    /// Asks for it. Once is as good as often.
+    /// Gives the signal. Repeating it has no effect.
     pub fn ask(&self) {
         if let Some(ask) = self.ask.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // If nobody waits for it, it is seen by whoever looks.
+            // It does not matter if nobody is waiting: the signal can still be polled.
             let _ = ask.send(());
         }
     }
 
-    /// Whether somebody has asked for it.
+    /// Whether the signal was given.
     #[must_use]
     pub fn is_asked(&self) -> bool {
         self.ask.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
-    /// Returns when somebody has asked for it.
+    /// Returns when the signal is given.
     pub async fn asked(&self) {
-        // As long as this lives, it is sent or still to come.
+        // The sender lives as long as `self`, so this resolves only when it is used.
         let _ = self.asked.clone().await;
     }
 }
 
 impl Engine {
-    /// The same engine, which ends what it does when `shutdown` is asked for: no call begins from then on, no wait for
-    /// one goes on, and what is under way ends as it does at the end of an invocation's time. What came of calls is
-    /// written down, runs and permits are given back, and the rest is due as before.
+    /// The same engine, stopped by `shutdown`: from then on no call begins and no wait for one continues, and running
+    /// work ends as it does when an invocation's time is up. Results of calls are stored, runs and permits are given
+    /// back, and the rest stays due.
     #[must_use]
     pub fn until(self, shutdown: Shutdown) -> Engine {
         Engine { shutdown, ..self }
     }
 
-    /// What ends it.
+    /// The engine's shutdown signal.
     #[must_use]
     pub fn shutdown(&self) -> &Shutdown {
         &self.shutdown
     }
 
-    /// Waits for `time`. Returns false if the shutdown came first.
+    /// Waits until `time`. Returns false if the shutdown came first.
     pub async fn sleep_until(&self, time: EpochMs) -> bool {
         let asked = pin!(self.shutdown.asked());
         matches!(select(self.ports.clock.sleep_until(time), asked).await, Either::Left(_))

@@ -1,4 +1,4 @@
-//! What a reply teaches the gate.
+//! Derives signals for the gate from GHL's replies.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::policy::Class;
 use ghl_sync_limiter::Signal;
 use ghl_sync_model::{EpochMs, Quota, Reply};
 
-/// The gate's memo that GHL refuses `companyName` in updates here.
+/// The gate's note that GHL rejects `companyName` in updates here.
 pub(super) const COMPANY_REFUSED: &str = "company_refused";
-/// An update with a `companyName` that GHL refused is tried again after this long: GHL is changing there.
+/// How long until an update with `companyName` is tried again after a rejection: GHL is changing this behaviour.
 const COMPANY_REFUSED_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Until when the whole scope shall wait: what a 429 asks for, or a `Retry-After` that is too long to sleep through.
-/// `backoff` is what an operation would wait by itself.
+/// End of the pause for the whole scope: as asked by a 429, or by a `Retry-After` that is too long to sleep through.
+/// `backoff` is the wait of a single operation.
 pub(super) fn pause_until(
     config: &EngineConfig,
     quota: &Quota,
@@ -21,7 +21,7 @@ pub(super) fn pause_until(
     backoff: Duration,
     now: EpochMs,
 ) -> Option<EpochMs> {
-    // A time that has passed was told by a clock that is not ours: it says nothing.
+    // A time in the past comes from a clock that differs from ours, and means nothing.
     let asked = quota.retry_after.map(|after| after.from(now)).filter(|until| *until >= now);
     match class {
         Class::Throttled => {
@@ -41,7 +41,8 @@ pub(super) fn pause_until(
     }
 }
 
-/// What the `reply` of `operation` (a hash of its record), which means `class` unless it is a success, teaches the gate.
+/// The signals in the `reply` to `operation` (a hash of its record). `class` is the failure's class, `None` for a
+/// success.
 pub(super) fn signals(
     reply: &Reply,
     class: Option<&Class>,
@@ -52,7 +53,7 @@ pub(super) fn signals(
     let mut signals = Vec::new();
     match class {
         Some(class) if class.is_trouble() => signals.push(Signal::Trouble { operation, at: now }),
-        // Whatever it says, GHL is up.
+        // Any answer proves that GHL is up.
         _ if reply.status.is_some() => signals.push(Signal::Answered),
         _ => {}
     }
@@ -71,7 +72,7 @@ pub(super) fn signals(
     signals
 }
 
-/// Burst and daily exhaustion are answered alike; the header tells them apart.
+/// Burst and daily exhaustion get the same answer; the header distinguishes them.
 fn is_day_used_up(quota: &Quota) -> bool {
     quota.daily_remaining == Some(0)
 }

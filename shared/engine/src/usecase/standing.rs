@@ -1,4 +1,4 @@
-//! Writing down how a location stands.
+//! Determines the standing of a location and stores it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,64 +11,65 @@ use crate::standing::{BreakerState, Burst, Day, Standing, Urgency};
 use ghl_sync_limiter::{Gate, Opening, Rules, WaitReason};
 use ghl_sync_model::{EpochMs, LocationId, LocationSettings, Priority, ScopeId};
 
-/// Records that are counted of each priority, and of the failed: more are "at least so many".
+/// Counting stops at this number, for each priority and for failed records.
 const CAP: u32 = 1000;
-/// While a location sends, it is written down no more often than this; what comes last is written down in any case.
+/// While a location sends, its standing is stored no more often than this; the last one is always stored.
 pub(super) const TOLD_EVERY: Duration = Duration::from_secs(9);
-/// What was told longer ago was told of a location at rest.
+/// A standing older than this is from before the current batch: the location was at rest.
 const LONG_AGO: Duration = Duration::from_secs(60);
-/// Trouble is told at once.
+/// Counters that cause the standing to be stored at once.
 const TROUBLE: [Counter; 3] =
     [Counter::BreakerOpens, Counter::CredentialsRefused, Counter::Records(RecordCount::Failed)];
-/// So many locations are remembered.
+/// Number of locations that this process remembers.
 const REMEMBERED: usize = 10_000;
 
-/// A call before any was measured.
+/// Assumed duration of a call before any was measured.
 const TYPICAL_CALL: Duration = Duration::from_millis(250);
 const DAY_S: f64 = 86_400.0;
-/// Further than this nobody looks ahead: ten years.
+/// The furthest estimate of `empty_at`, in seconds: ten years.
 const MAX_S: f64 = 3650.0 * DAY_S;
 
-/// When this process wrote down how locations stand, and how urgent that was.
+/// When this process last stored each location's standing, and how urgent it was.
 #[derive(Debug, Clone, Default)]
-pub(super) struct LastTold(Arc<Mutex<HashMap<LocationId, (EpochMs, Urgency)>>>);
+pub(super) struct LastStandings(Arc<Mutex<HashMap<LocationId, (EpochMs, Urgency)>>>);
 
-impl LastTold {
-    /// That somebody else wrote it down then, if this process did not.
+impl LastStandings {
+    /// Notes that somebody else stored the standing at `told_at`, unless this process has its own entry.
     fn meet(&self, location: &LocationId, told_at: EpochMs) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.entry(location.clone()).or_insert((told_at, Urgency::Fine));
+        let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        standings.entry(location.clone()).or_insert((told_at, Urgency::Fine));
     }
 
-    /// When it was, if not after `now`, and how urgent: a clock that was put back makes nothing fresh for long.
+    /// The last time, if not after `now`, and the urgency. A clock that was set back must not keep an entry fresh for
+    /// long.
     fn before(&self, location: &LocationId, now: EpochMs) -> Option<(EpochMs, Urgency)> {
-        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.get(location).copied().filter(|(at, _)| *at <= now)
+        let standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        standings.get(location).copied().filter(|(at, _)| *at <= now)
     }
 
     fn note(&self, location: &LocationId, standing: &Standing) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() >= REMEMBERED {
-            told.clear();
+        let mut standings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if standings.len() >= REMEMBERED {
+            standings.clear();
         }
-        told.insert(location.clone(), (standing.at, standing.urgency(standing.at)));
+        standings.insert(location.clone(), (standing.at, standing.urgency(standing.at)));
     }
 }
 
-/// What a batch left behind.
+/// What a batch leaves behind.
 #[derive(Debug, Default)]
-pub(super) struct Left {
-    /// Its gate, if it wrote it.
+pub(super) struct BatchLeftovers {
+    /// The gate, if the batch wrote it.
     pub(super) gate: Option<Gate>,
-    /// When the next batch starts, if it is on its way.
+    /// When the next batch starts, if its message was sent.
     pub(super) next_at: Option<EpochMs>,
 }
 
 impl Engine {
-    /// How `location` stands now, by asking for all of it; `None` if it is not known.
+    /// The current standing of `location`, read from the stores; `None` if the location is unknown.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn standing(&self, location: &LocationId) -> Result<Option<Standing>, PortError> {
         let Some(settings) = self.ports.registry.location(location).await? else {
             return Ok(None);
@@ -77,7 +78,7 @@ impl Engine {
         self.standing_at(location, settings, &gate).await.map(Some)
     }
 
-    /// How `location` stands now, with a gate that was read or written a moment ago.
+    /// The current standing of `location`, with a gate that was just read or written.
     async fn standing_at(
         &self,
         location: &LocationId,
@@ -119,16 +120,16 @@ impl Engine {
         })
     }
 
-    /// How `location` stands after `counts`, to be written down with them. `None` if the next batch comes early enough to
-    /// do so and the location neither was nor is in trouble; if it is not known, or if nobody can say: a standing that is not
-    /// told spoils nothing.
+    /// The standing of `location` after `counts`, to be stored together with them. `None` if the next batch will store
+    /// one soon enough and the location neither was nor is in trouble, if the location is unknown, or if a store fails:
+    /// a standing that is not stored does no harm.
     pub(super) async fn standing_after(
         &self,
         location: &LocationId,
         counts: &Counts,
-        Left { gate, next_at }: Left,
+        BatchLeftovers { gate, next_at }: BatchLeftovers,
     ) -> Option<Standing> {
-        let was_fine_at = match self.last_told.before(location, self.ports.clock.now()) {
+        let was_fine_at = match self.last_standings.before(location, self.ports.clock.now()) {
             Some((at, Urgency::Fine)) => Some(at),
             _ => None,
         };
@@ -148,41 +149,41 @@ impl Engine {
             None
         })?;
         standing.sums.merge(counts);
-        self.last_told.note(location, &standing);
+        self.last_standings.note(location, &standing);
         Some(standing)
     }
 
-    /// Writes down how `location` stands.
+    /// Stores the current standing of `location`.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn tell_standing(&self, location: &LocationId) -> Result<Option<Standing>, PortError> {
         let Some(standing) = self.standing(location).await? else { return Ok(None) };
         self.ports.counters.tell(location, &standing).await?;
-        self.last_told.note(location, &standing);
+        self.last_standings.note(location, &standing);
         Ok(Some(standing))
     }
 
-    /// Writes down how the locations of `scope` stand, after something was done to all of them. Should that fail, the sweep
-    /// makes it good.
+    /// Stores the standings of the locations of `scope` after a change to all of them. If that fails, the sweep repairs
+    /// it.
     pub async fn tell_standings_of(&self, scope: &ScopeId) {
         if let Err(error) = self.tell_members(scope, Duration::ZERO).await {
             self.port_failed(scope.clone(), &error);
         }
     }
 
-    /// Starts `scope` if it has work, and writes down how its locations stand.
+    /// Starts `scope` if it has work, and stores the standings of its locations.
     ///
     /// # Errors
-    /// When a store or the queue fails.
+    /// If a store or the queue fails.
     pub async fn start_and_tell(&self, scope: &ScopeId) -> Result<FannedOut, PortError> {
         let started = self.start(scope).await?;
         self.tell_standings_of(scope).await;
         Ok(started)
     }
 
-    /// Nobody is about to send for `scope`: how its locations stand is written down by whoever found that. Those with
-    /// nothing to wait for were written down at the end of their last batch.
+    /// Stores the standings of a scope that has due records but will not send soon. Locations without due records were
+    /// stored at the end of their last batch.
     pub(super) async fn tell_who_waits(&self, scope: &ScopeId, fanned_out: &FannedOut) {
         if self.waits(fanned_out)
             && let Err(error) = self.tell_members(scope, TOLD_EVERY).await
@@ -191,7 +192,7 @@ impl Engine {
         }
     }
 
-    /// Whether something is due, and nobody will look at it for longer than how a location stands may stay untold.
+    /// Whether records are due, but no batch will start within the longest time that a standing may stay outdated.
     pub(super) fn waits(&self, fanned_out: &FannedOut) -> bool {
         match fanned_out {
             FannedOut::Planned { delay, .. } => *delay > TOLD_EVERY,
@@ -201,7 +202,7 @@ impl Engine {
         }
     }
 
-    /// The same for a location that something was put for: it shows at once. Should that fail, the tick makes it good.
+    /// Stores the standing of a location after a put, so that it shows at once. If that fails, the tick repairs it.
     pub(super) async fn tell_what_was_put(&self, location: &LocationId) {
         if let Err(error) = self.tell_standing(location).await {
             self.port_failed(location.clone(), &error);
@@ -211,22 +212,22 @@ impl Engine {
     async fn tell_members(&self, scope: &ScopeId, age: Duration) -> Result<(), PortError> {
         for location in self.ports.registry.members(scope).await? {
             let now = self.ports.clock.now();
-            if self.last_told.before(&location, now).is_none_or(|(at, _)| now.since(at) >= age) {
+            if self.last_standings.before(&location, now).is_none_or(|(at, _)| now.since(at) >= age) {
                 self.tell_standing(&location).await?;
             }
         }
         Ok(())
     }
 
-    /// Writes down again and again how `location` stands, while a batch of it is under way. Never ends.
+    /// Stores the standing of `location` repeatedly while its batch runs. Never returns.
     pub(super) async fn keep_telling(&self, location: &LocationId) {
         let now = self.ports.clock.now();
-        let told_at = match self.last_told.before(location, now) {
+        let told_at = match self.last_standings.before(location, now) {
             Some((at, _)) => at,
             // Another host's clock may be ahead.
             None => self.told_at(location).await.map_or(now, |told_at| told_at.min(now)),
         };
-        self.last_told.meet(location, told_at);
+        self.last_standings.meet(location, told_at);
         let mut due_at = if now.since(told_at) > LONG_AGO { now } else { told_at } + TOLD_EVERY;
         loop {
             self.ports.clock.sleep_until(due_at).await;
@@ -244,8 +245,8 @@ impl Engine {
         })
     }
 
-    /// The calls that are due, at the pace that is kept to, from the moment on at which the gate opens; what the day
-    /// does not allow goes on the next one.
+    /// Estimates when all due records will have been sent: at the current pace, from the time the gate opens; calls
+    /// beyond the daily quota continue the next day.
     fn empty_at(&self, settings: &LocationSettings, at: &Moment<'_>, due: Backlog, sums: &Counts) -> Option<EpochMs> {
         let records = due.tallied.count;
         let opens_at = at.opening.at;
@@ -270,7 +271,7 @@ impl Engine {
     }
 }
 
-/// A gate at one moment.
+/// A gate at a point in time.
 struct Moment<'a> {
     gate: &'a Gate,
     opening: Opening,

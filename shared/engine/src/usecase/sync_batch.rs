@@ -1,4 +1,4 @@
-//! Sending one batch.
+//! Sends one batch.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -6,39 +6,39 @@ use std::time::Duration;
 
 use futures::future::select;
 
-use super::due_check::Found;
-use super::fan_out::{FannedOut, LOOKS, Next, Planning};
+use super::due_check::FoundDue;
+use super::fan_out::{FannedOut, LOOKS, NextPlan, Planning};
 use super::gate_session::{GateSession, Verdict};
 use super::host_health::HostHealthSession;
 use super::permits::{Permit, Permits, stopped_by_operator};
 use super::report::{BatchReport, NotRun};
-use super::standing::Left;
+use super::standing::BatchLeftovers;
 use super::{Engine, Event};
 use crate::ports::PortError;
 use ghl_sync_limiter::{HostAdmission, Leased, Opening, Run, TakeRefused, WaitReason, WaitUntil};
 use ghl_sync_model::{Batch, EpochMs, Generation, Holder, LocationId, Priority, ScopeId};
 
-/// What is kept of the function's time to write everything down.
+/// The part of the function's time that is reserved for storing results.
 pub(super) const TIME_TO_FINISH: Duration = Duration::from_millis(1500);
-/// A batch that found nothing to do is not followed by another before this has passed.
+/// Delay of the next batch after one that found nothing to do.
 const IDLE_DELAY: Duration = Duration::from_secs(1);
-/// After a batch in which a store failed, or no call could be made, the next one waits this long.
+/// Delay of the next batch after one in which a store failed or no call could be made.
 const STORE_DELAY: Duration = Duration::from_secs(5);
 
 const MINUTE_S: f64 = 60.0;
-/// How often a batch that comes when the host is about to be asked looks whether it may.
+/// How often a batch that arrives when the host's probe is due checks whether it may call.
 const HOST_LOOKS: u32 = 3;
 
 /// One invocation of the function that sends a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// Its name, unlike any other's.
+    /// Unique name of the invocation.
     pub holder: Holder,
-    /// It is stopped at this time.
+    /// When the invocation is stopped.
     pub deadline: EpochMs,
 }
 
-/// How a batch was started.
+/// How a batch started.
 enum Start {
     Run { generation: Generation, permits: VecDeque<Permit> },
     Refused(TakeRefused),
@@ -46,9 +46,9 @@ enum Start {
 }
 
 impl Engine {
-    /// Sends the records of `batch` that are due, and plans the scope's next batch.
+    /// Sends the due records of `batch`, and plans the scope's next batch.
     ///
-    /// Never fails: what could not be done is still due, and the report says why. The message is done with.
+    /// Never fails: unfinished records are still due, and the report says why. The message is done with.
     pub async fn sync_batch(&self, batch: &Batch, invocation: &Invocation) -> BatchReport {
         let (engine, tally) = self.tallied();
         let (report, left) = engine.sync_batch_tallied(batch, invocation).await;
@@ -57,14 +57,14 @@ impl Engine {
         report
     }
 
-    async fn sync_batch_tallied(&self, batch: &Batch, invocation: &Invocation) -> (BatchReport, Left) {
+    async fn sync_batch_tallied(&self, batch: &Batch, invocation: &Invocation) -> (BatchReport, BatchLeftovers) {
         let started_at = self.ports.clock.now();
         let generation = batch.generation.unwrap_or_default();
         let mut report = BatchReport::new(batch.location_id.clone(), generation);
         let left = self.run_batch(batch, invocation, &mut report).await.unwrap_or_else(|error| {
             self.port_failed(batch.location_id.clone(), &error);
             report.not_run.get_or_insert(NotRun::StoreFailed);
-            Left::default()
+            BatchLeftovers::default()
         });
         let took = self.ports.clock.now().since(started_at);
         self.ports.sink.emit(&Event::BatchEnded { report: &report, took });
@@ -76,16 +76,16 @@ impl Engine {
         batch: &Batch,
         invocation: &Invocation,
         report: &mut BatchReport,
-    ) -> Result<Left, PortError> {
+    ) -> Result<BatchLeftovers, PortError> {
         let started_at = self.ports.clock.now();
         let settings = self.ports.registry.location(&batch.location_id).await?;
         let Some(settings) = settings.filter(|settings| settings.enabled) else {
             report.not_run = Some(NotRun::NotEnabled);
-            return Ok(Left::default());
+            return Ok(BatchLeftovers::default());
         };
         let Some((members, rules)) = self.enabled_members(&settings.scope).await? else {
             report.not_run = Some(NotRun::NotEnabled);
-            return Ok(Left::default());
+            return Ok(BatchLeftovers::default());
         };
         let run = Run { holder: invocation.holder.clone(), until: invocation.deadline + self.config.late_arrival };
         let (session, mut host_health) = futures::join!(
@@ -93,13 +93,13 @@ impl Engine {
             HostHealthSession::open(self, settings.api, settings.scope.clone())
         );
         let mut session = session?;
-        // Read after the gate: whoever makes the location safer stops the gate afterwards.
+        // Read after the gate: making the location safer changes its settings first and stops the gate afterwards.
         let stops = session.view().stops();
         let settings = self.ports.registry.location_now(&batch.location_id).await?;
         let Some(settings) = settings.filter(|settings| settings.enabled) else {
             host_health.close().await;
             report.not_run = Some(NotRun::NotEnabled);
-            return Ok(Left::default());
+            return Ok(BatchLeftovers::default());
         };
         let found_dead = session.view().has_expired_run(started_at);
         let host = self.host(&mut host_health, &session).await;
@@ -115,13 +115,13 @@ impl Engine {
                     TakeRefused::Stale { .. } => NotRun::Stale,
                     TakeRefused::RunLive { .. } => NotRun::RunLive,
                 });
-                return Ok(Left::default());
+                return Ok(BatchLeftovers::default());
             }
             Start::TooEarly(wait) => {
                 report.not_run = Some(NotRun::TooEarly(wait.reason));
                 host_health.close().await;
                 self.postpone(&mut session, batch, wait).await?;
-                return Ok(Left { gate: Some(session.view().clone()), next_at: None });
+                return Ok(BatchLeftovers { gate: Some(session.view().clone()), next_at: None });
             }
         };
         report.generation = generation;
@@ -137,13 +137,13 @@ impl Engine {
         host_health.close().await;
         report.stopped = stopped;
         report.pace = Some(session.view().allowed_pace(self.ports.clock.now(), session.rules()));
-        let after = Finished { members: &members, holder: &run.holder, unused, rest: rest_after(report) };
+        let after = FinishedBatch { members: &members, holder: &run.holder, unused, rest: rest_after(report) };
         let next_at = self.finish(&mut session, &settings.scope, after).await?;
-        Ok(Left { gate: Some(session.view().clone()), next_at })
+        Ok(BatchLeftovers { gate: Some(session.view().clone()), next_at })
     }
 
-    /// Whether the host may be called. A wait that is short is slept through; if it is time for a probe, and this
-    /// scope may call, it takes the probe.
+    /// Whether the host may be called. Sleeps through short waits. Takes the probe if one is due and this scope may
+    /// call.
     async fn host(&self, host_health: &mut HostHealthSession<'_>, session: &GateSession<'_>) -> HostAdmission {
         let mut wait_until = self.ports.clock.now();
         for _ in 0..HOST_LOOKS {
@@ -151,7 +151,7 @@ impl Engine {
             let blocked = session.view().blocked(now);
             wait_until = match (host_health.admit(now), blocked) {
                 (HostAdmission::Probe, None) if host_health.take_probe(now).await => return HostAdmission::Probe,
-                (HostAdmission::Probe, None) => continue, // Somebody was faster.
+                (HostAdmission::Probe, None) => continue, // Another invocation was faster.
                 (HostAdmission::Probe, Some(wait)) => wait.at,
                 (HostAdmission::WaitUntil(at), _) => at,
                 (calls @ HostAdmission::Calls { .. }, _) => return calls,
@@ -165,7 +165,7 @@ impl Engine {
         HostAdmission::WaitUntil(wait_until)
     }
 
-    /// Takes the run, and with it the first permits: one write.
+    /// Takes the run and its first permits, in one write.
     async fn take_run(
         &self,
         session: &mut GateSession<'_>,
@@ -201,7 +201,8 @@ impl Engine {
                         return Verdict::Keep(Start::TooEarly(WaitUntil { at, reason: WaitReason::Breaker }));
                     }
                 }
-                // Whose the permits are is not known yet: each record is asked for its own priority when it uses one.
+                // It is not known yet which records will use these permits: each record's priority is checked when it
+                // uses one.
                 match gate.lease(now, run, want, Priority::High, &rules) {
                     Leased::Wait(wait) if now.until(wait.at) > self.config.patience => {
                         Verdict::Keep(Start::TooEarly(wait))
@@ -212,15 +213,15 @@ impl Engine {
             .await
     }
 
-    /// The message came before anything may be sent: the same batch, planned for later.
+    /// Reschedules the batch whose message arrived before anything may be sent.
     async fn postpone(&self, session: &mut GateSession<'_>, batch: &Batch, wait: WaitUntil) -> Result<(), PortError> {
         let now = self.ports.clock.now();
         let rules = session.rules().clone();
         let (location, keys) = (batch.location_id.clone(), batch.keys.clone());
-        let found = Found::Work { location, keys, at: wait.at };
+        let found = FoundDue::Work { location, keys, at: wait.at };
         let opening = Opening::only_at(wait.at, wait.reason);
         let mut next = self.next(found, opening, now, now);
-        if let Next::Batch { dry_run, .. } = &mut next {
+        if let NextPlan::Batch { dry_run, .. } = &mut next {
             *dry_run = batch.dry_run;
         }
         let planning = session
@@ -238,13 +239,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Settles the ledger, releases the run and plans the next batch, in one write; then sends its message. Returns when
-    /// it starts.
+    /// Settles the ledger, releases the run and plans the next batch in one write, then sends its message. Returns when
+    /// that batch starts.
     async fn finish(
         &self,
         session: &mut GateSession<'_>,
         scope: &ScopeId,
-        Finished { members, holder, unused, rest }: Finished<'_>,
+        FinishedBatch { members, holder, unused, rest }: FinishedBatch<'_>,
     ) -> Result<Option<EpochMs>, PortError> {
         let rules = session.rules().clone();
         for look in 1..=LOOKS {
@@ -255,10 +256,10 @@ impl Engine {
             after.finish(now, holder, &rules);
             let opening = after.opening(now, &rules);
             let found = self.look(members, after.turn(), &opening).await;
-            // Without the index, the run ends all the same, and the tick looks again.
+            // If the index fails, the run still ends, and the tick checks again.
             let found = found.unwrap_or_else(|error| {
                 self.port_failed(scope.clone(), &error);
-                Found::Nothing { next_due: Some(now + STORE_DELAY) }
+                FoundDue::Nothing { next_due: Some(now + STORE_DELAY) }
             });
             let next = self.next(found, opening, now, now + rest);
             let planning = session
@@ -290,27 +291,27 @@ impl Engine {
     }
 }
 
-/// How long the next batch must wait for the sake of peace: whatever goes wrong, batches must not follow each other
-/// at once with nothing done.
+/// The shortest delay of the next batch: whatever goes wrong, batches must not follow each other at once without doing
+/// anything.
 fn rest_after(report: &BatchReport) -> Duration {
     let store_failed = report.not_run.is_some() || report.store_failed > 0;
     let nothing_done = report.processed == 0 && report.failed == 0 && report.would_send == 0;
     match report.stopped.map(|stopped| stopped.reason) {
         _ if store_failed => STORE_DELAY,
-        // Such as a function whose time is too short for a single call.
+        // For example, the function's time is too short for a single call.
         Some(_) if nothing_done => STORE_DELAY,
-        // Nothing but what had been settled by somebody else.
+        // The batch only found records that somebody else had settled.
         None if nothing_done => IDLE_DELAY,
         _ => Duration::ZERO,
     }
 }
 
-/// What a finished batch leaves behind.
-struct Finished<'a> {
+/// The end of a batch, for planning the next one.
+struct FinishedBatch<'a> {
     /// The locations of the scope.
     members: &'a [LocationId],
     holder: &'a Holder,
-    /// Permits that were not used.
+    /// Unused permits.
     unused: u32,
     /// The next batch waits at least this long.
     rest: Duration,

@@ -1,4 +1,4 @@
-//! One record: its calls, its retries, and its outcome.
+//! Syncs one record: its calls, its retries, and its outcome.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::operation::{Former, Operation, Presence};
 use super::permits::{PermitRequest, Retry};
 use super::pre_image::{KeptImage, may_be_written};
 use super::record_end::RecordEnd;
-use super::record_progress::{After, DryRun, Ended, Progress, RecordSync};
+use super::record_progress::{AfterCall, DryRun, Ended, RecordProgress, RecordSync};
 use super::report::RecordResult;
 use crate::policy::{Class, needs_known_consent, payload_to_send};
 use crate::ports::{PortError, RemoteKey};
@@ -17,14 +17,14 @@ use ghl_sync_model::{
 };
 
 impl RecordSync<'_, '_> {
-    /// Sends `record`, whose contact (if it is an opportunity) is `contact_id`, and which GHL may have created under what
-    /// it was called before.
+    /// Sends `record`. `contact_id` is the contact of an opportunity, and `former` tells how GHL may have created the
+    /// record before it was put with other content.
     pub(super) async fn run(&self, record: &Record, contact_id: Option<GhlId>, former: Former) -> RecordEnd {
         if record.is_undoing() && !record.deletion {
             return self.undo(record).await;
         }
         if record.deletion && record.ghl_id.is_none() {
-            // GHL has it no more: somebody else's call deleted it since this was asked for.
+            // GHL no longer has it: somebody else's call deleted it after this deletion was requested.
             return self.engine.write(record, &Outcome::Deleted, RecordResult::Succeeded).await;
         }
         let payload = match self.payload_to_send(record).await {
@@ -50,9 +50,9 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    /// Makes the calls of `operation`, and writes down how it ended.
+    /// Makes the calls of `operation` and stores the outcome.
     pub(super) async fn make(&self, record: &Record, operation: Operation, image: Option<KeptImage>) -> RecordEnd {
-        let mut progress = Progress {
+        let mut progress = RecordProgress {
             operation,
             image,
             retries: 0,
@@ -80,7 +80,7 @@ impl RecordSync<'_, '_> {
         self.end(record, progress, ended).await
     }
 
-    /// What GHL is sent of `record`: its consent never takes an opt-out back.
+    /// The payload as it is sent: its consent never revokes an opt-out.
     async fn payload_to_send(&self, record: &Record) -> Result<Payload, PortError> {
         let ghl_id = record.ghl_id.as_ref().filter(|_| needs_known_consent(record));
         let Some(ghl_id) = ghl_id else { return Ok(payload_to_send(record, None)) };
@@ -93,12 +93,12 @@ impl RecordSync<'_, '_> {
         })
     }
 
-    /// Whether GHL may have been asked to create it before, and nobody wrote down what came of it. Only if not, the word
-    /// of its producer counts that it is new.
+    /// Whether an earlier call may have created the record without the result being stored. Only if not, we trust the
+    /// producer's word that it is new.
     async fn presence(&self, record: &Record) -> Presence {
         let is_untried =
             record.version <= 1 && record.attempts == 0 && record.last_error.is_none() && record.not_before.is_none();
-        // No invocation died, and no outcome was lost, since it was put.
+        // No invocation died and no outcome was lost since the record was put.
         let in_doubt_until = self.permits.in_doubt_until().await;
         let in_doubt = in_doubt_until.is_some_and(|doubt| record.put_at.is_none_or(|put_at| put_at <= doubt));
         match is_untried && !in_doubt {
@@ -108,7 +108,7 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    /// The calls that would be made if GHL had nothing of it yet, as text.
+    /// The calls that would be made if GHL had no data of the record, as text.
     async fn dry_run(&self, operation: &Operation, whose: DryRun) -> Ended {
         let mut operation = operation.clone();
         let mut requests = Vec::new();
@@ -120,7 +120,7 @@ impl RecordSync<'_, '_> {
         Ended::Outcome(Outcome::WouldSend { request: requests.join("\n"), stays_due })
     }
 
-    async fn calls(&self, record: &Record, progress: &mut Progress) -> Ended {
+    async fn calls(&self, record: &Record, progress: &mut RecordProgress) -> Ended {
         if let Some(ended) = self.kept_by_others(record, progress).await {
             return ended;
         }
@@ -153,7 +153,7 @@ impl RecordSync<'_, '_> {
             }
             progress.called = true;
             match self.call(record, progress, &call, request).await {
-                After::Retry(wait) => {
+                AfterCall::Retry(wait) => {
                     let retry = Retry { endpoint: call.endpoint(), attempt: progress.attempt(), wait };
                     self.permits.note_retry(&retry, Some(&record.key));
                     let request = PermitRequest { attempt: progress.attempt(), starts: false, ..request };
@@ -161,15 +161,16 @@ impl RecordSync<'_, '_> {
                         return self.stopped(progress, wait);
                     }
                 }
-                After::GoOn => {}
-                After::End(ended) => return ended,
+                AfterCall::GoOn => {}
+                AfterCall::End(ended) => return ended,
             }
         }
         self.left_behind(record, progress).await.unwrap_or(Ended::Accepted)
     }
 
-    /// It is not deleted as long as GHL may have it under another id. That is said, and a replay deletes that one.
-    async fn left_behind(&self, record: &Record, progress: &mut Progress) -> Option<Ended> {
+    /// Fails a deletion while GHL may have the contact under another id. The error says so, and a replay deletes that
+    /// one.
+    async fn left_behind(&self, record: &Record, progress: &mut RecordProgress) -> Option<Ended> {
         let id = progress.operation.left_behind()?.clone();
         match self.engine.other_holders(&record.location_id, &record.key, &id).await {
             Ok(others) if others.is_empty() => {
@@ -186,8 +187,8 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    /// What another record has as well is not deleted.
-    async fn kept_by_others(&self, record: &Record, progress: &mut Progress) -> Option<Ended> {
+    /// Fails a deletion if another record has the same GHL id.
+    async fn kept_by_others(&self, record: &Record, progress: &mut RecordProgress) -> Option<Ended> {
         let id = progress.operation.ghl_id().filter(|_| progress.operation.is_deletion())?;
         match self.engine.other_holders(&record.location_id, &record.key, id).await {
             Ok(others) => {
@@ -201,9 +202,9 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    /// A create must not be repeated while GHL's search may not show what a crashed run created.
+    /// When a create may be repeated: not while GHL's search may hide what a crashed run created.
     async fn in_doubt(&self, call: &Call, is_undo: bool) -> Option<EpochMs> {
-        // Nor is it known before that nothing was created.
+        // Nor is it certain before then that nothing was created.
         let is_sure = call.is_repeatable() && !matches!(call, Call::FindMarked(_));
         if is_sure && !(is_undo && matches!(call, Call::FindOpportunities(_))) {
             return None;
@@ -212,15 +213,21 @@ impl RecordSync<'_, '_> {
         self.permits.in_doubt_until().await.filter(|time| *time > now)
     }
 
-    /// A wait for a permit is worth a moment; for a record that has begun it is worth as much as a backoff. (The next
-    /// batch begins with its first call again, and where permits are rare would come no further than this one.)
-    fn patience(&self, progress: &Progress) -> Duration {
+    /// The longest wait for a permit: a moment for a new record, as long as a backoff for one that has begun. (The next
+    /// batch would start over with its first call and, where permits are rare, get no further.)
+    fn patience(&self, progress: &RecordProgress) -> Duration {
         let config = &self.engine.config;
         if progress.called { config.backoff.max } else { config.patience }
     }
 
-    /// Makes one call, and judges what came back.
-    async fn call(&self, record: &Record, progress: &mut Progress, call: &Call, request: PermitRequest<'_>) -> After {
+    /// Makes one call and evaluates the result.
+    async fn call(
+        &self,
+        record: &Record,
+        progress: &mut RecordProgress,
+        call: &Call,
+        request: PermitRequest<'_>,
+    ) -> AfterCall {
         progress.created |= !call.is_repeatable() || matches!(call, Call::FindMarked(_)) || hides(record, call);
         let called = self.permits.call(call, operation_hash(record), request).await;
         if called.answer.as_ref().map_or_else(|(failure, _)| may_be_written(call, failure), |_| call.is_write()) {
@@ -228,14 +235,14 @@ impl RecordSync<'_, '_> {
         }
         match called.answer {
             Ok(answer) => match self.taken(record, progress, answer).await {
-                Ok(()) => After::GoOn,
-                Err(error) => After::End(self.holder_unknown(record, &error)),
+                Ok(()) => AfterCall::GoOn,
+                Err(error) => AfterCall::End(self.holder_unknown(record, &error)),
             },
             Err((failure, class)) => {
                 let class = doubted(record, call, &failure, class);
                 progress.error = Some(last_error(&class, failure, called.at));
                 if let (Class::Duplicate(id), true) = (&class, record.key.kind == Kind::Opportunity) {
-                    return self.deal_exists(record, progress, id, called.at).await;
+                    return self.opportunity_exists(record, progress, id, called.at).await;
                 }
                 self.after_failure(record, progress, call, class, called.pause, called.at, called.backoff)
             }
@@ -246,13 +253,13 @@ impl RecordSync<'_, '_> {
     fn after_failure(
         &self,
         record: &Record,
-        progress: &mut Progress,
+        progress: &mut RecordProgress,
         call: &Call,
         class: Class,
         pause: Option<EpochMs>,
         now: EpochMs,
         backoff: Duration,
-    ) -> After {
+    ) -> AfterCall {
         match class {
             Class::Throttled => {
                 let wait = WaitUntil { at: pause.unwrap_or(now), reason: WaitReason::Pause(PauseReason::Throttled) };
@@ -261,15 +268,15 @@ impl RecordSync<'_, '_> {
             }
             Class::StaleToken if !progress.changed_token => {
                 progress.changed_token = true;
-                After::GoOn
+                AfterCall::GoOn
             }
             Class::Credentials | Class::StaleToken => {
                 let wait = WaitUntil { at: now, reason: WaitReason::Pause(PauseReason::Credentials) };
-                After::End(self.stopped(progress, wait))
+                AfterCall::End(self.stopped(progress, wait))
             }
             Class::OtherLocation => {
                 let wait = WaitUntil { at: now, reason: WaitReason::Pause(PauseReason::OtherLocation) };
-                After::End(self.stopped(progress, wait))
+                AfterCall::End(self.stopped(progress, wait))
             }
             Class::Transient { may_arrive } => {
                 if may_arrive {
@@ -277,39 +284,39 @@ impl RecordSync<'_, '_> {
                 }
                 progress.retries += 1;
                 if progress.retries > self.engine.config.backoff.max_retries {
-                    return After::End(Ended::Outcome(self.exhausted(record, progress, now)));
+                    return AfterCall::End(Ended::Outcome(self.exhausted(record, progress, now)));
                 }
                 let at = progress.not_before.max(pause).map_or(now + backoff, |time| time.max(now + backoff));
                 self.retry(progress, progress.retries, WaitUntil { at, reason: WaitReason::Backoff }, now)
             }
-            Class::Ambiguous => After::End(Ended::Outcome(self.ambiguous(record, call, progress, now))),
+            Class::Ambiguous => AfterCall::End(Ended::Outcome(self.ambiguous(record, call, progress, now))),
             Class::Duplicate(_) | Class::Gone | Class::CompanyRefused if progress.operation.divert(&class) => {
-                After::GoOn
+                AfterCall::GoOn
             }
-            Class::Permanent if progress.operation.goes_on_without_ids() => After::GoOn,
+            Class::Permanent if progress.operation.goes_on_without_ids() => AfterCall::GoOn,
             Class::Duplicate(_) | Class::Gone | Class::CompanyRefused | Class::Permanent => {
-                After::End(Ended::Outcome(self.failed(progress, now)))
+                AfterCall::End(Ended::Outcome(self.failed(progress, now)))
             }
         }
     }
 
-    /// Tries again after `wait` if this `retry` is one of those that are allowed, and it fits into the batch.
-    fn retry(&self, progress: &Progress, retry: u32, wait: WaitUntil, now: EpochMs) -> After {
+    /// Tries again after `wait` if `retry` is within the allowed number and the wait fits into the batch.
+    fn retry(&self, progress: &RecordProgress, retry: u32, wait: WaitUntil, now: EpochMs) -> AfterCall {
         let config = &self.engine.config;
         let fits = now.until(wait.at) <= config.backoff.max.max(config.late_arrival)
             && wait.at + config.request_timeout <= self.deadline;
         if retry <= config.backoff.max_retries && fits {
-            return After::Retry(wait);
+            return AfterCall::Retry(wait);
         }
-        After::End(self.stopped(progress, wait))
+        AfterCall::End(self.stopped(progress, wait))
     }
 
-    /// The batch cannot go on with this record. Only what must be known next time is written down.
-    fn stopped(&self, progress: &Progress, stop: WaitUntil) -> Ended {
+    /// Ends the record's part in this batch. Stores only what the next try must know.
+    fn stopped(&self, progress: &RecordProgress, stop: WaitUntil) -> Ended {
         let now = self.engine.ports.clock.now();
         let open_call = progress.not_before.filter(|time| *time > now);
         let own_backoff = Some(stop.at).filter(|_| stop.reason == WaitReason::Backoff);
-        // Else the next batch would find out the same again, and where permits are rare come no further.
+        // Otherwise the next batch would find it out again and, where permits are rare, get no further.
         let learned_id = progress.called && (progress.operation.ghl_id().is_some() || progress.has_lost_id());
         match open_call.max(own_backoff) {
             Some(due_at) => Ended::Outcome(self.wait(progress, due_at)),
@@ -318,7 +325,7 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    pub(super) fn wait(&self, progress: &Progress, due_at: EpochMs) -> Outcome {
+    pub(super) fn wait(&self, progress: &RecordProgress, due_at: EpochMs) -> Outcome {
         let now = self.engine.ports.clock.now();
         Outcome::Wait {
             due_at,
@@ -330,8 +337,8 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    /// All retries of this batch failed: the record rests, each time longer, until it is given up.
-    pub(super) fn exhausted(&self, record: &Record, progress: &Progress, now: EpochMs) -> Outcome {
+    /// All retries of this batch failed: the record rests, longer each time, until it is given up.
+    pub(super) fn exhausted(&self, record: &Record, progress: &RecordProgress, now: EpochMs) -> Outcome {
         let config = &self.engine.config;
         let rounds = record.attempts.saturating_add(1);
         if rounds >= config.max_rounds {
@@ -347,10 +354,10 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    /// Nobody knows whether GHL created it. It is looked for when a late request must have arrived and GHL's search
-    /// must show it: an opportunity by its contact and name, a contact without e-mail and phone by our marker. API v1
-    /// cannot search for that; there it is left to a person.
-    fn ambiguous(&self, record: &Record, call: &Call, progress: &Progress, now: EpochMs) -> Outcome {
+    /// Nobody knows whether GHL created the record. A later batch searches for it, once a late request must have
+    /// arrived and GHL's search must show it: an opportunity by contact and name, a contact without e-mail and phone by
+    /// our marker. API v1 cannot search by marker, so there it is left to a person.
+    fn ambiguous(&self, record: &Record, call: &Call, progress: &RecordProgress, now: EpochMs) -> Outcome {
         let config = &self.engine.config;
         let is_lost = matches!(call, Call::CreateContact(_)) && self.api == Api::V1;
         if is_lost || record.attempts.saturating_add(1) >= config.max_rounds {
@@ -367,20 +374,20 @@ impl RecordSync<'_, '_> {
         }
     }
 
-    /// It may have been created, and cannot be looked for.
-    fn left_to_a_person(&self, progress: &mut Progress) -> Outcome {
+    /// Fails the record: it may have been created, and cannot be searched for.
+    fn left_to_a_person(&self, progress: &mut RecordProgress) -> Outcome {
         let now = self.engine.ports.clock.now();
         let message = "GHL may have created it, and API v1 cannot search for it".to_owned();
         progress.error = Some(LastError { code: ErrorCode::Ambiguous, status: None, message, at: now });
         self.failed(progress, now)
     }
 
-    pub(super) fn failed(&self, progress: &Progress, now: EpochMs) -> Outcome {
+    pub(super) fn failed(&self, progress: &RecordProgress, now: EpochMs) -> Outcome {
         let (ghl_id, provenance) = (progress.operation.ghl_id().cloned(), progress.operation.provenance());
         Outcome::Failed { error: self.error(progress, now), ghl_id, provenance }
     }
 
-    fn error(&self, progress: &Progress, now: EpochMs) -> LastError {
+    fn error(&self, progress: &RecordProgress, now: EpochMs) -> LastError {
         progress.error.clone().unwrap_or_else(|| LastError {
             code: ErrorCode::Internal,
             status: None,
@@ -390,8 +397,8 @@ impl RecordSync<'_, '_> {
     }
 }
 
-/// A create that was answered with 422 was seen to be done all the same (2025-07). What has an e-mail or a phone is found
-/// by its next put; what has neither is looked for once before the answer is believed.
+/// Doubts a 422 that answers a create: GHL once created the contact all the same (2025-07). A contact with an e-mail
+/// address or a phone number is found by its next put; one without is searched for once before we believe the answer.
 fn doubted(record: &Record, call: &Call, failure: &Failure, class: Class) -> Class {
     let is_doubtful = failure.status == Some(422) && matches!(call, Call::CreateContact(_)) && record.attempts == 0;
     if is_doubtful && class == Class::Permanent { Class::Ambiguous } else { class }
@@ -408,19 +415,20 @@ fn last_error(class: &Class, failure: Failure, at: EpochMs) -> LastError {
     LastError { code, status: failure.status, message: failure.message, at }
 }
 
-/// Whether GHL's search may not show it for a while, and nothing else tells its id: an update hides it as a creation does.
+/// Whether GHL's search may hide the record for a while with no other source of its id: an update hides it as a create
+/// does.
 fn hides(record: &Record, call: &Call) -> bool {
     record.ghl_id.is_none() && matches!(call, Call::UpdateContact { .. } | Call::UpdateOpportunity { .. })
 }
 
-/// The same record has the same hash, in every invocation.
+/// Hash of the record's key, the same in every invocation.
 fn operation_hash(record: &Record) -> u32 {
     let key = record.key.to_string();
     super::fnv1a(record.location_id.as_str().bytes().chain(key.bytes()))
 }
 
-/// Whether GHL may have a record that shall be deleted under another id than the one that is known: what was put last was
-/// not accepted, and nobody knows that it was not sent. What was gone may then have been created anew.
+/// Whether GHL may have a record that is to be deleted under another id than the known one: the last put content was
+/// not accepted, and it may have been sent. That call may have recreated a contact that was gone.
 fn may_be_elsewhere(record: &Record) -> bool {
     let is_known = record.accepted_version.is_some_and(|accepted| accepted + 1 >= record.version);
     let is_doubtful =

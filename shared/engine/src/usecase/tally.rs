@@ -1,10 +1,10 @@
-//! What happens in one piece of work (a batch, a tick, a put), summed up for its end.
+//! Sums up the events of one piece of work (a batch, a tick, a put).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::report::{Measures, RecordResult};
-use super::standing::Left;
+use super::standing::BatchLeftovers;
 use super::{Engine, Event, Ports};
 use crate::counts::{Counter, Counts, ReconcileCount, RecordCount};
 use crate::ports::EventSink;
@@ -12,17 +12,17 @@ use crate::standing::Standing;
 use crate::usecase::report::{ReconcileEnd, ReconcileReport};
 use ghl_sync_model::LocationId;
 
-/// As many durations are kept of each kind: CloudWatch takes 100 values of a metric at once.
+/// Most durations kept of each kind: CloudWatch takes 100 values of a metric at once.
 const SAMPLES: usize = 100;
 
-/// A sink that sums up what it passes on.
+/// A sink that sums up the events it passes on.
 pub struct Tally {
     sink: Arc<dyn EventSink>,
     measures: Mutex<Measures>,
 }
 
 impl Tally {
-    /// What has happened since the last time.
+    /// Returns what was summed up since the last call, and starts over.
     pub fn take(&self) -> Measures {
         std::mem::take(&mut *self.measures.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -59,7 +59,7 @@ impl Measures {
             Event::NotStored { .. } => counts.add(Counter::NotStored, 1),
             Event::SharesGhlId { .. } => counts.add(Counter::SharedGhlIds, 1),
             Event::PassedOver { .. } => counts.add(Counter::PassedOver, 1),
-            // Records that were unknown have no end of their own.
+            // Unknown records have no event of their own.
             Event::BatchEnded { report, .. } => {
                 let seen = counts.records(RecordCount::Skipped);
                 counts.add(Counter::Records(RecordCount::Skipped), u64::from(report.skipped).saturating_sub(seen));
@@ -127,15 +127,15 @@ fn ms(span: Duration) -> u64 {
 }
 
 impl Engine {
-    /// This engine with a sink that sums up, for one piece of work.
+    /// This engine with a sink that sums up one piece of work.
     pub fn tallied(&self) -> (Engine, Arc<Tally>) {
         let tally = Arc::new(Tally { sink: self.ports.sink.clone(), measures: Mutex::default() });
         let ports = Ports { sink: tally.clone(), ..self.ports.clone() };
         (Engine { ports, ..self.clone() }, tally)
     }
 
-    /// The end of a piece of work for `location`: what was measured goes to the sink and, in one write, to the
-    /// counters. Should that fail, they are lost, and nothing else.
+    /// Ends a piece of work for `location`: sends the measures to the sink and adds them to the counters in one write.
+    /// If that write fails, only the counts are lost.
     pub async fn count(&self, work: &'static str, location: &LocationId, measures: Measures, allowed: Option<u64>) {
         self.ports.sink.emit(&Event::Measured { work, location: Some(location), measures: &measures });
         if measures.counts.is_empty() {
@@ -144,19 +144,19 @@ impl Engine {
         self.add_counts(location, &measures.counts, allowed, None).await;
     }
 
-    /// The same for work that may have changed how `location` stands, which is written down in the same write.
+    /// The same for work that may have changed the standing of `location`, which the same write stores.
     pub async fn count_and_tell(&self, work: &'static str, location: &LocationId, measures: Measures) {
-        self.count_what_was_left(work, location, measures, None, Left::default()).await;
+        self.count_what_was_left(work, location, measures, None, BatchLeftovers::default()).await;
     }
 
-    /// The same for a batch, which changes how `location` stands: that is written down in the same write.
+    /// The same for a batch, which changes the standing of `location`; the same write stores it.
     pub(super) async fn count_what_was_left(
         &self,
         work: &'static str,
         location: &LocationId,
         measures: Measures,
         allowed: Option<u64>,
-        left: Left,
+        left: BatchLeftovers,
     ) {
         self.ports.sink.emit(&Event::Measured { work, location: Some(location), measures: &measures });
         if measures.counts.is_empty() {

@@ -1,4 +1,4 @@
-//! The scheduled tick: start every scope that has work and nobody on it.
+//! The scheduled tick: starts every scope that has work and no batch.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,24 +11,25 @@ use crate::ports::{DueChecks, PortError};
 use crate::standing::Standing;
 use ghl_sync_model::{EpochMs, LocationId, ScopeId};
 
-/// Scopes looked at by one tick, at most; the rest is for the next one.
+/// Most scopes checked by one tick; the next one checks the rest.
 const MAX_SCOPES: u32 = 10_000;
-/// Scopes looked at at once.
+/// Scopes checked concurrently.
 const AT_ONCE: usize = 16;
 
-/// The standings of so few locations are read one by one, in one request; those of more by the index.
+/// Up to this many locations, standings are read by key in one request; beyond that, through the index.
 const FEW: usize = 100;
-/// Standings that one sweep mends, at most.
+/// Most standings that one sweep repairs.
 const MENDED: usize = 1000;
-/// A location that does not rest is written down more often than this.
+/// A location with due records stores its standing more often than this, unless it was lost.
 const LOST_AFTER: Duration = Duration::from_secs(600);
 
 impl Engine {
-    /// Looks at every scope whose time has come; with `sweep`, at every enabled one (the backstop for a producer that
+    /// Checks every scope that is due for a check; with `sweep`, every enabled one (the backstop for a producer that
     /// died between its put and the advance of the work sequence).
     ///
     /// # Errors
-    /// When not even the list of scopes can be read. A scope whose look fails is counted, and spoils no other.
+    /// If not even the list of scopes can be read. A scope whose check fails is counted, and does not affect the
+    /// others.
     pub async fn tick(&self, sweep: bool) -> Result<TickReport, PortError> {
         let (engine, tally) = self.tallied();
         let ticked = engine.tick_tallied(sweep).await;
@@ -76,16 +77,15 @@ impl Engine {
             }
         }
         self.ports.sink.emit(&Event::Ticked { report: &report });
-        // Last: should there be no time for it, nobody waits for that.
+        // Comes last: nothing depends on it if time runs out.
         if sweep && let Err(error) = self.mend_standings(&started).await {
             self.ports.sink.emit(&Event::PortFailed { scope: None, error: &error });
         }
         Ok(report)
     }
 
-    /// Writes down how locations stand of which that was never written down, or whose last word was lost: a run that died,
-    /// or a write that failed. Some of them a sweep; those that rest are not touched, nor those of scopes that were `started`:
-    /// their batches tell.
+    /// Stores standings that were never stored or are outdated because a run died or a write failed: at most a fixed
+    /// number per sweep. Skips locations at rest, and scopes that were `started`, whose batches store them.
     async fn mend_standings(&self, started: &BTreeSet<ScopeId>) -> Result<(), PortError> {
         let now = self.ports.clock.now();
         let mut wanted = self.ports.registry.locations().await?;
@@ -93,10 +93,10 @@ impl Engine {
             0..=FEW => self.ports.counters.standings_of(&wanted).await?,
             _ => self.ports.counters.standings().await?,
         };
-        let (is_lost, told): (Vec<_>, Vec<_>) = standings.into_iter().partition(|(_, standing)| is_lost(standing, now));
-        let told: BTreeSet<LocationId> = told.into_iter().map(|(location, _)| location).collect();
-        wanted.retain(|location| !told.contains(location));
-        wanted.extend(is_lost.into_iter().map(|(location, _)| location));
+        let (lost, stored): (Vec<_>, Vec<_>) = standings.into_iter().partition(|(_, standing)| is_lost(standing, now));
+        let stored: BTreeSet<LocationId> = stored.into_iter().map(|(location, _)| location).collect();
+        wanted.retain(|location| !stored.contains(location));
+        wanted.extend(lost.into_iter().map(|(location, _)| location));
         wanted.sort_unstable();
         wanted.dedup();
         let telling = wanted.into_iter().take(MENDED);
@@ -112,8 +112,8 @@ impl Engine {
             .await
     }
 
-    /// All scopes but `these`, each time from another one on: should the function's time not be enough for all, it is
-    /// not always the same ones that are left out.
+    /// All scopes except `these`, starting at a random one: if the function's time runs out, it is not always the same
+    /// scopes that are left out.
     async fn others_than(&self, these: &[ScopeId]) -> Result<Vec<ScopeId>, PortError> {
         let these: BTreeSet<&ScopeId> = these.iter().collect();
         let all = self.ports.registry.scopes().await?;
@@ -125,7 +125,7 @@ impl Engine {
     }
 }
 
-/// Whether something came after it that was not written down.
+/// Whether a later change of the standing was not stored.
 fn is_lost(standing: &Standing, now: EpochMs) -> bool {
     let is_over = standing.run_until.is_some_and(|until| until <= now);
     let has_work = standing.enabled && standing.due.tallied.count > 0;

@@ -1,13 +1,13 @@
-//! A record whose import is undone.
+//! Undoes the import of a record.
 
 use super::operation::Operation;
 use super::record_end::RecordEnd;
-use super::record_progress::{Ended, Progress, RecordSync};
+use super::record_progress::{Ended, RecordProgress, RecordSync};
 use super::report::RecordResult;
 use ghl_sync_model::{Outcome, PreImage, Record, Undone};
 
 impl RecordSync<'_, '_> {
-    /// Turns back what the import of `record` wrote. Without a pre-image it has written nothing.
+    /// Reverts what the import of `record` wrote. Without a pre-image, it wrote nothing.
     pub(super) async fn undo(&self, record: &Record) -> RecordEnd {
         let kept = match self.kept_image(record).await {
             Ok(kept) => kept,
@@ -22,8 +22,8 @@ impl RecordSync<'_, '_> {
         self.engine.write(record, &Outcome::Undone(undone), RecordResult::Succeeded).await
     }
 
-    /// What another record has as well is not deleted. Returns how it ends, if nobody knows.
-    pub(super) async fn keep_if_shared(&self, record: &Record, progress: &mut Progress) -> Option<Ended> {
+    /// Keeps the record in GHL if another record has the same id. Returns an end if that could not be determined.
+    pub(super) async fn keep_if_shared(&self, record: &Record, progress: &mut RecordProgress) -> Option<Ended> {
         let id = progress.operation.ghl_id().filter(|_| progress.operation.is_undo_by_deletion())?;
         match self.engine.other_holders(&record.location_id, &record.key, id).await {
             Ok(others) if others.is_empty() => None,

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::table::{Key, Row};
+use super::table::{LookupKey, TableRow};
 use crate::phone;
 use crate::times::to_iso;
 
-/// Where the legacy API's requests belong if the token does not tell.
+/// The location of legacy API requests if the token does not name one.
 pub(crate) const V1_LOCATION: &str = "v1";
 
-/// A contact as it is kept. E-mail addresses are kept in lower case, phone numbers as E.164.
+/// A contact in stored form: e-mail addresses in lower case, phone numbers as E.164.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Contact {
+pub(crate) struct StoredContact {
     pub(crate) id: String,
     pub(crate) location_id: String,
     pub(crate) date_added: u64,
@@ -23,15 +23,15 @@ pub(crate) struct Contact {
     custom_fields: BTreeMap<String, Value>,
     /// All other fields, by GHL's names.
     fields: Map<String, Value>,
-    /// What no call can write, by GHL's names.
+    /// Fields that no call can write, by GHL's names.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) unwritable: Map<String, Value>,
 }
 
-impl Contact {
-    /// A new contact, from a body that was found valid.
-    pub(crate) fn new(id: String, location_id: &str, body: &Map<String, Value>, now: u64) -> Contact {
-        let mut contact = Contact {
+impl StoredContact {
+    /// A new contact from a validated body.
+    pub(crate) fn new(id: String, location_id: &str, body: &Map<String, Value>, now: u64) -> StoredContact {
+        let mut contact = StoredContact {
             id,
             location_id: location_id.to_owned(),
             date_added: now,
@@ -45,8 +45,8 @@ impl Contact {
         contact
     }
 
-    /// Takes over what an upsert writes to a contact that is there. The gender is dropped without a word. An additional
-    /// address that it names becomes the first, and the one that was first is gone.
+    /// Applies an upsert to an existing contact. The gender is dropped silently. If the body names an additional
+    /// e-mail address, it becomes the main address, and the previous main address is lost.
     pub(crate) fn upsert(&mut self, body: &Map<String, Value>, now: u64) {
         let mut body = body.clone();
         body.remove("gender");
@@ -58,7 +58,7 @@ impl Contact {
         self.update(&body, now);
     }
 
-    /// Writes the fields of a body that was found valid. Absent ones stay as they are.
+    /// Writes the fields of a validated body. Absent ones stay unchanged.
     pub(crate) fn update(&mut self, body: &Map<String, Value>, now: u64) {
         self.write(body);
         self.touch(now);
@@ -93,12 +93,12 @@ impl Contact {
         self.touch(now);
     }
 
-    /// A field of text, by GHL's name.
+    /// A text field, by GHL's name.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.fields.get(name)?.as_str()
     }
 
-    /// A field that has no place of its own, by GHL's name.
+    /// A field from `fields`, by GHL's name.
     pub(crate) fn field(&self, name: &str) -> Option<&Value> {
         self.fields.get(name)
     }
@@ -119,7 +119,7 @@ impl Contact {
         texts.into_iter().flatten().any(|text| text.to_lowercase().contains(&query))
     }
 
-    /// The contact as API v2 shows it.
+    /// The contact in API v2's form.
     pub(crate) fn to_json(&self) -> Value {
         let mut shown = self.common();
         let custom: Vec<Value> =
@@ -131,7 +131,7 @@ impl Contact {
         Value::Object(shown)
     }
 
-    /// The contact as the legacy API shows it.
+    /// The contact in the legacy API's form.
     pub(crate) fn to_v1(&self) -> Value {
         let mut shown = self.common();
         let custom: Vec<Value> =
@@ -141,7 +141,7 @@ impl Contact {
         Value::Object(shown)
     }
 
-    /// The contact as an opportunity shows it.
+    /// The contact as embedded in an opportunity.
     pub(crate) fn to_brief(&self) -> Value {
         json!({
             "id": self.id,
@@ -179,7 +179,7 @@ impl Contact {
         };
     }
 
-    /// Splits a full name into the parts that `body` does not give on their own.
+    /// Splits a full name into the parts that `body` does not give separately.
     fn set_name(&mut self, name: Option<&str>, body: &Map<String, Value>) {
         let (first, last) = match name.map(|name| name.trim().split_once(' ').unwrap_or((name.trim(), ""))) {
             Some((first, last)) => (Some(first.to_owned()), Some(last.trim().to_owned())),
@@ -192,13 +192,13 @@ impl Contact {
         }
     }
 
-    /// Each write advances the time of the last one.
+    /// Each write advances `date_updated`, even within one millisecond.
     fn touch(&mut self, now: u64) {
         self.date_updated = now.max(self.date_updated + 1);
     }
 }
 
-impl Row for Contact {
+impl TableRow for StoredContact {
     fn id(&self) -> &str {
         &self.id
     }
@@ -211,23 +211,23 @@ impl Row for Contact {
         self.date_updated
     }
 
-    fn keys(&self) -> Vec<Key> {
-        let email = self.text("email").map(|email| Key::Email(email.to_owned()));
-        let phone = self.text("phone").map(|phone| Key::Phone(phone.to_owned()));
-        // GHL finds a contact by its additional addresses, too.
+    fn keys(&self) -> Vec<LookupKey> {
+        let email = self.text("email").map(|email| LookupKey::Email(email.to_owned()));
+        let phone = self.text("phone").map(|phone| LookupKey::Phone(phone.to_owned()));
+        // GHL also finds a contact by its additional addresses.
         let others = self.unwritable.get(ADDITIONAL_EMAILS).and_then(Value::as_array).into_iter().flatten();
-        email.into_iter().chain(phone).chain(others.filter_map(address_of).map(Key::Email)).collect()
+        email.into_iter().chain(phone).chain(others.filter_map(address_of).map(LookupKey::Email)).collect()
     }
 }
 
 const ADDITIONAL_EMAILS: &str = "additionalEmails";
 
-/// An address of a list: both texts and objects were seen.
+/// An address of a list: GHL was seen to send both texts and objects.
 fn address_of(item: &Value) -> Option<String> {
     item.as_str().or_else(|| item["email"].as_str()).map(str::to_lowercase)
 }
 
-/// A key of the legacy API stands for a location; where none is known, no answer names one.
+/// A key of the legacy API implies the location; if it is unknown, answers name none.
 pub(super) fn hide_unknown(shown: &mut Map<String, Value>) {
     if shown.get("locationId").and_then(Value::as_str) == Some(V1_LOCATION) {
         shown.remove("locationId");
@@ -245,7 +245,7 @@ fn with_tag(mut tags: Vec<String>, tag: &str) -> Vec<String> {
     tags
 }
 
-/// A custom field as it is written, by its id or, in default of one, its key.
+/// A custom field as written, under its id or, without one, its key.
 pub(super) fn element(element: &Value) -> Option<(String, Value)> {
     let name = element.get("id").or_else(|| element.get("key"))?.as_str()?;
     Some((name.to_owned(), element.get("field_value")?.clone()))

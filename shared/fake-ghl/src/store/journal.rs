@@ -1,34 +1,34 @@
-//! What outlives the process: each write, with the whole record as it is after it.
+//! Persistent state: each write, with the whole record after it.
 
 use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
 
-use super::contact::Contact;
-use super::opportunity::Opportunity;
-use super::structure::Part;
+use super::contact::StoredContact;
+use super::opportunity::StoredOpportunity;
+use super::structure::StructurePart;
 
-/// Where writes are kept, one after the other.
+/// Stores writes in order.
 pub trait Journal: fmt::Debug + Send {
-    /// Keeps a write, which is a text without line breaks.
+    /// Appends a write, which is a text without line breaks.
     ///
     /// # Errors
-    /// When it cannot be kept; then it has not happened.
+    /// If it cannot be stored; the write then has no effect.
     fn append(&mut self, write: &str) -> io::Result<()>;
 
     /// Forgets all writes.
     ///
     /// # Errors
-    /// When that cannot be done.
+    /// If they cannot be removed.
     fn clear(&mut self) -> io::Result<()>;
 }
 
 /// A write.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Entry {
-    Contact(Contact),
-    Opportunity(Opportunity),
+pub(crate) enum JournalEntry {
+    Contact(StoredContact),
+    Opportunity(StoredOpportunity),
     ContactDeleted {
         id: String,
         at: u64,
@@ -37,10 +37,10 @@ pub(crate) enum Entry {
         id: String,
         at: u64,
     },
-    /// Something that the location is made of.
+    /// A part of the location's structure.
     Part {
         location_id: String,
-        part: Part,
+        part: StructurePart,
     },
     PartDeleted {
         location_id: String,

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::contact::{Contact, element};
-use super::table::{Key, Row};
+use super::contact::{StoredContact, element};
+use super::table::{LookupKey, TableRow};
 use crate::times::to_iso;
 
-/// An opportunity as it is kept.
+/// An opportunity in stored form.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Opportunity {
+pub(crate) struct StoredOpportunity {
     pub(crate) id: String,
     pub(crate) location_id: String,
     pub(crate) contact_id: String,
@@ -26,15 +26,21 @@ pub(crate) struct Opportunity {
     custom_fields: BTreeMap<String, Value>,
     /// All other fields, by GHL's names.
     fields: Map<String, Value>,
-    /// What no call can write, by GHL's names.
+    /// Fields that no call can write, by GHL's names.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) unwritable: Map<String, Value>,
 }
 
-impl Opportunity {
-    /// An open opportunity without a name.
-    pub(crate) fn new(id: String, contact: &Contact, pipeline_id: &str, stage_id: &str, now: u64) -> Opportunity {
-        Opportunity {
+impl StoredOpportunity {
+    /// A new open opportunity without a name.
+    pub(crate) fn new(
+        id: String,
+        contact: &StoredContact,
+        pipeline_id: &str,
+        stage_id: &str,
+        now: u64,
+    ) -> StoredOpportunity {
+        StoredOpportunity {
             id,
             location_id: contact.location_id.clone(),
             contact_id: contact.id.clone(),
@@ -52,7 +58,7 @@ impl Opportunity {
         }
     }
 
-    /// Writes the fields of a body that was found valid, v2's or the legacy API's. Absent ones stay as they are.
+    /// Writes the fields of a validated body of v2 or the legacy API. Absent ones stay unchanged.
     pub(crate) fn apply(&mut self, body: &Map<String, Value>, now: u64) {
         for (name, value) in body {
             let text = value.as_str().unwrap_or_default();
@@ -73,13 +79,13 @@ impl Opportunity {
         self.updated_at = self.updated_at.max(now);
     }
 
-    /// A field that has no place of its own, by GHL's name.
+    /// A field from `fields`, by GHL's name.
     pub(crate) fn field(&self, name: &str) -> Option<&Value> {
         self.fields.get(name)
     }
 
-    /// The opportunity as the API shows it.
-    pub(crate) fn to_json(&self, contact: Option<&Contact>) -> Value {
+    /// The opportunity in the API's form.
+    pub(crate) fn to_json(&self, contact: Option<&StoredContact>) -> Value {
         let custom: Vec<Value> =
             self.custom_fields.iter().map(|(id, value)| json!({"id": id, "fieldValue": value})).collect();
         let mut shown = json!({
@@ -107,7 +113,7 @@ impl Opportunity {
     }
 }
 
-impl Row for Opportunity {
+impl TableRow for StoredOpportunity {
     fn id(&self) -> &str {
         &self.id
     }
@@ -120,8 +126,8 @@ impl Row for Opportunity {
         self.updated_at
     }
 
-    fn keys(&self) -> Vec<Key> {
-        vec![Key::Contact(self.contact_id.clone())]
+    fn keys(&self) -> Vec<LookupKey> {
+        vec![LookupKey::Contact(self.contact_id.clone())]
     }
 }
 

@@ -1,4 +1,4 @@
-//! Pipelines. A location has those below unless it was given others.
+//! Pipelines. Every location has the default ones unless it was given others.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -7,14 +7,14 @@ use crate::ids::Ids;
 
 /// A sales pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pipeline {
-    /// By which opportunities name it.
+pub struct SandboxPipeline {
+    /// Id by which opportunities name it.
     pub id: String,
-    /// Unique in its location, whatever its case.
+    /// Unique in its location, regardless of case.
     pub name: String,
-    /// In order: the first is where a new opportunity goes that names none.
+    /// Stages in order. A new opportunity that names no stage goes to the first one.
     pub stages: Vec<Stage>,
-    /// What else it was given, by the names under which it is shown.
+    /// Other properties, by the names under which reads return them.
     #[serde(default)]
     pub(crate) settings: Map<String, Value>,
 }
@@ -22,24 +22,24 @@ pub struct Pipeline {
 /// A stage of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
-    /// By which opportunities name it.
+    /// Id by which opportunities name it.
     pub id: String,
-    /// Unique in its pipeline, whatever its case.
+    /// Unique in its pipeline, regardless of case.
     pub name: String,
-    /// What else it was given, by the names under which it is shown.
+    /// Other properties, by the names under which reads return them.
     #[serde(default)]
     pub(crate) settings: Map<String, Value>,
 }
 
-/// The pipelines of a location, and what reads still show instead.
+/// The pipelines of a location, and the earlier versions that reads still show.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pipelines {
-    current: Vec<Pipeline>,
-    /// What was so before, and until when, in milliseconds since the epoch; oldest first.
-    earlier: Vec<(u64, Vec<Pipeline>)>,
+    current: Vec<SandboxPipeline>,
+    /// Earlier versions and the time until which each was current, in milliseconds since the epoch; oldest first.
+    earlier: Vec<(u64, Vec<SandboxPipeline>)>,
 }
 
-/// An id and a name.
+/// Id and name.
 type Named = (&'static str, &'static str);
 
 /// Pipelines and their stages, with the same ids in every location and after every start.
@@ -57,49 +57,49 @@ const DEFAULT: &[(Named, &[Named])] = &[
 
 /// The pipelines of a location that was given none.
 #[must_use]
-pub fn default_pipelines() -> Vec<Pipeline> {
+pub fn default_pipelines() -> Vec<SandboxPipeline> {
     DEFAULT
         .iter()
         .map(|((id, name), stages)| {
-            Pipeline::new(id, name, stages.iter().map(|(id, name)| Stage::new(id, name)).collect())
+            SandboxPipeline::new(id, name, stages.iter().map(|(id, name)| Stage::new(id, name)).collect())
         })
         .collect()
 }
 
 impl Pipelines {
-    pub(crate) fn current(&self) -> &[Pipeline] {
+    pub(crate) fn current(&self) -> &[SandboxPipeline] {
         &self.current
     }
 
-    /// What reads show at `now`, if it takes them `lag` milliseconds to show a write.
-    pub(crate) fn shown(&self, now: u64, lag: u64) -> &[Pipeline] {
+    /// The pipelines that reads show at `now`, with a lag of `lag` milliseconds.
+    pub(crate) fn shown(&self, now: u64, lag: u64) -> &[SandboxPipeline] {
         let stale = self.earlier.iter().find(|(until, _)| now < until.saturating_add(lag));
         stale.map_or(&self.current, |(_, pipelines)| pipelines)
     }
 
-    /// Those that reads show at once.
-    pub(crate) fn of(pipelines: Vec<Pipeline>) -> Pipelines {
+    /// Pipelines that reads show at once.
+    pub(crate) fn of(pipelines: Vec<SandboxPipeline>) -> Pipelines {
         Pipelines { current: pipelines, earlier: Vec::new() }
     }
 
-    /// A write at `at`, which reads show after `lag` milliseconds.
-    pub(crate) fn write(&mut self, pipelines: Vec<Pipeline>, at: u64, lag: u64) {
+    /// Writes pipelines at `at`; reads show them after `lag` milliseconds.
+    pub(crate) fn write(&mut self, pipelines: Vec<SandboxPipeline>, at: u64, lag: u64) {
         self.earlier.retain(|(until, _)| at < until.saturating_add(lag));
         self.earlier.push((at, std::mem::replace(&mut self.current, pipelines)));
     }
 }
 
-impl Pipeline {
+impl SandboxPipeline {
     /// A pipeline without settings.
     #[must_use]
-    pub fn new(id: &str, name: &str, stages: Vec<Stage>) -> Pipeline {
-        Pipeline { id: id.to_owned(), name: name.to_owned(), stages, settings: Map::new() }
+    pub fn new(id: &str, name: &str, stages: Vec<Stage>) -> SandboxPipeline {
+        SandboxPipeline { id: id.to_owned(), name: name.to_owned(), stages, settings: Map::new() }
     }
 
-    /// A pipeline of these names.
-    pub(crate) fn named(name: &str, stages: &[&str], ids: &mut Ids) -> Pipeline {
+    /// A pipeline with these names and new ids.
+    pub(crate) fn named(name: &str, stages: &[&str], ids: &mut Ids) -> SandboxPipeline {
         let id = ids.next();
-        Pipeline::new(&id, name, stages.iter().map(|name| Stage::new(&ids.next(), name)).collect())
+        SandboxPipeline::new(&id, name, stages.iter().map(|name| Stage::new(&ids.next(), name)).collect())
     }
 
     pub(crate) fn has_stage(&self, id: &str) -> bool {
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn reads_show_a_write_when_the_lag_is_over_and_not_before() {
         let mut ids = Ids::seeded(1);
-        let mut named = |name| vec![Pipeline::named(name, &["a"], &mut ids)];
+        let mut named = |name| vec![SandboxPipeline::named(name, &["a"], &mut ids)];
         let mut pipelines = Pipelines::of(named("A"));
         for (at, name) in [(1_000, "B"), (1_050, "C")] {
             pipelines.write(named(name), at, 100);

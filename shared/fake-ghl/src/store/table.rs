@@ -1,20 +1,20 @@
-//! Records by id, by location and by what they are looked up with, and as the search index sees them.
+//! Stores records by id, location and lookup keys, and shows them as the search index sees them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A record that a table can hold.
-pub(crate) trait Row {
+pub(crate) trait TableRow {
     fn id(&self) -> &str;
     fn location_id(&self) -> &str;
-    /// When it was written last, in milliseconds since the epoch.
+    /// Time of the last write, in milliseconds since the epoch.
     fn written_at(&self) -> u64;
-    /// What it can be looked up with, within its location.
-    fn keys(&self) -> Vec<Key>;
+    /// Lookup keys of the record within its location.
+    fn keys(&self) -> Vec<LookupKey>;
 }
 
-/// A value that records are looked up with.
+/// A value to look records up with.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Key {
+pub(crate) enum LookupKey {
     Email(String),
     Phone(String),
     Contact(String),
@@ -22,30 +22,30 @@ pub(crate) enum Key {
 
 /// Records of one kind.
 #[derive(Debug)]
-pub(crate) struct Table<T> {
+pub(crate) struct RecordTable<T> {
     lag: u64,
     rows: BTreeMap<String, Versions<T>>,
     of_location: BTreeMap<String, BTreeSet<String>>,
-    of_key: BTreeMap<(String, Key), BTreeSet<String>>,
+    of_key: BTreeMap<(String, LookupKey), BTreeSet<String>>,
 }
 
-impl<T: Row> Table<T> {
-    /// An empty table, whose search index is `lag` milliseconds behind.
+impl<T: TableRow> RecordTable<T> {
+    /// An empty table whose search index is `lag` milliseconds behind.
     pub(crate) fn new(lag: u64) -> Self {
-        Table { lag, rows: BTreeMap::new(), of_location: BTreeMap::new(), of_key: BTreeMap::new() }
+        RecordTable { lag, rows: BTreeMap::new(), of_location: BTreeMap::new(), of_key: BTreeMap::new() }
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&T> {
         self.rows.get(id)?.current()
     }
 
-    /// The records of `location` that have `key`, as they are now.
-    pub(crate) fn with_key(&self, location: &str, key: Key) -> impl Iterator<Item = &T> {
+    /// The current records of `location` with `key`.
+    pub(crate) fn with_key(&self, location: &str, key: LookupKey) -> impl Iterator<Item = &T> {
         let ids = self.of_key.get(&(location.to_owned(), key));
         ids.into_iter().flatten().filter_map(|id| self.get(id))
     }
 
-    /// Every record, as it is now.
+    /// Every current record.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.rows.values().filter_map(Versions::current)
     }
@@ -55,8 +55,8 @@ impl<T: Row> Table<T> {
         self.as_indexed(self.of_location.get(location), now)
     }
 
-    /// The same, of those records only that have `key`.
-    pub(crate) fn indexed_with_key(&self, location: &str, key: Key, now: u64) -> impl Iterator<Item = &T> {
+    /// The records of `location` with `key`, as the search index shows them at `now`.
+    pub(crate) fn indexed_with_key(&self, location: &str, key: LookupKey, now: u64) -> impl Iterator<Item = &T> {
         self.as_indexed(self.of_key.get(&(location.to_owned(), key)), now)
     }
 
@@ -79,7 +79,7 @@ impl<T: Row> Table<T> {
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Table::new(self.lag);
+        *self = RecordTable::new(self.lag);
     }
 
     fn as_indexed<'a>(&'a self, ids: Option<&'a BTreeSet<String>>, now: u64) -> impl Iterator<Item = &'a T> {
@@ -97,7 +97,8 @@ impl<T: Row> Table<T> {
     }
 }
 
-/// What a record was, as far back as the search index may still show it; oldest first, and `None` for deleted.
+/// The versions of a record, as far back as the search index may still show them; oldest first, and `None` for
+/// deleted.
 #[derive(Debug)]
 struct Versions<T>(Vec<(u64, Option<T>)>);
 
@@ -112,8 +113,8 @@ impl<T> Versions<T> {
         self.0.last()?.1.as_ref()
     }
 
-    /// What the index shows. After a write it shows what was before; then, while it works the write in, nothing; and
-    /// when the lag is over, what was written.
+    /// The version in the index. After a write, the index shows the old version, then nothing while it processes the
+    /// write, and the new version once the lag is over.
     fn indexed(&self, now: u64, lag: u64) -> Option<&T> {
         for (at, row) in self.0.iter().rev() {
             let age = now.saturating_sub(*at);
@@ -127,7 +128,7 @@ impl<T> Versions<T> {
         None
     }
 
-    /// Adds a version, and drops those before the one that the index shows already.
+    /// Adds a version, and drops those older than the one in the index.
     fn write(&mut self, at: u64, row: Option<T>, lag: u64) {
         let shown = self.0.iter().rposition(|(written, _)| at.saturating_sub(*written) >= lag).unwrap_or(0);
         self.0.drain(..shown);

@@ -1,13 +1,13 @@
-//! The legacy API, under `/v1`: the token says the location, and there is no `Version`.
+//! The legacy API, under `/v1`: the token determines the location, and there is no `Version`.
 
 mod contacts;
 mod opportunities;
 
-use super::answer::{Answer, Handled};
+use super::answer::{Handled, SandboxAnswer};
 use super::visit::Visit;
 use super::{custom_fields, pipelines};
 
-/// Does what a request to `/v1/{path}` asks for.
+/// Performs a request to `/v1/{path}`.
 pub(crate) fn handle(visit: &mut Visit<'_>, method: &str, path: &[&str]) -> Handled {
     match (method, path) {
         ("POST", ["contacts"]) => contacts::upsert(visit),
@@ -33,6 +33,6 @@ pub(crate) fn handle(visit: &mut Visit<'_>, method: &str, path: &[&str]) -> Hand
         ("POST", ["custom-fields"]) => custom_fields::create_v1(visit),
         ("DELETE", ["custom-fields", id]) => custom_fields::delete(visit, id),
 
-        _ => Err(Answer::unknown_path(method, &visit.request.path)),
+        _ => Err(SandboxAnswer::unknown_path(method, &visit.request.path)),
     }
 }

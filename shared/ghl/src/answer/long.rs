@@ -1,5 +1,5 @@
-//! An answer with one record that is longer than we take: only what names the record is read. On a page it is passed over;
-//! what was written is written.
+//! Handles an answer that exceeds our limit because of its one record: only the fields that identify the record are
+//! read. On a page the record is skipped; a write counts as written.
 
 use ghl_sync_model::{
     Answer, Api, Call, Cause, ContactPage, EpochMs, GhlId, LocationId, OpportunityPage, Unread, UnreadRecord,
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Misread, TOO_LONG, read_json};
 
-/// An answer without what its records say; that is skipped while it is read, and takes no memory.
+/// An answer without the content of its records, which is skipped during parsing and takes no memory.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Outline {
@@ -22,7 +22,7 @@ struct Outline {
     contact: Option<RecordOutline>,
     #[serde(skip_serializing_if = "Option::is_none")]
     opportunity: Option<RecordOutline>,
-    /// Of a record that API v1 shows bare.
+    /// Set if API v1 returns the record bare.
     id: Option<Value>,
     /// Whether an upsert created the contact.
     new: Option<Value>,
@@ -35,19 +35,19 @@ struct Outline {
 struct RecordOutline {
     id: Option<Value>,
     location_id: Option<Value>,
-    /// Of a contact.
+    /// Set on contacts.
     date_updated: Option<Value>,
-    /// Of an opportunity.
+    /// Set on opportunities.
     updated_at: Option<Value>,
-    /// Where the page after it begins.
+    /// Cursor of the next page.
     search_after: Option<Value>,
 }
 
-/// What `body` answers, without what its one record says.
+/// Reads the answer in `body`, ignoring the content of its one record.
 pub(super) fn read(api: Api, location: &LocationId, call: &Call, body: &[u8]) -> Result<Answer, Misread> {
     let too_long = || Misread { cause: Cause::TooLong, problem: TOO_LONG.to_owned() };
     let outline: Outline = serde_json::from_slice(body).map_err(|_| too_long())?;
-    // Of several records nobody knows which one is too long.
+    // With several records, we cannot know which one is too long.
     let on_page = outline.contacts.len() + outline.opportunities.len();
     if !call.shows_one_record() || on_page != usize::from(!call.is_write()) {
         return Err(too_long());
@@ -63,11 +63,11 @@ pub(super) fn read(api: Api, location: &LocationId, call: &Call, body: &[u8]) ->
             Ok(Answer::Contacts(ContactPage { contacts: Vec::new(), unread: unread.collect(), ..page }))
         }
         Answer::OpportunityPage(page) if page.opportunities.len() == 1 => {
-            let deals = page.opportunities.into_iter();
-            let unread = deals.map(|one| unread(one.id, one.updated_at)).collect();
+            let opportunities = page.opportunities.into_iter();
+            let unread = opportunities.map(|one| unread(one.id, one.updated_at)).collect();
             Ok(Answer::OpportunityPage(OpportunityPage { opportunities: Vec::new(), unread, ..page }))
         }
-        // What GHL stored of it cannot be told.
+        // We cannot tell what GHL stored.
         Answer::ContactWritten { id, provenance, .. } => Ok(Answer::ContactWritten { id, provenance, view: None }),
         Answer::OpportunityWritten { id, .. } => Ok(Answer::OpportunityWritten { id, view: None }),
         _ => Err(too_long()),

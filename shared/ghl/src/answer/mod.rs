@@ -1,4 +1,4 @@
-//! Reading the bodies of successes. GHL has no common envelope; each call has its own.
+//! Reads the bodies of successful answers. GHL has no common envelope; each call has its own.
 
 mod long;
 mod page;
@@ -6,17 +6,17 @@ mod structure;
 mod whose;
 
 use ghl_sync_model::{
-    Answer, Api, Call, Cause, Contact, ContactRef, EpochMs, FoundOpportunity, FoundPage, GhlId, LocationId, Marker,
-    NotCarried, Provenance, RemoteContact, RemoteDeal, View,
+    Answer, Api, Call, Cause, Contact, ContactRef, EpochMs, FoundOpportunity, FoundPage, GhlId, ListedContact,
+    ListedOpportunity, LocationId, Marker, NotCarried, Provenance, View,
 };
 use serde_json::{Value, json};
 
 use crate::iso8601;
 use crate::request::MAX_PAGE;
-use crate::shown::{self, Fields};
+use crate::shown::{self, RecordFields};
 use crate::transport::MAX_ANSWER;
 
-/// Why a success is none.
+/// Why a body with a success status is not a valid answer.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Misread {
     pub(crate) cause: Cause,
@@ -28,17 +28,17 @@ fn unreadable(problem: impl Into<String>) -> Misread {
     Misread { cause: Cause::Unreadable, problem: problem.into() }
 }
 
-/// What is said of an answer that is longer than we take.
+/// Problem text for an answer that exceeds our limit.
 pub(crate) const TOO_LONG: &str = "the answer is longer than 1 MB";
 
-/// What `body` answers to `call` of `location`.
+/// Reads `body` as the answer to `call` of `location`.
 pub(crate) fn read(api: Api, location: &LocationId, call: &Call, body: &[u8]) -> Result<Answer, Misread> {
     if body.len() > MAX_ANSWER {
         return long::read(api, location, call, body);
     }
     let body: Value = match serde_json::from_slice(body) {
         Ok(body) => body,
-        // A success is one, whatever it says: `succeded`, what was deleted, or nothing at all.
+        // A success status is enough, whatever the body holds: `succeded`, the deleted record, or nothing.
         Err(_) if call.is_deletion() => Value::Null,
         Err(error) => return Err(unreadable(format!("not JSON: {error}"))),
     };
@@ -50,7 +50,7 @@ fn read_json(api: Api, location: &LocationId, call: &Call, body: &Value) -> Resu
     match call {
         Call::UpsertContact(_) => Ok(contact_written(api, body, written(api, body, "contact")?, of_upsert(body))),
         Call::CreateContact(_) => {
-            // v1's creation may be an update.
+            // v1 may turn a creation into an update.
             let provenance = if api == Api::V2 { Provenance::Created } else { Provenance::Unknown };
             Ok(contact_written(api, body, written(api, body, "contact")?, provenance))
         }
@@ -96,7 +96,7 @@ fn read_json(api: Api, location: &LocationId, call: &Call, body: &Value) -> Resu
     }
 }
 
-/// Whether an upsert created the contact; only v2 tells.
+/// Whether an upsert created the contact. Only v2 reports this.
 fn of_upsert(body: &Value) -> Provenance {
     match body["new"].as_bool() {
         Some(true) => Provenance::Created,
@@ -105,34 +105,34 @@ fn of_upsert(body: &Value) -> Provenance {
     }
 }
 
-/// v1 shows a new field bare, as some public clients read it, or as v2 does.
+/// v1 returns a new field bare (some public clients expect that) or wrapped as v2 does.
 fn custom_field(api: Api, body: &Value) -> Result<Answer, Misread> {
     let bare = if api == Api::V1 { structure::field(body) } else { None };
     bare.map_or_else(|| structure::one(body, "customField", structure::field), Ok).map(Answer::CustomField)
 }
 
-/// The id of the record that a write answers with: `{"contact":{"id":…}}`. v1 shows an opportunity bare.
+/// The id in the answer to a write: `{"contact":{"id":…}}`. v1 returns opportunities bare.
 fn written(api: Api, body: &Value, what: &str) -> Result<GhlId, Misread> {
     let wrapped = body.get(what).and_then(id_of);
     let id = wrapped.or_else(|| if api == Api::V1 { id_of(body) } else { None });
     id.ok_or_else(|| unreadable(format!("no {what} with an id")))
 }
 
-/// The id of an updated record. It was known before, so a mere "success" does as well: spelled `succeded`,
-/// `succeeded` or `success`, by endpoint and version.
+/// The id of an updated record. We know it already, so a bare success flag is enough: `succeded`, `succeeded` or
+/// `success`, depending on endpoint and version.
 fn updated(api: Api, body: &Value, what: &str, id: &GhlId) -> Result<GhlId, Misread> {
     let succeeded = ["succeded", "succeeded", "success"].iter().any(|flag| body[*flag] == true);
     written(api, body, what).or_else(|misread| if succeeded { Ok(id.clone()) } else { Err(misread) })
 }
 
-/// The contact that was written, as far as `body` shows it.
+/// The written contact, as far as `body` shows it.
 ///
-/// By the specification (`GetContectByIdSchema`) v2 shows the contact as a whole. An answer that is shorter is not
-/// taken for whole: it lacks the location, or all that is a contact's own, or has a field that cannot be read. What v1
-/// shows is unverified.
+/// The specification (`GetContectByIdSchema`) says v2 returns the whole contact. We do not treat an answer as whole
+/// if it lacks the location or all of the contact's own fields, or has an unreadable field. v1's answer is
+/// unverified.
 fn contact_written(api: Api, body: &Value, id: GhlId, provenance: Provenance) -> Answer {
     let view = body["contact"].as_object().map(|record| {
-        let shown::Shown { content, fault } = shown::contact(Fields(record));
+        let shown::PartialRecord { content, fault } = shown::contact(RecordFields(record));
         let is_short = content == Contact::default() || !record.get("locationId").is_some_and(Value::is_string);
         let has_custom_fields = record.get("customFields").is_some_and(Value::is_array);
         Box::new(View { content, is_whole: api == Api::V2 && !is_short && fault.is_none(), has_custom_fields })
@@ -140,10 +140,10 @@ fn contact_written(api: Api, body: &Value, id: GhlId, provenance: Provenance) ->
     Answer::ContactWritten { id, provenance, view }
 }
 
-/// The opportunity that was written, as far as `body` shows it. (`SearchOpportunitiesResponseSchema` is v2's.)
+/// The written opportunity, as far as `body` shows it. (`SearchOpportunitiesResponseSchema` describes v2.)
 fn opportunity_written(api: Api, body: &Value, id: GhlId) -> Answer {
     let view = body["opportunity"].as_object().map(|record| {
-        let shown::Shown { mut content, fault } = shown::opportunity(Fields(record));
+        let shown::PartialRecord { mut content, fault } = shown::opportunity(RecordFields(record));
         content.contact_id = content.contact_id.or_else(|| text(&body["opportunity"]["contact"], "id"));
         let is_short = content.pipeline_id.is_none() || !record.get("locationId").is_some_and(Value::is_string);
         let has_custom_fields = record.get("customFields").is_some_and(Value::is_array);
@@ -152,7 +152,7 @@ fn opportunity_written(api: Api, body: &Value, id: GhlId) -> Answer {
     Answer::OpportunityWritten { id, view }
 }
 
-/// v2 answers with the contact's whole list of tags; what v1 answers is unverified, so any object will do.
+/// v2 answers with the contact's whole tag list. v1's answer is unverified, so any object is accepted.
 fn tags_of(api: Api, body: &Value) -> Result<Option<Vec<String>>, Misread> {
     let fits = match api {
         Api::V2 => body["tags"].is_array(),
@@ -163,7 +163,7 @@ fn tags_of(api: Api, body: &Value) -> Result<Option<Vec<String>>, Misread> {
     if fits { Ok(tags) } else { Err(unreadable("no list of tags")) }
 }
 
-/// `{"contact":{…}}`, or `{"contact":null}` for none; a body without `contact` says neither.
+/// `{"contact":{…}}`, or `{"contact":null}` if there is none. A body without `contact` is invalid.
 fn contact(body: &Value) -> Result<Answer, Misread> {
     match body.get("contact") {
         None => Err(unreadable("no contact")),
@@ -177,11 +177,11 @@ fn contact(body: &Value) -> Result<Answer, Misread> {
 
 /// `{"opportunity":{…}}`
 fn opportunity(body: &Value) -> Result<Answer, Misread> {
-    let shown = remote_deal(&body["opportunity"]).ok_or_else(|| unreadable("no opportunity with an id"))?;
+    let shown = remote_opportunity(&body["opportunity"]).ok_or_else(|| unreadable("no opportunity with an id"))?;
     Ok(Answer::Opportunity(Box::new(shown)))
 }
 
-/// v1's lookup answers with a list, as public clients read it; the first one is theirs.
+/// v1's lookup answers with a list; public clients take the first entry.
 fn looked_up(body: &Value) -> Result<Answer, Misread> {
     let contacts = list(body, "contacts")?;
     match contacts.first() {
@@ -190,7 +190,7 @@ fn looked_up(body: &Value) -> Result<Answer, Misread> {
     }
 }
 
-/// Of what the search found, the first that does carry the marker.
+/// The first search result that really carries the marker.
 fn marked(body: &Value, marker: &Marker) -> Result<Answer, Misread> {
     let carries = |record: &&Value| record["source"].as_str().is_some_and(|source| marker.is_in(source));
     match list(body, "contacts")?.iter().find(carries) {
@@ -205,15 +205,15 @@ fn opportunities(api: Api, body: &Value, of: &ContactRef) -> Result<Answer, Misr
         records.iter().filter(|record| belongs(api, record, of)).filter_map(found_opportunity).collect();
     let next = page::next_of_opportunities(body, records, MAX_PAGE);
     if found.is_empty() && next.is_none() && page::is_full(records, MAX_PAGE) {
-        // "None" would be a guess, and make a duplicate of the deal that stands on a later page.
+        // Answering "none" would be a guess, and would duplicate an opportunity that is on a later page.
         let problem = "GHL does not say where the next page of this pipeline's opportunities begins";
         return Err(Misread { cause: Cause::Unsupported, problem: problem.to_owned() });
     }
     Ok(Answer::Opportunities(FoundPage { found, next }))
 }
 
-/// Whether an opportunity is of the contact that was asked for. v2 searches by contact, so that one without any is
-/// believed; v1 answers with those of all contacts.
+/// Whether an opportunity belongs to the requested contact. v2 searches by contact, so a record without a contact is
+/// accepted; v1 returns the opportunities of all contacts.
 fn belongs(api: Api, record: &Value, of: &ContactRef) -> bool {
     let contact = record["contactId"].as_str().or_else(|| record["contact"]["id"].as_str());
     match contact {
@@ -226,11 +226,11 @@ fn found_opportunity(record: &Value) -> Option<FoundOpportunity> {
     Some(FoundOpportunity { id: id_of(record)?, name: record["name"].as_str().unwrap_or_default().to_owned() })
 }
 
-pub(crate) fn remote_contact(record: &Value) -> Option<RemoteContact> {
-    Some(RemoteContact {
+pub(crate) fn remote_contact(record: &Value) -> Option<ListedContact> {
+    Some(ListedContact {
         id: id_of(record)?,
-        // A field that cannot be read is left out: one odd field costs neither the contact nor the page.
-        content: shown::contact(Fields(record.as_object()?)).content,
+        // Unreadable fields are left out: one odd field must cost neither the contact nor the page.
+        content: shown::contact(RecordFields(record.as_object()?)).content,
         created_at: time(&record["dateAdded"]),
         updated_at: time(&record["dateUpdated"]),
         not_carried: NotCarried {
@@ -243,17 +243,17 @@ pub(crate) fn remote_contact(record: &Value) -> Option<RemoteContact> {
     })
 }
 
-/// A list of texts, or of objects that have the text as `name`: both were seen.
+/// A list of texts, or of objects with the text in `name`: GHL was seen to send both.
 fn texts(list: &Value, name: &str) -> Vec<String> {
     let one = |item: &Value| item.as_str().map(str::to_owned).or_else(|| text(item, name));
     list.as_array().into_iter().flatten().filter_map(one).filter(|text| !text.is_empty()).collect()
 }
 
-pub(crate) fn remote_deal(record: &Value) -> Option<RemoteDeal> {
-    let mut content = shown::opportunity(Fields(record.as_object()?)).content;
-    // The legacy API shows the contact only.
+pub(crate) fn remote_opportunity(record: &Value) -> Option<ListedOpportunity> {
+    let mut content = shown::opportunity(RecordFields(record.as_object()?)).content;
+    // The legacy API shows only the contact object.
     content.contact_id = content.contact_id.or_else(|| text(&record["contact"], "id"));
-    Some(RemoteDeal {
+    Some(ListedOpportunity {
         id: id_of(record)?,
         content,
         created_at: time(&record["createdAt"]),
@@ -266,12 +266,12 @@ pub(crate) fn remote_deal(record: &Value) -> Option<RemoteDeal> {
     })
 }
 
-/// A text that is not empty.
+/// A non-empty text.
 fn text(record: &Value, name: &str) -> Option<String> {
     record[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// ISO 8601 by the specification; milliseconds since 1970 in some search results.
+/// ISO 8601 according to the specification; some search results have milliseconds since 1970.
 fn time(value: &Value) -> Option<EpochMs> {
     value.as_u64().map(EpochMs).or_else(|| iso8601::parse(value.as_str()?))
 }

@@ -1,25 +1,25 @@
-//! Reading pages of lists that go on.
+//! Reads pages of lists.
 
 use ghl_sync_model::{Answer, Api, ContactPage, OpportunityPage, PageCursor, Unread, UnreadRecord};
 use serde_json::{Value, json};
 
-use super::{Misread, list, remote_contact, remote_deal, time, unreadable};
+use super::{Misread, list, remote_contact, remote_opportunity, time, unreadable};
 use crate::request::MAX_PAGE;
 
-/// A page of contacts.
+/// Reads a page of contacts.
 pub(super) fn contacts(api: Api, body: &Value, limit: u32) -> Result<Answer, Misread> {
     let records = list(body, "contacts")?;
     let (contacts, unread) = readable(records, remote_contact, "dateUpdated");
-    // One odd record does not cost the rest of the page, but a page of them is no page of contacts.
+    // One odd record does not cost the rest of the page, but a page of only odd records is not a page of contacts.
     if contacts.is_empty() && !records.is_empty() {
         return Err(unreadable("no contact with an id"));
     }
-    // The last page has a cursor like all others: what ends the list is a page that is not full.
+    // Even the last page has a cursor, so the list ends at the first page that is not full.
     let next = if records.len() < asked_for(limit) { None } else { cursor(api, body, records) };
     Ok(Answer::Contacts(ContactPage { contacts, unread, next, total: total(body) }))
 }
 
-/// The `records` that `read` reads, and the others.
+/// Splits `records` into those that `read` can read and the others.
 fn readable<T>(records: &[Value], read: fn(&Value) -> Option<T>, changed: &str) -> (Vec<T>, Vec<UnreadRecord>) {
     let (mut all, mut unread) = (Vec::with_capacity(records.len()), Vec::new());
     for record in records {
@@ -31,12 +31,13 @@ fn readable<T>(records: &[Value], read: fn(&Value) -> Option<T>, changed: &str) 
     (all, unread)
 }
 
-/// v2's contact search says it beside the contacts, all other lists in `meta`.
+/// v2's contact search puts the total beside the contacts, all other lists put it in `meta`.
 fn total(body: &Value) -> Option<u64> {
     body["total"].as_u64().or_else(|| body["meta"]["total"].as_u64())
 }
 
-/// Where to go on: in v2 the last record says it, in v1 the page's `meta`. Both are kept as `[number,"id"]`.
+/// Cursor of the next page: in v2 it is in the last record, in v1 in the page's `meta`. Both are kept as
+/// `[number,"id"]`.
 fn cursor(api: Api, body: &Value, records: &[Value]) -> Option<PageCursor> {
     match api {
         Api::V2 => records
@@ -55,10 +56,11 @@ fn cursor_in_meta(body: &Value) -> Option<PageCursor> {
     Some(PageCursor(json!([after, meta["startAfterId"].as_str()?]).to_string()))
 }
 
-/// A page of opportunities. Both APIs say in `meta` where the page ends. As with contacts, a page that is not full is the last one.
+/// Reads a page of opportunities. Both APIs put the cursor in `meta`. As with contacts, a page that is not full is
+/// the last.
 pub(super) fn opportunities(body: &Value, limit: u32) -> Result<Answer, Misread> {
     let records = list(body, "opportunities")?;
-    let (opportunities, unread) = readable(records, remote_deal, "updatedAt");
+    let (opportunities, unread) = readable(records, remote_opportunity, "updatedAt");
     if opportunities.is_empty() && !records.is_empty() {
         return Err(unreadable("no opportunity with an id"));
     }
@@ -66,12 +68,12 @@ pub(super) fn opportunities(body: &Value, limit: u32) -> Result<Answer, Misread>
     Ok(Answer::OpportunityPage(OpportunityPage { opportunities, unread, next, total: total(body) }))
 }
 
-/// Where a list of opportunities goes on.
+/// Cursor of the next page of opportunities.
 pub(super) fn next_of_opportunities(body: &Value, records: &[Value], limit: u32) -> Option<PageCursor> {
     if is_full(records, limit) { cursor_in_meta(body) } else { None }
 }
 
-/// Whether there may be another page.
+/// Whether another page may follow.
 pub(super) fn is_full(records: &[Value], limit: u32) -> bool {
     records.len() >= asked_for(limit)
 }
@@ -122,11 +124,11 @@ mod tests {
         let unread = vec![record(Some(EpochMs(7)))];
         assert_eq!(page, ContactPage { contacts: Vec::new(), unread, next, total: Some(3) });
 
-        let deals = format!(
+        let opportunities = format!(
             r#"{{"opportunities":[{{"id":"a","name":"{long}"}}],"meta":{{"startAfter":1,"startAfterId":"a","total":2}}}}"#
         );
         let one = Call::OpportunitiesPage { pipeline: None, cursor: None, limit: 1 };
-        let Ok(Answer::OpportunityPage(page)) = answer(Api::V2, &one, &deals) else { panic!() };
+        let Ok(Answer::OpportunityPage(page)) = answer(Api::V2, &one, &opportunities) else { panic!() };
         assert_eq!((page.opportunities, page.unread), (Vec::new(), vec![record(None)]));
         assert!(page.next.is_some());
     }
@@ -190,18 +192,18 @@ mod tests {
             "customFields":[{"id":"f1","type":"string","fieldValueString":"x"},{"id":"f2","fieldValue":["a"]}]}],
             "meta":{"total":7,"startAfter":1625745731285,"startAfterId":"o1"},"aggregations":{}}"#;
         let shown = page(Api::V2, 1, body);
-        let deal = &shown.opportunities[0];
+        let opportunity = &shown.opportunities[0];
         let expected = json!({
             "name": "Roof", "contactId": "c1", "pipelineId": "p1", "pipelineStageId": "s1", "status": "won",
             "monetaryValue": 220.5, "assignedTo": "u1",
             "customFields": [{ "id": "f1", "value": "x" }, { "id": "f2", "value": ["a"] }],
         });
-        assert_eq!(serde_json::to_value(&deal.content).unwrap(), expected);
+        assert_eq!(serde_json::to_value(&opportunity.content).unwrap(), expected);
         let followers = vec!["u2".to_owned(), "u3".to_owned()];
         let not_carried = NotCarried { lost_reason: Some("r1".to_owned()), followers, ..NotCarried::default() };
-        assert_eq!(deal.not_carried, not_carried);
-        assert_eq!(deal.created_at, Some(EpochMs(1_625_745_731_285)));
-        assert_eq!(deal.updated_at, Some(EpochMs(1_625_745_732_285)));
+        assert_eq!(opportunity.not_carried, not_carried);
+        assert_eq!(opportunity.created_at, Some(EpochMs(1_625_745_731_285)));
+        assert_eq!(opportunity.updated_at, Some(EpochMs(1_625_745_732_285)));
         assert_eq!(shown.next, Some(PageCursor(r#"[1625745731285,"o1"]"#.to_owned())));
         assert_eq!(shown.total, Some(7));
         assert_eq!(page(Api::V2, 2, body).next, None, "a page that is not full is the last one");

@@ -1,4 +1,4 @@
-//! Reading what a location is made of besides its records.
+//! Reads a location's structure: everything besides its records.
 
 use ghl_sync_model::{
     CustomValue, FieldDefinition, FieldType, Kind, LocationId, Pipeline, PipelineStage, RemoteLocation, Tag, User,
@@ -7,19 +7,19 @@ use serde_json::Value;
 
 use super::{Misread, id_of, list, text, unreadable};
 
-/// The one `what` that a body shows.
+/// Reads the single object named `what` in a body.
 pub(super) fn one<T>(body: &Value, what: &str, read: impl Fn(&Value) -> Option<T>) -> Result<T, Misread> {
     body.get(what).and_then(read).ok_or_else(|| unreadable(format!("no {what} with an id")))
 }
 
-/// All of the list `name`. One that cannot be read makes the list unreadable: what is missing from it would be made
-/// again.
+/// Reads all entries of the list `name`. One unreadable entry makes the list unreadable: a missing entry would be
+/// created again.
 pub(super) fn all<T>(body: &Value, name: &str, read: impl Fn(&Value) -> Option<T>) -> Result<Vec<T>, Misread> {
     let read = |item| read(item).ok_or_else(|| unreadable(format!("one of {name} has no id or no name")));
     list(body, name)?.iter().map(read).collect()
 }
 
-/// `{"location":{…}}`; its settings are in an object of their own.
+/// Reads `{"location":{…}}`. Its settings are in a nested object.
 pub(super) fn location(shown: &Value) -> Option<RemoteLocation> {
     let settings = &shown["settings"];
     Some(RemoteLocation {
@@ -33,8 +33,8 @@ pub(super) fn location(shown: &Value) -> Option<RemoteLocation> {
     })
 }
 
-/// A definition names some things otherwise than `CreateCustomFieldsDTO` does. v1's documentation spells the type's
-/// name `dateType`; v1 has no `model`, and fields of contacts only.
+/// Reads a field definition, which uses some other names than `CreateCustomFieldsDTO`. v1's documentation spells the
+/// type's name `dateType`; v1 has no `model`, and has fields of contacts only.
 pub(super) fn field(shown: &Value) -> Option<FieldDefinition> {
     let data_type = text(shown, "dataType").or_else(|| text(shown, "dateType"))?;
     let model = match shown["model"].as_str() {
@@ -56,7 +56,7 @@ pub(super) fn field(shown: &Value) -> Option<FieldDefinition> {
     })
 }
 
-/// Texts by the specification; those of a list of text boxes are objects with a label.
+/// Options are texts according to the specification; those of a text box list are objects with a label.
 fn options(shown: &Value) -> Vec<String> {
     let option = |option: &Value| option.as_str().map(str::to_owned).or_else(|| text(option, "label"));
     shown.as_array().into_iter().flatten().filter_map(option).collect()
@@ -83,13 +83,13 @@ pub(super) fn user(shown: &Value) -> Option<User> {
     Some(User { id: id_of(shown)?, name: text(shown, "name").unwrap_or_else(parts), email: text(shown, "email") })
 }
 
-/// `{"pipeline":{…}}` as with everything else, or bare: of this call no answer is documented.
+/// Reads `{"pipeline":{…}}` or the bare pipeline: no answer to this call is documented.
 pub(super) fn one_pipeline(body: &Value) -> Result<Pipeline, Misread> {
     one(body, "pipeline", pipeline).or_else(|misread| pipeline(body).ok_or(misread))
 }
 
-/// The specification types `stages` as a list of lists; in practice they are objects. A stage's place is its
-/// `position`, or else its place in the list.
+/// Reads a pipeline. The specification types `stages` as a list of lists; in practice they are objects. A stage is
+/// placed by its `position`, or else by its index in the list.
 pub(super) fn pipeline(shown: &Value) -> Option<Pipeline> {
     let mut stages = shown
         .get("stages")
@@ -247,7 +247,7 @@ mod tests {
         let without_stages = r#"{"pipeline":{"id":"p1","name":"Sales"}}"#;
         let created = answer(&Call::CreatePipeline(samples::new_pipeline()), without_stages);
         assert_eq!(created, Ok(Answer::Pipeline(Pipeline { stages: vec![], ..expected })));
-        // The legacy API shows no positions.
+        // The legacy API sends no positions.
         let v1 = r#"{"pipelines":[{"id":"p1","name":"Sales","stages":[{"id":"s1","name":"New"},{"id":"s2","name":"Won"}]}]}"#;
         let Ok(Answer::Pipelines(pipelines)) = read(Api::V1, &samples::location(), &Call::ListPipelines, v1.as_bytes())
         else {

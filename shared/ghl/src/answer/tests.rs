@@ -1,4 +1,4 @@
-//! What GHL answers, and what is read in it.
+//! Tests for reading GHL's answers.
 
 use proptest::prelude::*;
 
@@ -120,7 +120,7 @@ fn a_written_record_is_shown_as_far_as_the_answer_shows_it() {
 fn an_answer_that_shows_another_location_is_refused_and_says_which() {
     let [upsert, .., create_opportunity, update_opportunity] = &calls()[..] else { unreachable!() };
     let page = Call::ContactsPage { cursor: None, limit: 1 };
-    let deals = Call::OpportunitiesPage { pipeline: None, cursor: None, limit: 1 };
+    let opportunities = Call::OpportunitiesPage { pipeline: None, cursor: None, limit: 1 };
     let cases = [
         (Api::V2, upsert, r#"{"new":true,"contact":{"id":"c1","locationId":"WHOSE"}}"#),
         (Api::V1, upsert, r#"{"contact":{"id":"c1","locationId":"WHOSE"}}"#),
@@ -130,7 +130,7 @@ fn an_answer_that_shows_another_location_is_refused_and_says_which() {
         (Api::V2, &Call::GetContact(id("c1")), r#"{"contact":{"id":"c1","locationId":"WHOSE"}}"#),
         (Api::V2, &Call::GetLocation, r#"{"location":{"id":"WHOSE","name":"x"}}"#),
         (Api::V2, &page, r#"{"contacts":[{"id":"c1","locationId":"loc1"},{"id":"c2","locationId":"WHOSE"}]}"#),
-        (Api::V2, &deals, r#"{"opportunities":[{"id":"o1","locationId":"WHOSE"}],"meta":{}}"#),
+        (Api::V2, &opportunities, r#"{"opportunities":[{"id":"o1","locationId":"WHOSE"}],"meta":{}}"#),
         (Api::V2, &Call::ListPipelines, r#"{"pipelines":[{"id":"p1","name":"x","stages":[],"locationId":"WHOSE"}]}"#),
     ];
     for (api, call, body) in cases {
@@ -167,7 +167,7 @@ fn a_success_that_does_not_say_what_it_should_is_unreadable() {
 #[test]
 fn a_contact_is_read_with_all_that_ghl_says_of_it() {
     let body = r#"{"contact":{"id":"c9","email":"a@b.c","phone":"","dateUpdated":"2021-07-08T12:02:11.285Z","x":1}}"#;
-    let expected = RemoteContact {
+    let expected = ListedContact {
         id: id("c9"),
         content: Contact { email: Some("a@b.c".to_owned()), ..Contact::default() },
         created_at: None,

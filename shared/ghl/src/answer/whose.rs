@@ -1,15 +1,15 @@
-//! Whose records an answer shows.
+//! Checks which location owns the records in an answer.
 
 use ghl_sync_model::{Call, Cause, LocationId};
 use serde_json::Value;
 
 use super::Misread;
 
-/// Refuses an answer that shows anything of another location than the one that was asked for. A key or a token of
-/// somebody else's account answers like that, and whatever was written has gone there.
+/// Rejects an answer that shows anything of a location other than the requested one. A key or token of another
+/// account causes such answers, and a write has then gone to that account.
 ///
-/// GHL names the location in most of what it shows (`locationId`), alone or in a list, and as `id` of a location. What
-/// names none is believed.
+/// GHL names the location in most objects (`locationId`), alone or in a list, and as `id` of a location. An object
+/// that names no location is accepted.
 pub(super) fn check(location: &LocationId, call: &Call, body: &Value) -> Result<(), Misread> {
     let of_location = matches!(call, Call::GetLocation).then(|| body["location"]["id"].as_str()).flatten();
     let shown = body.as_object().into_iter().flat_map(|object| object.values()).flat_map(named);
@@ -30,7 +30,7 @@ pub(super) fn check(location: &LocationId, call: &Call, body: &Value) -> Result<
     }
 }
 
-/// The locations that a record, or each record of a list, says that it is of.
+/// The locations named by a record, or by each record of a list.
 fn named(value: &Value) -> Vec<&str> {
     match value {
         Value::Array(items) => items.iter().filter_map(|item| item["locationId"].as_str()).collect(),

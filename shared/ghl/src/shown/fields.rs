@@ -1,13 +1,13 @@
-//! The fields of a JSON object of GHL's, read one by one; one that is not what it should be is named.
+//! Reads the fields of a JSON object from GHL one by one, and names a field of the wrong form.
 
 use ghl_sync_model::CustomField;
 use serde_json::{Map, Number, Value};
 
-/// A field that is missing, or is not what it should be. No text of the field is in it.
+/// A field is missing or has the wrong form. The error contains no text of the field's value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("field `{field}` {problem}")]
 pub(crate) struct FieldError {
-    /// The field that cannot be compared, by GHL's name.
+    /// Name of the field, as GHL calls it.
     pub(crate) field: String,
     /// What is wrong with it.
     pub(crate) problem: String,
@@ -19,16 +19,16 @@ impl FieldError {
     }
 }
 
-/// The fields of an object. `null` and an empty text are as good as absent.
+/// The fields of an object. `null` and an empty text count as absent.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Fields<'a>(pub(crate) &'a Map<String, Value>);
+pub(crate) struct RecordFields<'a>(pub(crate) &'a Map<String, Value>);
 
-impl<'a> Fields<'a> {
+impl<'a> RecordFields<'a> {
     pub(crate) fn value(self, field: &str) -> Option<&'a Value> {
         self.0.get(field).filter(|value| !value.is_null())
     }
 
-    /// A text. GHL writes some (ZIP codes) as numbers at times.
+    /// A text. GHL sometimes sends texts (ZIP codes) as numbers.
     pub(crate) fn text(self, field: &'static str) -> Result<Option<String>, FieldError> {
         match self.value(field) {
             None => Ok(None),
@@ -38,7 +38,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A text that must be there and is read as something else.
+    /// A required text, parsed as `T`.
     pub(crate) fn parsed<T>(self, field: &'static str) -> Result<T, FieldError>
     where
         T: TryFrom<String>,
@@ -83,7 +83,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The texts of a list, each by itself.
+    /// The texts of a list, each read separately.
     pub(crate) fn texts(self, field: &'static str) -> Result<Vec<Result<String, FieldError>>, FieldError> {
         let text = |(index, item): (usize, &Value)| match item.as_str() {
             Some(text) => Ok(text.to_owned()),
@@ -92,8 +92,8 @@ impl<'a> Fields<'a> {
         Ok(self.list(field)?.iter().enumerate().map(text).collect())
     }
 
-    /// The custom fields of a list, each by itself. Contacts show a `value`, opportunities a `fieldValue`, or in
-    /// searches one that tells its type: `fieldValueString`, `fieldValueArray`, ….
+    /// The custom fields of a list, each read separately. Contacts have a `value`, opportunities a `fieldValue`, or
+    /// in searches one that names its type: `fieldValueString`, `fieldValueArray`, ….
     pub(crate) fn custom_fields(self, field: &'static str) -> Result<Vec<Result<CustomField, FieldError>>, FieldError> {
         let custom = |(index, item): (usize, &Value)| match item.get("id").and_then(Value::as_str) {
             Some(id) => {

@@ -1,25 +1,25 @@
-//! Records as GHL shows them, in webhooks and in answers: nearly the same fields, in several shapes.
+//! Reads records as GHL reports them in webhooks and answers: nearly the same fields, in several shapes.
 
 mod fields;
 
 use ghl_sync_model::{Contact, CustomField, EpochMs, RemoteOpportunity, TextForm};
 use serde_json::{Map, Value};
 
-pub(crate) use fields::{FieldError, Fields};
+pub(crate) use fields::{FieldError, RecordFields};
 
 use crate::iso8601;
 
-/// What could be read of a record.
+/// The readable part of a record.
 #[derive(Debug)]
-pub(crate) struct Shown<T> {
-    /// The record, without what could not be read.
+pub(crate) struct PartialRecord<T> {
+    /// The record, without its unreadable fields.
     pub(crate) content: T,
-    /// The first field that could not be read.
+    /// The first unreadable field.
     pub(crate) fault: Option<FieldError>,
 }
 
-impl<T> Shown<T> {
-    /// The record, if all of it could be read.
+impl<T> PartialRecord<T> {
+    /// The record, if every field was readable.
     pub(crate) fn whole(self) -> Result<T, FieldError> {
         match self.fault {
             None => Ok(self.content),
@@ -28,12 +28,13 @@ impl<T> Shown<T> {
     }
 }
 
-/// A contact, in the form in which it can be written back: lists in a fixed order, so that equal content is equal text.
+/// Reads a contact in the form in which it can be written back: lists in a fixed order, so that equal content is
+/// equal text.
 ///
-/// The shapes differ. Lists of contacts show `firstName` in lower case, and what it really is as `firstNameRaw`; the
+/// The shapes differ. Lists of contacts have `firstName` in lower case and its true spelling in `firstNameRaw`; the
 /// search calls the street `address`; the legacy API calls the custom fields `customField`.
-pub(crate) fn contact(fields: Fields<'_>) -> Shown<Contact> {
-    let mut reader = Reader { fields, fault: None };
+pub(crate) fn contact(fields: RecordFields<'_>) -> PartialRecord<Contact> {
+    let mut reader = RecordReader { fields, fault: None };
     let mut content = Contact::default();
     for text in Contact::TEXTS {
         *text.of_mut(&mut content) = match text.name {
@@ -48,12 +49,12 @@ pub(crate) fn contact(fields: Fields<'_>) -> Shown<Contact> {
     content.dnd_settings = reader.take(fields.object("dndSettings")).cloned().map(sorted);
     content.tags = reader.tags();
     content.custom_fields = reader.custom_fields();
-    Shown { content, fault: reader.fault }
+    PartialRecord { content, fault: reader.fault }
 }
 
-/// An opportunity.
-pub(crate) fn opportunity(fields: Fields<'_>) -> Shown<RemoteOpportunity> {
-    let mut reader = Reader { fields, fault: None };
+/// Reads an opportunity.
+pub(crate) fn opportunity(fields: RecordFields<'_>) -> PartialRecord<RemoteOpportunity> {
+    let mut reader = RecordReader { fields, fault: None };
     let content = RemoteOpportunity {
         name: reader.text("name"),
         contact_id: reader.text("contactId"),
@@ -65,16 +66,16 @@ pub(crate) fn opportunity(fields: Fields<'_>) -> Shown<RemoteOpportunity> {
         source: reader.text("source"),
         custom_fields: reader.custom_fields(),
     };
-    Shown { content, fault: reader.fault }
+    PartialRecord { content, fault: reader.fault }
 }
 
-/// Reads field by field, and goes on when one cannot be read.
-struct Reader<'a> {
-    fields: Fields<'a>,
+/// Reads field by field, and continues after an unreadable one.
+struct RecordReader<'a> {
+    fields: RecordFields<'a>,
     fault: Option<FieldError>,
 }
 
-impl Reader<'_> {
+impl RecordReader<'_> {
     fn take<T: Default>(&mut self, read: Result<T, FieldError>) -> T {
         read.unwrap_or_else(|fault| {
             self.fault.get_or_insert(fault);
@@ -90,7 +91,7 @@ impl Reader<'_> {
         self.text(first).or_else(|| self.text(second))
     }
 
-    /// A day. GHL takes `YYYY-MM-DD` and shows it with a time of day, or as milliseconds since 1970.
+    /// A day. GHL takes `YYYY-MM-DD` and returns it with a time of day, or as milliseconds since 1970.
     fn date(&mut self, field: &'static str) -> Option<String> {
         let text = match self.fields.value(field).and_then(Value::as_u64) {
             Some(ms) => Some(iso8601::format(EpochMs(ms))),
@@ -114,13 +115,13 @@ impl Reader<'_> {
         fields
     }
 
-    /// Those of a list that could be read.
+    /// The readable items of a list.
     fn each<T>(&mut self, list: Vec<Result<T, FieldError>>) -> Vec<T> {
         list.into_iter().filter_map(|item| self.take(item.map(Some))).collect()
     }
 }
 
-/// Fields in the order of their names.
+/// The object with its fields sorted by name.
 fn sorted(object: Map<String, Value>) -> Value {
     let mut fields: Vec<(String, Value)> = object.into_iter().collect();
     fields.sort_by(|a, b| a.0.cmp(&b.0));
@@ -133,8 +134,8 @@ mod tests {
 
     use super::*;
 
-    fn read(record: &Value) -> Shown<Contact> {
-        contact(Fields(record.as_object().unwrap()))
+    fn read(record: &Value) -> PartialRecord<Contact> {
+        contact(RecordFields(record.as_object().unwrap()))
     }
 
     #[test]
@@ -180,7 +181,7 @@ mod tests {
     #[test]
     fn an_opportunity_shows_its_custom_fields_as_field_values() {
         let record = json!({ "name": "Roof", "customFields": [{ "id": "f1", "fieldValue": "x" }] });
-        let shown = opportunity(Fields(record.as_object().unwrap())).whole().unwrap();
+        let shown = opportunity(RecordFields(record.as_object().unwrap())).whole().unwrap();
         assert_eq!(shown.custom_fields[0].value, json!("x"));
     }
 }

@@ -11,37 +11,39 @@ use serde_json::{Value, json};
 
 use crate::fields::{self, Object, put};
 use crate::iso8601;
-use crate::request::{self, MAX_PAGE, Request, Unsupported};
+use crate::request::{self, ApiRequest, MAX_PAGE, Unsupported};
 
 /// The `Version` header of contacts and opportunities; without one GHL answers 401.
 pub(crate) const VERSION: &str = "2021-07-28";
 
-/// The request that `call` is for `location`.
-pub(crate) fn request(location: &LocationId, call: &Call) -> Result<Request, Unsupported> {
+/// Writes `call` of `location` as a request.
+pub(crate) fn request(location: &LocationId, call: &Call) -> Result<ApiRequest, Unsupported> {
     Ok(match call {
-        Call::UpsertContact(contact) => Request::post("/contacts/upsert", new_contact(location, contact)),
-        Call::CreateContact(contact) => Request::post("/contacts/", new_contact(location, contact)),
-        Call::UpdateContact { id, contact } => Request::put(format!("/contacts/{id}"), known_contact(contact)),
-        Call::AddTags { id, tags } => Request::post(format!("/contacts/{id}/tags"), json!({ "tags": tags })),
-        Call::RemoveTags { id, tags } => Request::delete_with(format!("/contacts/{id}/tags"), json!({ "tags": tags })),
-        Call::GetContact(id) => Request::get(format!("/contacts/{id}"), Vec::new()),
+        Call::UpsertContact(contact) => ApiRequest::post("/contacts/upsert", new_contact(location, contact)),
+        Call::CreateContact(contact) => ApiRequest::post("/contacts/", new_contact(location, contact)),
+        Call::UpdateContact { id, contact } => ApiRequest::put(format!("/contacts/{id}"), known_contact(contact)),
+        Call::AddTags { id, tags } => ApiRequest::post(format!("/contacts/{id}/tags"), json!({ "tags": tags })),
+        Call::RemoveTags { id, tags } => {
+            ApiRequest::delete_with(format!("/contacts/{id}/tags"), json!({ "tags": tags }))
+        }
+        Call::GetContact(id) => ApiRequest::get(format!("/contacts/{id}"), Vec::new()),
         Call::FindMarked(marker) => find_marked(location, marker),
         Call::FindContact { email, phone } => find_contact(location, email.as_deref(), phone.as_deref()),
         Call::ContactsChanged { since, cursor, limit } => contacts_changed(location, *since, cursor.as_ref(), *limit)?,
-        Call::GetOpportunity(id) => Request::get(format!("/opportunities/{id}"), Vec::new()),
+        Call::GetOpportunity(id) => ApiRequest::get(format!("/opportunities/{id}"), Vec::new()),
         Call::FindOpportunities(of) => find_opportunities(location, of)?,
         Call::CreateOpportunity { contact_id, opportunity } => {
-            Request::post("/opportunities/", new_opportunity(location, contact_id, opportunity))
+            ApiRequest::post("/opportunities/", new_opportunity(location, contact_id, opportunity))
         }
         Call::UpdateOpportunity { id, opportunity } => {
-            Request::put(format!("/opportunities/{id}"), known_opportunity(opportunity))
+            ApiRequest::put(format!("/opportunities/{id}"), known_opportunity(opportunity))
         }
         Call::ContactsPage { cursor, limit } => contacts_page(location, cursor.as_ref(), *limit)?,
         Call::OpportunitiesPage { pipeline, cursor, limit } => {
             opportunities_page(location, pipeline.as_ref(), cursor.as_ref(), *limit)?
         }
-        Call::DeleteContact(id) => Request::delete(format!("/contacts/{id}")),
-        Call::DeleteOpportunity { id, pipeline_id: _ } => Request::delete(format!("/opportunities/{id}")),
+        Call::DeleteContact(id) => ApiRequest::delete(format!("/contacts/{id}")),
+        Call::DeleteOpportunity { id, pipeline_id: _ } => ApiRequest::delete(format!("/opportunities/{id}")),
         Call::GetLocation => structure::get(location, ""),
         Call::ListCustomFields => structure::custom_fields(location),
         Call::CreateCustomField(field) => structure::post(location, "/customFields", structure::new_field(field)),
@@ -54,19 +56,19 @@ pub(crate) fn request(location: &LocationId, call: &Call) -> Result<Request, Uns
         Call::ListTags => structure::get(location, "/tags"),
         Call::CreateTag(name) => structure::post(location, "/tags", json!({ "name": name })),
         Call::DeleteTag(id) => structure::delete(location, "/tags", id),
-        Call::ListUsers => Request::get("/users/", vec![("locationId", location.to_string())]),
-        Call::ListPipelines => Request::get("/opportunities/pipelines", vec![("locationId", location.to_string())]),
-        Call::GetPipeline(id) => Request::get(format!("/opportunities/pipelines/{id}"), Vec::new()),
+        Call::ListUsers => ApiRequest::get("/users/", vec![("locationId", location.to_string())]),
+        Call::ListPipelines => ApiRequest::get("/opportunities/pipelines", vec![("locationId", location.to_string())]),
+        Call::GetPipeline(id) => ApiRequest::get(format!("/opportunities/pipelines/{id}"), Vec::new()),
         Call::CreatePipeline(pipeline) => structure::create_pipeline(location, pipeline),
-        Call::DeletePipeline(id) => Request::delete(format!("/opportunities/pipelines/{id}")),
+        Call::DeletePipeline(id) => ApiRequest::delete(format!("/opportunities/pipelines/{id}")),
     })
 }
 
-/// `CreateContactDto`, which upsert takes as well.
+/// `CreateContactDto`, which upsert accepts as well.
 fn new_contact(location: &LocationId, contact: &Contact) -> Object {
     let mut body = known_contact(contact);
     put(&mut body, "gender", &contact.gender);
-    // These two are not nullable here, as they are on update. Whether the contact has them is not known, or it is new.
+    // These two are not nullable here, unlike on update. The contact is new, or we do not know whether it has them.
     if contact.source.as_deref() == Some("") {
         body.insert("source".to_owned(), "".into());
     }
@@ -78,8 +80,8 @@ fn new_contact(location: &LocationId, contact: &Contact) -> Object {
     body
 }
 
-/// `UpdateContactDto`, which has no `locationId` and `gender`: GHL answers 422 to fields it does not know. It names no
-/// `companyName` either, but that was seen to be taken (2026-07).
+/// `UpdateContactDto`, which has neither `locationId` nor `gender`: GHL answers 422 to unknown fields. It does not
+/// list `companyName` either, but GHL was seen to accept it (2026-07).
 fn known_contact(contact: &Contact) -> Object {
     let mut body = fields::common(contact);
     put(&mut body, "dndSettings", &contact.dnd_settings);
@@ -87,7 +89,7 @@ fn known_contact(contact: &Contact) -> Object {
     body
 }
 
-/// Custom fields are written with `field_value`, although they are read as `value`.
+/// Custom fields are written as `field_value`, although they are read as `value`.
 fn custom_fields(fields: &[CustomField]) -> Option<Vec<Value>> {
     let written = |field: &CustomField| {
         let (by, name) = fields::name_of(field);
@@ -96,17 +98,17 @@ fn custom_fields(fields: &[CustomField]) -> Option<Vec<Value>> {
     (!fields.is_empty()).then(|| fields.iter().map(written).collect())
 }
 
-/// The phone's parameter is called `number`.
-fn find_contact(location: &LocationId, email: Option<&str>, phone: Option<&str>) -> Request {
+/// GHL's parameter for the phone is `number`.
+fn find_contact(location: &LocationId, email: Option<&str>, phone: Option<&str>) -> ApiRequest {
     let mut query = vec![("locationId", location.to_string())];
     query.extend(email.map(|email| ("email", email.to_owned())));
     query.extend(phone.map(|phone| ("number", phone.to_owned())));
-    Request::get("/contacts/search/duplicate", query)
+    ApiRequest::get("/contacts/search/duplicate", query)
 }
 
-/// `source` is one of the fields that the vendor's search guide names; that `contains` finds a word in it is unverified.
-fn find_marked(location: &LocationId, marker: &Marker) -> Request {
-    Request::post(
+/// The vendor's search guide lists `source` among its fields. Whether `contains` finds a word in it is unverified.
+fn find_marked(location: &LocationId, marker: &Marker) -> ApiRequest {
+    ApiRequest::post(
         "/contacts/search",
         json!({
             "locationId": location.as_str(),
@@ -116,14 +118,14 @@ fn find_marked(location: &LocationId, marker: &Marker) -> Request {
     )
 }
 
-/// The body's schema is empty in the specification; fields, operators and cursor are those of the vendor's search
-/// guide that the specification links to. A flat `gte` instead of `range` is a 422.
+/// The specification leaves the body's schema empty; fields, operators and cursor come from the vendor's search
+/// guide, which it links to. A flat `gte` instead of `range` is a 422.
 fn contacts_changed(
     location: &LocationId,
     since: EpochMs,
     cursor: Option<&PageCursor>,
     limit: u32,
-) -> Result<Request, Unsupported> {
+) -> Result<ApiRequest, Unsupported> {
     let mut body = json!({
         "locationId": location.as_str(),
         "pageLimit": limit.clamp(1, MAX_PAGE),
@@ -131,18 +133,18 @@ fn contacts_changed(
         "sort": [{ "field": "dateUpdated", "direction": "asc" }],
     });
     go_on(&mut body, cursor)?;
-    Ok(Request::post("/contacts/search", body))
+    Ok(ApiRequest::post("/contacts/search", body))
 }
 
-/// By date of creation, which nothing changes while the pages are read. Pages by number end at 10,000 contacts.
-fn contacts_page(location: &LocationId, cursor: Option<&PageCursor>, limit: u32) -> Result<Request, Unsupported> {
+/// Sorted by creation date, which nothing changes while the pages are read. Numbered pages end at 10,000 contacts.
+fn contacts_page(location: &LocationId, cursor: Option<&PageCursor>, limit: u32) -> Result<ApiRequest, Unsupported> {
     let mut body = json!({
         "locationId": location.as_str(),
         "pageLimit": limit.clamp(1, MAX_PAGE),
         "sort": [{ "field": "dateAdded", "direction": "asc" }],
     });
     go_on(&mut body, cursor)?;
-    Ok(Request::post("/contacts/search", body))
+    Ok(ApiRequest::post("/contacts/search", body))
 }
 
 fn go_on(search: &mut Value, cursor: Option<&PageCursor>) -> Result<(), Unsupported> {
@@ -154,24 +156,25 @@ fn go_on(search: &mut Value, cursor: Option<&PageCursor>) -> Result<(), Unsuppor
     Ok(())
 }
 
-/// `added_asc` is the specification's example of an order. `status` is `all`, in case that the default is not.
+/// `added_asc` is the specification's example of an order. `status` is `all` in case it is not the default.
 fn opportunities_page(
     location: &LocationId,
     pipeline: Option<&GhlId>,
     cursor: Option<&PageCursor>,
     limit: u32,
-) -> Result<Request, Unsupported> {
+) -> Result<ApiRequest, Unsupported> {
     let mut query = vec![("location_id", location.to_string())];
     query.extend(pipeline.map(|pipeline| ("pipeline_id", pipeline.to_string())));
     query.push(("status", "all".to_owned()));
     query.push(("order", "added_asc".to_owned()));
     query.push(("limit", limit.clamp(1, MAX_PAGE).to_string()));
     query.extend(request::after(cursor)?.into_iter().flatten());
-    Ok(Request::get("/opportunities/search", query))
+    Ok(ApiRequest::get("/opportunities/search", query))
 }
 
-/// The query's names are in snake case; GHL answers 422 to `locationId` here. A deal that was won or lost is found, too.
-fn find_opportunities(location: &LocationId, of: &ContactRef) -> Result<Request, Unsupported> {
+/// The query's names are in snake case; GHL answers 422 to `locationId` here. Won and lost opportunities are found
+/// too.
+fn find_opportunities(location: &LocationId, of: &ContactRef) -> Result<ApiRequest, Unsupported> {
     let mut query = vec![
         ("location_id", location.to_string()),
         ("pipeline_id", of.pipeline_id.to_string()),
@@ -180,7 +183,7 @@ fn find_opportunities(location: &LocationId, of: &ContactRef) -> Result<Request,
         ("limit", MAX_PAGE.to_string()),
     ];
     query.extend(request::after(of.after.as_ref())?.into_iter().flatten());
-    Ok(Request::get("/opportunities/search", query))
+    Ok(ApiRequest::get("/opportunities/search", query))
 }
 
 /// `CreateDto`, which requires a status.
@@ -192,7 +195,7 @@ fn new_opportunity(location: &LocationId, contact: &GhlId, opportunity: &Opportu
     body
 }
 
-/// `UpdateOpportunityDto`, which has no `locationId` and `contactId`.
+/// `UpdateOpportunityDto`, which has neither `locationId` nor `contactId`.
 fn known_opportunity(opportunity: &Opportunity) -> Object {
     let Opportunity {
         contact_record: _,

@@ -1,29 +1,29 @@
-//! Requests for what a location is made of besides its records.
+//! Requests for a location's structure: everything besides its records.
 
 use ghl_sync_model::{GhlId, Kind, LocationId, NewField, NewPipeline};
 use serde_json::{Value, json};
 
 use crate::fields::{self, Object};
-use crate::request::Request;
+use crate::request::ApiRequest;
 
-/// Reads `part` of the location; the location itself, if it is empty.
-pub(super) fn get(location: &LocationId, part: &str) -> Request {
-    Request::get(format!("/locations/{location}{part}"), Vec::new())
+/// Reads `part` of the location, or the location itself if `part` is empty.
+pub(super) fn get(location: &LocationId, part: &str) -> ApiRequest {
+    ApiRequest::get(format!("/locations/{location}{part}"), Vec::new())
 }
 
-/// Makes something in `part` of the location. The body never names the location: 422 if it does.
-pub(super) fn post(location: &LocationId, part: &str, body: impl Into<Value>) -> Request {
-    Request::post(format!("/locations/{location}{part}"), body)
+/// Creates something in `part` of the location. The body must not name the location: GHL answers 422 if it does.
+pub(super) fn post(location: &LocationId, part: &str, body: impl Into<Value>) -> ApiRequest {
+    ApiRequest::post(format!("/locations/{location}{part}"), body)
 }
 
 /// Deletes something in `part` of the location.
-pub(super) fn delete(location: &LocationId, part: &str, id: &GhlId) -> Request {
-    Request::delete(format!("/locations/{location}{part}/{id}"))
+pub(super) fn delete(location: &LocationId, part: &str, id: &GhlId) -> ApiRequest {
+    ApiRequest::delete(format!("/locations/{location}{part}/{id}"))
 }
 
-/// Those of contacts and of opportunities. Which of them come without `model` is unverified.
-pub(super) fn custom_fields(location: &LocationId) -> Request {
-    Request::get(format!("/locations/{location}/customFields"), vec![("model", "all".to_owned())])
+/// Fields of contacts and of opportunities. Which of them come without `model` is unverified.
+pub(super) fn custom_fields(location: &LocationId) -> ApiRequest {
+    ApiRequest::get(format!("/locations/{location}/customFields"), vec![("model", "all".to_owned())])
 }
 
 /// `CreateCustomFieldsDTO`.
@@ -37,9 +37,9 @@ pub(super) fn new_field(field: &NewField) -> Object {
     body
 }
 
-/// GHL's documentation has had this call since June 2026; its published OpenAPI files do not have it yet. Positions begin
-/// at 0.
-pub(super) fn create_pipeline(location: &LocationId, pipeline: &NewPipeline) -> Request {
+/// GHL's documentation has had this call since June 2026; its published OpenAPI files do not have it yet. Positions
+/// start at 0.
+pub(super) fn create_pipeline(location: &LocationId, pipeline: &NewPipeline) -> ApiRequest {
     let stage = |(position, name): (usize, &String)| json!({ "name": name, "position": position, "showInFunnel": true, "showInPieChart": true });
     let stages: Vec<Value> = pipeline.stages.iter().enumerate().map(stage).collect();
     let body = json!({
@@ -49,7 +49,7 @@ pub(super) fn create_pipeline(location: &LocationId, pipeline: &NewPipeline) -> 
         "showInFunnel": true,
         "showInPieChart": true,
     });
-    Request::post("/opportunities/pipelines", body)
+    ApiRequest::post("/opportunities/pipelines", body)
 }
 
 #[cfg(test)]

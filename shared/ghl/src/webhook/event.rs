@@ -1,8 +1,8 @@
-//! From a webhook's body to an event.
+//! Reads a webhook's body as an event.
 //!
-//! The bodies are flat, as GHL's event pages and what was caught in production show them; GHL's integration guide shows
-//! the record's fields in an object `data`, and that is read as well. `timestamp` and `webhookId` are in no event page,
-//! but in every body that was caught.
+//! GHL's event pages and bodies caught in production are flat. GHL's integration guide puts the record's fields into
+//! an object `data`, so we read that as well. No event page mentions `timestamp` and `webhookId`, but every caught
+//! body had them.
 
 use ghl_sync_model::{
     ContentHash, EpochMs, EventId, GhlId, Kind, NotForUs, RemoteChange, RemoteContent, RemoteEvent, Webhook,
@@ -10,24 +10,24 @@ use ghl_sync_model::{
 use serde_json::Value;
 
 use crate::iso8601;
-use crate::shown::{self, FieldError, Fields};
+use crate::shown::{self, FieldError, RecordFields};
 
-/// Longest name of an event.
+/// Longest name of an event type, in bytes.
 const LONGEST_TYPE: usize = 64;
 
-/// Why a body is no webhook. No text of the body is in it but names of its fields.
+/// Why a body is not a valid webhook. The error contains field names, but no other text of the body.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
-    /// Not JSON (which is UTF-8).
+    /// The body is not JSON (or not UTF-8).
     #[error("the body is not JSON")]
     NotJson(#[source] serde_json::Error),
-    /// JSON, but no object.
+    /// The body is JSON, but not an object.
     #[error("the body is not a JSON object")]
     NotAnObject,
     /// A field is missing or wrong.
     #[error("field `{field}` {problem}")]
     Field {
-        /// The field, by its name in the document.
+        /// Name of the field in the document.
         field: String,
         /// What is wrong with it.
         problem: String,
@@ -41,7 +41,7 @@ impl From<FieldError> for WebhookError {
 }
 
 impl WebhookError {
-    /// The field at fault, if it is one.
+    /// The name of the faulty field, if the error concerns one.
     #[must_use]
     pub fn at(&self) -> Option<&str> {
         match self {
@@ -51,48 +51,48 @@ impl WebhookError {
     }
 }
 
-/// What an event of a known type says of its subject.
+/// The effect of an event of a known type.
 #[derive(Debug, Clone, Copy)]
-enum Says {
+enum EventEffect {
     Written(Kind),
     Deleted(Kind),
     Installed,
     Uninstalled,
 }
 
-/// The events that we take. Those that tell of a part of a record (its stage, its tags) show all of it, too.
-const TYPES: [(&str, Says); 14] = [
-    ("ContactCreate", Says::Written(Kind::Contact)),
-    ("ContactUpdate", Says::Written(Kind::Contact)),
-    ("ContactDelete", Says::Deleted(Kind::Contact)),
-    ("ContactDndUpdate", Says::Written(Kind::Contact)),
-    ("ContactTagUpdate", Says::Written(Kind::Contact)),
-    ("OpportunityCreate", Says::Written(Kind::Opportunity)),
-    ("OpportunityUpdate", Says::Written(Kind::Opportunity)),
-    ("OpportunityDelete", Says::Deleted(Kind::Opportunity)),
-    ("OpportunityAssignedToUpdate", Says::Written(Kind::Opportunity)),
-    ("OpportunityMonetaryValueUpdate", Says::Written(Kind::Opportunity)),
-    ("OpportunityStageUpdate", Says::Written(Kind::Opportunity)),
-    ("OpportunityStatusUpdate", Says::Written(Kind::Opportunity)),
-    ("INSTALL", Says::Installed),
-    ("UNINSTALL", Says::Uninstalled),
+/// The event types that we accept. Events about part of a record (its stage, its tags) carry the whole record too.
+const TYPES: [(&str, EventEffect); 14] = [
+    ("ContactCreate", EventEffect::Written(Kind::Contact)),
+    ("ContactUpdate", EventEffect::Written(Kind::Contact)),
+    ("ContactDelete", EventEffect::Deleted(Kind::Contact)),
+    ("ContactDndUpdate", EventEffect::Written(Kind::Contact)),
+    ("ContactTagUpdate", EventEffect::Written(Kind::Contact)),
+    ("OpportunityCreate", EventEffect::Written(Kind::Opportunity)),
+    ("OpportunityUpdate", EventEffect::Written(Kind::Opportunity)),
+    ("OpportunityDelete", EventEffect::Deleted(Kind::Opportunity)),
+    ("OpportunityAssignedToUpdate", EventEffect::Written(Kind::Opportunity)),
+    ("OpportunityMonetaryValueUpdate", EventEffect::Written(Kind::Opportunity)),
+    ("OpportunityStageUpdate", EventEffect::Written(Kind::Opportunity)),
+    ("OpportunityStatusUpdate", EventEffect::Written(Kind::Opportunity)),
+    ("INSTALL", EventEffect::Installed),
+    ("UNINSTALL", EventEffect::Uninstalled),
 ];
 
-/// Reads the body of a webhook. An event of a type that we do not know may have any other fields, or none.
+/// Reads the body of a webhook. An event of an unknown type may have any other fields, or none.
 ///
 /// # Errors
-/// Names the field that is missing or wrong.
+/// Names the missing or wrong field.
 pub fn read(body: &[u8]) -> Result<Webhook, WebhookError> {
     let Value::Object(object) = serde_json::from_slice(body).map_err(WebhookError::NotJson)? else {
         return Err(WebhookError::NotAnObject);
     };
-    let top = Fields(&object);
+    let top = RecordFields(&object);
     let event_type = event_type(top)?;
     let Some((event_type, says)) = TYPES.into_iter().find(|(known, _)| *known == event_type) else {
         return Ok(Webhook::Other { event_type, reason: NotForUs::UnknownType });
     };
     let subject = subject(top)?;
-    if matches!(says, Says::Installed | Says::Uninstalled) && is_of_an_agency(subject) {
+    if matches!(says, EventEffect::Installed | EventEffect::Uninstalled) && is_of_an_agency(subject) {
         return Ok(Webhook::Other { event_type: event_type.to_owned(), reason: NotForUs::WholeAgency });
     }
     Ok(Webhook::Event(Box::new(RemoteEvent {
@@ -105,7 +105,7 @@ pub fn read(body: &[u8]) -> Result<Webhook, WebhookError> {
     })))
 }
 
-fn event_type(top: Fields<'_>) -> Result<String, FieldError> {
+fn event_type(top: RecordFields<'_>) -> Result<String, FieldError> {
     let name: String = top.parsed("type")?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if name.len() > LONGEST_TYPE || !name.chars().all(is_name) {
@@ -114,26 +114,26 @@ fn event_type(top: Fields<'_>) -> Result<String, FieldError> {
     Ok(name)
 }
 
-/// What has the record's fields: the body itself, or its `data`.
-fn subject(top: Fields<'_>) -> Result<Fields<'_>, FieldError> {
+/// The object with the record's fields: the body itself, or its `data`.
+fn subject(top: RecordFields<'_>) -> Result<RecordFields<'_>, FieldError> {
     if top.0.contains_key("id") {
         return Ok(top);
     }
-    Ok(top.object("data")?.map_or(top, Fields))
+    Ok(top.object("data")?.map_or(top, RecordFields))
 }
 
-fn is_of_an_agency(subject: Fields<'_>) -> bool {
+fn is_of_an_agency(subject: RecordFields<'_>) -> bool {
     let has = |field: &str| subject.0.get(field).is_some_and(|value| !value.is_null());
     has("companyId") && !has("locationId")
 }
 
-/// Whichever of the two has `field`.
-fn either<'a>(top: Fields<'a>, subject: Fields<'a>, field: &str) -> Fields<'a> {
+/// Returns `top` if it has `field`, else `subject`.
+fn either<'a>(top: RecordFields<'a>, subject: RecordFields<'a>, field: &str) -> RecordFields<'a> {
     if top.0.contains_key(field) { top } else { subject }
 }
 
-/// `webhookId`; of a body without one, what tells it from all others.
-fn id(top: Fields<'_>, body: &[u8]) -> Result<EventId, FieldError> {
+/// `webhookId`, or for a body without one an id derived from its content.
+fn id(top: RecordFields<'_>, body: &[u8]) -> Result<EventId, FieldError> {
     if top.text("webhookId")?.is_some() {
         return top.parsed("webhookId");
     }
@@ -141,22 +141,22 @@ fn id(top: Fields<'_>, body: &[u8]) -> Result<EventId, FieldError> {
     EventId::new(hash).map_err(|error| FieldError::new("webhookId", error.to_string()))
 }
 
-fn time(top: Fields<'_>) -> Result<EpochMs, FieldError> {
+fn time(top: RecordFields<'_>) -> Result<EpochMs, FieldError> {
     let text: String = top.parsed("timestamp")?;
     iso8601::parse(&text).ok_or_else(|| FieldError::new("timestamp", "is not an ISO 8601 time with a zone"))
 }
 
-fn change(says: Says, subject: Fields<'_>) -> Result<RemoteChange, FieldError> {
+fn change(says: EventEffect, subject: RecordFields<'_>) -> Result<RemoteChange, FieldError> {
     let ghl_id = || subject.parsed::<GhlId>("id");
     Ok(match says {
-        Says::Written(kind) => RemoteChange::Written { ghl_id: ghl_id()?, content: content(kind, subject)? },
-        Says::Deleted(kind) => RemoteChange::Deleted { kind, ghl_id: ghl_id()? },
-        Says::Installed => RemoteChange::Installed,
-        Says::Uninstalled => RemoteChange::Uninstalled,
+        EventEffect::Written(kind) => RemoteChange::Written { ghl_id: ghl_id()?, content: content(kind, subject)? },
+        EventEffect::Deleted(kind) => RemoteChange::Deleted { kind, ghl_id: ghl_id()? },
+        EventEffect::Installed => RemoteChange::Installed,
+        EventEffect::Uninstalled => RemoteChange::Uninstalled,
     })
 }
 
-fn content(kind: Kind, fields: Fields<'_>) -> Result<RemoteContent, FieldError> {
+fn content(kind: Kind, fields: RecordFields<'_>) -> Result<RemoteContent, FieldError> {
     match kind {
         Kind::Contact => shown::contact(fields).whole().map(RemoteContent::Contact),
         Kind::Opportunity => shown::opportunity(fields).whole().map(RemoteContent::Opportunity),
@@ -234,14 +234,17 @@ mod tests {
         for (name, says) in TYPES {
             let change = event(&body(json!({ "type": name }))).change;
             let is_right = match says {
-                Says::Written(kind) => {
+                EventEffect::Written(kind) => {
                     matches!(&change, RemoteChange::Written { content, .. } if content.kind() == kind)
                 }
-                Says::Deleted(of) => matches!(change, RemoteChange::Deleted { kind, .. } if kind == of),
-                Says::Installed => change == RemoteChange::Installed,
-                Says::Uninstalled => change == RemoteChange::Uninstalled,
+                EventEffect::Deleted(of) => matches!(change, RemoteChange::Deleted { kind, .. } if kind == of),
+                EventEffect::Installed => change == RemoteChange::Installed,
+                EventEffect::Uninstalled => change == RemoteChange::Uninstalled,
             };
-            assert!(is_right && name.ends_with("Delete") == matches!(says, Says::Deleted(_)), "{name}: {change:?}");
+            assert!(
+                is_right && name.ends_with("Delete") == matches!(says, EventEffect::Deleted(_)),
+                "{name}: {change:?}"
+            );
         }
     }
 

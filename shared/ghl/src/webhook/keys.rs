@@ -1,4 +1,4 @@
-//! The public keys that a webhook may be signed with, several of each kind, so that a new key can be trusted before the
+//! The public keys for webhook signatures. There may be several of each kind, so that a new key is trusted before the
 //! old one retires.
 
 use base64::Engine;
@@ -8,12 +8,12 @@ use rustls_pki_types::{SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer};
 use webpki::RawPublicKeyEntity;
 use webpki::ring::{ED25519, RSA_PKCS1_2048_8192_SHA256};
 
-/// GHL's key for `X-GHL-Signature`, as its webhook integration guide publishes it
+/// GHL's key for `X-GHL-Signature`, from its webhook integration guide
 /// (marketplace.gohighlevel.com/docs/webhook/WebhookIntegrationGuide).
 const GHL_ED25519: &str = "MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg=";
 
-/// GHL's key for `X-WH-Signature`, as its API documentation publishes it (GoHighLevel/highlevel-api-docs,
-/// `docs/oauth/WebhookAuthentication.md`). GHL announced to retire it in 2026.
+/// GHL's key for `X-WH-Signature`, from its API documentation (GoHighLevel/highlevel-api-docs,
+/// `docs/oauth/WebhookAuthentication.md`). GHL announced its retirement for 2026.
 const GHL_RSA: &str = "-----BEGIN PUBLIC KEY-----
 MIICIjANBgkqhkiG9w0BAQEFAAOCAg8AMIICCgKCAgEAokvo/r9tVgcfZ5DysOSC
 Frm602qYV0MaAiNnX9O8KxMbiyRKWeL9JpCpVpt4XHIcBOK4u3cLSqJGOLaPuXw6
@@ -29,58 +29,59 @@ PQe7z0cvj7aE4B+Ax1ZoZGPzpJlZtGXCsu9aTEGEnKzmsFqwcSsnw3JB31IGKAyk
 T1hhTiaCeIY/OwwwNUY2yvcCAwEAAQ==
 -----END PUBLIC KEY-----";
 
-/// Switches the legacy signature off.
+/// Setting that turns the legacy signature off.
 const NONE: &str = "none";
 
-/// The keys that are trusted.
+/// The trusted public keys.
 #[derive(Debug, Clone)]
 pub struct WebhookKeys {
     pub(super) ed25519: Vec<SubjectPublicKeyInfoDer<'static>>,
     pub(super) rsa: Vec<SubjectPublicKeyInfoDer<'static>>,
 }
 
-/// Why a key cannot be used.
+/// Why a key is unusable.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// Not PEM, though it begins like it.
+pub enum WebhookKeyError {
+    /// The text begins like PEM, but is unreadable.
     #[error("has a PEM block that cannot be read")]
     Pem(#[source] pem::Error),
-    /// Not base64.
+    /// The text is not base64.
     #[error("has a key (number {number}) that is neither PEM nor base64")]
     Base64 {
-        /// Which, from 1.
+        /// Position of the key in the text, from 1.
         number: usize,
-        /// What is wrong with it.
+        /// The decoding error.
         source: base64::DecodeError,
     },
-    /// A key of another kind, or none at all.
+    /// The text is a key of another kind, or no key at all.
     #[error("has a key (number {number}) that is not {expected}")]
     Kind {
-        /// Which, from 1.
+        /// Position of the key in the text, from 1.
         number: usize,
-        /// What it should be.
+        /// Description of the required kind.
         expected: &'static str,
-        /// What is wrong with it.
+        /// The reason why it was rejected.
         source: webpki::Error,
     },
-    /// No key in the text.
+    /// The text contains no key.
     #[error("has no key")]
     Empty,
 }
 
 impl WebhookKeys {
-    /// No keys: every webhook is refused.
+    /// Trusts no keys: every webhook is refused.
     #[must_use]
     pub fn none() -> WebhookKeys {
         WebhookKeys { ed25519: Vec::new(), rsa: Vec::new() }
     }
 
-    /// GHL's published keys where nothing else is said. Each text has one or more public keys (SPKI): PEM blocks, or
-    /// their base64 separated by commas or blanks. `legacy` may be `none`: then no RSA signature is accepted.
+    /// Builds the trusted keys; GHL's published keys are the default for each text. Each text holds one or more
+    /// public keys (SPKI): PEM blocks, or their base64 separated by commas or blanks. With `legacy` set to `none`, no
+    /// RSA signature is accepted.
     ///
     /// # Errors
-    /// Says which text has which fault: `Err((is_legacy, fault))`.
-    pub fn new(current: Option<&str>, legacy: Option<&str>) -> Result<WebhookKeys, (bool, KeyError)> {
+    /// `Err((is_legacy, fault))` says which text is faulty, and why.
+    pub fn new(current: Option<&str>, legacy: Option<&str>) -> Result<WebhookKeys, (bool, WebhookKeyError)> {
         Ok(WebhookKeys {
             ed25519: keys(current.unwrap_or(GHL_ED25519), "an Ed25519 public key", ED25519)
                 .map_err(|error| (false, error))?,
@@ -97,29 +98,29 @@ fn keys(
     text: &str,
     expected: &'static str,
     algorithm: &dyn SignatureVerificationAlgorithm,
-) -> Result<Vec<SubjectPublicKeyInfoDer<'static>>, KeyError> {
+) -> Result<Vec<SubjectPublicKeyInfoDer<'static>>, WebhookKeyError> {
     let keys = if text.contains("-----BEGIN") { from_pem(text)? } else { from_base64(text)? };
     for (index, key) in keys.iter().enumerate() {
-        is_for(algorithm, key).map_err(|source| KeyError::Kind { number: index + 1, expected, source })?;
+        is_for(algorithm, key).map_err(|source| WebhookKeyError::Kind { number: index + 1, expected, source })?;
     }
-    if keys.is_empty() { Err(KeyError::Empty) } else { Ok(keys) }
+    if keys.is_empty() { Err(WebhookKeyError::Empty) } else { Ok(keys) }
 }
 
-fn from_pem(text: &str) -> Result<Vec<SubjectPublicKeyInfoDer<'static>>, KeyError> {
-    SubjectPublicKeyInfoDer::pem_slice_iter(text.as_bytes()).collect::<Result<_, _>>().map_err(KeyError::Pem)
+fn from_pem(text: &str) -> Result<Vec<SubjectPublicKeyInfoDer<'static>>, WebhookKeyError> {
+    SubjectPublicKeyInfoDer::pem_slice_iter(text.as_bytes()).collect::<Result<_, _>>().map_err(WebhookKeyError::Pem)
 }
 
-fn from_base64(text: &str) -> Result<Vec<SubjectPublicKeyInfoDer<'static>>, KeyError> {
+fn from_base64(text: &str) -> Result<Vec<SubjectPublicKeyInfoDer<'static>>, WebhookKeyError> {
     let keys = text.split([',', ' ', '\n', '\r', '\t']).filter(|key| !key.is_empty());
     keys.enumerate()
         .map(|(index, key)| match STANDARD.decode(key) {
             Ok(der) => Ok(der.into()),
-            Err(source) => Err(KeyError::Base64 { number: index + 1, source }),
+            Err(source) => Err(WebhookKeyError::Base64 { number: index + 1, source }),
         })
         .collect()
 }
 
-/// Whether `key` is one for `algorithm`: an empty signature is then refused for what it is, and not for the key.
+/// Whether `key` fits `algorithm`: verifying an empty signature then fails because of the signature, not the key.
 fn is_for(
     algorithm: &dyn SignatureVerificationAlgorithm,
     key: &SubjectPublicKeyInfoDer<'_>,
@@ -147,7 +148,7 @@ mod tests {
         let keys = WebhookKeys::new(None, None).unwrap();
         assert_eq!((keys.ed25519.len(), keys.rsa.len()), (1, 1));
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        // The raw key ends the SPKI.
+        // The SPKI ends with the raw key.
         assert!(
             hex(&keys.ed25519[0]).ends_with("8b61d1d6cacbe28d7c3bc0516bb815258ec6edbba96cddc7f40c09ac708388e8"),
             "the Ed25519 key"

@@ -1,4 +1,4 @@
-//! Whether a webhook is GHL's.
+//! Verifies that a webhook comes from GHL.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,12 +8,12 @@ use webpki::ring::{ED25519, RSA_PKCS1_2048_8192_SHA256};
 
 use super::WebhookKeys;
 
-/// The header of the Ed25519 signature.
+/// Header of the Ed25519 signature.
 const CURRENT: &str = "x-ghl-signature";
-/// The header of the RSA signature.
+/// Header of the RSA signature.
 const LEGACY: &str = "x-wh-signature";
 
-/// The signatures that came with a body. A header that says `N/A`, or nothing, is as good as none.
+/// The signatures of a body. A header that is `N/A` or empty counts as missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signatures<'a> {
     current: Option<&'a str>,
@@ -21,44 +21,44 @@ pub struct Signatures<'a> {
 }
 
 impl<'a> Signatures<'a> {
-    /// Those that `header` finds by the (lower-case) name of a header.
+    /// Collects the signatures with `header`, which looks a header up by its lower-case name.
     pub fn from_headers(header: impl Fn(&str) -> Option<&'a str>) -> Signatures<'a> {
         let signature = |name| header(name).map(str::trim).filter(|text| !text.is_empty() && *text != "N/A");
         Signatures { current: signature(CURRENT), legacy: signature(LEGACY) }
     }
 }
 
-/// Why a webhook is not taken for GHL's.
+/// Why a webhook is not accepted as GHL's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// Neither header is there.
+    /// Both headers are missing.
     #[error("the request has neither {CURRENT} nor {LEGACY}")]
     Missing,
-    /// There is only a legacy signature, and these are not accepted.
+    /// There is only a legacy signature, and legacy signatures are turned off.
     #[error("the request has only {LEGACY}, and GHL_WEBHOOK_LEGACY_PUBLIC_KEYS is `none`")]
     LegacyOff,
-    /// Not base64.
+    /// The signature is not base64.
     #[error("{header} is not base64")]
     NotBase64 {
-        /// Which header.
+        /// Name of the header.
         header: &'static str,
     },
     /// No trusted key has signed these bytes.
     #[error("{header} is not the signature of this body by a trusted key")]
     NotTrusted {
-        /// Which header.
+        /// Name of the header.
         header: &'static str,
     },
 }
 
 impl WebhookKeys {
-    /// Checks that one of the keys has signed `body`, which must be the bytes as they came: JSON that was read and
-    /// written again is another text.
+    /// Checks that a trusted key has signed `body`. `body` must be the bytes as received: JSON that was parsed and
+    /// written again is a different text.
     ///
-    /// The Ed25519 signature decides if there is one; a bad one is not made good by an RSA signature beside it.
+    /// If there is an Ed25519 signature, it alone decides: a valid RSA signature does not make up for a bad one.
     ///
     /// # Errors
-    /// When no signature holds.
+    /// If no signature is valid.
     pub fn verify(&self, signatures: Signatures<'_>, body: &[u8]) -> Result<(), SignatureError> {
         match (signatures.current, signatures.legacy) {
             (Some(signature), _) => verify(&self.ed25519, ED25519, CURRENT, signature, body),
@@ -112,7 +112,7 @@ mod tests {
         STANDARD.encode(signature)
     }
 
-    /// The test keys, and GHL's real ones beside them, as in a rotation.
+    /// The test keys and GHL's real ones, as during a rotation.
     fn keys() -> WebhookKeys {
         let ghl = WebhookKeys::new(None, None).unwrap();
         let ed25519 = include_str!("../../../../tests/keys/webhook-test-only.ed25519.pub.pem");
@@ -149,7 +149,7 @@ mod tests {
         let legacy = Err(SignatureError::NotTrusted { header: "x-wh-signature" });
         let mut other_body = BODY.to_vec();
         other_body[10] ^= 1;
-        // The same JSON, written again by somebody who sorts the fields and sets blanks.
+        // The same JSON, written again with sorted fields and blanks.
         let rewritten = serde_json::to_vec_pretty(&serde_json::from_slice::<serde_json::Value>(BODY).unwrap()).unwrap();
         let truncated = STANDARD.encode(&STANDARD.decode(&good).unwrap()[..63]);
         let truncated_rsa = STANDARD.encode(&STANDARD.decode(&good_rsa).unwrap()[..255]);
@@ -166,7 +166,7 @@ mod tests {
             (Some(&good), None, &BODY[..BODY.len() - 1], current),
             (None, Some(&truncated_rsa), BODY, legacy),
             (None, Some(&good_rsa), &other_body, legacy),
-            // One algorithm's signature is none of the other's, and a bad one is not made good by a good one.
+            // One algorithm's signature is invalid for the other, and a good one does not make up for a bad one.
             (Some(&good_rsa), None, BODY, current),
             (Some(&truncated), Some(&good_rsa), BODY, current),
         ];

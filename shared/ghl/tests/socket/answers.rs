@@ -1,4 +1,4 @@
-//! What is made of an answer: of those of GHL, and of those of something on the way.
+//! How the client reads answers, both from GHL and from something in between.
 
 use ghl_sync_model::{Answer, Api, Call, Cause, EpochMs, GhlId, Provenance, RetryAfter};
 

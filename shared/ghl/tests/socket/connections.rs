@@ -1,4 +1,5 @@
-//! Connections that break, are silent or never come about: no call is sent twice, and what may have been heard is said.
+//! Connections that break, stay silent or never open: no call is sent twice, and the failure says whether it may have
+//! arrived.
 
 use std::time::Duration;
 
@@ -39,7 +40,8 @@ async fn many_calls_over_connections_that_close_are_as_many_requests() {
     let client = client_at(&server.url, Api::V2);
     let mut answered = 0;
     for _ in 0..CALLS {
-        // The server has closed the connection, or is about to: a call gets a new one or fails, but is never doubled.
+        // The server has closed the connection, or is about to: a call gets a new one or fails, but is never sent
+        // twice.
         answered += usize::from(call(&client, &upsert()).await.answer.is_ok());
     }
 
@@ -60,7 +62,7 @@ async fn a_refused_connection_is_a_request_that_was_not_sent() {
 
 #[tokio::test]
 async fn a_host_without_tls_is_a_request_that_was_not_sent() {
-    // Answers a TLS greeting in plain text.
+    // Answers a TLS handshake in plain text.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! A client, and a server whose connections follow a script.
+//! A client, and a server with scripted connections.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ghl_sync_engine::ports::Crm;
-use ghl_sync_ghl::{Account, Accounts, ClientConfig, GhlClient, NoAccount};
+use ghl_sync_ghl::{Accounts, ApiAccount, ClientConfig, GhlClient, NoAccount};
 use ghl_sync_model::{Api, Call, Contact, Failure, GhlId, LocationId, Reply, Secret};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,18 +15,18 @@ pub(crate) const TOKEN: &str = "pit-secret";
 const LONG: Duration = Duration::from_secs(20);
 pub(crate) const CONTACT: &str = r#"{"new":true,"contact":{"id":"c9"},"traceId":"t"}"#;
 
-/// What a connection does next.
+/// The next step in a connection's script.
 #[derive(Clone)]
 pub(crate) enum Act {
-    /// Reads a request and writes this.
+    /// Reads a request and writes this answer.
     Answer(String),
     /// Reads a request and resets the connection.
     Reset,
-    /// Reads a request, writes this, and stays silent.
+    /// Reads a request, writes this text, and stays silent.
     Hang(String),
 }
 
-/// A server whose connections each follow a script and are closed at its end.
+/// A server whose connections each follow a script and close at its end.
 pub(crate) struct Server {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -64,7 +64,7 @@ impl Server {
 async fn follow(script: Vec<Act>, mut stream: TcpStream, requests: Arc<Mutex<Vec<String>>>) {
     for act in script {
         if let Act::Reset = act {
-            // Closing a socket that has unread data resets the connection.
+            // Closing a socket with unread data resets the connection.
             let mut seen = [0; 4096];
             let length = stream.peek(&mut seen).await.unwrap();
             requests.lock().unwrap().push(String::from_utf8_lossy(&seen[..length]).into_owned());
@@ -111,8 +111,8 @@ pub(crate) struct OneAccount(pub(crate) Api);
 
 #[async_trait]
 impl Accounts for OneAccount {
-    async fn account(&self, location: &LocationId) -> Result<Account, NoAccount> {
-        let account = (location.as_str() == "loc1").then(|| Account { token: Secret::new(TOKEN), api: self.0 });
+    async fn account(&self, location: &LocationId) -> Result<ApiAccount, NoAccount> {
+        let account = (location.as_str() == "loc1").then(|| ApiAccount { token: Secret::new(TOKEN), api: self.0 });
         account.ok_or_else(|| NoAccount::Refused("no token".to_owned()))
     }
 

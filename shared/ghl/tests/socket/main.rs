@@ -1,4 +1,4 @@
-//! The client against a real socket: what is sent, how often, and what becomes of connections that break.
+//! Tests the client against a real socket: which requests it sends, how often, and how it handles broken connections.
 
 // clippy.toml lets tests unwrap, but sees only the functions marked as tests, not their helpers.
 #![allow(clippy::unwrap_used)]

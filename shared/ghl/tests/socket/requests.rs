@@ -1,11 +1,11 @@
-//! What is sent for a call, and what is never sent.
+//! Which requests the client sends for a call, and which it never sends.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use ghl_sync_engine::ports::Crm;
-use ghl_sync_ghl::{Account, Accounts, ClientConfig, ClientError, GhlClient, NoAccount};
+use ghl_sync_ghl::{Accounts, ApiAccount, ClientConfig, ClientError, GhlClient, NoAccount};
 use ghl_sync_model::{Answer, Api, Call, Cause, GhlId, LocationId, Opportunity, Provenance, Secret};
 
 use crate::fixtures::{CONTACT, OneAccount, Server, answer, call, client_at, failure, location, upsert};
@@ -57,11 +57,11 @@ async fn what_cannot_be_sent_reaches_no_server() {
     struct Odd;
     #[async_trait]
     impl Accounts for Odd {
-        async fn account(&self, location: &LocationId) -> Result<Account, NoAccount> {
+        async fn account(&self, location: &LocationId) -> Result<ApiAccount, NoAccount> {
             match location.as_str() {
                 "slow" => std::future::pending().await,
-                "newline" => Ok(Account { token: Secret::new("a\nb"), api: Api::V2 }),
-                "v1" => Ok(Account { token: Secret::new("key"), api: Api::V1 }),
+                "newline" => Ok(ApiAccount { token: Secret::new("a\nb"), api: Api::V2 }),
+                "v1" => Ok(ApiAccount { token: Secret::new("key"), api: Api::V1 }),
                 "busy" => Err(NoAccount::Unavailable("no token at the moment".to_owned())),
                 _ => Err(NoAccount::Refused("connect the app anew".to_owned())),
             }

@@ -1,11 +1,11 @@
-//! Tokens: refused ones, how new ones are asked for, and that no message shows any.
+//! Rejected tokens, their replacement, and that no message reveals a token.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use ghl_sync_access::TokenError;
 use ghl_sync_access::ports::TokenEndpoint;
-use ghl_sync_ghl::{Account, Accounts, ClientConfig, GhlClient, NoAccount, OAuthClient};
+use ghl_sync_ghl::{Accounts, ApiAccount, ClientConfig, GhlClient, NoAccount, OAuthClient};
 use ghl_sync_model::{Api, Cause, LocationId, OAuthGrant, OAuthUser, Secret};
 
 use crate::fixtures::{Act, Server, TOKEN, answer, call, client_at, failure, location, upsert};
@@ -24,8 +24,8 @@ async fn a_refused_token_that_another_one_can_follow_is_stale() {
     struct Two(std::sync::Mutex<&'static str>);
     #[async_trait]
     impl Accounts for Two {
-        async fn account(&self, _: &LocationId) -> Result<Account, NoAccount> {
-            Ok(Account { token: Secret::new(*self.0.lock().unwrap()), api: Api::V2 })
+        async fn account(&self, _: &LocationId) -> Result<ApiAccount, NoAccount> {
+            Ok(ApiAccount { token: Secret::new(*self.0.lock().unwrap()), api: Api::V2 })
         }
 
         async fn refused(&self, _: &LocationId, token: &Secret) -> bool {

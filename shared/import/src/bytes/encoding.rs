@@ -1,4 +1,4 @@
-//! The encoding of a text: proven by its bytes, or asked about.
+//! Detects the encoding of a text, or asks if the bytes do not prove it.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -8,22 +8,22 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 const SAMPLES: usize = 5;
 const LINES_KEPT: usize = 64 << 10;
 
-/// What a text is written in.
+/// The encoding of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Encoding(&'static encoding_rs::Encoding);
 
-/// What the bytes say.
+/// Result of the detection.
 pub(crate) enum Detected {
-    /// They can be nothing else.
+    /// No other encoding is possible.
     Proven(Encoding),
-    /// They do not prove it.
+    /// The most likely encoding, with sample words.
     Guess { guess: String, samples: Vec<String> },
-    /// They are no text.
+    /// The bytes are not text.
     Binary,
 }
 
 impl Encoding {
-    /// By a label of the WHATWG standard, in any case, and some others that people write.
+    /// Finds an encoding by its WHATWG label, in any case, or by some other common names.
     pub(crate) fn of_label(label: &str) -> Option<Encoding> {
         let label = label.trim().to_ascii_lowercase();
         let label = match label.as_str() {
@@ -49,7 +49,8 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// Looks at all bytes, of which `start` are the first. It opens them a second time only if they are not UTF-8.
+/// Detects the encoding of all bytes; `start` are the first of them. It reads them a second time only if they are not
+/// UTF-8.
 pub(crate) fn detect<'s>(
     start: &[u8],
     open: impl Fn() -> io::Result<Box<dyn Read + Send + 's>>,
@@ -88,8 +89,8 @@ fn each_chunk(mut bytes: Box<dyn Read + Send + '_>, mut take: impl FnMut(&[u8]))
     }
 }
 
-/// UTF-16 whose text is mostly of the Latin script, or at least has line ends and separators: every second byte of
-/// these is zero.
+/// Detects UTF-16 without a BOM: in Latin text, or text with at least line breaks and separators, every second byte is
+/// zero.
 fn utf16_without_bom(start: &[u8]) -> Option<&'static encoding_rs::Encoding> {
     let zeros = |parity: usize| start.iter().skip(parity).step_by(2).filter(|byte| **byte == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
@@ -104,29 +105,29 @@ fn utf16_without_bom(start: &[u8]) -> Option<&'static encoding_rs::Encoding> {
     }
 }
 
-/// Whether bytes are text in an encoding: hardly any of its characters is a control character.
+/// Whether the bytes are text in this encoding: almost no control characters.
 fn is_text(start: &[u8], encoding: &'static encoding_rs::Encoding) -> bool {
     let (text, _) = encoding.decode_without_bom_handling(start);
     let odd = text.chars().filter(|c| (c.is_control() && !c.is_whitespace()) || *c == '\u{fffd}').count();
     odd * 20 <= text.chars().count()
 }
 
-/// Control characters that no text has, in more than one byte of twenty.
+/// Whether more than one byte in twenty is a control character that text never contains.
 fn is_binary(start: &[u8]) -> bool {
     let is_control = |byte: &u8| matches!(byte, 0..=8 | 14..=26 | 28..=31);
     start.iter().filter(|byte| is_control(byte)).count() * 20 > start.len()
 }
 
-/// Counts what speaks for UTF-8 and what against.
+/// Counts the evidence for and against UTF-8.
 #[derive(Default)]
 struct Census {
-    /// Bytes of a sequence that the chunk before has begun.
+    /// Start of a sequence that continues in the next chunk.
     rest: Vec<u8>,
-    /// Sequences of more than one byte that are UTF-8.
+    /// Valid multi-byte UTF-8 sequences.
     good: u64,
-    /// Bytes that are not.
+    /// Bytes that are not valid UTF-8.
     bad: u64,
-    /// Lines with other characters than ASCII.
+    /// Lines with non-ASCII characters.
     kept: Vec<u8>,
 }
 
@@ -170,7 +171,7 @@ impl Census {
         }
     }
 
-    /// A few bad bytes among many good sequences are damage. By chance no other encoding has so many good ones.
+    /// A few bad bytes among many good sequences are damage: other encodings do not produce that many by chance.
     fn is_utf8(&self) -> bool {
         let bad = self.bad + u64::from(!self.rest.is_empty());
         bad == 0 || bad * 4 <= self.good
@@ -181,7 +182,7 @@ fn sequences(text: &[u8]) -> u64 {
     text.iter().filter(|byte| **byte >= 0xc0).count() as u64
 }
 
-/// Words with other characters than ASCII, each once. No address and no number is among them.
+/// Distinct words with non-ASCII characters, so never an address or number.
 fn samples(text: &str) -> Vec<String> {
     let mut samples: Vec<String> = Vec::new();
     let words = text.split(|c: char| c.is_whitespace() || ",;\t|\"".contains(c));

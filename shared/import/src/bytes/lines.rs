@@ -1,35 +1,35 @@
-//! From bytes to decoded lines.
+//! Decodes bytes into lines.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use super::Encoding;
 
-/// A line is cut here.
+/// Longer lines are cut.
 const MAX_LINE_BYTES: usize = 4 << 20;
 const CHUNK: usize = 64 << 10;
 
-/// One line of a text, without its end.
+/// One line of a text, without its line break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) text: String,
-    /// Whether it was longer than [`MAX_LINE_BYTES`].
+    /// Whether it exceeded [`MAX_LINE_BYTES`].
     pub(crate) cut: bool,
 }
 
-/// The lines of a text. `\n`, `\r\n` and `\r` end one, also in one file. A BOM at the start is none of the text.
+/// The lines of a text. `\n`, `\r\n` and `\r` are line breaks, also mixed in one file. A BOM at the start is dropped.
 pub(crate) struct Lines<'a> {
     bytes: Box<dyn Read + Send + 'a>,
     decoder: encoding_rs::Decoder,
     input: Vec<u8>,
     decoded: String,
-    /// Where the next line begins in `decoded`.
+    /// Start of the next line in `decoded`.
     at: usize,
-    /// Whether a `\n` belongs to the `\r` before.
+    /// Whether the last line ended in `\r`, so that a following `\n` belongs to it.
     after_return: bool,
     is_over: bool,
     waiting: VecDeque<Line>,
-    /// The text of a line that nobody needs any more.
+    /// Buffer of a used line.
     spare: String,
 }
 
@@ -48,12 +48,12 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Gives lines back, to be read again in this order.
+    /// Puts lines back, to be read again in this order.
     pub(crate) fn give_back(&mut self, lines: impl DoubleEndedIterator<Item = Line>) {
         lines.rev().for_each(|line| self.waiting.push_front(line));
     }
 
-    /// Takes a line back that nobody needs any more, so that the next one needs no memory of its own.
+    /// Takes a used line back, so that the next one can reuse its memory.
     pub(crate) fn recycle(&mut self, line: Line) {
         self.spare = line.text;
         self.spare.clear();
@@ -93,7 +93,7 @@ impl<'a> Lines<'a> {
         self.decoded.get(self.at..).unwrap_or_default()
     }
 
-    /// Decodes the next chunk. Gives false at the end.
+    /// Decodes the next chunk. Returns false at the end.
     fn fill(&mut self) -> io::Result<bool> {
         if self.is_over {
             return Ok(false);

@@ -1,4 +1,4 @@
-//! From bytes to text: unpacking, what kind of file it is, its encoding.
+//! Unpacks a file and detects its kind and encoding.
 
 mod encoding;
 mod kind;
@@ -7,16 +7,16 @@ mod lines;
 use std::io::{self, BufReader, Read};
 
 pub(crate) use encoding::Encoding;
-pub(crate) use kind::Kind;
+pub(crate) use kind::FileKind;
 pub(crate) use lines::{Line, Lines};
 
 use crate::error::Damaged;
-use crate::{ImportError, ImportOptions, Question, Source};
+use crate::{ByteSource, FileImportError, ImportOptions, ListQuestion};
 
-/// A workbook is unpacked in memory: this much of it at most.
+/// Most bytes of a workbook, which is unpacked in memory.
 const MAX_WORKBOOK_BYTES: u64 = 512 << 20;
 
-/// A file whose form is known.
+/// The form of a file.
 pub(crate) enum Form {
     /// Text in this encoding.
     Text(Encoding),
@@ -24,21 +24,21 @@ pub(crate) enum Form {
     Workbook(Vec<u8>),
 }
 
-/// Finds out what the bytes are.
-pub(crate) fn form(source: &dyn Source, options: &ImportOptions) -> Result<Form, ImportError> {
+/// Detects the form of the bytes.
+pub(crate) fn form(source: &dyn ByteSource, options: &ImportOptions) -> Result<Form, FileImportError> {
     let mut start = vec![0; kind::BYTES_NEEDED];
     let mut bytes = unpacked(source)?;
     let length = read_full(&mut bytes, &mut start)?;
     start.truncate(length);
     match kind::of(&start) {
-        Kind::NotAList(what) => Err(ImportError::NotAList(what)),
-        Kind::Zip => workbook(source),
-        Kind::Text => text(source, options, &start),
+        FileKind::NotAList(what) => Err(FileImportError::NotAList(what)),
+        FileKind::Zip => workbook(source),
+        FileKind::Text => text(source, options, &start),
     }
 }
 
-/// The bytes, unpacked if they are gzip's. (A list that is packed twice is unpacked once, and then no text.)
-pub(crate) fn unpacked(source: &dyn Source) -> io::Result<Box<dyn Read + Send + '_>> {
+/// The bytes, unpacked if gzipped. (A list that is packed twice is unpacked once, and then rejected as no text.)
+pub(crate) fn unpacked(source: &dyn ByteSource) -> io::Result<Box<dyn Read + Send + '_>> {
     let mut bytes = source.open()?;
     let mut magic = [0; 2];
     let length = read_full(&mut bytes, &mut magic)?;
@@ -49,7 +49,7 @@ pub(crate) fn unpacked(source: &dyn Source) -> io::Result<Box<dyn Read + Send + 
     Ok(Box::new(whole))
 }
 
-/// Tells damaged bytes from a source that cannot be read.
+/// Marks errors of damaged gzip data, to tell them from read errors of the source.
 struct Unpacked<R>(R);
 
 impl<R: Read> Read for Unpacked<R> {
@@ -63,33 +63,33 @@ impl<R: Read> Read for Unpacked<R> {
     }
 }
 
-fn workbook(source: &dyn Source) -> Result<Form, ImportError> {
+fn workbook(source: &dyn ByteSource) -> Result<Form, FileImportError> {
     let mut bytes = Vec::new();
     unpacked(source)?.take(MAX_WORKBOOK_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_WORKBOOK_BYTES {
-        return Err(ImportError::TooLarge { max_bytes: MAX_WORKBOOK_BYTES });
+        return Err(FileImportError::TooLarge { max_bytes: MAX_WORKBOOK_BYTES });
     }
     Ok(Form::Workbook(bytes))
 }
 
-fn text(source: &dyn Source, options: &ImportOptions, start: &[u8]) -> Result<Form, ImportError> {
+fn text(source: &dyn ByteSource, options: &ImportOptions, start: &[u8]) -> Result<Form, FileImportError> {
     if start.iter().all(u8::is_ascii_whitespace) && start.len() < kind::BYTES_NEEDED {
-        return Err(ImportError::Empty);
+        return Err(FileImportError::Empty);
     }
     if let Some(label) = &options.encoding {
-        let encoding = Encoding::of_label(label).ok_or_else(|| ImportError::UnknownEncoding(label.clone()))?;
+        let encoding = Encoding::of_label(label).ok_or_else(|| FileImportError::UnknownEncoding(label.clone()))?;
         return Ok(Form::Text(encoding));
     }
     match encoding::detect(start, || unpacked(source))? {
         encoding::Detected::Proven(encoding) => Ok(Form::Text(encoding)),
         encoding::Detected::Guess { guess, samples } => {
-            Err(ImportError::Open { questions: vec![Question::Encoding { guess, samples }] })
+            Err(FileImportError::Open { questions: vec![ListQuestion::Encoding { guess, samples }] })
         }
-        encoding::Detected::Binary => Err(ImportError::NotAList(crate::NotAList::Binary)),
+        encoding::Detected::Binary => Err(FileImportError::NotAList(crate::NotAList::Binary)),
     }
 }
 
-/// Fills the buffer as far as there are bytes.
+/// Reads until the buffer is full or the bytes end.
 fn read_full(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {

@@ -1,27 +1,27 @@
-//! Answers of more than one word, and signs that leave an answer in doubt.
+//! Answers of several words, and signs that put an answer in doubt.
 
 use super::Channels;
 use super::vocabulary::{NO, NONE_GIVEN, OUT, YES};
 use super::words::{channel, is_time};
 
-/// Whether a text has a sign by which a plain yes or no is none: a question mark, the sign of a footnote, an empty box
+/// Whether a text has a sign that puts a plain yes or no in doubt: a question mark, a footnote sign, or an empty box
 /// beside a word.
 pub(super) fn has_doubt(text: &str) -> bool {
     let has_box = || text.contains(|c| "☐✗✘☒❌✖✕🚫⛔👎".contains(c)) && text.contains(char::is_alphanumeric);
     text.contains(['?', '？', '؟', '¿', '*', '~', '†', '‡', '¬', '≠']) || has_box()
 }
 
-/// The words of a text in lower case.
+/// The words of a lower-case text.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
-/// Whether a text's first word is a yes, or one of an assent.
+/// Whether a text begins with a yes or with words of assent.
 pub(super) fn begins_with_yes(text: &str) -> bool {
     after_yes(text).is_some()
 }
 
-/// What follows the yes that a text begins with.
+/// The text after its initial yes.
 fn after_yes(text: &str) -> Option<&str> {
     let is_assent = |start: &&str| text.starts_with(*start);
     if let Some(start) = ["i agree", "i consent", "i accept"].iter().find(|start| is_assent(start)) {
@@ -32,9 +32,9 @@ fn after_yes(text: &str) -> Option<&str> {
     text.strip_prefix(first).filter(|_| is_yes)
 }
 
-/// `Yes, please`, `I agree to receive mails`: forms have such boxes. What follows the yes must not take it back: a short
-/// remark is one of known words, and in a sentence no word is one of a negation. A remark that names channels speaks of
-/// these only.
+/// `Yes, please`, `I agree to receive mails`: such answers come from forms. The rest must not take the yes back: a
+/// short remark may hold only known words, and a sentence no negation. A remark that names only channels covers only
+/// these.
 pub(super) fn is_assent(text: &str, asked: Channels) -> bool {
     let Some(rest) = after_yes(text) else { return false };
     let is_bare = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
@@ -62,11 +62,11 @@ pub(super) fn is_assent(text: &str, asked: Channels) -> bool {
 }
 
 const JOINS: &str = "and or by via per und oder et ou y o e and";
-/// Words that take a yes back, or put a condition to it.
+/// Words that take back a yes or make it conditional.
 const TAKES_BACK: &str = "not no but until till bis expired expires expiry only except never t nicht kein keine nur aber pas sauf \
     ended end removed left gone formerly previously former was were once if unless without ohne sans sin except ceased cancel \
     cancels bounces bounce fails failed invalid wrong old n pending awaiting requested expire unsubscribes jusqu hasta fino tot";
-/// Words of a remark that leaves a yes what it is.
+/// Words of a remark that do not change a yes.
 const HARMLESS: &str = "please i we agree agreed consent consents accept accepted want would like to receive get the your our a an and or by \
     via from of for in at on with me my us you may can contact contacted be marketing news updates offers info information \
     communications messages promotional yes ok okay sure thanks thank opted opt optin double single confirmed subscribed subscribe \
@@ -76,7 +76,7 @@ const HARMLESS: &str = "please i we agree agreed consent consents accept accepte
     webseite messe am vom par le la les je souhaite recevoir accepte merci site formulaire oui por favor quiero recibir gracias \
     formulario acepto per favore grazie modulo accetto ja graag wil ontvangen formulier t z utc gmt";
 
-/// `No, thanks`, `I do not agree`, `never`.
+/// Whether a text is a refusal: `No, thanks`, `I do not agree`, `never`.
 pub(crate) fn is_refusal(text: &str) -> bool {
     [
         "no,",
@@ -125,8 +125,8 @@ pub(crate) fn is_refusal(text: &str) -> bool {
     .any(|start| text.starts_with(start))
 }
 
-/// Whether a text is one day or one moment and nothing else: what a consent has that was given then. Two of them are a span
-/// of time, and another word may be `until`.
+/// Whether a text is a single date or time: that of a given consent. Two dates are a period, and other words may mean
+/// `until`.
 pub(super) fn is_moment(text: &str) -> bool {
     let is_year = |word: &str| word.len() == 4 && (word.starts_with("19") || word.starts_with("20"));
     let is_part = |word: &str| {

@@ -1,4 +1,4 @@
-//! What a column's name says of consent.
+//! Recognizes consent columns by their names.
 
 use super::legend::{self, Legend};
 use super::names::{
@@ -8,8 +8,8 @@ use super::names::{
 use super::{Channels, ConsentColumn, Says};
 use crate::name::{key, without_brackets};
 
-/// What a column's name says of consent: nothing (`None`), that the column has to do with it and states none
-/// (`Some(None)`), or which.
+/// The consent that a column name stands for: none (`None`), related to consent but without a statement
+/// (`Some(None)`), or the kind of statement.
 pub(crate) fn of_column(name: &str) -> Option<Option<ConsentColumn>> {
     let mut found = by_words(name);
     if let Some(Some(column)) = &mut found {
@@ -22,7 +22,7 @@ pub(crate) fn of_column(name: &str) -> Option<Option<ConsentColumn>> {
     found
 }
 
-/// What the words of a column's name say of consent, whatever legend it has.
+/// The same by the name's words only, without its legend.
 pub(super) fn by_words(name: &str) -> Option<Option<ConsentColumn>> {
     let full = key(name);
     let short = key(&without_brackets(name));
@@ -36,15 +36,15 @@ pub(super) fn by_words(name: &str) -> Option<Option<ConsentColumn>> {
         || OUT_WHOLE.split(' ').any(|whole| whole == full);
     let last = last_word(name);
     let ends = |words: &[&str]| {
-        // Of a name in one word its end, where that is long enough to be no part of another word.
+        // In a one-word name, compare its end, if the word is too long to be part of another word by chance.
         words.iter().any(|word| last == *word || (word.len() >= 4 && short.len() > word.len() && short.ends_with(word)))
     };
     let channels = channels(&full);
     if channels.is_none() {
-        // Fax and nothing else: GHL sends none.
+        // Fax only: GHL sends none.
         return (is_dnd || has(OUT) || has(IN)).then_some(None);
     }
-    // `Consent valid until`, but not `Consent expired`.
+    // Matches `Consent valid until`, but not `Consent expired`.
     let is_up_to = has(ENDS) || ["bis", "till"].contains(&last.as_str());
     if is_up_to && has(IN) && !full.contains("expired") && !full.contains("donot") && !is_dnd {
         return Some(Some(ConsentColumn { says: Says::Until, channels }));
@@ -85,15 +85,15 @@ pub(super) fn by_words(name: &str) -> Option<Option<ConsentColumn>> {
     is_status.then_some(Some(ConsentColumn { says: Says::Status, channels }))
 }
 
-/// Whether a name says when a subscription or a permission ends.
+/// Whether a name says when a subscription or permission ends.
 pub(crate) fn is_about_an_end(name: &str) -> bool {
     let key = key(name);
     let has = |parts: &str| parts.split(' ').any(|part| key.contains(part));
     has(ENDS) && has("subscri suscri abonn permis optin newsletter marketing einwillig zustimm erlaub consent")
 }
 
-/// Whether a short name denies what it speaks of. In a long one the word may stand in a condition, and in `Consent (yes/no)`
-/// in an answer.
+/// Whether a short name is negated. In a long name the word may belong to a condition, and in `Consent (yes/no)` to
+/// the answers.
 fn is_negated(name: &str) -> bool {
     let name = without_brackets(name).to_lowercase();
     let words: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
@@ -106,7 +106,7 @@ fn is_negated(name: &str) -> bool {
         && !words.iter().any(|word| is(AFFIRMATIONS, word))
 }
 
-/// Whether a name says that a consent is over: `Consent lapsed on`. Of two answers it names both.
+/// Whether a name says that a consent is over: `Consent lapsed on`. A name with both answers does not.
 fn says_it_is_over(name: &str) -> bool {
     const OVER: &[&str] = &[
         "lapsed",
@@ -129,7 +129,7 @@ fn says_it_is_over(name: &str) -> bool {
             .any(|word| ["or", "given", "granted", "not", "never", "no"].contains(&word))
 }
 
-/// The last word of a name outside of brackets, in lower case: `time` of `OPTIN_TIME` and of `optinTime`.
+/// The last word of a name outside brackets, in lower case: `time` in `OPTIN_TIME` and `optinTime`.
 fn last_word(name: &str) -> String {
     let name = without_brackets(name);
     let name = name.trim_end_matches(|c: char| !c.is_alphanumeric());
@@ -138,7 +138,7 @@ fn last_word(name: &str) -> String {
         if !sign.is_alphanumeric() {
             break;
         }
-        // A capital begins a word of `camelCase`, where the word is in small letters.
+        // A capital before lower-case letters begins a word of `camelCase`.
         let begins = sign.is_uppercase() && word.last().is_some_and(|c| c.is_lowercase());
         word.push(sign);
         if begins {
@@ -148,13 +148,13 @@ fn last_word(name: &str) -> String {
     word.iter().rev().flat_map(|c| c.to_lowercase()).collect()
 }
 
-/// Whether a name has to do with contacting somebody, whatever it says of it.
+/// Whether a name is about contacting somebody, for or against.
 pub(crate) fn is_about_contacting(name: &str) -> bool {
     let key = key(name).replace("consent", "agree");
     !NO_TOPICS.iter().any(|word| key.contains(word)) && TOPICS.split(' ').any(|topic| key.contains(topic))
 }
 
-/// Whether a name says that somebody is shut out, of what ever: `Blocked`, `is_deleted`.
+/// Whether a name says that somebody is shut out of something: `Blocked`, `is_deleted`.
 pub(crate) fn is_about_blocking(name: &str) -> bool {
     let key = key(name);
     let bare = ["is", "was", "contact", "email"].iter().find_map(|start| key.strip_prefix(start)).unwrap_or(&key);
@@ -163,7 +163,7 @@ pub(crate) fn is_about_blocking(name: &str) -> bool {
         || ["donot", "dont", "never"].iter().any(|start| key.starts_with(start))
 }
 
-/// The channels that a name speaks of: all, where it names none. No channel at all is fax.
+/// The channels in a name; all if it names none, and no channel if it names only fax.
 fn channels(key: &str) -> Channels {
     let named = [
         (&["sms", "text", "txt"][..], Channels::SMS),
@@ -177,14 +177,14 @@ fn channels(key: &str) -> Channels {
             Channels::EMAIL,
         ),
     ];
-    // Voicemail is no e-mail.
+    // Voicemail is not e-mail.
     let key = key.replace("voicemail", "voice");
     let found = named.iter().filter(|(words, _)| words.iter().any(|word| key.contains(word)));
     let channels = found.fold(Channels::NONE, |sum, (_, channel)| sum.and(*channel));
     match channels.is_none() {
         true if key.contains("fax") => Channels::NONE,
         true => Channels::ALL,
-        // `Unsubscribed from all emails` speaks of one channel, `mailing list` of no call.
+        // `Unsubscribed from all emails` concerns one channel, and `mailing list` no calls.
         false => channels,
     }
 }

@@ -1,21 +1,21 @@
-//! Legends in the names of columns: `Opt-in (0=yes, 1=no)`.
+//! Legends in column names: `Opt-in (0=yes, 1=no)`.
 
 use super::vocabulary::{IN, NO, OUT, YES};
 use super::words::{letters, says_opt_out};
 use super::{Says, column};
 
-/// What a legend makes of a column's answers.
+/// Effect of a legend on a column's answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Legend {
-    /// There is none, or it says what a yes and a no say by themselves.
+    /// No effect: there is none, or it confirms the usual meaning of yes and no.
     AsUsual,
-    /// A yes says what a no says by itself, and a no what a yes says.
+    /// Swapped: yes means no, and no means yes.
     TheOtherWay,
-    /// It has other answers, or tells of one alone that it is the other.
+    /// Unclear: it explains other answers, or only one answer, as reversed.
     Unclear,
 }
 
-/// Whether a name has a legend that nobody but a human understands.
+/// Whether a name has a legend that only a human can interpret.
 pub(crate) fn has_unclear_legend(name: &str) -> bool {
     let says = column::by_words(name).flatten().map(|column| column.says);
     !matches!(
@@ -25,7 +25,7 @@ pub(crate) fn has_unclear_legend(name: &str) -> bool {
 }
 
 pub(super) fn of_name(name: &str, says: Says) -> Legend {
-    // A yes that closes, and a yes that opens.
+    // Whether yes closes in an opt-out column, and opens in the others.
     let is_usual = |(key, opens): (bool, bool)| (key == opens) != matches!(says, Says::OptOut | Says::Detail);
     let (mut usual, mut other, mut is_unclear) = ([false; 2], [false; 2], false);
     for (key, value) in pairs(name) {
@@ -43,11 +43,11 @@ pub(super) fn of_name(name: &str, says: Says) -> Legend {
     }
 }
 
-/// The answers that a name explains, with what it says of each.
+/// The answers that a name explains, each with its explanation.
 fn pairs(name: &str) -> Vec<(String, String)> {
     let text = name.to_lowercase().replace("->", "=").replace(['→', '⇒', '≙'], "=");
     let mut pairs = Vec::new();
-    // Outside of brackets a code may be a number: `Phone 2 opt out`.
+    // Outside brackets a code may be a mere number: `Phone 2 opt out`.
     let mut is_inside = false;
     for (at, part) in text.split(['(', ')', '[', ']', '{', '}']).enumerate() {
         is_inside |= at > 0;
@@ -70,7 +70,7 @@ fn pairs(name: &str) -> Vec<(String, String)> {
     pairs
 }
 
-/// The pairs of `0=yes 1 = no`.
+/// Pairs written as `0=yes 1 = no`.
 fn by_sign(piece: &str) -> Vec<(String, String)> {
     let spaced = piece.replace(['=', ':'], " = ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
@@ -88,7 +88,7 @@ fn by_sign(piece: &str) -> Vec<(String, String)> {
     pairs
 }
 
-/// Whether a word may be an answer that a legend explains.
+/// Whether a word can be an answer that a legend explains.
 fn is_code(word: &str) -> bool {
     let word = word.trim_matches(['"', '\'', '“', '”']);
     let is_number = word.len() <= 2 && !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
@@ -105,7 +105,7 @@ fn answer(key: &str) -> Option<bool> {
     (YES.contains(key) || key == "tick" || key == "ticked").then_some(true)
 }
 
-/// Whether what a legend says of an answer means that somebody may be contacted.
+/// Whether an explanation means that somebody may be contacted; `None` if unclear.
 fn opens(value: &str, says: Says) -> Option<bool> {
     const CLOSED: &[&str] = &[
         "remove",

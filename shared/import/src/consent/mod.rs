@@ -1,4 +1,4 @@
-//! Consent: which columns hold it, and what their cells say. Whatever is in doubt is never read as "may be contacted".
+//! Consent: finds its columns and interprets their cells. Doubt never counts as "may be contacted".
 
 mod answers;
 mod column;
@@ -18,10 +18,10 @@ pub(crate) use remarks::{
 };
 pub(crate) use status::speaks_of_subscription;
 pub(crate) use words::{
-    Reading, channel, is_denial, is_foreign_yes_or_no, is_never, is_no, is_yes_or_no, says_opt_out,
+    ConsentReading, channel, is_denial, is_foreign_yes_or_no, is_never, is_no, is_yes_or_no, says_opt_out,
 };
 
-/// The channels on which a contact must not be disturbed.
+/// Channels on which a contact must not be messaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub(crate) struct Channels(u8);
 
@@ -47,12 +47,12 @@ impl Channels {
         self.0 & channel.0 == channel.0
     }
 
-    /// Its channels in words that a column of opt-outs may hold: `all`, `Email, SMS`; empty for none.
+    /// The channels as an opt-out column can hold them: `all`, `Email, SMS`; empty for none.
     pub(crate) fn listed(self) -> String {
         if self.has(Channels::ALL) { "all".to_owned() } else { self.names().collect::<Vec<_>>().join(", ") }
     }
 
-    /// The single channels, by the names that GHL's `dndSettings` has for them.
+    /// The single channels, by their names in GHL's `dndSettings`.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
         let named = [
             (Channels::CALL, "Call"),
@@ -66,22 +66,22 @@ impl Channels {
     }
 }
 
-/// What a filled cell of a column of consent says.
+/// Meaning of the filled cells in a consent column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Says {
     /// A yes is an opt-out.
     OptOut,
     /// A no is an opt-out.
     OptIn,
-    /// A word may be an opt-out; others are none of our business.
+    /// Some words are opt-outs; others do not matter.
     Status,
-    /// A word is an opt-in or an opt-out, or nobody knows.
+    /// Each word is an opt-in or an opt-out; any other is unreadable.
     Subscription,
-    /// A no or a word of an opt-out is one; others are none of our business.
+    /// A no or an opt-out word is an opt-out; others do not matter.
     Wish,
-    /// Anything at all is an opt-out, such as the reason for it.
+    /// Any content is an opt-out, such as its reason.
     Detail,
-    /// A day up to which a consent holds: from the next day on it is an opt-out.
+    /// The last day of a consent; an opt-out from the next day on.
     Until,
 }
 
@@ -89,12 +89,12 @@ pub(crate) enum Says {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConsentColumn {
     pub(crate) says: Says,
-    /// Of which channels it speaks.
+    /// The channels it concerns.
     pub(crate) channels: Channels,
 }
 
 impl ConsentColumn {
-    /// By the name that a mapping gives it: `dnd`, `dnd.email`, `optin.sms`, `status` …
+    /// Parses its name in a mapping: `dnd`, `dnd.email`, `optin.sms`, `status` …
     pub(crate) fn of_name(name: &str) -> Option<ConsentColumn> {
         let name = name.to_lowercase();
         let (kind, channel) = name.split_once('.').unwrap_or((&name, "all"));
@@ -108,12 +108,12 @@ impl ConsentColumn {
             "optin_until" => Says::Until,
             _ => return None,
         };
-        // `dnd.email+sms` is two of them.
+        // `dnd.email+sms` names two channels.
         let channels: Option<Vec<Channels>> = channel.split('+').map(words::channel).collect();
         Some(ConsentColumn { says, channels: channels?.into_iter().fold(Channels::NONE, Channels::and) })
     }
 
-    /// The name that a mapping gives it.
+    /// Its name in a mapping.
     pub(crate) fn name(self) -> String {
         let kind = match self.says {
             Says::OptOut => "dnd",
@@ -128,33 +128,34 @@ impl ConsentColumn {
         if self.channels.has(Channels::ALL) { kind.to_owned() } else { format!("{kind}.{}", channels.join("+")) }
     }
 
-    /// Whether it is no more than somebody's wish.
+    /// Whether it only states somebody's wish.
     pub(crate) fn is_wish(self) -> bool {
         self.says == Says::Wish
     }
 
-    /// Whether a cell of a status says that somebody has subscribed or unsubscribed: then the whole column is of that.
+    /// Whether a status cell speaks of subscribing or unsubscribing. Then the whole column is about subscriptions.
     pub(crate) fn is_of_subscription(self, cell: &str) -> bool {
         self.says == Says::Status && status::is_of_subscription(cell)
     }
 
-    /// Whether a cell of a status says that somebody has subscribed: then all its other words say whether others have.
+    /// Whether a status cell says "subscribed". Then every other word of the column says whether somebody is
+    /// subscribed.
     pub(crate) fn is_of_subscription_only(self, cell: &str) -> bool {
         self.says == Says::Status && status::is_subscribed(cell)
     }
 
-    /// What a cell of a column says whose other cells are of a subscription, of nothing else if the column is `strict`.
-    pub(crate) fn read_among_subscriptions(self, cell: &str, is_strict: bool) -> Reading {
+    /// Reads a cell of a column that is about subscriptions; about nothing else if `is_strict`.
+    pub(crate) fn read_among_subscriptions(self, cell: &str, is_strict: bool) -> ConsentReading {
         match (self.says, self.read(cell)) {
-            (Says::Status, Reading::Nothing) if status::is_undecided(cell) => Reading::Unreadable,
-            (Says::Status, Reading::Nothing) if status::is_over(cell) => Reading::Out(self.channels),
-            (Says::Status, Reading::Nothing) if is_strict => status::read_strictly(cell, self.channels),
+            (Says::Status, ConsentReading::Nothing) if status::is_undecided(cell) => ConsentReading::Unreadable,
+            (Says::Status, ConsentReading::Nothing) if status::is_over(cell) => ConsentReading::Out(self.channels),
+            (Says::Status, ConsentReading::Nothing) if is_strict => status::read_strictly(cell, self.channels),
             (_, reading) => reading,
         }
     }
 
-    /// What a cell of it says. An empty one says nothing.
-    pub(crate) fn read(self, cell: &str) -> Reading {
+    /// Reads a cell. An empty one says nothing.
+    pub(crate) fn read(self, cell: &str) -> ConsentReading {
         words::read(self, cell)
     }
 }

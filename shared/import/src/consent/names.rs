@@ -1,6 +1,6 @@
-//! Names of columns that have to do with consent, in some thirty languages.
+//! Words in the names of consent columns, in some thirty languages.
 
-/// Parts of names that speak of an opt-out, of an opt-in, and of details of either.
+/// Parts of names that mean opt-out; below, opt-in and details of either.
 pub(super) const OUT: &str = "optout optedout optouts unsub donotcall donotemail donotmail donotcontact donottext donotsms donotdisturb \
     donotallow donotsend donotbulk donotphone dontcall dontcontact dontemail nocalls noemails nosms nocontact \
     nomarketing suppress blacklist blocklist donotsolicit doesnotwant stopemail stopsms removefromlist \
@@ -51,45 +51,45 @@ pub(super) const IN: &str = "optin optedin consent acceptsmarketing acceptsemail
     reachable mailable emailable sendable marketable textable callable tcpa casl canspam lopd lgpd agreedtomarketing sendmarketing \
     samþykki nõusolek nousolek piekrišana piekrisana sutikimas pristanak privolitev сагласност пристанак iysonay etkizni etkonay ticariileti \
     dadodealta dadadealta donatdalta póstlisti samtykki consentiment съгласен согласен";
-/// Names of an opt-out that is denied: a yes is none.
+/// Names of a negated opt-out: a yes is no opt-out.
 pub(super) const NOT_OUT: &str = "notoptedout notoptout nooptout notunsub nounsub notdnc notdnd notondnc notblacklist notblocklist \
     notsuppress nichtabgemeldet nichtgesperrt nondésinscri nondesinscri nondisiscri";
-/// Names of a choice of which both answers are named: a bare yes says which only by custom.
+/// Names with both answers. The meaning of a bare yes is only a convention.
 pub(super) const IN_OR_OUT: &str = "optinout optinoptout optinorout optedinout optinoroptout optedinoptedout subscribedunsubscribed subscribeunsubscribe \
     opt optstatus marketingopt emailopt smsopt";
-/// Whole names of an opt-out.
+/// Full names that mean opt-out.
 pub(super) const OUT_WHOLE: &str = "baja bajas cleaned cleanedat cleandate complaint dnm dne dnt dnmflag dneflag tps tpsregistered ctps mps \
     austragung";
-/// Whole names of an opt-in.
+/// Full names that mean opt-in.
 pub(super) const IN_WHOLE: &str = "doi rodo inscrito inscrita inscrit inscrite doibestätigt doiconfirmed";
-/// Words that make an opt-in's name one of its absence: `Sin consentimiento`.
+/// Words that negate an opt-in's name: `Sin consentimiento`.
 pub(super) const NEGATIONS: &str = "not no non without ohne sans sin senza zonder sem bez utan uden uten kein keine keinen nicht nie ne nem \
     ikke inte geen niet never nunca não nao ei brak lacks lacking";
 pub(super) const AFFIRMATIONS: &str = "yes y ja j oui o si sí sì sim tak ano igen evet da";
-/// Words of an assent, which with a word for what is assented to make an opt-in: `May we call you?`, `Acepta publicidad`.
+/// Words of assent. With a word for its subject they name an opt-in: `May we call you?`, `Acepta publicidad`.
 pub(super) const ASSENT: &str = "canwe maywe mayi allow receive accept accett acepta aceita aceite agree permit souhaite autoriz autoris \
     authoriz wantsto wouldliketo happyto recevoir recibir ricevere receber ontvang empfang erhalten erlaub erwünscht akzeptiert";
 pub(super) const ASSENTED: &str = "mail sms text call contact market news publi promo offer ofert offre offert angebot whatsapp werb communic \
     comunic kommunik mensaj correo anruf telefon phone llama kontakt nieuws";
-/// Parts of names that say up to when something holds.
+/// Parts of names that say how long something holds.
 pub(super) const ENDS: &str = "validuntil validto validtill validthru validthrough validupto until expir enddate endson gültigbis gueltigbis \
     bisdatum ablaufdatum läuftab endetam valablejusqu jusqu finde expire válidohasta validohasta hasta vence vencim caduc validofino \
     validofinoal scadenza scade geldigtot verloopt vervaldatum ważnado waznado platnost platído giltigtill gyldigtil voimassa \
     válidoaté validoaté validoate действительнодо";
-/// Last words of names that speak of how, why and when, and not of whether.
+/// Last words of names that tell how, why or when, but not whether.
 pub(super) const DETAILS: &[&str] = &["reason", "mode", "type", "title", "campaign", "comment", "feedback"];
 pub(super) const NO_STATEMENT: &[&str] =
     &["link", "url", "ip", "message", "code", "source", "version", "form", "by", "method", "basis", "token"];
-/// Those of an opt-out that nobody has who has not opted out: `Unsubscribed by`.
+/// Those of them that occur only with an actual opt-out: `Unsubscribed by`.
 pub(super) const BY_WHOM: &[&str] = &["by", "method", "source"];
 pub(super) const TIMES: &[&str] = &["time", "date", "timestamp", "at", "on"];
 pub(super) const STATUS: &str = "status subscription contactstatus memberstatus leadstatus disposition abonnement statut статус \
     stato estatus contacttype preferences communicationpreferences contactpreference contactpreferences \
     preferredcontact preferredcontactmethod preferredmethodofcontact emailpreference emailpreferences bouncestatus";
-/// Parts of names of a status that says whether somebody may be contacted, and nothing else.
+/// Parts of names of a status that only says whether somebody may be contacted.
 pub(super) const SUBSCRIPTION: &[&str] = &["subscri", "marketing", "newsletter", "mailing", "optin", "abonn", "suscri"];
 
-/// Names of what a contact may have said no to, with other words than yes and no in their cells.
+/// Names of things that a contact may have refused, with cells other than yes and no.
 pub(super) const SOFT: &[&str] = &[
     "newsletter",
     "newsletters",

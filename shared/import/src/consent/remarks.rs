@@ -1,4 +1,4 @@
-//! Refusals that stand where something else is expected: beside a name, an address or a number, in a title, among tags.
+//! Refusals in unexpected places: beside a name, an address or a number, in a title, among tags.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use super::vocabulary::{NO, OUT, PHRASES};
 use super::words::{has_mark, letters, says_opt_out};
 use super::{Says, of_column};
 
-/// Words of an opt-out that are said of other things than contacts, too.
+/// Opt-out words that can also describe other things.
 const AMBIGUOUS: &[&str] = &[
     "stop",
     "stopped",
@@ -36,7 +36,7 @@ const AMBIGUOUS: &[&str] = &[
     "confirmed",
     "remove",
 ];
-/// Those of them that are said of a person for one reason only.
+/// Those of them that, about a person, can only mean an opt-out.
 const OF_PEOPLE: &[&str] = &[
     "stop",
     "stopped",
@@ -74,7 +74,7 @@ const DEAD: &[&str] = &[
     "avliden",
 ];
 
-/// The first two letters of all these words, where they are of ASCII. Most cells begin with others, and need not be looked up.
+/// The possible first two ASCII letters of these words, to skip the lookup for most cells.
 static STARTS: LazyLock<Vec<bool>> = LazyLock::new(|| {
     let mut starts = vec![false; 26 * 26];
     for word in OUT.iter().chain(OF_PEOPLE) {
@@ -90,14 +90,14 @@ fn start(first: u8, second: u8) -> Option<usize> {
     Some(letter(first)? * 26 + letter(second)?)
 }
 
-/// Whether a text may be one of these words, none of which is longer.
+/// Whether a text may be one of these words: it has such a beginning and is not too long.
 fn begins_like_one(text: &str) -> bool {
     let mut letters = text.bytes().filter(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii());
     let (Some(first), Some(second)) = (letters.next(), letters.next()) else { return false };
     text.len() <= 60 && start(first, second).is_none_or(|at| STARTS.get(at).is_some_and(|known| *known))
 }
 
-/// Whether a word alone is an opt-out, such as a tag.
+/// Whether a text is a single opt-out word, such as a tag.
 pub(crate) fn is_opt_out_word(text: &str) -> bool {
     if !begins_like_one(text) {
         return false;
@@ -106,7 +106,7 @@ pub(crate) fn is_opt_out_word(text: &str) -> bool {
     OUT.contains(word.as_str()) && !AMBIGUOUS.contains(&word.as_str())
 }
 
-/// Whether a tag is an opt-out. Of a person nothing else bounces, or is a complaint.
+/// Whether a tag is an opt-out. About a person, words such as bounced or complaint are clear.
 pub(crate) fn is_opt_out_tag(tag: &str) -> bool {
     if !begins_like_one(tag) {
         return false;
@@ -115,7 +115,7 @@ pub(crate) fn is_opt_out_tag(tag: &str) -> bool {
     OF_PEOPLE.contains(&word.as_str()) || (OUT.contains(word.as_str()) && !AMBIGUOUS.contains(&word.as_str()))
 }
 
-/// Whether a text is nothing but an opt-out that people send as an answer: `STOP`, `please stop`.
+/// Whether a text is just an opt-out reply: `STOP`, `please stop`.
 pub(crate) fn is_stop(text: &str) -> bool {
     const STOPS: &[&str] = &["stop", "stopall", "unsubscribe", "stopp", "arret", "arrêt", "dnm", "dne", "dnt"];
     let word = letters(text);
@@ -124,8 +124,8 @@ pub(crate) fn is_stop(text: &str) -> bool {
     STOPS.contains(&word)
 }
 
-/// Whether a text has a mark of an opt-out beside something else: `Bo (DNC)`, `Di - deceased`, `Acme [removed]`. In brackets
-/// and behind a dash more words are one than elsewhere: `Baja, Maria` is a name.
+/// Whether a text has an opt-out mark beside something else: `Bo (DNC)`, `Di - deceased`, `Acme [removed]`. In
+/// brackets and after a dash, more words count as marks than elsewhere: `Baja, Maria` is a name.
 pub(crate) fn is_marked(name: &str) -> bool {
     if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b'\'')) {
         return false;
@@ -141,7 +141,7 @@ pub(crate) fn is_marked(name: &str) -> bool {
         let sign = on.chars().next().unwrap_or(' ');
         let inside = on.get(sign.len_utf8()..).unwrap_or_default();
         let end = inside.find([')', ']', '}', '>', '*']).unwrap_or(inside.len());
-        // `Stop-Smoking` has no mark, and `Lee - STOP` one.
+        // `Stop-Smoking` has no mark, but `Lee - STOP` has one.
         let is_sign = sign != '-' || before.ends_with(' ');
         let remark = inside.get(..end).unwrap_or_default();
         let is_dead = || ["dead", "died", "rip"].contains(&letters(remark).as_str()) && "([{".contains(sign);
@@ -153,7 +153,7 @@ pub(crate) fn is_marked(name: &str) -> bool {
     false
 }
 
-/// Whether the name of somebody says that nobody may contact them: `Lee (bounced)`, `Flo STOP`, `Ann Lee deceased`.
+/// Whether a name carries a refusal: `Lee (bounced)`, `Flo STOP`, `Ann Lee deceased`.
 pub(crate) fn name_refuses(name: &str) -> bool {
     if says_opt_out(name) || is_marked(name) {
         return true;
@@ -167,16 +167,16 @@ pub(crate) fn name_refuses(name: &str) -> bool {
     words(name).any(|word| is_shouted(word) || is_dead(word))
 }
 
-/// Whether a text beside an address or a number says that it must not be used: `a@b.co (stop)`, `DNC <a@b.co>`.
+/// Whether a remark beside an address or number forbids its use: `a@b.co (stop)`, `DNC <a@b.co>`.
 pub(crate) fn remark_refuses(cell: &str) -> bool {
-    // Nearly all cells are an address or a number and nothing else.
+    // Nearly all cells are a bare address or number.
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'+' | b'-' | b'@');
     let has_letters = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
     if cell.bytes().all(is_plain) || !cell.bytes().any(has_letters) {
         return false;
     }
     let is_sign = |c: char| c.is_whitespace() || "()[]{}<>,;:/|*\"–—".contains(c);
-    // The name before an address in angle brackets is one.
+    // The text before an address in angle brackets is a name.
     if let Some((name, rest)) = cell.split_once('<').filter(|(_, rest)| rest.contains('@')) {
         let name = name.trim().trim_matches('"');
         let after = rest.split_once('>').map(|(_, after)| after).unwrap_or_default();
@@ -189,7 +189,7 @@ pub(crate) fn remark_refuses(cell: &str) -> bool {
         return false;
     }
     let text = remark.join(" ");
-    // `No. 2025550143` is a number, and `2025550143 no` a refusal.
+    // `No. 2025550143` is a number, but `2025550143 no` a refusal.
     let ends_with_no = || {
         let last = cell.trim_end_matches(|c: char| !c.is_alphanumeric()).rsplit(is_sign).next().unwrap_or_default();
         last.len() > 1 && NO.contains(last.to_lowercase().as_str())
@@ -201,8 +201,8 @@ pub(crate) fn remark_refuses(cell: &str) -> bool {
     says_opt_out(&text) || is_not_used() || remark.iter().any(|word| is_opt_out_tag(word)) || ends_with_no()
 }
 
-/// Whether the value of a field that has nothing to do with consent refuses: a company `DO NOT CONTACT`, a source `DNC list`.
-/// Of names such as `Blacklist Coffee` a part is none.
+/// Whether the value of an unrelated field refuses contact: a company `DO NOT CONTACT`, a source `DNC list`. Part of a
+/// name such as `Blacklist Coffee` does not count.
 pub(crate) fn value_refuses(value: &str) -> bool {
     const WEAK: &[&str] = &[
         "off list",
@@ -243,15 +243,15 @@ pub(crate) fn value_refuses(value: &str) -> bool {
     is_whole() || is_marked(value) || has_phrase()
 }
 
-/// `DNC`, `DNC list`.
+/// Whether the value is a mark alone or one of a list: `DNC`, `DNC list`.
 fn says_list(value: &str) -> bool {
     words(value).all(|word| {
         word.len() <= 3 || ["list", "lists", "file", "only", "request"].contains(&word.to_lowercase().as_str())
     })
 }
 
-/// Whether the title of a list, or the name of a sheet, says that the people below must not be contacted. What says so as the
-/// name of a column does.
+/// Whether the title of a list or the name of a sheet forbids contacting the people below. Texts that would do so as a
+/// column name count too.
 pub(crate) fn title_refuses(title: &str) -> bool {
     let title = crate::values::text::clean(title);
     if title.is_empty() || title.len() > 200 {
@@ -266,8 +266,7 @@ pub(crate) fn title_refuses(title: &str) -> bool {
     says_opt_out(&title) || is_opt_out_tag(&title) || is_name()
 }
 
-/// Whether a text that stands alone in a row is a heading that refuses, and not the name of somebody with a remark: it begins
-/// with the refusal.
+/// Whether a text alone in a row is a refusing heading rather than a name with a remark: it begins with the refusal.
 pub(crate) fn is_refusing_heading(text: &str) -> bool {
     const NEUTRAL: &[&str] = &[
         "the",

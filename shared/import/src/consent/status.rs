@@ -1,11 +1,12 @@
-//! Words of the status of a subscription.
+//! Words in the status of a subscription.
 
 use super::answers::{is_assent, words};
 use super::vocabulary::{IN, NO, YES};
 use super::words::{is_opt_out_or_says_so, letters};
-use super::{Channels, Reading};
+use super::{Channels, ConsentReading};
 
-/// One who has neither agreed nor refused: also in longer words, such as `PendingOptIn` and `Subscribed (pending)`.
+/// Whether somebody has neither agreed nor refused yet; also in longer words, such as `PendingOptIn` and `Subscribed
+/// (pending)`.
 pub(super) fn is_undecided(cell: &str) -> bool {
     const WHOLE: &[&str] = &["unknown", "held", "temphold", "temporaryhold", "onhold", "hold", "invalidated"];
     const PARTS: &[&str] = &[
@@ -39,12 +40,12 @@ pub(super) fn is_undecided(cell: &str) -> bool {
     WHOLE.contains(&word.as_str()) || PARTS.iter().any(|part| word.contains(part))
 }
 
-/// Whether a word of a status speaks of agreeing: then who is undecided has not.
+/// Whether a status word is about agreeing: then an undecided person has not agreed.
 pub(super) fn is_about_agreeing(word: &str) -> bool {
     ["optin", "optedin", "subscri", "consent", "abonn", "einwilligung"].iter().any(|part| word.contains(part))
 }
 
-/// Whether a text says that somebody has subscribed or unsubscribed, or is undecided about it.
+/// Whether a text says that somebody is subscribed, unsubscribed or undecided.
 pub(crate) fn speaks_of_subscription(text: &str) -> bool {
     let lower = text.to_lowercase();
     is_of_subscription(&lower) || is_opt_out_or_says_so(&lower)
@@ -92,13 +93,13 @@ pub(super) fn is_of_subscription(cell: &str) -> bool {
     WORDS.contains(&letters(cell).as_str())
 }
 
-/// Whether a text says that somebody has subscribed. A column that has it beside others is of nothing else.
+/// Whether a text says "subscribed". A column that holds it is about subscriptions only.
 pub(super) fn is_subscribed(cell: &str) -> bool {
     ["subscribed", "optedin", "abonniert", "abonné", "suscrito", "iscritto", "přihlášen", "feliratkozott", "tilmeldt"]
         .contains(&letters(cell).as_str())
 }
 
-/// One whose subscription is over, said among other words of subscriptions: `Cancelled`, `Opted-in (expired)`.
+/// Whether a subscription is over, in a column about subscriptions: `Cancelled`, `Opted-in (expired)`.
 pub(super) fn is_over(cell: &str) -> bool {
     const WORDS: &[&str] = &[
         "cancelled",
@@ -164,18 +165,18 @@ pub(super) fn is_over(cell: &str) -> bool {
     words(&lower).any(|word| WORDS.contains(&word))
 }
 
-/// What a cell says of a column that has nothing but words of a subscription: whoever is neither in nor out is left out.
-pub(super) fn read_strictly(cell: &str, channels: Channels) -> Reading {
+/// Reads a cell of a column that is only about subscriptions. A cell that is neither in nor out is unreadable.
+pub(super) fn read_strictly(cell: &str, channels: Channels) -> ConsentReading {
     let text = crate::values::text::clean(cell).to_lowercase();
     let word = letters(&text);
     let is_in = |words: &super::vocabulary::Words| words.contains(text.as_str()) || words.contains(word.as_str());
     if text.is_empty() || crate::values::text::is_null(&text) {
-        Reading::Nothing
+        ConsentReading::Nothing
     } else if is_in(&NO) || word == "none" || word == "u" {
-        Reading::Out(channels)
+        ConsentReading::Out(channels)
     } else if is_in(&YES) || is_in(&IN) || word == "s" || is_assent(&text, channels) {
-        Reading::Nothing
+        ConsentReading::Nothing
     } else {
-        Reading::Unreadable
+        ConsentReading::Unreadable
     }
 }

@@ -1,4 +1,4 @@
-//! The vocabulary of consent, in some thirty languages.
+//! Words in consent cells, in some thirty languages.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -25,7 +25,7 @@ pub(super) static NO: Words = Words::new(|| {
     hayır ei ne nej nei ☐ ✗ ✘ ❌ nem όχι οχι 아니오 아니요 لا לא nu ні ไม่ ไม không tidak nē не ✖ ✖️ ✕ 👎 🚫 ⛔ ☐️",
     )
 });
-/// A yes or a no in languages of which few names of columns are known.
+/// Yes and no in languages for which we know few column names.
 pub(super) static FOREIGN: Words = Words::new(|| {
     words(
         "igen nem ναι όχι οχι 예 네 아니오 아니요 نعم لا כן לא kyllä nu так ні ใช่ ไม่ có không ya tidak evet hayır áno taip jā jah はい \
@@ -33,7 +33,7 @@ pub(super) static FOREIGN: Words = Words::new(|| {
         այո ոչ po jo bai ez nav yra ndiyo hapana oo hindi bəli xeyr ha yo'q иә жоқ тийм үгүй ஆம் இல்லை",
     )
 });
-/// Words of an opt-in, written without anything but letters.
+/// Opt-in words, reduced to their letters.
 pub(super) static IN: Words = Words::new(|| {
     words(
         "subscribed var onay onaylı verildi marketable engagedmarketable unengagedmarketable optedin optin send doubleoptin singleoptin confirmedoptin erteilt liegtvor vorhanden eingewilligt zugestimmt einverstanden explicit inscrito inscrita inscrite marketingkontakt consented confirmed granted given \
@@ -41,7 +41,7 @@ pub(super) static IN: Words = Words::new(|| {
     aangemeld подписан express expressed implied 동의 동의함 수신동의 موافق setuju đồngý ยินยอม згоден згодна 希望する 希望 可 受け取る 許可 同意する 同意 配信中 optedinemail active ok okay maycontact marketingcontact yesplease",
     )
 });
-/// Words of an opt-out, written without anything but letters.
+/// Opt-out words, reduced to their letters.
 pub(super) static OUT: Words = Words::new(|| {
     words(
         "unsubscribed unsubscribe unsub unsubbed optedout optout optedoutofemail donotcontact donotcall donotemail \
@@ -66,7 +66,7 @@ pub(super) static OUT: Words = Words::new(|| {
     optouts unsubscribes unsubscriber askednottobecontacted",
     )
 });
-/// Words of a consent that is none, or no longer one. Of other things than consent they say something else.
+/// Words for a consent that was not given or is void. Elsewhere they mean other things.
 pub(super) static NONE_GIVEN: Words = Words::new(|| {
     words(
         "expired lapsed never niemals nooit jamais nunca mai nigdy nikdy soha aldrig ret yok reddedildi reddetti izinsiz onaysız tidaksetuju \
@@ -76,7 +76,7 @@ pub(super) static NONE_GIVEN: Words = Words::new(|| {
     配信停止 同意しない",
     )
 });
-/// What a longer text says that holds an opt-out, in lower case.
+/// Lower-case phrases that make a longer text an opt-out.
 #[expect(clippy::expect_used, reason = "some dozens of short phrases")]
 pub(super) static PHRASES: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let phrases = "unsubscrib|opted out|opt out|optout|do not call|do not contact|do not email|\
@@ -110,7 +110,7 @@ pub(super) static PHRASES: LazyLock<AhoCorasick> = LazyLock::new(|| {
         .split('|');
     AhoCorasick::builder().ascii_case_insensitive(true).build(phrases).expect("phrases")
 });
-/// The bytes of `opt out`, of which `opt-out` is another form, and `no calls`.
+/// Length in bytes of the shortest phrases, such as `optout`.
 pub(super) const SHORTEST_PHRASE: usize = 6;
 pub(super) const CHANNELS: &[(Channels, &[&str])] = &[
     (

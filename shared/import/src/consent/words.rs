@@ -1,4 +1,4 @@
-//! What cells of consent say.
+//! Interprets consent cells.
 
 use super::answers::{begins_with_yes, has_doubt, is_assent, is_moment, is_refusal};
 use super::remarks::is_marked;
@@ -6,14 +6,14 @@ use super::status::{is_about_agreeing, is_of_subscription, is_over, is_undecided
 use super::vocabulary::{CHANNELS, FOREIGN, IN, NO, NONE_GIVEN, OUT, PHRASES, SHORTEST_PHRASE, Words, YES};
 use super::{Channels, ConsentColumn, Says};
 
-/// What a cell says.
+/// The meaning of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// Nothing that keeps anybody from contacting.
+pub(crate) enum ConsentReading {
+    /// No objection to contacting.
     Nothing,
-    /// Not on these channels.
+    /// An opt-out of these channels.
     Out(Channels),
-    /// Nobody knows.
+    /// Unclear.
     Unreadable,
 }
 
@@ -22,24 +22,24 @@ pub(crate) fn channel(word: &str) -> Option<Channels> {
     CHANNELS.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(channel, _)| *channel)
 }
 
-pub(super) fn read(column: ConsentColumn, cell: &str) -> Reading {
+pub(super) fn read(column: ConsentColumn, cell: &str) -> ConsentReading {
     let text = crate::values::text::clean(cell);
     if text.is_empty() {
-        return Reading::Nothing;
+        return ConsentReading::Nothing;
     }
     match (column.says, plain_answer(&text)) {
-        (Says::OptOut, Some(true)) | (Says::OptIn, Some(false)) => return Reading::Out(column.channels),
-        (Says::OptOut, Some(false)) | (Says::OptIn, Some(true)) => return Reading::Nothing,
+        (Says::OptOut, Some(true)) | (Says::OptIn, Some(false)) => return ConsentReading::Out(column.channels),
+        (Says::OptOut, Some(false)) | (Says::OptIn, Some(true)) => return ConsentReading::Nothing,
         _ => {}
     }
     match read_words(column, &text) {
-        // `Yes?`, `no*`, `☐ yes`: the word alone would say it.
-        Reading::Nothing if has_doubt(&text) && states(column, &text) => Reading::Unreadable,
+        // `Yes?`, `no*`, `☐ yes`: the word alone would be clear.
+        ConsentReading::Nothing if has_doubt(&text) && states(column, &text) => ConsentReading::Unreadable,
         reading => reading,
     }
 }
 
-/// Whether a cell with this text of this column has to say whether somebody may be contacted.
+/// Whether a cell of this column with this text must state whether somebody may be contacted.
 fn states(column: ConsentColumn, text: &str) -> bool {
     match column.says {
         Says::OptOut | Says::OptIn | Says::Subscription | Says::Wish => true,
@@ -48,9 +48,9 @@ fn states(column: ConsentColumn, text: &str) -> bool {
     }
 }
 
-fn read_words(column: ConsentColumn, text: &str) -> Reading {
+fn read_words(column: ConsentColumn, text: &str) -> ConsentReading {
     if crate::values::text::is_error(text) {
-        return Reading::Unreadable;
+        return ConsentReading::Unreadable;
     }
     let text = crate::values::text::whole_number(text.trim()).to_lowercase();
     let is_doubt = text.contains('?') || text == "tbd";
@@ -58,58 +58,62 @@ fn read_words(column: ConsentColumn, text: &str) -> Reading {
         || (crate::values::text::is_null(&text) && letters(&text) != "none" && !is_doubt)
         || is_zero_time(&text)
     {
-        return Reading::Nothing;
+        return ConsentReading::Nothing;
     }
     let word = letters(&text);
-    let out = Reading::Out(column.channels);
+    let out = ConsentReading::Out(column.channels);
     if !matches!(column.says, Says::OptOut | Says::Detail)
         && let Some(others) = others_than_only(&text)
     {
-        return Reading::Out(others);
+        return ConsentReading::Out(others);
     }
     let is = |words: &Words| words.contains(text.as_str()) || words.contains(word.as_str());
     match column.says {
         Says::Detail => out,
         Says::Status if is_out(&text, &word) => out,
-        // Of a channel such as e-mail one who has not confirmed yet has not agreed.
+        // For a single channel such as e-mail, an unconfirmed person has not agreed.
         Says::Status if is_undecided(&text) && (!column.channels.has(Channels::ALL) || is_about_agreeing(&word)) => {
-            Reading::Unreadable
+            ConsentReading::Unreadable
         }
         Says::Status if (is_over(&text) || word == "u") && !column.channels.has(Channels::ALL) => out,
-        Says::Status => Reading::Nothing,
+        Says::Status => ConsentReading::Nothing,
         Says::Subscription | Says::OptIn if word == "out" => out,
-        Says::Subscription | Says::OptIn if word == "in" => Reading::Nothing,
+        Says::Subscription | Says::OptIn if word == "in" => ConsentReading::Nothing,
         Says::Subscription if is_out(&text, &word) || is(&NO) || is(&NONE_GIVEN) || word == "none" => out,
-        Says::Subscription if is(&YES) || is(&IN) || is_assent(&text, column.channels) => Reading::Nothing,
-        Says::Subscription => Reading::Unreadable,
+        Says::Subscription if is(&YES) || is(&IN) || is_assent(&text, column.channels) => ConsentReading::Nothing,
+        Says::Subscription => ConsentReading::Unreadable,
         Says::Wish if is(&NO) || is(&NONE_GIVEN) || word == "none" || is_out(&text, &word) || is_refusal(&text) => out,
-        Says::Wish if is_doubt || is_undecided(&text) => Reading::Unreadable,
+        Says::Wish if is_doubt || is_undecided(&text) => ConsentReading::Unreadable,
         Says::Wish if is_over(&text) || matches!(word.as_str(), "u" | "zero") => out,
         // `Yes (withdrawn)`, `Weekly (unsub)`.
-        Says::Wish if begins_with_yes(&text) && !is(&YES) && !is_assent(&text, column.channels) => Reading::Unreadable,
-        Says::Wish if is_marked(&text) => Reading::Unreadable,
-        Says::Wish => Reading::Nothing,
-        // Beside an opt-out a cross may be a tick.
-        Says::OptOut if text.chars().any(|c| "✗✘☒❌✖✕🚫⛔👎👍".contains(c)) => Reading::Unreadable,
-        Says::OptOut if is(&NO) || word == "none" => Reading::Nothing,
+        Says::Wish if begins_with_yes(&text) && !is(&YES) && !is_assent(&text, column.channels) => {
+            ConsentReading::Unreadable
+        }
+        Says::Wish if is_marked(&text) => ConsentReading::Unreadable,
+        Says::Wish => ConsentReading::Nothing,
+        // In an opt-out column a cross may be a tick.
+        Says::OptOut if text.chars().any(|c| "✗✘☒❌✖✕🚫⛔👎👍".contains(c)) => {
+            ConsentReading::Unreadable
+        }
+        Says::OptOut if is(&NO) || word == "none" => ConsentReading::Nothing,
         Says::OptOut if is(&YES) || is(&OUT) || is_time(&text) => out,
-        Says::OptOut if is(&IN) => Reading::Nothing,
+        Says::OptOut if is(&IN) => ConsentReading::Nothing,
         Says::OptOut => match listed(&text) {
             Some(channels) if channels.has(Channels::ALL) => out,
-            Some(channels) => Reading::Out(channels),
+            Some(channels) => ConsentReading::Out(channels),
             None if says_opt_out(&text) => out,
-            None => Reading::Unreadable,
+            None => ConsentReading::Unreadable,
         },
         Says::OptIn if is(&NO) || is(&OUT) || is(&NONE_GIVEN) || word == "none" => out,
         Says::OptIn if says_opt_out(&text) || is_refusal(&text) => out,
-        Says::OptIn if is(&YES) || is(&IN) || is_moment(&text) => Reading::Nothing,
-        Says::OptIn if is_assent(&text, column.channels) => Reading::Nothing,
-        // The row's reader knows which day it is.
-        Says::OptIn | Says::Until => Reading::Unreadable,
+        Says::OptIn if is(&YES) || is(&IN) || is_moment(&text) => ConsentReading::Nothing,
+        Says::OptIn if is_assent(&text, column.channels) => ConsentReading::Nothing,
+        // A date needs the current day, so the row's reader handles it.
+        Says::OptIn | Says::Until => ConsentReading::Unreadable,
     }
 }
 
-/// The answers that most columns hold, which stand among [`YES`] and [`NO`] as well.
+/// The most frequent answers, a quick subset of [`YES`] and [`NO`].
 fn plain_answer(text: &str) -> Option<bool> {
     let is = |words: [&str; 3]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     if is(["no", "false", "0"]) {
@@ -118,7 +122,7 @@ fn plain_answer(text: &str) -> Option<bool> {
     is(["yes", "true", "1"]).then_some(true)
 }
 
-/// Whether a text has one of the short marks of an opt-out as a word of its own: `vip dnc`, `DNC - requested`.
+/// Whether a text has a short opt-out mark as a separate word: `vip dnc`, `DNC - requested`.
 pub(super) fn has_mark(text: &str) -> bool {
     let is_edge = |byte: Option<&u8>| byte.is_none_or(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());
     let bytes = text.as_bytes();
@@ -134,18 +138,18 @@ fn is_out(text: &str, word: &str) -> bool {
     OUT.contains(word) || says_opt_out(text)
 }
 
-/// Whether a text in lower case is a word of an opt-out, or holds one.
+/// Whether a lower-case text is an opt-out word or contains an opt-out phrase.
 pub(super) fn is_opt_out_or_says_so(text: &str) -> bool {
     super::remarks::is_opt_out_word(text) || says_opt_out(text)
 }
 
-/// Whether a cell is a yes or a no in a language of which few names of columns are known.
+/// Whether a cell is a yes or no in a language for which we know few column names.
 pub(crate) fn is_foreign_yes_or_no(cell: &str) -> bool {
     let text = crate::values::text::clean(cell).to_lowercase();
     text.len() <= 24 && FOREIGN.contains(text.as_str())
 }
 
-/// Whether a cell is a yes, a no, or a word of an opt-in or an opt-out, and nothing else.
+/// Whether a cell is just a yes, a no, or an opt-in or opt-out word.
 pub(crate) fn is_yes_or_no(cell: &str) -> bool {
     let text = crate::values::text::clean(cell).to_lowercase();
     let word = without_digits(&text);
@@ -154,16 +158,16 @@ pub(crate) fn is_yes_or_no(cell: &str) -> bool {
         || lists.iter().any(|words| words.contains(text.as_str()) || words.contains(word.as_str()))
 }
 
-/// Whether a cell is a never: of how often somebody wants to hear something it is a no.
+/// Whether a cell says "never". As an answer to how often, that is a no.
 pub(crate) fn is_never(cell: &str) -> bool {
     const WORDS: &[&str] =
         &["never", "niemals", "nie", "jamais", "nunca", "mai", "nooit", "nigdy", "nikdy", "soha", "aldrig", "aldri"];
     cell.len() <= 8 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(cell))
 }
 
-/// Whether a cell is a no, such as the one in a column `SMS`.
+/// Whether a cell is a no, such as in a column `SMS`.
 pub(crate) fn is_no(cell: &str) -> bool {
-    // An address or a number without a remark is no word.
+    // A bare address or number is not a word.
     if cell.contains('@') || !cell.bytes().any(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii()) {
         return false;
     }
@@ -171,18 +175,18 @@ pub(crate) fn is_no(cell: &str) -> bool {
     NO.contains(text.as_str()) || OUT.contains(letters(&text).as_str())
 }
 
-/// Whether a cell is a no, and nothing else.
+/// Whether a cell is just a no.
 pub(crate) fn is_denial(cell: &str) -> bool {
     let text = crate::values::text::clean(cell).to_lowercase();
     NO.contains(text.as_str()) || NO.contains(without_digits(&text).as_str())
 }
 
-/// Whether a text holds words of an opt-out.
+/// Whether a text contains an opt-out.
 pub(crate) fn says_opt_out(text: &str) -> bool {
     if has_mark(text) {
         return true;
     }
-    // Numbers and short names are most of what is asked about.
+    // A quick exit for numbers and short names, the most frequent texts.
     if text.len() < SHORTEST_PHRASE || text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_alphabetic()) {
         return false;
     }
@@ -190,7 +194,7 @@ pub(crate) fn says_opt_out(text: &str) -> bool {
     if text.is_ascii()
         && let Some(blanks) = blanks.get_mut(..text.len())
     {
-        // `Consent - Declined` has one blank, too.
+        // Repeated blanks count as one, as in `Consent - Declined`.
         let mut count = 0;
         for byte in text.bytes() {
             let byte = if matches!(byte, b'-' | b'_') { b' ' } else { byte };
@@ -202,14 +206,14 @@ pub(crate) fn says_opt_out(text: &str) -> bool {
         }
         return PHRASES.is_match(blanks.get(..count).unwrap_or_default());
     }
-    // `do-not-call` and `opt_out` are the words with blanks.
+    // `do-not-call` and `opt_out` match the same phrases with blanks.
     if text.is_ascii() && !text.contains(['-', '_']) {
         return PHRASES.is_match(text);
     }
     PHRASES.is_match(&text.to_lowercase().replace(['-', '_'], " "))
 }
 
-/// The channels of a list like `SMS, Call` or `Emails & Texts`.
+/// Parses a list of channels such as `SMS, Call` or `Emails & Texts`.
 fn listed(text: &str) -> Option<Channels> {
     let text = text.trim_matches(['[', ']', '{', '}']).replace(" and ", ",").replace(" und ", ",");
     let words: Vec<&str> =
@@ -218,7 +222,7 @@ fn listed(text: &str) -> Option<Channels> {
     channels.filter(|channels| !channels.is_empty()).map(|all| all.into_iter().fold(Channels::NONE, Channels::and))
 }
 
-/// The channels that `Email only` closes.
+/// The channels that a text such as `Email only` closes.
 fn others_than_only(text: &str) -> Option<Channels> {
     const ONLY: &[&str] =
         &["only", "nur", "solo", "sólo", "seulement", "uniquement", "alleen", "tylko", "apenas", "somente"];
@@ -238,7 +242,7 @@ fn others_than_only(text: &str) -> Option<Channels> {
     Some(all.into_iter().filter(|channel| !open.contains(channel)).fold(Channels::NONE, Channels::and))
 }
 
-/// A date or a time, such as that of an unsubscription.
+/// Whether a text is a date or time, such as that of an unsubscription.
 pub(super) fn is_time(text: &str) -> bool {
     let text = [" utc", " gmt", " (utc)", " (gmt)"].iter().find_map(|zone| text.strip_suffix(zone)).unwrap_or(text);
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
@@ -255,7 +259,7 @@ fn is_zero_time(text: &str) -> bool {
         && text.len() > 1
 }
 
-/// The letters of a text that has no digits: the T of a time is no answer.
+/// The letters of a text without digits: the T in a timestamp is no answer.
 fn without_digits(text: &str) -> String {
     if text.contains(|c: char| c.is_numeric()) { String::new() } else { letters(text) }
 }

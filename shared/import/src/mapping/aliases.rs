@@ -1,12 +1,12 @@
-//! The names that columns go by: HighLevel's own, those of other CRMs, shops, address books and mailing lists, in several
-//! languages. All in lower case with nothing but letters and digits, and separated by blanks.
+//! Known column names: from HighLevel, other CRMs, shops, address books and mailing lists, in several languages. All
+//! are lower-case letters and digits only, separated by blanks.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::Field;
 
-/// Ends of names that tell which of several addresses they are of: `City - Home`, `Rue (bureau)`.
+/// Ends of names that tell several addresses apart: `City - Home`, `Rue (bureau)`.
 pub(super) const SUFFIXES: &[&str] = &[
     "business",
     "home",
@@ -39,23 +39,23 @@ pub(super) const SUFFIXES: &[&str] = &[
     "adressepostale",
 ];
 
-/// What a name means.
+/// Meaning of a column name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Alias {
     /// A field of a contact.
     Field(Field),
-    /// A further value of a field, which is taken where the others are empty.
+    /// A further value of a field, used if the other columns are empty.
     Further(Field),
-    /// Known, and nothing that a contact has a place for: it is not looked at for e-mail addresses and phone numbers.
+    /// Known, but contacts have no field for it. Not checked for e-mail addresses and phone numbers.
     NoPlace,
 }
 
-/// What a key means. The prefix of a record's kind (`Person - Email`, `lead_email`) changes nothing.
+/// The meaning of a key. A prefix for the kind of record (`Person - Email`, `lead_email`) does not matter.
 pub(crate) fn of(key: &str) -> Option<Alias> {
     if let Some(alias) = EXACT.get(key) {
         return Some(*alias);
     }
-    // `E-mail 1 - Label`: what kind of address it is, and none of a contact's labels.
+    // `E-mail 1 - Label` tells the kind of address; contacts have no field for it.
     let is_kind =
         key.chars().any(|c| c.is_ascii_digit()) && ["label", "type", "formatted"].iter().any(|end| key.ends_with(end));
     if is_kind {
@@ -64,7 +64,7 @@ pub(crate) fn of(key: &str) -> Option<Alias> {
     without_prefix(key).or_else(|| without_suffix(key)).or_else(|| numbered(key))
 }
 
-/// `City - Home`, `Straße geschäftlich`: a part of an address, or a way to reach somebody.
+/// Matches `City - Home`, `Straße geschäftlich`: a part of an address, or a way to reach somebody.
 fn without_suffix(key: &str) -> Option<Alias> {
     let rest = SUFFIXES.iter().filter_map(|suffix| key.strip_suffix(suffix));
     let alias = rest.into_iter().find_map(|rest| EXACT.get(rest).copied())?;
@@ -79,13 +79,13 @@ fn without_suffix(key: &str) -> Option<Alias> {
 }
 
 fn without_prefix(key: &str) -> Option<Alias> {
-    // `Contact by` asks how, and `by` is a town of the North only where it stands alone.
+    // `Contact by` asks how to contact; `by` (Scandinavian for town) counts only on its own.
     let rest = PREFIXES.split(' ').filter_map(|prefix| key.strip_prefix(prefix)).filter(|rest| *rest != "by");
     rest.into_iter()
         .find_map(|rest| EXACT.get(rest).copied().or_else(|| without_suffix(rest)).or_else(|| numbered(rest)))
 }
 
-/// `email2`, `phone3value`, `streetaddress2`: a further value, or the second line of an address.
+/// Matches `email2`, `phone3value`, `streetaddress2`: a further value, or the second line of an address.
 fn numbered(key: &str) -> Option<Alias> {
     let digits: String = key.chars().filter(char::is_ascii_digit).collect();
     let number: u32 = digits.parse().ok().filter(|number| (1..=20).contains(number))?;
@@ -101,7 +101,7 @@ fn numbered(key: &str) -> Option<Alias> {
     }
 }
 
-/// What Google calls a value.
+/// Google's word for a value.
 const VALUES: &[&str] = &["value", "wert", "valeur", "valor", "valore", "waarde"];
 
 const PREFIXES: &str = "person contact lead customer client subscriber member primary main your guest patient student attendee \
@@ -322,7 +322,7 @@ const FURTHER: &[(Field, &str)] = &[
     ),
 ];
 
-/// What a contact has no place for. Their values are listed as not used.
+/// Names that contacts have no field for. Their values are reported as not used.
 const NO_PLACE: &str = "middlename middle mname middleinitial mi salutation prefix suffix nameprefix namesuffix nickname maidenname \
     initials phoneticfirstname phoneticmiddlename phoneticlastname additionalname title jobtitle position role \
     department organizationtitle organizationdepartment profession occupation anrede titel civilité fax \

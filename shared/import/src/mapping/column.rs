@@ -1,4 +1,4 @@
-//! A column and where it goes.
+//! A column and its target.
 
 use super::catalogue::{CustomFieldType, FieldCatalogue, KnownField};
 use super::file::{MappingError, names_id};
@@ -6,7 +6,7 @@ use super::{Alias, Field, alias};
 use crate::consent::ConsentColumn;
 use crate::name::is_same;
 
-/// Where a column goes.
+/// The target of a column.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Target {
     Field(Field),
@@ -14,11 +14,11 @@ pub(crate) enum Target {
     Consent(ConsentColumn),
     /// The list's own id of a contact.
     Id,
-    /// Nowhere, because the caller said so.
+    /// Nowhere, by the caller's choice.
     Ignored,
-    /// Nowhere; the name says that a contact has no place for it.
+    /// Nowhere: contacts have no field for a column of this name.
     NoPlace,
-    /// Nowhere: nobody knows what it is.
+    /// Nowhere: its meaning is unknown.
     Unknown,
 }
 
@@ -51,7 +51,7 @@ impl Target {
         }
     }
 
-    /// Its name, as a mapping writes it; none if it goes nowhere by itself.
+    /// Its name in a mapping; `None` if the column goes nowhere by default.
     pub(crate) fn name(&self) -> Option<String> {
         match self {
             Target::Field(field) => Some(field.as_str().to_owned()),
@@ -64,7 +64,7 @@ impl Target {
     }
 }
 
-/// A custom field that a column goes into.
+/// A custom field as a column's target.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Custom {
     pub(crate) id: Option<String>,
@@ -83,14 +83,14 @@ impl Custom {
     }
 }
 
-/// A column.
+/// A column of the list.
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
-    /// Its name on one line; an unnamed one goes by its number.
+    /// Its name on one line, or its number if it has no name.
     pub(crate) name: String,
     pub(crate) target: Target,
     /// Which of several addresses it belongs to.
     pub(crate) group: String,
-    /// Whether it stands for a value that is taken where others are empty.
+    /// Whether it is used only if other columns of the field are empty.
     pub(super) is_further: bool,
 }

@@ -1,4 +1,4 @@
-//! The columns of a list and where they go.
+//! The columns of a list and their targets.
 
 use std::borrow::Cow;
 
@@ -8,20 +8,20 @@ use super::{Alias, Column, Custom, Field, Target, alias};
 use crate::consent;
 use crate::name::is_same;
 
-/// The columns of a list, in its order.
+/// The columns of a list, in order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Columns {
     all: Vec<Column>,
-    /// For each field, its columns, in the order in which the first filled one is taken.
+    /// For each field, its columns in order of preference.
     by_field: Vec<(Field, Vec<usize>)>,
     has_several_addresses: bool,
-    /// Columns of phone numbers, and those that say of which kind they are.
+    /// Phone columns, each with the column that tells the kind of its number.
     kinds_of_phones: Vec<(usize, usize)>,
     pub(crate) id: Option<usize>,
 }
 
 impl Columns {
-    /// Maps the columns that a header names.
+    /// Maps the columns of a header.
     pub(crate) fn of_header(
         names: &[String],
         mapping: &Mapping,
@@ -63,12 +63,12 @@ impl Columns {
         &self.all
     }
 
-    /// The columns of a field, in the order in which the first filled one is taken.
+    /// The columns of a field, in order of preference.
     pub(crate) fn of(&self, field: Field) -> &[usize] {
         self.by_field.iter().find(|(known, _)| *known == field).map_or(&[], |(_, indexes)| indexes)
     }
 
-    /// The fields that have columns, with these.
+    /// The fields that have columns, with their columns.
     pub(crate) fn by_field(&self) -> impl Iterator<Item = (Field, &[usize])> {
         self.by_field.iter().map(|(field, indexes)| (*field, indexes.as_slice()))
     }
@@ -77,7 +77,7 @@ impl Columns {
         self.all.get(index).map_or("", |column| &column.name)
     }
 
-    /// Which of several addresses a row has: that of the first filled column.
+    /// The address that a row uses: that of the first filled column.
     pub(crate) fn address_group(&self, is_filled: impl Fn(usize) -> bool) -> Option<&str> {
         use Field::{Address, AddressLine2, City, Country, HouseNumber, PostalCode, State};
         let first = |wanted: &[Field]| {
@@ -91,7 +91,7 @@ impl Columns {
         found.map(|(_, column)| column.group.as_str())
     }
 
-    /// The columns of a part of this address. `Country` beside `Business City` is of the same one.
+    /// The columns for a part of this address. A bare `Country` beside `Business City` belongs to it too.
     pub(crate) fn of_address(&self, field: Field, group: Option<&str>) -> Cow<'_, [usize]> {
         let all = self.of(field);
         let is_of_group = |index: &usize| {
@@ -104,7 +104,7 @@ impl Columns {
         Cow::Owned(all.iter().copied().filter(is_of_group).collect())
     }
 
-    /// The column that says of which kind the numbers of this one are: `Phone 1 - Type`.
+    /// The column that tells the kind of this number: `Phone 1 - Type`.
     pub(crate) fn kind_of_phone(&self, phone: usize) -> Option<usize> {
         self.kinds_of_phones.iter().find(|(known, _)| *known == phone).map(|(_, kind)| *kind)
     }
@@ -125,18 +125,18 @@ impl Columns {
         self.of(Field::Phone).iter().filter_map(kind_of).collect()
     }
 
-    /// The column of area codes that stands before one of phone numbers.
+    /// The area code column before this phone column.
     pub(crate) fn area_code_of(&self, phone: usize) -> Option<usize> {
         let before = phone.checked_sub(1)?;
         (self.all.get(before)?.target == Target::Field(Field::AreaCode)).then_some(before)
     }
 
-    /// Whether its columns speak of more than one address.
+    /// Whether the columns describe more than one address.
     pub(crate) fn has_several_addresses(&self) -> bool {
         self.has_several_addresses
     }
 
-    /// Whether any column says who a contact is.
+    /// Whether any column identifies a contact.
     pub(crate) fn says_who(&self) -> bool {
         self.by_field.iter().any(|(field, _)| field.says_who())
     }
@@ -149,24 +149,24 @@ fn target(name: &str, mapping: &Mapping, fields: &FieldCatalogue) -> Result<(Tar
     if let Some(target) = mapping.target_of(name) {
         return Ok((Target::of_name(name, target, fields)?, false));
     }
-    // What a list of rejects says of its rows is none of the people.
+    // The extra columns of a reject list do not describe people.
     if crate::report::is_own_name(name) && name != crate::report::DND {
         return Ok((Target::Ignored, false));
     }
-    // `Mailing State` is no state of a mailing.
+    // `Mailing State` is part of an address, not the state of a mailing.
     if let Some(Alias::Field(field)) =
         alias(name).filter(|alias| matches!(alias, Alias::Field(field) if field.is_of_address()))
     {
         return Ok((Target::Field(field), false));
     }
-    // What the location itself calls a field: `contact.level` is no level of contact.
+    // The location's own field takes precedence: `contact.level` is no level of contact.
     if let Some(field) = fields.of_key(name)
         && consent::of_column(name).flatten().is_none_or(|consent| consent.is_wish())
         && consent::of_column(field.bare_key()).is_none()
     {
         return Ok((Target::Custom(Box::new(Custom::known(field))), false));
     }
-    // Consent before all else: `Email Opt Out` is no e-mail address.
+    // Consent takes precedence over the rest: `Email Opt Out` is no e-mail address.
     if consent::of_column(name).is_some() && consent::has_unclear_legend(name) {
         return Ok((Target::Unknown, false));
     }
@@ -184,7 +184,7 @@ fn target(name: &str, mapping: &Mapping, fields: &FieldCatalogue) -> Result<(Tar
     })
 }
 
-/// Each name that the mapping uses is one of a column.
+/// Checks that each name in the mapping is a column of the list.
 fn check_names(mapping: &Mapping, columns: &[String]) -> Result<(), MappingError> {
     let named = mapping.columns.keys().chain(&mapping.id_column);
     match named.into_iter().find(|name| !columns.iter().any(|column| is_same(column, name))) {
@@ -193,7 +193,7 @@ fn check_names(mapping: &Mapping, columns: &[String]) -> Result<(), MappingError
     }
 }
 
-/// The name on one line and without control and invisible characters; an unnamed column goes by its number.
+/// The name on one line, without control and invisible characters; an unnamed column gets its number.
 fn shown(name: &str, index: usize) -> String {
     let name = crate::values::text::clean(name);
     let words = name.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());

@@ -1,4 +1,4 @@
-//! What the caller says of columns: `--map` and `mapping.json`.
+//! The caller's mapping of columns: `--map` and `mapping.json`.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{DateOrder, DecimalMark, HiddenRows, SamePerson};
 
 const VERSION: u32 = 1;
 
-/// The caller's mapping, as `mapping.json` holds it:
+/// The caller's mapping, as stored in `mapping.json`:
 ///
 /// ```json
 /// {"version": 1, "columns": {"Budget": "contact.budget", "Fax": "ignore"}, "id_column": "Member No",
@@ -17,41 +17,41 @@ const VERSION: u32 = 1;
 ///  "hold": true, "undoable": true}
 /// ```
 ///
-/// A column goes into a field of a contact (`email`, `firstName` …), a custom field (`contact.key`, its id or its name),
-/// consent (`dnd`, `dnd.email`, `dnd.email+sms`, `optin`, `optin.call` …, `status`, `wish`, `dnd_if_filled`), the list's own id
-/// (`id`) or nowhere (`ignore`).
+/// A column's target is a contact field (`email`, `firstName` …), a custom field (`contact.key`, its id or its name),
+/// consent (`dnd`, `dnd.email`, `dnd.email+sms`, `optin`, `optin.call` …, `status`, `wish`, `dnd_if_filled`), the
+/// list's own id (`id`), or nothing (`ignore`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mapping {
-    /// Of this format: 1.
+    /// Version of this format: 1.
     pub version: u32,
-    /// Where columns go, by their name.
+    /// Targets of columns, by column name.
     pub columns: BTreeMap<String, String>,
-    /// The column with the list's own id of a contact. A record keeps its id as long as this stays the same.
+    /// The column with the list's own id of a contact. A record keeps its id as long as this value stays the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_column: Option<String>,
-    /// Tags that each contact gets.
+    /// Tags to add to each contact.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// The source of contacts whose row names none.
+    /// Source of contacts whose row names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// GHL's id of the user whom contacts are assigned to.
+    /// GHL's id of the user to assign contacts to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assigned_to: Option<String>,
-    /// What the list means where it does not prove it.
+    /// Answers to the list's ambiguities.
     #[serde(skip_serializing_if = "Answers::is_empty")]
     pub answers: Answers,
-    /// The list is only looked at, and told of: nothing of it is sent until this is false.
+    /// Whether the list is only checked and reported. Nothing is sent until this is false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub hold: bool,
-    /// The import shall be one that can be undone: a call more for each contact.
+    /// Whether the import can be undone. Costs one more call per contact.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub undoable: bool,
 }
 
-/// Answers to what a list leaves open. They count less than the same options given beside the mapping, except for the
-/// country and for people who are there twice.
+/// Answers to a list's ambiguities. The same options given beside the mapping take precedence, except for the country
+/// and `same_person`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Answers {
@@ -70,7 +70,7 @@ pub struct Answers {
     /// [`ImportOptions::hidden_rows`](crate::ImportOptions::hidden_rows).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden_rows: Option<HiddenRows>,
-    /// The country of the list, where it is not the location's.
+    /// The list's country, if it differs from the location's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
     /// [`ImportOptions::same_person`](crate::ImportOptions::same_person).
@@ -102,67 +102,67 @@ impl Default for Mapping {
 
 #[derive(Deserialize)]
 #[serde(default)]
-struct Versioned {
+struct MappingVersion {
     version: u32,
 }
 
-impl Default for Versioned {
+impl Default for MappingVersion {
     fn default() -> Self {
         Self { version: VERSION }
     }
 }
 
-/// What is wrong with a mapping.
+/// Why a mapping is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum MappingError {
     /// Not JSON of the right shape.
     #[error("the mapping cannot be read: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// Of another version of this program.
+    /// Written for another version of this program.
     #[error("the mapping has version {found}; this program reads version {VERSION}")]
     Version {
-        /// What it says.
+        /// Its version.
         found: u32,
     },
-    /// `--map` without `=`.
+    /// A `--map` argument without `=`.
     #[error("`{0}` maps nothing: write 'Column=field'")]
     NoTarget(String),
     /// It names a column that the list does not have.
     #[error("the mapping names the column `{column}`, which the list does not have; its columns are: {}", columns.join(", "))]
     UnknownColumn {
-        /// What it names.
+        /// The missing column.
         column: String,
-        /// What there is.
+        /// The list's columns.
         columns: Vec<String>,
     },
-    /// It names a field that there is not.
+    /// It names an unknown field.
     #[error(
         "column `{column}` is mapped to `{target}`, which is no field: say ignore, id, dnd, dnd.email, optin, status, a field \
          of a contact ({}), or a custom field of the location as contact.key", super::Field::ALL.map(super::Field::as_str).join(", ")
     )]
     UnknownTarget {
-        /// Which column.
+        /// The column.
         column: String,
-        /// Where to.
+        /// The unknown target.
         target: String,
     },
 }
 
 impl Mapping {
-    /// Reads `mapping.json`.
+    /// Parses `mapping.json`.
     ///
     /// # Errors
-    /// [`MappingError`] says what is wrong with it.
+    /// [`MappingError`] says what is invalid.
     pub fn from_json(json: &[u8]) -> Result<Mapping, MappingError> {
-        // Another version may have other fields: that it is another one is what must be said.
-        let Versioned { version } = serde_json::from_slice(json)?;
+        // Check the version first: fields of another version would give a misleading error.
+        let MappingVersion { version } = serde_json::from_slice(json)?;
         if version != VERSION {
             return Err(MappingError::Version { found: version });
         }
         Ok(serde_json::from_slice(json)?)
     }
 
-    /// Adds a `Column=field` of the command line, which counts more than the file. The field follows the last `=`.
+    /// Adds a `Column=field` argument, which overrides the file. The field follows the last `=`.
     ///
     /// # Errors
     /// [`MappingError::NoTarget`] if there is no `=`.
@@ -175,12 +175,12 @@ impl Mapping {
         Ok(())
     }
 
-    /// Whether it says something of a column.
+    /// Whether it maps this column.
     pub(crate) fn names(&self, column: &str) -> bool {
         self.target_of(column).is_some() || self.id_column.as_deref().is_some_and(|id| is_same(id, column))
     }
 
-    /// Where a column goes: by its exact name first.
+    /// The target of a column: by its exact name first.
     pub(crate) fn target_of(&self, column: &str) -> Option<&str> {
         let exact = self.columns.get(column.trim());
         exact
@@ -193,7 +193,7 @@ impl Mapping {
     }
 }
 
-/// Whether a target's name is that of the list's own id.
+/// Whether a target name means the list's own id.
 pub(super) fn names_id(name: &str) -> bool {
     ["id", "record_id", "recordid"].contains(&name.trim().to_lowercase().as_str())
 }

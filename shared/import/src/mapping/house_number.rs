@@ -1,20 +1,20 @@
-//! Columns that are what they are by their neighbours: house numbers beside streets, and on which side of them they stand;
-//! area codes before phone numbers.
+//! Columns recognized by their neighbours: house numbers beside streets, with their side of the street name, and area
+//! codes before phone numbers.
 
 use super::{Column, Field, Target};
 use crate::name::key;
 
-/// Names that say no more than "number". Beside a column of streets it is the house's.
+/// Names that only mean "number". Beside a street column, such a column holds the house number.
 const NUMBERS: &[&str] =
     &["nr", "no", "n", "nº", "num", "number", "numero", "número", "numéro", "nummer", "numer", "номер"];
 
-/// Countries that write the number before the street.
+/// Countries that write the house number before the street.
 const NUMBER_FIRST: &[&str] = &[
     "US", "CA", "GB", "IE", "AU", "NZ", "FR", "LU", "MC", "ZA", "IN", "SG", "HK", "MY", "PH", "PK", "LK", "KE", "NG",
     "GH", "IL", "EG", "MA", "DZ", "TN", "JM", "TT", "PR", "VN", "TH",
 ];
 
-/// Beginnings of names in languages of countries that write it after the street.
+/// Beginnings of names in languages that write it after the street.
 const AFTER: &[&str] = &[
     "hausn",
     "hnr",
@@ -39,14 +39,14 @@ const AFTER: &[&str] = &[
     "numext",
 ];
 
-/// Where a house number stands.
+/// Position of a house number relative to the street.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
+pub(crate) enum NumberSide {
     Before,
     After,
 }
 
-/// Makes columns such as `Nr.` house numbers that stand beside a column of streets.
+/// Makes columns such as `Nr.` beside a street column house numbers.
 pub(super) fn beside_streets(columns: &mut [Column]) {
     let has = |columns: &[Column], at: Option<usize>, field| {
         at.and_then(|at| columns.get(at)).is_some_and(|column| column.target == Target::Field(field))
@@ -55,7 +55,7 @@ pub(super) fn beside_streets(columns: &mut [Column]) {
         let Some(column) = columns.get(at) else { continue };
         let is_number = column.target == Target::Unknown && NUMBERS.contains(&key(&column.name).as_str());
         let follows = has(columns, at.checked_sub(1), Field::Address);
-        // A first column of this name counts the rows.
+        // A first column of this name numbers the rows.
         let precedes = at > 0 && has(columns, Some(at + 1), Field::Address);
         let street = if follows { at - 1 } else { at + 1 };
         let group = columns.get(street).map(|street| street.group.clone()).unwrap_or_default();
@@ -72,7 +72,7 @@ pub(super) fn beside_streets(columns: &mut [Column]) {
     }
 }
 
-/// Names of area codes, which are none elsewhere.
+/// Names that mean an area code only before a phone column.
 const AREA_CODES: &[&str] = &[
     "areacode",
     "phoneareacode",
@@ -95,7 +95,7 @@ const AREA_CODES: &[&str] = &[
     "codigodearea",
 ];
 
-/// Makes columns such as `Vorwahl` area codes that stand before a column of phone numbers.
+/// Makes columns such as `Vorwahl` before a phone column area codes.
 pub(super) fn before_phones(columns: &mut [Column]) {
     for at in 1..columns.len() {
         let is_phone = columns.get(at).is_some_and(|column| column.target == Target::Field(Field::Phone));
@@ -107,23 +107,24 @@ pub(super) fn before_phones(columns: &mut [Column]) {
     }
 }
 
-/// Where the number of a column goes: its name tells by its language, else the row's country, else the columns' order.
-pub(crate) fn side(name: &str, country: Option<&str>, stands_before: bool) -> Side {
+/// The side of a column's house number: by the language of its name, else by the row's country, else by the column
+/// order.
+pub(crate) fn side(name: &str, country: Option<&str>, stands_before: bool) -> NumberSide {
     let key = key(name);
     if AFTER.iter().any(|start| key.starts_with(start)) {
-        return Side::After;
+        return NumberSide::After;
     }
     let is_first = match country {
         _ if key.starts_with("numéro") => true,
-        // A name of no language, such as `Nr.`: whoever made the list knew where it belongs.
+        // A name of no particular language, such as `Nr.`: trust the column order.
         _ if NUMBERS.contains(&key.as_str()) && key != "number" => stands_before,
         Some(country) => NUMBER_FIRST.contains(&country),
         None => stands_before,
     };
-    if is_first { Side::Before } else { Side::After }
+    if is_first { NumberSide::Before } else { NumberSide::After }
 }
 
-/// What a number alone is in a column with this name: the `5` of a column `Apt` is `Apt 5`.
+/// The word to put before a bare number from a column with this name: `5` in a column `Apt` becomes `Apt 5`.
 pub(crate) fn unit(name: &str) -> Option<&'static str> {
     const UNITS: &[(&str, &str)] = &[
         ("pobox", "PO Box"),

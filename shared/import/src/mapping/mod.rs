@@ -1,4 +1,4 @@
-//! Which column goes where: the caller's word first, then exact names. What is left is looked at in the first pass.
+//! Maps columns to targets: by the caller's mapping first, then by exact names. The first pass examines the rest.
 
 mod aliases;
 mod catalogue;
@@ -16,9 +16,9 @@ pub(crate) use column::{Column, Custom, Target};
 pub(crate) use columns::Columns;
 pub(crate) use field::Field;
 pub use file::{Answers, Mapping, MappingError};
-pub(crate) use house_number::{Side, side, unit};
+pub(crate) use house_number::{NumberSide, side, unit};
 
-/// What else a mapping may say of a column.
+/// Targets in a mapping other than fields.
 const OTHER_TARGETS: [&str; 14] = [
     "dnd",
     "dnd.email",
@@ -36,29 +36,29 @@ const OTHER_TARGETS: [&str; 14] = [
     "ignore",
 ];
 
-/// Where a mapping may send a column, as it names it, but for the location's custom fields: the fields of a contact, then
-/// consent, the list's own id and nowhere.
+/// All targets that a mapping can name, except custom fields: contact fields, then consent, the list's own id, and
+/// nothing.
 #[must_use]
 pub fn targets() -> Vec<String> {
     let fields = Field::ALL.map(Field::as_str);
     fields.iter().chain(&OTHER_TARGETS).map(|target| (*target).to_owned()).collect()
 }
 
-/// Whether a name means something without being told.
+/// Whether a column name has a known meaning.
 pub(crate) fn is_known(name: &str, mapping: &Mapping) -> bool {
     let key = key(name);
     !key.is_empty() && (alias(name).is_some() || crate::consent::of_column(name).is_some() || mapping.names(name))
 }
 
-/// Whether a column of this name says who a contact is.
+/// Whether a column of this name identifies a contact.
 pub(crate) fn says_who(name: &str, mapping: &Mapping) -> bool {
     let is_who = |alias| matches!(alias, Alias::Field(field) | Alias::Further(field) if field.says_who());
     mapping.names(name) || alias(name).is_some_and(is_who)
 }
 
-/// What a name means by itself.
+/// The meaning of a column name.
 pub(crate) fn alias(name: &str) -> Option<aliases::Alias> {
-    // What Dynamics needs to find its rows again: `(Do Not Modify) Contact`.
+    // Dynamics' own columns for finding its rows again: `(Do Not Modify) Contact`.
     if key(name).starts_with("donotmodify") {
         return Some(Alias::NoPlace);
     }

@@ -2,31 +2,31 @@
 
 use std::io::Write;
 
-use crate::Problem;
+use crate::ListProblem;
 
-/// The columns that a list of rejects has beside those of the list.
+/// Columns that a reject list adds to those of the list.
 const OWN: [&str; 4] = ["_row", "_column", "_problem", DND];
-/// What the row alone does not say of consent, because a heading, a title or another row said it: an opt-out of these
-/// channels, or `?` where somebody has to say yes or no.
+/// Consent that is not in the row itself but comes from a heading, a title or another row: an opt-out of these
+/// channels, or `?` if somebody must decide.
 pub(crate) const DND: &str = "_dnd";
 
-/// Whether a column is one of those that a list of rejects has of its own.
+/// Whether a column name is one that reject lists add.
 pub(crate) fn is_own_name(name: &str) -> bool {
     OWN.contains(&name)
 }
 
-/// The rows that were left out, or lost a cell, as they stand in the list, with `_row`, `_column` and `_problem`, and in
-/// `_dnd` what the row alone does not say of consent. A list that has these from an earlier import gets them anew.
+/// Writes rows that were left out or lost a cell, as in the list, plus `_row`, `_column`, `_problem` and `_dnd`, the
+/// consent that the row alone does not show. If the list has these columns from an earlier import, they are replaced.
 pub struct Rejects<W: Write> {
     writer: csv::Writer<W>,
-    /// For each column of the list, whether it is one of its own.
+    /// For each column of the list, whether a reject list added it.
     own: Vec<bool>,
-    /// The column of what was known before.
+    /// Index of the list's own `_dnd` column.
     known_dnd: Option<usize>,
 }
 
 impl<W: Write> Rejects<W> {
-    /// Of a list with this header, into `file`.
+    /// Starts a reject list with this header in `file`.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -41,13 +41,13 @@ impl<W: Write> Rejects<W> {
         Ok(rejects)
     }
 
-    /// A row, if it lost anything. `dnd` is [`HeldBack::dnd`](crate::HeldBack::dnd) or
+    /// Writes a row if it lost anything. `dnd` is [`HeldBack::dnd`](crate::HeldBack::dnd) or
     /// [`ImportedContact::dnd`](crate::ImportedContact::dnd).
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn write(&mut self, cells: &[String], dnd: &str, problems: &[Problem]) -> csv::Result<()> {
-        let lost: Vec<&Problem> = problems.iter().filter(|problem| problem.is_loss()).collect();
+    pub fn write(&mut self, cells: &[String], dnd: &str, problems: &[ListProblem]) -> csv::Result<()> {
+        let lost: Vec<&ListProblem> = problems.iter().filter(|problem| problem.is_loss()).collect();
         let Some(first) = lost.first() else { return Ok(()) };
         let columns: Vec<&str> = lost.iter().filter_map(|problem| problem.column.as_deref()).collect();
         let messages: Vec<&str> = lost.iter().map(|problem| problem.message.as_str()).collect();
@@ -56,7 +56,7 @@ impl<W: Write> Rejects<W> {
         self.writer.write_record(&row)
     }
 
-    /// What was known before, from an earlier list of rejects, and what is new.
+    /// Combines the `_dnd` of an earlier reject list with the new one.
     fn dnd(&self, cells: &[String], new: &str) -> String {
         let known = self.known_dnd.and_then(|at| cells.get(at)).map(|cell| cell.trim()).unwrap_or_default();
         match (known, new) {
@@ -68,7 +68,7 @@ impl<W: Write> Rejects<W> {
         }
     }
 
-    /// The cells of the list's columns, and those beyond them.
+    /// The cells of the list's columns, and surplus cells.
     fn of_list(&self, cells: &[String]) -> Vec<String> {
         let missing = self.own.len().saturating_sub(cells.len());
         let all = cells.iter().cloned().chain(std::iter::repeat_n(String::new(), missing));
@@ -76,7 +76,7 @@ impl<W: Write> Rejects<W> {
         all.zip(is_own).filter(|(_, is_own)| !is_own).map(|(cell, _)| cell).collect()
     }
 
-    /// The file, with all that was written.
+    /// Flushes and returns the file.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -85,30 +85,30 @@ impl<W: Write> Rejects<W> {
     }
 }
 
-/// What became of a record.
+/// Result of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordResult {
-    /// The row that it began with.
+pub struct RecordResultRow {
+    /// The record's first row.
     pub row: u64,
-    /// The id of the record that its row became.
+    /// Id of the record made from the row.
     pub record: String,
     /// `synced`, `skipped`, `pending`, `refused` or `failed`.
     pub state: &'static str,
-    /// GHL's id of it; empty if it has none.
+    /// GHL's id of the record, or empty.
     pub ghl_id: String,
-    /// What went wrong last; empty if nothing did.
+    /// The last error, or empty.
     pub error: String,
     /// The fields that GHL did not store.
     pub not_stored: Vec<String>,
 }
 
-/// `results.csv`: one line a record.
+/// `results.csv`: one line per record.
 pub struct Results<W: Write> {
     writer: csv::Writer<W>,
 }
 
 impl<W: Write> Results<W> {
-    /// Into `file`.
+    /// Starts a results file in `file`.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -118,16 +118,16 @@ impl<W: Write> Results<W> {
         Ok(Results { writer })
     }
 
-    /// One line.
+    /// Writes one line.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn write(&mut self, result: &RecordResult) -> csv::Result<()> {
-        let RecordResult { row, record, state, ghl_id, error, not_stored } = result;
+    pub fn write(&mut self, result: &RecordResultRow) -> csv::Result<()> {
+        let RecordResultRow { row, record, state, ghl_id, error, not_stored } = result;
         self.writer.write_record([&row.to_string(), record, *state, ghl_id, error, &not_stored.join("; ")])
     }
 
-    /// The file, with all that was written.
+    /// Flushes and returns the file.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -1,70 +1,70 @@
-//! What came of a list: as JSON, and as the files that tell it row by row.
+//! The result of an import: as JSON, and as row-by-row files.
 
 mod files;
 mod problems;
 
 use serde::Serialize;
 
-use crate::{Plan, Question, Tally};
+use crate::{ImportPlan, ListQuestion, RowTally};
 pub(crate) use files::{DND, is_own_name};
-pub use files::{RecordResult, Rejects, Results};
-pub use problems::{Problems, SHOWN_PROBLEMS, Told};
+pub use files::{RecordResultRow, Rejects, Results};
+pub use problems::{ProblemGroup, Problems, SHOWN_PROBLEMS};
 
-/// What came of a list.
+/// The result of an import.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct ImportReport {
-    /// Rows with something in them.
+    /// Rows with content.
     pub rows: u64,
-    /// Rows that are in a contact.
+    /// Rows that became part of a contact.
     pub accepted: u64,
-    /// Rows that are in none.
+    /// Rows that did not.
     pub left_out: u64,
-    /// Rows that are no people: totals, the header again.
+    /// Rows that are not people: totals, repeated headers.
     pub not_people: u64,
-    /// Rows with nothing in them.
+    /// Empty rows.
     pub blank_rows: u64,
-    /// Contacts; fewer than `accepted` where rows were merged.
+    /// Contacts; fewer than `accepted` if rows were merged.
     pub contacts: u64,
-    /// What did not go into contacts as it stands in the list.
+    /// Cells and rows that did not go into contacts unchanged.
     pub problems: Problems,
     /// The columns, in the list's order.
-    pub mapping: Vec<Mapped>,
-    /// What the text is written in; `xlsx` for a workbook.
+    pub mapping: Vec<ReportedColumn>,
+    /// The text's encoding; `xlsx` for a workbook.
     pub encoding: String,
-    /// The sign between cells by its name.
+    /// Name of the delimiter.
     pub delimiter: Option<String>,
-    /// The row that names the columns.
+    /// Number of the header row.
     pub header_row: u64,
     /// The sheet of a workbook.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet: Option<String>,
-    /// What must be answered before anything is imported.
+    /// Questions to answer before anything is imported.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub questions: Vec<Question>,
+    pub questions: Vec<ListQuestion>,
 }
 
-/// A column and where it goes.
+/// A column and its target.
 #[derive(Debug, Clone, Serialize)]
-pub struct Mapped {
+pub struct ReportedColumn {
     /// Its name in the list.
     pub column: String,
-    /// `None` if it is not used.
+    /// The field it goes into; `None` if unused.
     pub field: Option<String>,
-    /// In how many rows it is filled.
+    /// Number of rows with a value in it.
     pub filled: u64,
 }
 
 impl ImportReport {
-    /// What the first pass has found. So many problems are kept at `most`, for whoever writes them as JSON.
+    /// The findings of the first pass. At most `most` problems are kept in full, for the JSON.
     #[must_use]
-    pub fn of_plan(plan: &Plan, most: usize) -> ImportReport {
+    pub fn of_plan(plan: &ImportPlan, most: usize) -> ImportReport {
         let mapping = plan.mapping().into_iter();
         let mut problems = Problems::new(most);
         problems.extend(plan.notes().iter().cloned());
         ImportReport {
             problems,
             mapping: mapping
-                .map(|mapped| Mapped { column: mapped.column, field: mapped.field, filled: mapped.filled })
+                .map(|mapped| ReportedColumn { column: mapped.column, field: mapped.field, filled: mapped.filled })
                 .collect(),
             encoding: plan.encoding().to_owned(),
             delimiter: plan.delimiter(),
@@ -75,8 +75,8 @@ impl ImportReport {
         }
     }
 
-    /// Takes over how many rows became what.
-    pub fn take(&mut self, tally: Tally) {
+    /// Sets the row counts.
+    pub fn take(&mut self, tally: RowTally) {
         self.rows = tally.rows;
         self.accepted = tally.accepted;
         self.left_out = tally.held_back;
@@ -85,26 +85,26 @@ impl ImportReport {
         self.contacts = tally.contacts;
     }
 
-    /// Whether a row or a part of one is not in the contacts.
+    /// Whether any row or part of one is missing from the contacts.
     #[must_use]
     pub fn has_losses(&self) -> bool {
         self.problems.has_losses()
     }
 }
 
-/// How the records of a list stand.
+/// Record counts by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Records {
-    /// All of them.
+pub struct RecordTotals {
+    /// All records of the list.
     pub total: u64,
-    /// GHL has them; `already_synced` of these since an earlier run.
+    /// Accepted by GHL, including `already_synced`.
     pub synced: u64,
-    /// Dry run: they would have been sent.
+    /// Dry run: would have been sent.
     pub skipped: u64,
-    /// They were given up.
+    /// Given up.
     pub failed: u64,
-    /// They are on their way, or wait.
+    /// In progress or waiting.
     pub pending: u64,
-    /// GHL had them before.
+    /// Accepted by GHL in an earlier run.
     pub already_synced: u64,
 }

@@ -1,47 +1,46 @@
-//! What did not go into contacts as it stands in the list: counted, with the first of them; all of them only for JSON, since
-//! a list may have one in each row.
+//! Counts of problems, with the first of them. All are kept only for JSON, since a list can have one in each row.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Serialize, Serializer};
 
-use crate::{Effect, Problem};
+use crate::{ListProblem, ProblemEffect};
 
-/// So many problems are kept as the first of them.
+/// Number of first problems to keep.
 pub const SHOWN_PROBLEMS: usize = 10;
 
 /// The problems of a list.
 #[derive(Debug, Clone, Default)]
 pub struct Problems {
-    /// Those that are told one by one, `most` at most.
-    kept: Vec<Problem>,
+    /// Problems kept in full, at most `most`.
+    kept: Vec<ListProblem>,
     most: usize,
-    /// Rows, or parts of them, that are not in the contacts.
-    pub losses: Told,
-    /// What is told, and lost nothing.
-    pub notes: Told,
-    /// How many losses there are of a kind.
-    pub kinds: BTreeMap<(String, Effect), u64>,
+    /// Rows, or parts of them, missing from the contacts.
+    pub losses: ProblemGroup,
+    /// Notes on cells that lost nothing.
+    pub notes: ProblemGroup,
+    /// Number of losses of each kind.
+    pub kinds: BTreeMap<(String, ProblemEffect), u64>,
     by_column: HashMap<String, u64>,
 }
 
-/// How many, and the first of them by row.
+/// A count of problems, with the first of them by row.
 #[derive(Debug, Clone, Default)]
-pub struct Told {
-    /// All of them.
+pub struct ProblemGroup {
+    /// Number of all.
     pub count: u64,
     /// The first by row.
-    pub first: Vec<Problem>,
+    pub first: Vec<ListProblem>,
 }
 
-impl Told {
-    /// How many are not among the first.
+impl ProblemGroup {
+    /// Number of problems beyond the first.
     #[must_use]
     pub fn more(&self) -> u64 {
         self.count - self.first.len() as u64
     }
 
-    fn take(&mut self, problem: &Problem) {
+    fn take(&mut self, problem: &ListProblem) {
         self.count += 1;
         let at = self.first.partition_point(|known| known.row <= problem.row);
         if at < SHOWN_PROBLEMS {
@@ -52,14 +51,14 @@ impl Told {
 }
 
 impl Problems {
-    /// None yet. Of those to come so many are kept at most, for whoever writes them to a file.
+    /// Without problems yet. At most `most` of those to come are kept in full.
     #[must_use]
     pub fn new(most: usize) -> Problems {
         Problems { most, ..Problems::default() }
     }
 
-    /// Adds to them.
-    pub fn extend(&mut self, problems: impl IntoIterator<Item = Problem>) {
+    /// Adds problems.
+    pub fn extend(&mut self, problems: impl IntoIterator<Item = ListProblem>) {
         for problem in problems {
             if problem.is_loss() {
                 self.losses.take(&problem);
@@ -76,23 +75,23 @@ impl Problems {
         }
     }
 
-    /// How many losses there are, by what they are.
+    /// Kinds of losses with their counts.
     pub fn by_kind(&self) -> impl Iterator<Item = (String, u64)> {
         self.kinds.iter().map(|((kind, effect), count)| (format!("{kind} ({effect})"), *count))
     }
 
-    /// Those that are kept, by row.
+    /// Sorts the kept problems by row.
     pub fn sort(&mut self) {
         self.kept.sort_by_key(|problem| problem.row);
     }
 
-    /// Whether a row or a part of one is not in the contacts.
+    /// Whether any row or part of one is missing from the contacts.
     #[must_use]
     pub fn has_losses(&self) -> bool {
         self.losses.count > 0
     }
 
-    /// Cells of a column that did not go into a contact as they stand there.
+    /// Cells of a column that did not go into a contact unchanged.
     #[must_use]
     pub fn lost_of(&self, column: &str) -> u64 {
         self.by_column.get(column).copied().unwrap_or_default()
@@ -105,7 +104,7 @@ impl Serialize for Problems {
     }
 }
 
-/// A message without what differs from row to row.
+/// A message without its row-specific part.
 fn kind(message: &str) -> &str {
     let end = message.find(" of row ").or_else(|| message.find(':')).unwrap_or(message.len());
     message.get(..end).unwrap_or(message)

@@ -1,64 +1,64 @@
-//! What a row says of consent: in its columns of it, and where something else is expected.
+//! The consent stated in a row: in consent columns, and in unexpected places.
 
-use super::place::Place;
+use super::place::RowPlace;
 use super::{Cells, RowReader};
 use crate::consent::{
-    Channels, ConsentColumn, Reading, Says, is_marked, is_no, is_opt_out_tag, is_opt_out_word, name_refuses,
+    Channels, ConsentColumn, ConsentReading, Says, is_marked, is_no, is_opt_out_tag, is_opt_out_word, name_refuses,
     remark_refuses, says_opt_out, speaks_of_subscription, value_refuses,
 };
 use crate::identity::{self, Keys};
 use crate::mapping::{Field, Target};
 use crate::table::Row;
 use crate::values::{date, email, lists, looks_like_contact_data, phone, status, text};
-use crate::{Effect, Problem};
+use crate::{ListProblem, ProblemEffect};
 
 const SAYS_NO: &str = "says that the person must not be contacted: put that into a column `DND`";
-/// More addresses and numbers than this no row is asked for.
+/// Most addresses and numbers to look at in a row.
 const MOST_KEYS: usize = 50;
 
 /// A row that is left out.
 #[derive(Debug)]
 pub(crate) struct LeftOut {
-    pub(crate) problem: Problem,
-    /// Whether it is for what other rows say: alone it would be taken for another.
+    pub(crate) problem: ListProblem,
+    /// Whether the reason lies in other rows, so that the row alone would be read differently.
     pub(crate) is_by_others: bool,
 }
 
-impl From<Problem> for LeftOut {
-    fn from(problem: Problem) -> LeftOut {
+impl From<ListProblem> for LeftOut {
+    fn from(problem: ListProblem) -> LeftOut {
         LeftOut { problem, is_by_others: false }
     }
 }
 
-/// Channels that are closed.
+/// Closed channels.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Closed {
     pub(crate) all: Channels,
-    /// Those that are closed only by what other rows say of the column.
+    /// Those closed only because of how other rows fill the column.
     pub(crate) by_others: Channels,
 }
 
-/// What a row tells of who it is, and closes for all rows of the same person.
+/// The identity of a row, and what it closes for all rows of the same person.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct RowConsent {
     pub(crate) keys: Keys,
-    /// Keys of further addresses and numbers, of a row that closes something.
+    /// Keys of further addresses and numbers, if the row closes something.
     pub(crate) others: Vec<u64>,
     pub(crate) closed: Channels,
-    /// What is closed if this column is one of subscriptions; of nothing else, if `true`.
+    /// Channels closed if this column is about subscriptions; about nothing else, if `true`.
     pub(crate) if_of_subscription: Vec<(usize, bool, Channels)>,
 }
 
 impl RowReader<'_> {
-    /// What tells a row from others.
+    /// The keys that identify the row's person.
     pub(crate) fn keys(&self, row: &Row) -> Keys {
         let mut cells = Cells::new(self, row);
         let place = cells.place();
         cells.keys(&place)
     }
 
-    /// The same, and what the row says of consent. Whatever keeps the row itself from being read closes all.
-    pub(crate) fn told(&self, row: &Row) -> Told {
+    /// The keys with the row's consent. A row that cannot be read closes all channels.
+    pub(crate) fn told(&self, row: &Row) -> RowConsent {
         let mut cells = Cells::new(self, row);
         let place = cells.place();
         let keys = cells.keys(&place);
@@ -70,7 +70,7 @@ impl RowReader<'_> {
         };
         let closed = by_cells.and(cells.closed_by_values());
         let if_of_subscription = if closed.has(Channels::ALL) { Vec::new() } else { cells.if_of_subscription() };
-        let mut told = Told { keys, others: Vec::new(), closed, if_of_subscription };
+        let mut told = RowConsent { keys, others: Vec::new(), closed, if_of_subscription };
         if !told.closed.is_none() || !told.if_of_subscription.is_empty() {
             let others = cells.further_keys(place.code.as_deref(), is_shifted);
             told.others = others.into_iter().filter(|key| !keys.all().any(|own| own == *key)).collect();
@@ -78,20 +78,20 @@ impl RowReader<'_> {
         told
     }
 
-    /// What a row tells whose cells may stand in other columns than theirs: whoever it names must not be contacted.
-    pub(crate) fn told_of_broken(&self, row: &Row) -> Told {
+    /// The same for a row with cells in the wrong columns: everybody it names must not be contacted.
+    pub(crate) fn told_of_broken(&self, row: &Row) -> RowConsent {
         if !self.may_refuse(row) {
-            return Told::default();
+            return RowConsent::default();
         }
         let cells = Cells::new(self, row);
-        Told {
+        RowConsent {
             others: cells.further_keys(self.options.country.as_deref(), true),
             closed: Channels::ALL,
-            ..Told::default()
+            ..RowConsent::default()
         }
     }
 
-    /// Whether a row may refuse contact in a cell that is not where it belongs.
+    /// Whether a row may refuse contact in a misplaced cell.
     pub(crate) fn may_refuse(&self, row: &Row) -> bool {
         self.columns.all().iter().any(|column| matches!(column.target, Target::Consent(_)))
             || row.cells.iter().any(|cell| says_opt_out(cell) || is_opt_out_tag(cell))
@@ -99,12 +99,12 @@ impl RowReader<'_> {
 }
 
 impl Cells<'_> {
-    fn keys(&mut self, place: &Place) -> Keys {
+    fn keys(&mut self, place: &RowPlace) -> Keys {
         let (email, phone) = (self.email(), self.phone(place.code.as_deref()));
         identity::keys_in_list(self.own_id().as_deref(), email.as_deref(), phone.as_deref())
     }
 
-    /// On which channels the contact must not be disturbed. A cell that cannot be read leaves the row out.
+    /// Channels on which the contact must not be messaged. An unreadable cell leaves the row out.
     pub(super) fn consent(&self) -> Result<Closed, LeftOut> {
         let mut closed = Closed::default();
         for (index, column) in self.reader.columns.all().iter().enumerate() {
@@ -118,28 +118,28 @@ impl Cells<'_> {
                 alone
             };
             match reading {
-                Reading::Nothing => {}
-                Reading::Out(channels) => {
+                ConsentReading::Nothing => {}
+                ConsentReading::Out(channels) => {
                     closed.all = closed.all.and(channels);
-                    if alone == Reading::Nothing {
+                    if alone == ConsentReading::Nothing {
                         closed.by_others = closed.by_others.and(channels);
                     }
                 }
-                Reading::Unreadable => {
+                ConsentReading::Unreadable => {
                     let message = if column.name == crate::report::DND {
                         "is to say whether the person must not be contacted: write yes or no"
                     } else {
                         "cannot be read as a consent or its refusal: write yes, no, or channels such as `Email, SMS`"
                     };
-                    let problem = self.problem(index, Effect::RowLeftOut, message);
-                    return Err(LeftOut { problem, is_by_others: alone != Reading::Unreadable });
+                    let problem = self.problem(index, ProblemEffect::RowLeftOut, message);
+                    return Err(LeftOut { problem, is_by_others: alone != ConsentReading::Unreadable });
                 }
             }
         }
         Ok(closed)
     }
 
-    fn alone(&self, consent: ConsentColumn, cell: &str) -> Reading {
+    fn alone(&self, consent: ConsentColumn, cell: &str) -> ConsentReading {
         if consent.says != Says::Until {
             return consent.read(cell);
         }
@@ -148,33 +148,33 @@ impl Cells<'_> {
         let is_endless =
             || ["never", "unlimited", "forever", "unbegrenzt", "open"].contains(&text.to_lowercase().as_str());
         if text.is_empty() || text::is_null(&text) || is_endless() {
-            return Reading::Nothing;
+            return ConsentReading::Nothing;
         }
-        let out = Reading::Out(consent.channels);
+        let out = ConsentReading::Out(consent.channels);
         match date::read(&text, self.reader.options.date_order, Some(today), None) {
-            date::Reading::Day(day) if day < today => out,
-            date::Reading::Day(_) | date::Reading::None => Reading::Nothing,
-            // Whichever number is the month, the year may tell.
-            date::Reading::Either { year, .. } if year < today.year() => out,
-            date::Reading::Either { year, .. } if year > today.year() => Reading::Nothing,
-            date::Reading::Either { .. } | date::Reading::Refused(_) => Reading::Unreadable,
+            date::DateReading::Day(day) if day < today => out,
+            date::DateReading::Day(_) | date::DateReading::None => ConsentReading::Nothing,
+            // Whichever number is the month, the year can decide.
+            date::DateReading::Either { year, .. } if year < today.year() => out,
+            date::DateReading::Either { year, .. } if year > today.year() => ConsentReading::Nothing,
+            date::DateReading::Either { .. } | date::DateReading::Refused(_) => ConsentReading::Unreadable,
         }
     }
 
-    /// What columns of a status would close besides, if they are of subscriptions.
+    /// Additional channels that status columns close if they turn out to be about subscriptions.
     fn if_of_subscription(&self) -> Vec<(usize, bool, Channels)> {
         let mut closed = Vec::new();
         for (index, column) in self.reader.columns.all().iter().enumerate() {
             let Target::Consent(consent) = column.target else { continue };
             let cell = self.row.cells.get(index).map_or("", String::as_str);
-            if consent.says != Says::Status || cell.is_empty() || consent.read(cell) != Reading::Nothing {
+            if consent.says != Says::Status || cell.is_empty() || consent.read(cell) != ConsentReading::Nothing {
                 continue;
             }
             for is_strict in [false, true] {
                 let channels = match consent.read_among_subscriptions(cell, is_strict) {
-                    Reading::Nothing => continue,
-                    Reading::Out(channels) => channels,
-                    Reading::Unreadable => Channels::ALL,
+                    ConsentReading::Nothing => continue,
+                    ConsentReading::Out(channels) => channels,
+                    ConsentReading::Unreadable => Channels::ALL,
                 };
                 closed.push((index, is_strict, channels));
                 break;
@@ -183,7 +183,7 @@ impl Cells<'_> {
         closed
     }
 
-    /// What tags and custom fields close: a tag such as `unsubscribed`, a note such as `do not call`.
+    /// Channels closed by tags and custom fields: a tag such as `unsubscribed`, a note such as `do not call`.
     pub(super) fn closed_by_values(&self) -> Channels {
         let cells = self.reader.columns.of(Field::Tags).iter().filter_map(|index| self.value(*index));
         let is_closed = cells.into_iter().any(|cell| {
@@ -201,24 +201,24 @@ impl Cells<'_> {
         customs.map(|(index, _)| index).find(refuses)
     }
 
-    /// `202-555-0143 (do not call)`, a no where an address or a number is expected, a company `DO NOT CONTACT`: the row is
-    /// left out.
-    pub(super) fn check_remarks(&self) -> Result<(), Problem> {
+    /// Leaves the row out for `202-555-0143 (do not call)`, a no in place of an address or number, or a company `DO
+    /// NOT CONTACT`.
+    pub(super) fn check_remarks(&self) -> Result<(), ListProblem> {
         if let Some(index) = self.refusing_cell() {
-            return Err(self.problem(index, Effect::RowLeftOut, SAYS_NO));
+            return Err(self.problem(index, ProblemEffect::RowLeftOut, SAYS_NO));
         }
-        // Spanish has one word for a state and a status.
+        // Spanish uses one word for state and status.
         for index in self.reader.columns.of(Field::State) {
             if self.value(*index).is_some_and(|value| speaks_of_subscription(&value) || status::is_end(&value)) {
                 let message =
                     "speaks of a subscription, and is no state: map the column to `subscription.email` or `ignore`";
-                return Err(self.problem(*index, Effect::RowLeftOut, message));
+                return Err(self.problem(*index, ProblemEffect::RowLeftOut, message));
             }
         }
         Ok(())
     }
 
-    /// A cell of a name, an address, a number or another field that says that the person must not be contacted.
+    /// A cell of a name, address, number or similar field that refuses contact.
     fn refusing_cell(&self) -> Option<usize> {
         for (field, indexes) in self.reader.columns.by_field() {
             let refuses: fn(&str) -> bool = match field {
@@ -243,8 +243,7 @@ impl Cells<'_> {
         None
     }
 
-    /// Keys of the addresses and numbers that the row has beside those that it goes by; in all of its cells, where they may
-    /// stand in others than theirs.
+    /// Keys of the row's further addresses and numbers; from all cells if `in_all`, for rows with misplaced cells.
     fn further_keys(&self, country: Option<&str>, in_all: bool) -> Vec<u64> {
         let columns = self.reader.columns;
         let is_of = |index: usize, field| columns.of(field).contains(&index);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{Cells, whole};
-use crate::Effect;
+use crate::ProblemEffect;
 use crate::consent::says_opt_out;
 use crate::mapping::{Custom, CustomFieldType, Target};
 use crate::values::{lists, number, phone, text};
@@ -26,13 +26,13 @@ impl<'a> Cells<'a> {
             match read {
                 Ok(Some(value)) => values.push(((**custom).clone(), value)),
                 Ok(None) => {}
-                Err(message) => self.tell(index, Effect::ValueLeftOut, message),
+                Err(message) => self.tell(index, ProblemEffect::ValueLeftOut, message),
             }
         }
         values
     }
 
-    /// A cell that is one of the field's options as it stands, also if it is a word for nothing elsewhere: None, N/A.
+    /// A cell that matches one of the field's options exactly, even if it otherwise means empty: None, N/A.
     fn option(&self, index: usize, custom: &Custom) -> Option<Cow<'a, str>> {
         let cell = self.row.cells.get(index).filter(|_| !custom.options.is_empty())?;
         let text = text::value(cell);
@@ -55,7 +55,7 @@ impl<'a> Cells<'a> {
                 if says_opt_out(cell) {
                     self.tell(
                         index,
-                        Effect::Note,
+                        ProblemEffect::Note,
                         "speaks of an opt-out, and is sent as a text only: map the column to `dnd`",
                     );
                 }
@@ -86,7 +86,7 @@ impl<'a> Cells<'a> {
                     return Err(NO_OPTION);
                 }
                 if is_odd {
-                    self.tell(index, Effect::ValueCut, "has something that is none of the field's options");
+                    self.tell(index, ProblemEffect::ValueCut, "has something that is none of the field's options");
                 }
                 Some(Value::from(chosen))
             }

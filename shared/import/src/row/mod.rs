@@ -1,4 +1,4 @@
-//! From a row's cells to the contact that they describe.
+//! Turns a row's cells into a contact draft.
 
 mod consent;
 mod custom;
@@ -7,27 +7,27 @@ mod place;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-pub(crate) use consent::{LeftOut, Told};
+pub(crate) use consent::{LeftOut, RowConsent};
 
 use crate::draft::Draft;
 use crate::mapping::{Columns, Field, Target};
 use crate::table::Row;
 use crate::values::{date, email, lists, phone, text, timezone};
-use crate::{DecimalMark, Effect, ImportOptions, Problem};
+use crate::{DecimalMark, ImportOptions, ListProblem, ProblemEffect};
 
-/// The longest cell that goes into a contact.
+/// Longest cell in bytes that goes into a contact.
 const MAX_CELL_BYTES: usize = 64 << 10;
 
-/// What the columns of a list have proven.
+/// Facts proven by the columns of a list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Proofs {
     pub(crate) date_orders: HashMap<usize, date::Orders>,
     pub(crate) decimal_marks: HashMap<usize, DecimalMark>,
-    /// Columns of a status of which some cell says that somebody has subscribed or unsubscribed.
+    /// Status columns with a cell about subscribing or unsubscribing.
     pub(crate) subscriptions: HashSet<usize>,
-    /// Those of them of which some cell says that somebody has subscribed.
+    /// Those of them with a cell that says "subscribed".
     pub(crate) of_subscriptions_only: HashSet<usize>,
-    /// Whether bare numbers for days count from 1904, and not from 1900.
+    /// Whether serial day numbers count from 1904 instead of 1900.
     pub(crate) counts_from_1904: bool,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct RowReader<'a> {
 }
 
 impl RowReader<'_> {
-    /// The contact that a row describes. An error leaves the row out.
+    /// Reads a row. An error leaves the row out.
     pub(crate) fn read(&self, row: &Row) -> Result<Draft, LeftOut> {
         if row.cells.len() > self.columns.all().len() {
             let message = format!(
@@ -47,7 +47,7 @@ impl RowReader<'_> {
                 row.cells.len(),
                 self.columns.all().len()
             );
-            return Err(Problem::row(row.number, message).into());
+            return Err(ListProblem::row(row.number, message).into());
         }
         let mut cells = Cells::new(self, row);
         cells.check_lengths()?;
@@ -61,7 +61,7 @@ impl RowReader<'_> {
 }
 
 impl RowReader<'_> {
-    /// A date of a column, by the order that the column proves.
+    /// Reads a date in the order proven by its column.
     fn date(&self, index: usize, text: &str, country: Option<&str>) -> Result<Option<time::Date>, &'static str> {
         let RowReader { proofs, options, .. } = self;
         if proofs.counts_from_1904 && text.parse::<f64>().is_ok_and(|number| number < 100_000.0) {
@@ -69,10 +69,10 @@ impl RowReader<'_> {
         }
         let order = proofs.date_orders.get(&index).and_then(|orders| orders.of(text));
         match date::read(text, order, options.today, country) {
-            date::Reading::Day(day) => Ok(Some(day)),
-            date::Reading::None => Ok(None),
-            date::Reading::Refused(message) => Err(message),
-            date::Reading::Either { .. } => Err("may be two dates: say --day-first or --month-first"),
+            date::DateReading::Day(day) => Ok(Some(day)),
+            date::DateReading::None => Ok(None),
+            date::DateReading::Refused(message) => Err(message),
+            date::DateReading::Either { .. } => Err("may be two dates: say --day-first or --month-first"),
         }
     }
 }
@@ -80,7 +80,7 @@ impl RowReader<'_> {
 struct Cells<'a> {
     reader: &'a RowReader<'a>,
     row: &'a Row,
-    problems: Vec<Problem>,
+    problems: Vec<ListProblem>,
 }
 
 impl<'a> Cells<'a> {
@@ -97,11 +97,11 @@ impl<'a> Cells<'a> {
         let email = self.email();
         let phone = self.phone(place.code.as_deref());
         if email.is_none() && phone.is_none() {
-            // GHL would not recognise the contact when it sees it again.
-            let unreadable = self.problems.iter().skip(problems_before).position(Problem::is_loss);
+            // Without a key GHL would not recognize the contact next time.
+            let unreadable = self.problems.iter().skip(problems_before).position(ListProblem::is_loss);
             if let Some(at) = unreadable {
                 let problem = self.problems.remove(problems_before + at);
-                return Err(Problem { effect: Effect::RowLeftOut, ..problem }.into());
+                return Err(ListProblem { effect: ProblemEffect::RowLeftOut, ..problem }.into());
             }
         }
         let mut fields = std::collections::BTreeMap::new();
@@ -110,7 +110,7 @@ impl<'a> Cells<'a> {
         put(Field::Phone, phone.clone());
         let (first, last, name) = (self.name(Field::FirstName), self.last_name(), self.name(Field::Name));
         let has_last_names = !self.reader.columns.of(Field::LastName).is_empty();
-        // Of `Vorname` and `Name` the second is the last name.
+        // Beside `Vorname`, `Name` is the last name.
         let is_last = first.as_deref().zip(name.as_deref()).is_some_and(|(first, name)| !name.contains(first));
         let (last, name) = if is_last && !has_last_names { (name, None) } else { (last, name) };
         put(Field::FirstName, first);
@@ -132,7 +132,11 @@ impl<'a> Cells<'a> {
         let tags = self.tags();
         let by_values = self.closed_by_values();
         if let Some(index) = self.refusing_custom() {
-            self.tell(index, Effect::Note, "says that the person must not be contacted: all channels are closed");
+            self.tell(
+                index,
+                ProblemEffect::Note,
+                "says that the person must not be contacted: all channels are closed",
+            );
         }
         self.tell_misread();
         self.tell_lone_name();
@@ -150,7 +154,7 @@ impl<'a> Cells<'a> {
         })
     }
 
-    /// `JosÃ©` was José, before a program that knows nothing of UTF-8 had it. It is sent as it stands.
+    /// Reports text damaged by a wrong encoding, such as `JosÃ©` for José. It is sent as it is.
     fn tell_misread(&mut self) {
         for (index, cell) in self.row.cells.iter().enumerate().filter(|(_, cell)| !cell.is_ascii()) {
             let target = self.reader.columns.all().get(index).map(|column| &column.target);
@@ -158,7 +162,7 @@ impl<'a> Cells<'a> {
             if is_used && let Some(meant) = text::misread(cell) {
                 let message =
                     format!("was read in a wrong encoding before it came into the list: `{meant}` was probably meant");
-                let problem = self.problem(index, Effect::Note, message);
+                let problem = self.problem(index, ProblemEffect::Note, message);
                 self.problems.push(problem);
             }
         }
@@ -170,11 +174,11 @@ impl<'a> Cells<'a> {
         {
             let message =
                 "has lost digits in a spreadsheet, and is not used as the contact's id: export the column as text";
-            self.tell(index, Effect::ValueLeftOut, message);
+            self.tell(index, ProblemEffect::ValueLeftOut, message);
         }
     }
 
-    /// A row with nothing but one name may be the heading of those below it.
+    /// Reports a row with only a name: it may be a heading.
     fn tell_lone_name(&mut self) {
         let columns = self.reader.columns;
         let mut filled = (0..self.row.cells.len()).filter(|index| self.value(*index).is_some());
@@ -184,32 +188,32 @@ impl<'a> Cells<'a> {
             Some(Target::Field(Field::Name | Field::FirstName | Field::LastName | Field::Company))
         );
         if is_name && columns.all().len() > 2 {
-            self.tell(only, Effect::Note, "is all that the row says: if it is a heading, remove the row");
+            self.tell(only, ProblemEffect::Note, "is all that the row says: if it is a heading, remove the row");
         }
     }
 
-    fn check_lengths(&self) -> Result<(), Problem> {
+    fn check_lengths(&self) -> Result<(), ListProblem> {
         for (index, column) in self.reader.columns.all().iter().enumerate() {
             let is_used = !matches!(column.target, Target::Unknown | Target::NoPlace | Target::Ignored);
             if is_used && self.row.cells.get(index).is_some_and(|cell| cell.len() > MAX_CELL_BYTES) {
                 let message =
                     format!("is longer than {MAX_CELL_BYTES} bytes: shorten it, or close the quote that is left open");
-                return Err(self.problem(index, Effect::RowLeftOut, message));
+                return Err(self.problem(index, ProblemEffect::RowLeftOut, message));
             }
         }
         Ok(())
     }
 
-    /// What a cell says, if it says anything.
+    /// The value of a cell, if it has one.
     fn value(&self, index: usize) -> Option<Cow<'a, str>> {
         let value = text::value(self.row.cells.get(index)?);
         (!value.is_empty() && !text::is_null(&value)).then_some(value)
     }
 
-    fn problem(&self, index: usize, effect: Effect, message: impl Into<String>) -> Problem {
+    fn problem(&self, index: usize, effect: ProblemEffect, message: impl Into<String>) -> ListProblem {
         let columns = self.reader.columns;
         let field = columns.all().get(index).and_then(|column| column.target.name());
-        Problem {
+        ListProblem {
             row: self.row.number,
             column: Some(columns.name(index).to_owned()),
             field,
@@ -219,17 +223,17 @@ impl<'a> Cells<'a> {
         }
     }
 
-    fn tell(&mut self, index: usize, effect: Effect, message: &str) {
+    fn tell(&mut self, index: usize, effect: ProblemEffect, message: &str) {
         let problem = self.problem(index, effect, message);
         self.problems.push(problem);
     }
 
     fn tell_cut(&mut self, index: usize, message: &str, sent: &str) {
-        let problem = self.problem(index, Effect::ValueCut, message);
-        self.problems.push(Problem { value_sent: Some(sent.to_owned()), ..problem });
+        let problem = self.problem(index, ProblemEffect::ValueCut, message);
+        self.problems.push(ListProblem { value_sent: Some(sent.to_owned()), ..problem });
     }
 
-    /// The first filled cell of a field that can be read. Those before it that cannot are told.
+    /// The first readable cell of a field. Unreadable ones before it are reported.
     fn first<T>(&mut self, field: Field, read: impl Fn(&str) -> Result<T, &'static str>) -> Option<T> {
         self.first_at(field, |_| true, |_, text| read(text)).map(|(_, value)| value)
     }
@@ -249,14 +253,15 @@ impl<'a> Cells<'a> {
             };
             match read {
                 Ok(value) => return Some((index, value)),
-                Err(message) => self.tell(index, Effect::ValueLeftOut, message),
+                Err(message) => self.tell(index, ProblemEffect::ValueLeftOut, message),
             }
         }
         None
     }
 
-    /// An e-mail address in a column of names or towns, in a row that has none where it belongs: its cells are shifted.
-    fn check_shifted(&self) -> Result<(), Problem> {
+    /// Detects shifted cells: an e-mail address in a column of names or towns, in a row without one in its proper
+    /// column.
+    fn check_shifted(&self) -> Result<(), ListProblem> {
         let has_email = |index: &usize| self.value(*index).is_some_and(|value| email::emails(&value).is_ok());
         if self.reader.columns.of(Field::Email).iter().any(has_email) {
             return Ok(());
@@ -267,7 +272,7 @@ impl<'a> Cells<'a> {
             for index in self.reader.columns.of(field) {
                 if self.value(*index).is_some_and(|value| value.contains('@') && email::emails(&value).is_ok()) {
                     let message = "holds an e-mail address, and the row has none in a column of them: put it there";
-                    return Err(self.problem(*index, Effect::RowLeftOut, message));
+                    return Err(self.problem(*index, ProblemEffect::RowLeftOut, message));
                 }
             }
         }
@@ -278,7 +283,7 @@ impl<'a> Cells<'a> {
         self.first(field, whole)
     }
 
-    /// A name. Of a word for nothing that is a name as well (Nan, Na, Null) the row's other cells tell which it is.
+    /// A name. For words that are names but can also mean empty (Nan, Na, Null), the row's other cells decide.
     fn name(&mut self, field: Field) -> Option<String> {
         for index in self.reader.columns.of(field) {
             let cell = self.row.cells.get(*index).map(|cell| text::value(cell)).unwrap_or_default();
@@ -291,7 +296,7 @@ impl<'a> Cells<'a> {
                     .any(|(other, cell)| other != *index && text::is_null(&text::value(cell)))
                 {
                     let message = "is read as nothing, like other cells of the row: if it is a name, leave those empty";
-                    self.tell(*index, Effect::ValueLeftOut, message);
+                    self.tell(*index, ProblemEffect::ValueLeftOut, message);
                     continue;
                 }
                 return Some(cell.into_owned());
@@ -300,7 +305,7 @@ impl<'a> Cells<'a> {
         self.first(field, name)
     }
 
-    /// The last name with what stands before and behind it in columns of its own.
+    /// The last name with its prefix and second part from columns of their own.
     fn last_name(&mut self) -> Option<String> {
         let name = self.name(Field::LastName);
         let (prefix, second) = (self.text(Field::LastNamePrefix), self.text(Field::SecondLastName));
@@ -359,11 +364,11 @@ impl<'a> Cells<'a> {
         for index in self.reader.columns.of(Field::Tags) {
             let Some(cell) = self.value(*index) else { continue };
             if let Some(damage) = text::damage(&cell) {
-                self.tell(*index, Effect::ValueLeftOut, damage);
+                self.tell(*index, ProblemEffect::ValueLeftOut, damage);
                 continue;
             }
             if lists::is_odd_json(&cell) {
-                self.tell(*index, Effect::ValueLeftOut, "is JSON that is damaged, or more than a list of tags");
+                self.tell(*index, ProblemEffect::ValueLeftOut, "is JSON that is damaged, or more than a list of tags");
                 continue;
             }
             for tag in lists::without_google_groups(lists::list(&cell)) {
@@ -377,12 +382,12 @@ impl<'a> Cells<'a> {
 
     fn own_id(&self) -> Option<String> {
         let id = self.reader.columns.id.and_then(|index| self.value(index))?;
-        // Of an id that has lost digits others may have the same rest.
+        // If an id has lost digits, several contacts may share the rest.
         (!text::has_lost_digits(&id)).then(|| text::whole_number(&id).to_owned())
     }
 }
 
-/// A name. An order's number (`#1001` in a column `Name`) is none.
+/// Reads a name. A number (`#1001` in a column `Name`) is not one.
 fn name(text: &str) -> Result<String, &'static str> {
     if text.contains(|c: char| c.is_numeric()) && !text.contains(char::is_alphabetic) {
         return Err("is a number, and no name");
@@ -390,7 +395,7 @@ fn name(text: &str) -> Result<String, &'static str> {
     whole(text)
 }
 
-/// A text of which no spreadsheet has taken digits, and which no program has to read.
+/// Reads a text, unless a spreadsheet has cut its digits or it is a JSON object.
 fn whole(text: &str) -> Result<String, &'static str> {
     if text::has_lost_digits(text) {
         return Err("is a number of which a spreadsheet has lost digits: export the column as text");

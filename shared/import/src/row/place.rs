@@ -1,27 +1,28 @@
-//! Where a row's contact is: its address, and the country of its phone number and postal code.
+//! A row's place: its address, and the country for its phone number and postal code.
 
 use std::borrow::Cow;
 
 use super::{Cells, whole};
-use crate::Effect;
-use crate::mapping::{self, Field, Side};
+use crate::ProblemEffect;
+use crate::mapping::{self, Field, NumberSide};
 use crate::values::{country, email, looks_like_contact_data, phone, status, text};
 
-/// Where a row's contact is, for its phone number and postal code.
+/// A row's place, to read its phone number and postal code.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Place {
+pub(super) struct RowPlace {
     /// The country that the row names.
     pub(super) told: Option<String>,
-    /// That, or the location's where nothing in the row speaks against it.
+    /// The same, or else the location's unless the row contradicts it.
     pub(super) code: Option<String>,
-    /// Whether anything in the row says that it is there, and not only the location.
+    /// Whether the row itself, and not only the location, indicates this country.
     pub(super) is_proven: bool,
     pub(super) group: Option<String>,
 }
 
 impl Cells<'_> {
-    /// The row's address is that of the first group of columns with a filled cell; parts of two are never mixed.
-    pub(super) fn place(&mut self) -> Place {
+    /// The row's place. Its address comes from the first group of columns with a filled cell; parts of two are never
+    /// mixed.
+    pub(super) fn place(&mut self) -> RowPlace {
         let group = self.reader.columns.address_group(|index| self.value(index).is_some()).map(str::to_owned);
         let state = self.raw_of_address(Field::State, group.as_deref());
         let location = self.reader.options.country.as_deref();
@@ -36,62 +37,66 @@ impl Cells<'_> {
             .copied()
             .find(|index| self.filled(*index))
         else {
-            return Place { told: None, code: elsewhere, is_proven: is_of_state, group };
+            return RowPlace { told: None, code: elsewhere, is_proven: is_of_state, group };
         };
         let raw = self.row.cells.get(cell).map(|cell| text::value(cell).into_owned()).unwrap_or_default();
         if country::is_ambiguous(&raw) {
             return match self.is_of(&raw.to_uppercase()) {
                 Some(true) => {
-                    Place { told: Some(raw.to_uppercase()), code: Some(raw.to_uppercase()), is_proven: true, group }
+                    RowPlace { told: Some(raw.to_uppercase()), code: Some(raw.to_uppercase()), is_proven: true, group }
                 }
                 _ => {
                     let (what, effect) = match raw.to_uppercase().as_str() {
-                        "NA" => ("is read as nothing; if it is Namibia, write the name", Effect::Note),
-                        _ => ("may be Norway or a no: write the country's name", Effect::ValueLeftOut),
+                        "NA" => ("is read as nothing; if it is Namibia, write the name", ProblemEffect::Note),
+                        _ => ("may be Norway or a no: write the country's name", ProblemEffect::ValueLeftOut),
                     };
                     self.tell(cell, effect, what);
-                    Place { told: None, code: elsewhere, is_proven: is_of_state, group }
+                    RowPlace { told: None, code: elsewhere, is_proven: is_of_state, group }
                 }
             };
         }
         if text::is_null(&raw) {
-            return Place { told: None, code: elsewhere, is_proven: is_of_state, group };
+            return RowPlace { told: None, code: elsewhere, is_proven: is_of_state, group };
         }
         if let Some(code) = phone::country_of_dial_code(text::whole_number(&raw)) {
-            self.tell(cell, Effect::Note, "is a dialling code: phone numbers are read by it, and no country is sent");
-            return Place { told: None, code: Some(code), is_proven: true, group };
+            self.tell(
+                cell,
+                ProblemEffect::Note,
+                "is a dialling code: phone numbers are read by it, and no country is sent",
+            );
+            return RowPlace { told: None, code: Some(code), is_proven: true, group };
         }
         match country::country(&raw) {
             Some(code) if self.may_be_state(cell, &raw, &code, state.as_deref(), group.as_deref()) => {
                 self.tell(
                     cell,
-                    Effect::ValueLeftOut,
+                    ProblemEffect::ValueLeftOut,
                     "may be a state of the US: write the country's name, and the state into a column `State`",
                 );
-                // A number that both countries could have is nobody's.
+                // A number valid in both countries proves neither.
                 let is_open = state.is_none() && code != "CA" && self.reads_phone(&code);
-                Place { told: None, code: elsewhere.filter(|_| !is_open), is_proven: is_of_state, group }
+                RowPlace { told: None, code: elsewhere.filter(|_| !is_open), is_proven: is_of_state, group }
             }
-            Some(code) => Place { told: Some(code.clone()), code: Some(code), is_proven: true, group },
+            Some(code) => RowPlace { told: Some(code.clone()), code: Some(code), is_proven: true, group },
             None => {
                 self.tell(
                     cell,
-                    Effect::ValueLeftOut,
+                    ProblemEffect::ValueLeftOut,
                     "is not a known country: write its English name or its two-letter code",
                 );
-                Place { told: None, code: None, is_proven: false, group }
+                RowPlace { told: None, code: None, is_proven: false, group }
             }
         }
     }
 
-    /// Whether the row's phone number says that it is of this country. Without a number nobody knows.
+    /// Whether the row's phone number belongs to this country; `None` without a number.
     fn is_of(&self, code: &str) -> Option<bool> {
         let cell = self.first_phone()?;
         let prefix = if code == "NO" { "+47" } else { "+264" };
         Some(phone::phone(&cell, Some(code)).is_ok_and(|phone| phone.e164.starts_with(prefix)))
     }
 
-    /// Whether a cell for a country such as `CA` or `DE` is rather a state, because the row speaks of the US.
+    /// Whether a country cell such as `CA` or `DE` is more likely a state, because the row is about the US.
     fn may_be_state(&self, index: usize, raw: &str, code: &str, state: Option<&str>, group: Option<&str>) -> bool {
         let name = crate::name::key(self.reader.columns.name(index));
         let is_code = name.contains("code") || name.contains("iso") || name == "cc";
@@ -141,8 +146,8 @@ impl Cells<'_> {
         self.first_at(field, |index| wanted.contains(&index), read)
     }
 
-    /// The street with its number, and what further lines and columns of the address say.
-    pub(super) fn address(&mut self, place: &Place) -> Option<String> {
+    /// The street with its number, and the address's further lines and columns.
+    pub(super) fn address(&mut self, place: &RowPlace) -> Option<String> {
         let group = place.group.as_deref();
         let street = self.street(place);
         let mut lines: Vec<String> = street.into_iter().collect();
@@ -156,7 +161,7 @@ impl Cells<'_> {
         (!lines.is_empty()).then(|| lines.join(", "))
     }
 
-    fn street(&mut self, place: &Place) -> Option<String> {
+    fn street(&mut self, place: &RowPlace) -> Option<String> {
         let columns = self.reader.columns;
         let group = place.group.as_deref();
         let wanted = columns.of_address(Field::Address, group);
@@ -174,27 +179,27 @@ impl Cells<'_> {
         let Some((at, street)) = street else { return (!number.is_empty()).then_some(number) };
         let Some((first, _)) = numbers.first().filter(|_| !says(&street, &number)) else { return Some(street) };
         Some(match mapping::side(columns.name(*first), place.code.as_deref(), *first < at) {
-            Side::Before => format!("{number} {street}"),
-            Side::After => format!("{street} {number}"),
+            NumberSide::Before => format!("{number} {street}"),
+            NumberSide::After => format!("{street} {number}"),
         })
     }
 
-    /// All filled cells of a part of the address, and their columns.
+    /// All filled cells for a part of the address, with their columns.
     fn all_of_address(&mut self, field: Field, group: Option<&str>) -> Vec<(usize, String)> {
         let mut found = Vec::new();
         for index in self.reader.columns.of_address(field, group).iter().copied() {
             let Some(value) = self.value(index) else { continue };
             match text::damage(&value) {
-                Some(damage) => self.tell(index, Effect::ValueLeftOut, damage),
+                Some(damage) => self.tell(index, ProblemEffect::ValueLeftOut, damage),
                 None => found.push((index, text::whole_number(&value).to_owned())),
             }
         }
         found
     }
 
-    /// A code of five digits gets back the zeros that a spreadsheet has taken. Where nothing in the row says that it is of the
-    /// location's country, that is told: 1010 may be in Vienna, 2000 in Sydney.
-    pub(super) fn postal_code(&mut self, place: &Place, email: Option<&str>, phone: Option<&str>) -> Option<String> {
+    /// The postal code. Five-digit codes get back the zeros that a spreadsheet dropped. A note says so if the row does
+    /// not indicate the location's country: 1010 may be in Vienna, 2000 in Sydney.
+    pub(super) fn postal_code(&mut self, place: &RowPlace, email: Option<&str>, phone: Option<&str>) -> Option<String> {
         let (index, code) = self.of_address_at(Field::PostalCode, place.group.as_deref())?;
         let code = text::narrow(&code).into_owned();
         let code = code.strip_prefix("z:").unwrap_or(&code);
@@ -211,20 +216,20 @@ impl Cells<'_> {
         if place.is_proven || is_here.unwrap_or_else(is_of_domain) {
             return Some(whole);
         }
-        // The neighbours of the others have codes of four digits.
+        // In the other countries, neighbours have codes of four digits.
         if country::has_zip_codes(country) && is_here.is_none() {
             let message = "got a 0 before it, as a ZIP code that a spreadsheet has shortened; if it is of another country, fill a \
                            column Country";
-            self.tell(index, Effect::Note, message);
+            self.tell(index, ProblemEffect::Note, message);
             return Some(whole);
         }
         let message = "may have lost its first 0, or be of another country: write it whole, or fill a column Country";
-        self.tell(index, Effect::Note, message);
+        self.tell(index, ProblemEffect::Note, message);
         Some(code.to_owned())
     }
 }
 
-/// Whether an address says a part already, as words of its own: `Main St 5` says `5`, and `Main St 15` does not.
+/// Whether an address already contains a part as separate words: `Main St 5` contains `5`, but `Main St 15` does not.
 fn says(address: &str, part: &str) -> bool {
     let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
     address.match_indices(part).any(|(at, _)| {

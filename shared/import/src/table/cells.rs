@@ -1,14 +1,14 @@
-//! From the text of a record to its cells.
+//! Splits the text of a record into cells.
 
 use std::fmt;
 
-/// The sign between cells.
+/// The character between cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Delimiter(pub(crate) char);
 
 impl Delimiter {
     pub(crate) const COMMA: Delimiter = Delimiter(',');
-    /// Those that are looked for, the more usual ones first.
+    /// Delimiters to try, the most common first.
     pub(crate) const CANDIDATES: [Delimiter; 9] = [
         Delimiter(','),
         Delimiter(';'),
@@ -36,27 +36,27 @@ impl fmt::Display for Delimiter {
     }
 }
 
-/// How quotes are written.
+/// A convention for quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     /// A quote in a quoted cell is doubled.
     Standard,
     /// `\"` is a quote, as MySQL writes it.
     Backslash,
-    /// There may be blanks, or the `=` of a formula, before an opening quote.
+    /// Blanks, or the `=` of a formula, may precede an opening quote.
     Spaced,
 }
 
-/// What became of the text of a record.
+/// Result of splitting a record.
 pub(crate) struct Split {
     pub(crate) cells: Vec<String>,
-    /// Whether a quote that was opened is still open at the end.
+    /// Whether a quote is still open at the end.
     pub(crate) is_open: bool,
-    /// Whether a quote stands in a quoted cell undoubled.
+    /// Whether a quoted cell contains an undoubled quote.
     pub(crate) has_stray_quote: bool,
 }
 
-/// Splits the text of a record. A quoted cell ends at a quote that a delimiter or the end follows.
+/// Splits the text of a record. A quoted cell ends at a quote followed by a delimiter or the end.
 pub(crate) fn split(text: &str, delimiter: Delimiter, dialect: Dialect) -> Split {
     if is_plain(text) {
         return plain(text, delimiter, Vec::new());
@@ -79,12 +79,12 @@ pub(crate) fn split(text: &str, delimiter: Delimiter, dialect: Dialect) -> Split
     }
 }
 
-/// Whether a text has no quote: [`plain`] splits it.
+/// Whether a text has no quotes, so that [`plain`] can split it.
 pub(super) fn is_plain(text: &str) -> bool {
     memchr::memchr(b'"', text.as_bytes()).is_none()
 }
 
-/// Splits a text without quotes, into cells that are there already as far as there are any.
+/// Splits a text without quotes, reusing the given cells.
 pub(super) fn plain(text: &str, delimiter: Delimiter, mut cells: Vec<String>) -> Split {
     let mut count = 0;
     let mut put = |cell: &str| {
@@ -111,7 +111,7 @@ pub(super) fn plain(text: &str, delimiter: Delimiter, mut cells: Vec<String>) ->
     Split { cells, is_open: false, has_stray_quote: false }
 }
 
-/// What follows the quote that opens a cell, if one does.
+/// The text after a cell's opening quote, if there is one.
 fn opened(rest: &str, dialect: Dialect) -> Option<&str> {
     let rest = match dialect {
         Dialect::Spaced => {
@@ -129,7 +129,7 @@ fn plain_cell(rest: &str, delimiter: Delimiter) -> (String, &str) {
     (unquoted(cell).to_owned(), after)
 }
 
-/// A cell of blanks and then something in quotes is what is in them.
+/// The content of the quotes, if a cell is blanks and then a quoted text.
 fn unquoted(cell: &str) -> &str {
     let trimmed = cell.trim_matches(' ');
     let inner = trimmed.strip_prefix('"').and_then(|inner| inner.strip_suffix('"'));
@@ -162,7 +162,7 @@ fn quoted_cell<'t>(quoted: &'t str, delimiter: Delimiter, dialect: Dialect, spli
             continue;
         }
         if let Some(next) = after.strip_prefix('"') {
-            // A doubled quote, unless the first of them ends the cell's text: `""` before a delimiter is an empty cell.
+            // A doubled quote, unless the first one closes the cell: `""` before a delimiter is an empty cell.
             cell.push('"');
             rest = next;
             continue;

@@ -1,30 +1,30 @@
-//! Which sign separates the cells, and which row names the columns.
+//! Detects the delimiter and the header row.
 
 use super::cells::{Delimiter, Dialect, split};
-use super::{Fault, Records, Row};
-use crate::ImportError;
+use super::{Fault, Row, TextRecords};
+use crate::FileImportError;
 use crate::bytes::{Encoding, Lines};
 use crate::consent;
 use crate::mapping::{self, Mapping};
 use crate::values::looks_like_contact_data;
 
-/// A header is among the first so many rows.
+/// Number of rows to search for the header.
 const ROWS_SEARCHED: usize = 50;
-/// So many names of columns are told of a list that has none that is known.
+/// Most column names to report for a list without known ones.
 const MAX_COLUMNS_TOLD: usize = 300;
 
-/// A header, and where it was found.
-pub(super) struct Found {
+/// A header and its position.
+pub(super) struct FoundHeader {
     pub(super) row: u64,
     pub(super) columns: Vec<String>,
     /// Rows above it that may be people.
     pub(super) above: Vec<Row>,
-    /// A row above it that says that the people below must not be contacted.
+    /// A row above it that forbids contacting the people below.
     pub(super) refused_by: Option<u64>,
 }
 
-/// The delimiter and the header of a text that begins with these lines.
-pub(super) fn of_text(sample: &[String], mapping: &Mapping) -> Result<(Delimiter, Found), ImportError> {
+/// The delimiter and the header of a text with these first lines.
+pub(super) fn of_text(sample: &[String], mapping: &Mapping) -> Result<(Delimiter, FoundHeader), FileImportError> {
     let told = sample.first().and_then(|line| separator_line(line));
     let candidates: Vec<Delimiter> = match told {
         Some(delimiter) => vec![delimiter],
@@ -40,7 +40,7 @@ pub(super) fn of_text(sample: &[String], mapping: &Mapping) -> Result<(Delimiter
         let rows = rows(sample, delimiter);
         let Some((at, known)) = header_row(&rows, skipped, mapping) else { continue };
         let fit = Fit::of(&rows, at, known);
-        // Of equal ones the first, which is the more usual one.
+        // On a tie the first wins, which is more common.
         if best.as_ref().is_none_or(|(known, ..)| fit.is_better(known)) {
             best = Some((fit, delimiter, at, rows));
         }
@@ -51,17 +51,17 @@ pub(super) fn of_text(sample: &[String], mapping: &Mapping) -> Result<(Delimiter
     }
 }
 
-/// The header of rows that were read.
-pub(super) fn of_rows(rows: &[Row], mapping: &Mapping) -> Option<Found> {
+/// The header among rows already read.
+pub(super) fn of_rows(rows: &[Row], mapping: &Mapping) -> Option<FoundHeader> {
     let (at, _) = header_row(rows, 0, mapping)?;
     Some(found(rows.to_vec(), at, 0))
 }
 
 /// How well a delimiter explains the sample.
 struct Fit {
-    /// Columns whose names are known.
+    /// Columns with known names.
     known: usize,
-    /// Of a thousand rows below the header, how many have as many cells as it has.
+    /// Per thousand rows below the header, those with as many cells as it has.
     regular: usize,
     width: usize,
 }
@@ -84,7 +84,8 @@ impl Fit {
 fn rows(sample: &[String], delimiter: Delimiter) -> Vec<Row> {
     let text = sample.join("\n");
     let Some(encoding) = Encoding::of_label("utf-8") else { return Vec::new() };
-    let mut records = Records::new(Lines::new(Box::new(std::io::Cursor::new(text.into_bytes())), encoding), delimiter);
+    let mut records =
+        TextRecords::new(Lines::new(Box::new(std::io::Cursor::new(text.into_bytes())), encoding), delimiter);
     let mut rows = Vec::new();
     while let Ok(Some(row)) = records.next() {
         rows.push(row);
@@ -92,11 +93,11 @@ fn rows(sample: &[String], delimiter: Delimiter) -> Vec<Row> {
     rows
 }
 
-/// The row with the most known names, the first of equals, and how many they are.
+/// The row with the most known names, the first on a tie, and their number.
 fn header_row(rows: &[Row], skipped: usize, mapping: &Mapping) -> Option<(usize, usize)> {
     let mut best: Option<(usize, usize)> = None;
     for (at, row) in rows.iter().enumerate().take(ROWS_SEARCHED).skip(skipped) {
-        // That of a list of rejects, whose rows speak of columns.
+        // The header of a reject list. Its rows mention column names.
         if row.cells.iter().filter(|cell| crate::report::is_own_name(cell)).count() > 2 {
             let known = row.cells.iter().filter(|cell| mapping::is_known(cell, mapping)).count();
             return Some((at, known));
@@ -112,10 +113,10 @@ fn header_row(rows: &[Row], skipped: usize, mapping: &Mapping) -> Option<(usize,
     best
 }
 
-fn found(rows: Vec<Row>, at: usize, skipped: usize) -> Found {
+fn found(rows: Vec<Row>, at: usize, skipped: usize) -> FoundHeader {
     let group = at.checked_sub(1).filter(|above| *above >= skipped).and_then(|above| rows.get(above).cloned());
     let grouped = group.as_ref().zip(rows.get(at)).and_then(|(group, header)| under_groups(group, &header.cells));
-    // A group of columns refuses for those who are marked below it, and for nobody else.
+    // A group heading refuses only for people marked below it.
     let titles_end = at - usize::from(grouped.is_some());
     let titles = rows.get(skipped..titles_end).unwrap_or_default().iter();
     let refused_by = titles.filter(|row| row.cells.iter().any(|cell| consent::title_refuses(cell)));
@@ -130,11 +131,11 @@ fn found(rows: Vec<Row>, at: usize, skipped: usize) -> Found {
     let header = rows.next().map(|(_, row)| row);
     let (row, columns) = header.map_or((0, Vec::new()), |header| (header.number, header.cells));
     let columns = grouped.unwrap_or(columns);
-    Found { row, columns: trimmed(columns), above, refused_by }
+    FoundHeader { row, columns: trimmed(columns), above, refused_by }
 }
 
-/// The names of columns with that of the group above them: `Do not contact by` above `Email` and `SMS` makes two columns of
-/// opt-outs. `None` if no group above them has to do with consent.
+/// Column names prefixed with the group heading above: `Do not contact by` above `Email` and `SMS` makes two opt-out
+/// columns. `None` if no heading is about consent.
 fn under_groups(group: &Row, names: &[String]) -> Option<Vec<String>> {
     let mut columns = names.to_vec();
     let mut is_grouped = false;
@@ -156,7 +157,7 @@ fn under_groups(group: &Row, names: &[String]) -> Option<Vec<String>> {
     is_grouped.then_some(columns)
 }
 
-/// Without empty names at the end, as spreadsheets write them. (A cell below one is then one too many, and told.)
+/// Drops the empty names that spreadsheets add at the end. (A cell below one is then surplus, and reported.)
 fn trimmed(mut columns: Vec<String>) -> Vec<String> {
     while columns.len() > 1 && columns.last().is_some_and(|name| name.trim().is_empty()) {
         columns.pop();
@@ -164,7 +165,7 @@ fn trimmed(mut columns: Vec<String>) -> Vec<String> {
     columns
 }
 
-/// The delimiter of a line like `sep=;`, which Excel reads and does not show.
+/// The delimiter in a line like `sep=;`, which Excel reads but does not show.
 fn separator_line(line: &str) -> Option<Delimiter> {
     let line = line.trim_matches(|c| c == '"' || c == '\u{feff}');
     let sign = line.get(..4).filter(|start| start.eq_ignore_ascii_case("sep=")).and_then(|_| line.get(4..))?;
@@ -173,19 +174,19 @@ fn separator_line(line: &str) -> Option<Delimiter> {
     }
     let mut signs = sign.chars();
     let first = signs.next()?;
-    // `sep=,,,` of a spreadsheet that took the line for a row.
+    // `sep=,,,` comes from a spreadsheet that saved the line as a row.
     signs.all(|sign| sign == first || ",;\t\" ".contains(sign)).then_some(Delimiter(first))
 }
 
-fn no_header(sample: &[String]) -> ImportError {
+fn no_header(sample: &[String]) -> FileImportError {
     let first = sample.iter().find(|line| !line.trim().is_empty()).map(String::as_str).unwrap_or_default();
     let best = Delimiter::CANDIDATES.into_iter().max_by_key(|sign| (first.matches(sign.0).count(), sign.0 == ','));
     let columns = split(first, best.unwrap_or(Delimiter::COMMA), Dialect::Standard).cells;
     if columns.iter().any(|cell| looks_like_contact_data(cell) || cell.len() > 200) {
-        return ImportError::NoHeader { columns: Vec::new() };
+        return FileImportError::NoHeader { columns: Vec::new() };
     }
     let shown = |name: &String| name.chars().filter(|c| !c.is_control()).collect::<String>();
-    ImportError::NoUsableColumn { columns: columns.iter().take(MAX_COLUMNS_TOLD).map(shown).collect() }
+    FileImportError::NoUsableColumn { columns: columns.iter().take(MAX_COLUMNS_TOLD).map(shown).collect() }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! From text to rows of cells below a header.
+//! Turns text into rows of cells below a header.
 
 mod cells;
 mod header;
@@ -17,32 +17,32 @@ pub(crate) use cells::Delimiter;
 pub(crate) use people::{NotAPerson, heading};
 
 use crate::bytes::{self, Encoding, Form, Lines};
-use crate::{ImportError, ImportOptions, NotAList, Problem, Source};
-use header::Found;
+use crate::{ByteSource, FileImportError, ImportOptions, ListProblem, NotAList};
+use header::FoundHeader;
 use other_header::Headers;
-use records::Records;
+use records::TextRecords;
 
-/// Lines that are looked at to find the delimiter and the header.
+/// Number of lines to examine for the delimiter and the header.
 const SAMPLE_LINES: usize = 200;
 const SAMPLE_BYTES: usize = 1 << 20;
 
 /// A row below the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// As a spreadsheet numbers it: the first row of the file is 1.
+    /// Number in a spreadsheet: the first row of the file is 1.
     pub(crate) number: u64,
-    /// How many lines of the file it takes.
+    /// Number of lines it spans in the file.
     pub(crate) lines: usize,
     pub(crate) cells: Vec<String>,
-    /// Why it cannot be a person as it stands.
+    /// Why it cannot be a person in this form.
     pub(crate) fault: Option<Fault>,
-    /// Whether its sheet does not show it.
+    /// Whether the sheet hides it.
     pub(crate) is_hidden: bool,
-    /// How many cells its line has less than the header's.
+    /// Number of cells that its line lacks compared with the header.
     pub(crate) missing: usize,
 }
 
-/// What is wrong with a row as a whole.
+/// Defect of a whole row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     QuoteNeverCloses,
@@ -52,19 +52,19 @@ pub(crate) enum Fault {
     AboveHeader,
     OtherHeader,
     BelowOtherHeader {
-        /// Whether that header names a column of consent.
+        /// Whether that header names a consent column.
         says_consent: bool,
     },
     RepeatedName,
 }
 
 impl Fault {
-    /// Whether the row may refuse contact with somebody whom other rows name.
+    /// Whether the row may refuse contact for a person in other rows.
     pub(crate) fn may_refuse(self) -> bool {
         !matches!(self, Fault::OtherHeader | Fault::BelowOtherHeader { says_consent: false })
     }
 
-    /// Whether the row's cells are known to stand below their names all the same.
+    /// Whether the row's cells are nevertheless in their proper columns.
     pub(crate) fn has_columns(self) -> bool {
         self == Fault::RepeatedName
     }
@@ -100,40 +100,40 @@ impl Row {
         Row { fault: Some(fault), ..Row::of(cells) }
     }
 
-    /// Whether nothing is in any cell.
+    /// Whether all cells are blank.
     pub(crate) fn is_blank(&self) -> bool {
         self.cells.iter().all(|cell| crate::values::is_blank(cell))
     }
 }
 
-/// How a file is laid out.
+/// The layout of a file.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
-    /// What the text is written in; `xlsx` for a workbook.
+    /// The text's encoding; `xlsx` for a workbook.
     pub(crate) encoding: String,
-    /// Between the cells, where they are separated by a sign.
+    /// The delimiter between cells, if there is one.
     pub(crate) delimiter: Option<Delimiter>,
-    /// The row that names the columns; 0 where each row names its own.
+    /// Number of the header row; 0 if each row names its own columns.
     pub(crate) header_row: u64,
-    /// The names, as they stand there.
+    /// The header's names, unchanged.
     pub(crate) columns: Vec<String>,
-    /// The sheet of a workbook.
+    /// Name of the workbook's sheet.
     pub(crate) sheet: Option<String>,
     /// Rows above the header that may be people.
     pub(crate) above: Vec<Row>,
-    /// A row above the header that says that the people below must not be contacted.
+    /// A row above the header that forbids contacting the people below.
     pub(crate) refused_by: Option<u64>,
-    /// What of the file is not read.
-    pub(crate) notes: Vec<Problem>,
-    /// Whether a workbook's bare numbers for days count from 1904.
+    /// Notes on parts of the file that are not read.
+    pub(crate) notes: Vec<ListProblem>,
+    /// Whether a workbook's serial day numbers count from 1904.
     pub(crate) counts_from_1904: bool,
     /// All rows of a workbook.
     sheet_rows: Option<Arc<Vec<Row>>>,
     text: Option<Encoding>,
 }
 
-/// Finds out how a file is laid out.
-pub(crate) fn layout(source: &dyn Source, options: &ImportOptions) -> Result<Layout, ImportError> {
+/// Detects the layout of a file.
+pub(crate) fn layout(source: &dyn ByteSource, options: &ImportOptions) -> Result<Layout, FileImportError> {
     match bytes::form(source, options)? {
         Form::Workbook(bytes) => workbook::layout(&bytes, options),
         Form::Text(encoding) => {
@@ -142,7 +142,7 @@ pub(crate) fn layout(source: &dyn Source, options: &ImportOptions) -> Result<Lay
                 return ndjson_layout(source, encoding);
             }
             if is_json(&sample) {
-                return Err(ImportError::NotAList(NotAList::Json));
+                return Err(FileImportError::NotAList(NotAList::Json));
             }
             let (delimiter, found) = header::of_text(&sample, &options.mapping)?;
             Ok(Layout {
@@ -156,7 +156,7 @@ pub(crate) fn layout(source: &dyn Source, options: &ImportOptions) -> Result<Lay
 }
 
 impl Layout {
-    fn of(found: Found) -> Layout {
+    fn of(found: FoundHeader) -> Layout {
         Layout {
             encoding: String::new(),
             delimiter: None,
@@ -172,14 +172,14 @@ impl Layout {
         }
     }
 
-    /// Rows below the header that the sheet does not show, and that say something.
+    /// Number of hidden rows with content.
     pub(crate) fn hidden_rows(&self) -> u64 {
         let rows = self.sheet_rows.iter().flat_map(|rows| rows.iter());
         rows.filter(|row| row.is_hidden && !row.is_blank()).count() as u64
     }
 
-    /// The rows below the header, from the first.
-    pub(crate) fn rows<'a>(&self, source: &'a dyn Source) -> Result<Rows<'a>, ImportError> {
+    /// Starts reading the rows below the header.
+    pub(crate) fn rows<'a>(&self, source: &'a dyn ByteSource) -> Result<Rows<'a>, FileImportError> {
         let columns = Arc::new(self.columns.clone());
         let Some(encoding) = self.text else {
             let rows = self.sheet_rows.clone().unwrap_or_default();
@@ -190,7 +190,7 @@ impl Layout {
         let Some(delimiter) = self.delimiter else {
             return Ok(Rows::new(columns, RowsForm::Json(lines, 0)));
         };
-        let mut records = Records::new(lines, delimiter);
+        let mut records = TextRecords::new(lines, delimiter);
         for _ in 0..self.header_row {
             records.next()?;
         }
@@ -199,7 +199,7 @@ impl Layout {
     }
 }
 
-/// The rows of a list, one after the other.
+/// Iterates over the rows of a list.
 pub(crate) struct Rows<'a> {
     columns: Arc<Vec<String>>,
     headers: Headers,
@@ -207,7 +207,7 @@ pub(crate) struct Rows<'a> {
 }
 
 enum RowsForm<'a> {
-    Text(Box<Records<'a>>),
+    Text(Box<TextRecords<'a>>),
     Json(Lines<'a>, u64),
     Sheet(Arc<Vec<Row>>, usize),
 }
@@ -223,15 +223,15 @@ impl<'a> Rows<'a> {
         Rows { headers: Headers::of(&columns), columns, form }
     }
 
-    /// Takes cells back that nobody needs any more.
+    /// Takes used cells back, to reuse their memory.
     pub(crate) fn recycle(&mut self, cells: Vec<String>) {
         if let RowsForm::Text(records) = &mut self.form {
             records.recycle(cells);
         }
     }
 
-    /// The next row, with as many cells as there are columns, or more where it has too many.
-    pub(crate) fn next(&mut self) -> Result<Option<Row>, ImportError> {
+    /// The next row, padded to the number of columns; longer if it has surplus cells.
+    pub(crate) fn next(&mut self) -> Result<Option<Row>, FileImportError> {
         let row = match &mut self.form {
             RowsForm::Text(records) => records.next()?,
             RowsForm::Json(lines, number) => lines.next()?.map(|line| {
@@ -258,7 +258,7 @@ impl<'a> Rows<'a> {
             if !is_json {
                 self.headers.apply(&mut row, &self.columns);
             }
-            // Spreadsheets leave out empty cells at the end.
+            // Spreadsheets omit empty cells at the end.
             while row.cells.len() < self.columns.len() {
                 row.cells.push(String::new());
             }
@@ -270,7 +270,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn sample(source: &dyn Source, encoding: Encoding) -> Result<Vec<String>, ImportError> {
+fn sample(source: &dyn ByteSource, encoding: Encoding) -> Result<Vec<String>, FileImportError> {
     let mut lines = Lines::new(bytes::unpacked(source)?, encoding);
     let (mut sample, mut length) = (Vec::new(), 0);
     while sample.len() < SAMPLE_LINES && length < SAMPLE_BYTES {
@@ -279,7 +279,7 @@ fn sample(source: &dyn Source, encoding: Encoding) -> Result<Vec<String>, Import
         sample.push(line.text);
     }
     if sample.iter().all(|line| crate::values::is_blank(line)) {
-        return Err(ImportError::Empty);
+        return Err(FileImportError::Empty);
     }
     Ok(sample)
 }
@@ -289,15 +289,15 @@ fn is_ndjson(sample: &[String]) -> bool {
     first.is_some_and(|line| line.trim_start().starts_with('{') && ndjson::cells(line).is_ok())
 }
 
-/// One object over several lines, or one that cannot be read.
+/// Whether the text is JSON but not one object per line: an object over several lines, or a damaged one.
 fn is_json(sample: &[String]) -> bool {
     let mut lines = sample.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
     let Some(rest) = lines.next().and_then(|line| line.strip_prefix('{')) else { return false };
     rest.is_empty() || rest.trim_start().starts_with(['"', '}'])
 }
 
-/// The names of all objects, in the order in which they first appear. (The bytes are read once more for it.)
-fn ndjson_layout(source: &dyn Source, encoding: Encoding) -> Result<Layout, ImportError> {
+/// The layout of NDJSON: the names of all objects, in order of first appearance. (Reads all bytes once.)
+fn ndjson_layout(source: &dyn ByteSource, encoding: Encoding) -> Result<Layout, FileImportError> {
     let mut columns: Vec<String> = Vec::new();
     let mut known = std::collections::HashSet::new();
     let mut lines = Lines::new(bytes::unpacked(source)?, encoding);
@@ -311,7 +311,7 @@ fn ndjson_layout(source: &dyn Source, encoding: Encoding) -> Result<Layout, Impo
     Ok(Layout {
         encoding: encoding.to_string(),
         text: Some(encoding),
-        ..Layout::of(Found { row: 0, columns, above: Vec::new(), refused_by: None })
+        ..Layout::of(FoundHeader { row: 0, columns, above: Vec::new(), refused_by: None })
     })
 }
 
@@ -329,7 +329,7 @@ fn json_row(line: &str, is_cut: bool, columns: &[String]) -> Row {
         let at = columns.iter().position(|column| *column == name);
         match at.and_then(|at| row.get_mut(at)) {
             Some(cell) if cell.is_empty() || *cell == value => *cell = value,
-            // A name that the object has twice, with two values.
+            // The object has this name twice, with two values.
             _ => surplus.push(value),
         }
     }
@@ -338,7 +338,7 @@ fn json_row(line: &str, is_cut: bool, columns: &[String]) -> Row {
     Row { fault, ..Row::of(row) }
 }
 
-/// What a row is that is no person and no fault.
+/// The kind of row, if it is not a person.
 pub(crate) fn not_a_person(row: &Row, columns: &[String]) -> Option<NotAPerson> {
     people::not_a_person(row, columns)
 }

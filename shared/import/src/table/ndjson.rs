@@ -1,4 +1,4 @@
-//! One JSON object a line.
+//! NDJSON: one JSON object per line.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// The names and values of a line, in its order. An object in an object goes by `outer.inner`.
+/// The names and values of a line, in order. An inner object's names become `outer.inner`.
 pub(crate) fn cells(line: &str) -> Result<Vec<(String, String)>, serde_json::Error> {
-    // A comma at the end is that of a list that the lines were taken from.
+    // A trailing comma remains if the lines were taken from a JSON list.
     let line = line.trim_end();
     let object: Object = serde_json::from_str(line.strip_suffix(',').unwrap_or(line))?;
     let mut cells = Vec::new();
@@ -33,7 +33,7 @@ fn flatten(name: String, value: Value, cells: &mut Vec<(String, String)>) {
     }
 }
 
-/// An object whose repeated names are all kept.
+/// An object that keeps repeated names.
 struct Object(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Object {

@@ -1,4 +1,4 @@
-//! A second header below the first, as in a file that two exports were joined to.
+//! A second header below the first, as in a file joined from two exports.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use crate::consent;
 use crate::mapping::{self, Alias};
 use crate::name::key;
 
-/// How the rows below the last header are read.
+/// Interpretation of rows below the latest header.
 #[derive(Debug)]
 pub(super) struct Headers {
-    /// The names of the first header, and where they stand.
+    /// The first header's names, with their positions.
     places: HashMap<String, Vec<usize>>,
     width: usize,
     below: Below,
@@ -21,9 +21,9 @@ pub(super) struct Headers {
 enum Below {
     /// By the first header.
     First,
-    /// By one with the same names elsewhere: where each of its cells belongs.
+    /// By a header with the same names in another order: the target of each cell.
     Reordered(Vec<Option<usize>>),
-    /// Not at all: it names other columns.
+    /// Unknown: the header names other columns.
     Other { says_consent: bool },
 }
 
@@ -36,7 +36,7 @@ impl Headers {
         Headers { places, width: columns.len(), below: Below::First }
     }
 
-    /// The row with its cells in the order of the first header, or with a fault where nobody knows which they are.
+    /// Puts a row's cells into the order of the first header, or marks the row faulty if their meaning is unknown.
     pub(super) fn apply(&mut self, row: &mut Row, columns: &[String]) {
         if row.fault.is_none() && may_be_names(&row.cells) {
             let same = || is_header(row, columns).then_some(Below::First);
@@ -60,7 +60,7 @@ impl Headers {
         }
     }
 
-    /// What a row says of those below it, if it names columns.
+    /// How to read the rows below this one, if it is a header.
     fn read(&self, cells: &[String]) -> Option<Below> {
         let names = || cells.iter().filter(|cell| !crate::values::is_blank(cell));
         let count = names().count();
@@ -85,7 +85,7 @@ impl Headers {
         if of_first == count && of_first >= 2 {
             return Some(self.order(cells));
         }
-        // All its cells are names of columns, or most of them and some are the first header's.
+        // All cells are column names; or most are, and some of them are the first header's.
         let is_header = says_who && of_first + known >= 2 && (unknown == 0 || of_first >= 2);
         is_header.then_some(Below::Other { says_consent })
     }
@@ -107,7 +107,7 @@ impl Headers {
 
 fn reorder(cells: &mut Vec<String>, places: &[Option<usize>], width: usize) {
     let mut ordered = vec![String::new(); width];
-    // What stands below no name is one cell too many, and told.
+    // A cell below no name is surplus, and reported.
     let mut surplus = Vec::new();
     for (index, cell) in cells.drain(..).enumerate() {
         match places.get(index).copied().flatten().and_then(|place| ordered.get_mut(place)) {
@@ -120,13 +120,13 @@ fn reorder(cells: &mut Vec<String>, places: &[Option<usize>], width: usize) {
     *cells = ordered;
 }
 
-/// By what two names are the same.
+/// The form in which names are compared.
 fn same(name: &str) -> String {
     let key = key(name);
     if key.is_empty() { name.trim().to_owned() } else { key }
 }
 
-/// Whether no cell is somebody's: an address, a number. Nearly all rows are told by it, at little cost.
+/// A cheap test that excludes most rows: whether no cell looks like an address or number.
 fn may_be_names(cells: &[String]) -> bool {
     let is_number =
         |cell: &String| cell.bytes().any(|byte| byte.is_ascii_digit()) && !cell.chars().any(char::is_alphabetic);

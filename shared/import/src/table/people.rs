@@ -1,17 +1,17 @@
-//! Rows that are no people: totals, page numbers, rulers, the header again.
+//! Rows that are not people: totals, page numbers, rulers, repeated headers.
 
 use super::Row;
 
-/// What a row is that is no person.
+/// Kind of a row that is not a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotAPerson {
-    /// The row with the names of the columns again.
+    /// A repeated header.
     Header,
     /// A total, a count of rows, a page number.
     Footer,
-    /// Nothing but signs that make a line.
+    /// Only characters that form a line.
     Ruler,
-    /// A row that its sheet does not show, where such rows shall be left out.
+    /// A hidden row, if hidden rows are to be left out.
     Hidden,
 }
 
@@ -77,7 +77,7 @@ const FOOTERS: &[&str] = &[
     "applied filters",
 ];
 
-/// What the row is, if it is no person.
+/// The kind of row, if it is not a person.
 pub(super) fn not_a_person(row: &Row, columns: &[String]) -> Option<NotAPerson> {
     if is_header(row, columns) {
         return Some(NotAPerson::Header);
@@ -90,7 +90,7 @@ pub(super) fn not_a_person(row: &Row, columns: &[String]) -> Option<NotAPerson> 
     if filled.len() > 3 {
         return None;
     }
-    // One cell of text and one or two numbers at most.
+    // A footer has one cell of text, and one or two numbers at most.
     let texts = filled.iter().filter(|cell| cell.chars().any(char::is_alphabetic)).count();
     // `Report run by sam@example.com` is a line of text.
     let is_line = filled.len() == 1 && filled.iter().all(|cell| cell.split_whitespace().count() >= 3);
@@ -104,8 +104,8 @@ pub(super) fn not_a_person(row: &Row, columns: &[String]) -> Option<NotAPerson> 
     (texts <= 1 && !has_contact && is_footer()).then_some(NotAPerson::Footer)
 }
 
-/// The text of a row that is one line of text across the table, such as the heading of a part of it: it may stand in each
-/// cell, behind the number of a row, or beside a dash.
+/// The text of a row that is a single line across the table, such as a section heading. It may repeat in each cell,
+/// follow a row number, or be beside a dash.
 pub(crate) fn heading(cells: &[String]) -> Option<&str> {
     let mut text: Option<&str> = None;
     for cell in cells.iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty()) {
@@ -113,7 +113,7 @@ pub(crate) fn heading(cells: &[String]) -> Option<&str> {
         match text {
             None if has_letters => text = Some(cell),
             Some(text) if cell == text || cell.eq_ignore_ascii_case(text) => {}
-            // A number before the text, or signs anywhere.
+            // A number before the text, or punctuation anywhere.
             _ if !has_letters && cell.len() <= 6 && (text.is_none() || !cell.contains(|c: char| c.is_numeric())) => {}
             _ => return None,
         }
@@ -121,7 +121,7 @@ pub(crate) fn heading(cells: &[String]) -> Option<&str> {
     text.filter(|text| !text.contains('@') && !crate::values::looks_like_contact_data(text))
 }
 
-/// The names of the columns, or all of them that are filled, at least two.
+/// Whether the row repeats the header: at least two filled cells, and all equal the column names.
 pub(super) fn is_header(row: &Row, columns: &[String]) -> bool {
     let key = |name: &str| crate::name::key(name);
     let same = row.cells.iter().zip(columns).filter(|(cell, _)| !cell.trim().is_empty());
@@ -132,7 +132,7 @@ pub(super) fn is_header(row: &Row, columns: &[String]) -> bool {
             return false;
         }
         let (cell, column) = (key(cell), key(column));
-        // `Phone Number` for `Phone Number (mobile)`.
+        // `Phone Number` matches `Phone Number (mobile)`.
         if !cell.is_empty() && (cell == column || (column.starts_with(&cell) && cell.len() >= 4)) {
             equal += 1;
         } else {

@@ -1,4 +1,4 @@
-//! From lines to records: a record ends where no quote is open, unless the quote was never meant to hold lines.
+//! Joins lines into records: a record ends when no quote is open, unless the quote was not meant to span lines.
 
 use std::io;
 
@@ -7,33 +7,33 @@ use super::{Fault, Row};
 use crate::bytes::{Line, Lines};
 use crate::values::looks_like_contact_data;
 
-/// A quoted cell with more than this is a quote that was never closed.
+/// A longer quoted cell means that its quote was never closed.
 const MAX_CELL_BYTES: usize = 1 << 20;
 const MAX_CELL_LINES: usize = 5_000;
 
-/// The records of a text with delimiters.
-pub(crate) struct Records<'a> {
+/// The records of a delimited text.
+pub(crate) struct TextRecords<'a> {
     lines: Lines<'a>,
     delimiter: Delimiter,
-    /// How many cells the header has, once it is known.
+    /// Number of cells in the header, once known.
     width: Option<usize>,
-    /// The number of the last record that was read.
+    /// Number of the last record read.
     number: u64,
-    /// Cells of a record that nobody needs any more.
+    /// Cells of a used record.
     spare: Vec<String>,
 }
 
-impl<'a> Records<'a> {
+impl<'a> TextRecords<'a> {
     pub(crate) fn new(lines: Lines<'a>, delimiter: Delimiter) -> Self {
         Self { lines, delimiter, width: None, number: 0, spare: Vec::new() }
     }
 
-    /// Below a header with so many cells.
+    /// Sets the number of cells in the header.
     pub(crate) fn set_width(&mut self, width: usize) {
         self.width = Some(width);
     }
 
-    /// The next record. Empty lines are records of one empty cell.
+    /// The next record. An empty line is a record with one empty cell.
     pub(crate) fn next(&mut self) -> io::Result<Option<Row>> {
         let Some(first) = self.lines.next()? else { return Ok(None) };
         self.number += 1;
@@ -41,7 +41,7 @@ impl<'a> Records<'a> {
         Ok(Some(Row { number: self.number, ..row }))
     }
 
-    /// Takes cells back that nobody needs any more, so that the next ones need no memory of their own.
+    /// Takes used cells back, to reuse their memory.
     pub(crate) fn recycle(&mut self, cells: Vec<String>) {
         self.spare = cells;
     }
@@ -80,7 +80,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// A record of several lines whose quote was closed: by its own end, or by a quote of somebody else's row.
+    /// Makes a record of several lines with a closed quote. The closing quote may belong to another person's row.
     fn closed(&mut self, lines: Vec<Line>, text: &str, whole: Split) -> Row {
         let inner = || lines.iter().skip(1);
         let swallowed = inner().filter(|line| self.is_somebodys(line)).count();
@@ -95,7 +95,7 @@ impl<'a> Records<'a> {
         Row { lines: lines.len(), ..Row::faulty(whole.cells, Fault::QuoteHoldsRows) }
     }
 
-    /// The first line is the row with the quote; those after it are rows of their own.
+    /// Takes only the first line as the row with the open quote; the lines after it are rows of their own.
     fn never_closed(&mut self, mut lines: Vec<Line>) -> Row {
         let after = lines.split_off(1);
         self.lines.give_back(after.into_iter());
@@ -103,7 +103,7 @@ impl<'a> Records<'a> {
         Row::faulty(split(&text, self.delimiter, Dialect::Standard).cells, Fault::QuoteNeverCloses)
     }
 
-    /// Whether a line alone is a row that has an e-mail address or a phone number in a cell of its own.
+    /// Whether a line by itself is a full row with an e-mail address or a phone number in a cell.
     fn is_somebodys(&self, line: &Line) -> bool {
         self.has_width(&line.text)
             && split(&line.text, self.delimiter, Dialect::Standard)
@@ -120,7 +120,7 @@ impl<'a> Records<'a> {
     /// The cells in the dialect that gives as many as the header has.
     fn in_best_dialect(&self, text: &str, standard: Split) -> Vec<String> {
         let Some(width) = self.width else { return standard.cells };
-        // A row that is in quotes as a whole, as if it were one cell.
+        // The whole row is quoted as if it were one cell.
         if let [whole] = standard.cells.as_slice()
             && width > 1
             && text.starts_with('"')
@@ -154,7 +154,7 @@ mod tests {
 
     fn rows(text: &str) -> Vec<Row> {
         let lines = Lines::new(Box::new(text.as_bytes()), Encoding::of_label("utf-8").unwrap());
-        let mut records = Records::new(lines, Delimiter::COMMA);
+        let mut records = TextRecords::new(lines, Delimiter::COMMA);
         records.set_width(3);
         std::iter::from_fn(|| records.next().unwrap()).collect()
     }

@@ -1,11 +1,11 @@
-//! A workbook's cell as the text that its sheet shows, as far as that is more than its bare value.
+//! Converts a workbook's cell to the text its sheet shows, as far as the format adds to the bare value.
 
 use calamine::{DataRef, ExcelDateTime};
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// A cell as text: numbers without a decimal point where there are no decimals, with the zeros and signs that their format
-/// adds; dates as ISO 8601, unless their format hides the year or the day, which nobody has told then.
+/// A cell as text: whole numbers without a decimal point, with the zeros and signs of their format; dates as ISO 8601,
+/// unless the format hides the year or the day, which were then never entered.
 pub(super) fn text(value: &DataRef<'_>, format: &str) -> String {
     match value {
         DataRef::Int(number) => number.to_string(),
@@ -48,21 +48,21 @@ fn number_shown(number: f64, format: &str) -> String {
     if has_condition || !is_whole { plain } else { by_pattern(&plain, &signs).unwrap_or(plain) }
 }
 
-/// What a section such as `"Yes"` shows in the place of a number.
+/// The words that a section such as `"Yes"` shows instead of a number.
 fn words_only(signs: &[Sign]) -> Option<String> {
     let text: Option<String> = signs.iter().map(|sign| sign.literal()).collect();
     text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Digits in a format such as `00000`, `00000-0000`, `+0` or `"M-"0000`. `None` if it adds nothing, or more than digits and
-/// signs.
+/// Digits in a format such as `00000`, `00000-0000`, `+0` or `"M-"0000`. `None` if it adds nothing, or more than
+/// digits and signs.
 fn by_pattern(digits: &str, signs: &[Sign]) -> Option<String> {
     let is_place = |sign: &Sign| matches!(sign, Sign::Code('0' | '#' | '?'));
     let first = signs.iter().position(is_place)?;
     let before: String = signs.get(..first)?.iter().filter_map(|sign| sign.literal()).collect();
     let zeros = signs.iter().filter(|sign| **sign == Sign::Code('0')).count();
     let is_readable = signs.iter().all(|sign| is_place(sign) || sign.literal().is_some());
-    // `M-0007`: what stands at the digits without a blank is a part of the code. `USD 7` and `7 years` have a unit.
+    // In `M-0007` the text directly before the digits is part of the code. `USD 7` and `7 years` have a unit.
     let is_code = before.contains(char::is_alphabetic) && !before.ends_with(|c: char| c.is_whitespace() || c == ':');
     if !is_readable || (zeros < 2 && !before.contains('+') && !is_code) {
         return None;
@@ -92,17 +92,17 @@ fn by_pattern(digits: &str, signs: &[Sign]) -> Option<String> {
     Some(shown.iter().rev().collect::<String>().trim().to_owned())
 }
 
-/// A sign of a number's format.
+/// A character of a number format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sign {
-    /// A place of a digit, a part of a date, or another sign with a meaning; in lower case.
+    /// A digit placeholder, a part of a date, or another character with a meaning; in lower case.
     Code(char),
-    /// In quotes or escaped.
+    /// A quoted or escaped character.
     Literal(char),
 }
 
 impl Sign {
-    /// What it shows by itself.
+    /// The character it shows by itself, if any.
     fn literal(self) -> Option<char> {
         match self {
             Sign::Literal(c) => Some(c),
@@ -110,22 +110,22 @@ impl Sign {
         }
     }
 
-    /// What it adds to digits. Letters are no part of a number.
+    /// The character it adds to digits, if any. Letters are not part of a number.
     fn shown(self) -> Option<char> {
         let (Sign::Code(c) | Sign::Literal(c)) = self;
         matches!(c, '-' | '+' | '(' | ')' | ' ').then_some(c)
     }
 }
 
-/// A part of a format, for some numbers.
+/// A section of a format, for some numbers.
 struct Section {
     signs: Vec<Sign>,
-    /// Whether it holds under a condition only.
+    /// Whether it applies only under a condition.
     has_condition: bool,
 }
 
-/// The section of a format for a number: those before `;` are for numbers above zero, below zero, and zero, unless they have
-/// conditions of their own.
+/// The section of a format that applies to a number. Separated by `;`, the sections are for positive, negative and
+/// zero numbers, unless they have conditions.
 fn section_for(number: f64, format: &str) -> Section {
     let mut rest = Some(format);
     let mut sections = Vec::new();
@@ -134,7 +134,7 @@ fn section_for(number: f64, format: &str) -> Section {
         sections.push((signs, condition));
         rest = after;
     }
-    // The fourth is for texts.
+    // The fourth section is for texts.
     sections.truncate(3);
     let has_condition = sections.iter().any(|(_, condition)| condition.is_some());
     let count = sections.len();
@@ -176,7 +176,7 @@ impl Condition {
     }
 }
 
-/// The signs of a format up to its first `;`, the condition under which they hold, and what follows.
+/// Parses a format up to the first `;`: its characters, its condition, and the rest.
 fn section(format: &str) -> (Vec<Sign>, Option<Condition>, Option<&str>) {
     let (mut signs, mut condition) = (Vec::new(), None);
     let mut rest = format.chars();
@@ -184,7 +184,7 @@ fn section(format: &str) -> (Vec<Sign>, Option<Condition>, Option<&str>) {
         match c {
             ';' => return (signs, condition, Some(rest.as_str())),
             '\\' => signs.extend(rest.next().map(Sign::Literal)),
-            // A blank as wide as the next sign, or as many of the next sign as fit.
+            // A blank as wide as the next character, or a fill with it.
             '_' | '*' => drop(rest.next()),
             '"' => signs.extend(rest.by_ref().take_while(|c| *c != '"').map(Sign::Literal)),
             '[' => {
@@ -199,7 +199,7 @@ fn section(format: &str) -> (Vec<Sign>, Option<Condition>, Option<&str>) {
 
 /// A number with the fifteen digits that a spreadsheet keeps.
 fn float(number: f64) -> String {
-    // From here on a float has no room for all digits.
+    // Larger floats cannot hold all digits.
     if number.abs() >= 1e15 {
         return format!("{number:E}");
     }

@@ -1,4 +1,4 @@
-//! What a workbook's XML says and `calamine` does not tell: which rows are hidden, and where errors stand that it does not know.
+//! Reads what `calamine` does not report from a workbook's XML: hidden rows, and the positions of unknown errors.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Cursor};
@@ -7,21 +7,21 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use zip::ZipArchive;
 
-/// What a sheet's XML says.
+/// Findings in a sheet's XML.
 #[derive(Debug, Default)]
 pub(super) struct SheetXml {
     /// Hidden rows, as a spreadsheet numbers them.
     pub(super) hidden: Vec<u64>,
-    /// Row and column, from 0, of errors that `calamine` refuses, in the XML's order.
+    /// Row and column, from 0, of errors that `calamine` rejects, in the XML's order.
     pub(super) strange_errors: Vec<(u32, u32)>,
-    /// Whether some cell does not say where it stands.
+    /// Whether any cell lacks its position.
     pub(super) has_unplaced: bool,
 }
 
 /// Errors that `calamine` reads.
 const KNOWN_ERRORS: &[&str] = &["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"];
 
-/// Reads a sheet of a workbook. `None` if its XML is not found, or is none.
+/// Reads a sheet of a workbook. `None` if its XML is missing or invalid.
 pub(super) fn read(workbook: &[u8], name: &str) -> Option<SheetXml> {
     let mut archive = ZipArchive::new(Cursor::new(workbook)).ok()?;
     let id = sheets(&mut archive)?.remove(name)?;
@@ -35,14 +35,14 @@ pub(super) fn read(workbook: &[u8], name: &str) -> Option<SheetXml> {
 
 type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
 
-/// A part of the archive. (Some programs write backslashes into its directory, or names in other cases.)
+/// Opens a file of the archive. (Some programs write backslashes or another case into its directory.)
 fn part<'a, 'b>(archive: &'a mut Archive<'b>, path: &str) -> Option<Reader<impl BufRead + use<'a, 'b>>> {
     let is_it = |name: &str| name.replace('\\', "/").eq_ignore_ascii_case(path);
     let name = archive.file_names().filter_map(Result::ok).find(|name| is_it(name))?.into_owned();
     Some(Reader::from_reader(BufReader::new(archive.by_name(&name).ok()?)))
 }
 
-/// The ids of the sheets by their names.
+/// Relation ids of the sheets, by name.
 fn sheets(archive: &mut Archive<'_>) -> Option<HashMap<String, String>> {
     let mut sheets = HashMap::new();
     each_start(&mut part(archive, "xl/workbook.xml")?, |start| {
@@ -55,7 +55,7 @@ fn sheets(archive: &mut Archive<'_>) -> Option<HashMap<String, String>> {
     Some(sheets)
 }
 
-/// The paths of the workbook's parts by their ids.
+/// Paths of the workbook's parts, by relation id.
 fn relations(archive: &mut Archive<'_>) -> Option<HashMap<String, String>> {
     let mut targets = HashMap::new();
     each_start(&mut part(archive, "xl/_rels/workbook.xml.rels")?, |start| {
@@ -78,7 +78,7 @@ fn each_start(xml: &mut Reader<impl BufRead>, mut take: impl FnMut(&BytesStart<'
     }
 }
 
-/// An attribute by its name without a prefix.
+/// An attribute by its name without prefix.
 fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
     let mut attributes = start.attributes();
     let mut attributes = attributes.with_checks(false).filter_map(Result::ok);
@@ -86,7 +86,7 @@ fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
     Some(found.normalized_value(XmlVersion::Implicit1_0).ok()?.into_owned())
 }
 
-/// Goes through a sheet's XML as `calamine` does: a row or cell without a place stands behind the one before.
+/// Reads a sheet's XML as `calamine` does: a row or cell without a position follows the one before.
 fn marks(xml: &mut Reader<impl BufRead>) -> Option<SheetXml> {
     let (mut found, mut buffer) = (SheetXml::default(), Vec::new());
     let (mut row, mut column, mut in_error, mut in_value) = (0_u32, 0_u32, false, false);
@@ -139,7 +139,7 @@ fn before(number: u32) -> u32 {
     number.saturating_sub(1)
 }
 
-/// The column of a place such as `AB12`, from 0.
+/// The column of a position such as `AB12`, from 0.
 fn column_of(place: &str) -> Option<u32> {
     let letters = place.bytes().take_while(u8::is_ascii_alphabetic);
     let number = letters.fold(0_u32, |sum, letter| {

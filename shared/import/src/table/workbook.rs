@@ -1,23 +1,23 @@
-//! The sheets of an Excel workbook.
+//! Reads the sheets of an Excel workbook.
 
 use std::io::{Cursor, Read, Seek};
 use std::sync::Arc;
 
 use calamine::{DataRef, Reader, SheetVisible, Xlsx, XlsxError};
 
-use super::header::{self, Found};
+use super::header::{self, FoundHeader};
 use super::sheet_xml::{self, SheetXml};
 use super::{Layout, Row, sheet_cell};
 use crate::consent;
 use crate::values::looks_like_contact_data;
-use crate::{Effect, ImportError, ImportOptions, NotAList, Problem, Question};
+use crate::{FileImportError, ImportOptions, ListProblem, ListQuestion, NotAList, ProblemEffect};
 
-/// A sheet, and where its header is.
+/// A sheet with its header.
 struct Sheet {
     name: String,
     is_hidden: bool,
     rows: Vec<Row>,
-    found: Option<Found>,
+    found: Option<FoundHeader>,
 }
 
 impl Sheet {
@@ -37,15 +37,15 @@ impl Sheet {
 }
 
 /// The layout of the sheet that holds people.
-pub(super) fn layout(bytes: &[u8], options: &ImportOptions) -> Result<Layout, ImportError> {
+pub(super) fn layout(bytes: &[u8], options: &ImportOptions) -> Result<Layout, FileImportError> {
     if !is_workbook(bytes) {
         let what = if is_whole(bytes) { NotAList::Archive } else { NotAList::CutArchive };
-        return Err(ImportError::NotAList(what));
+        return Err(FileImportError::NotAList(what));
     }
     let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes)).map_err(failed)?;
     let names = book.sheet_names();
     if let Some(name) = options.sheet.as_ref().filter(|name| !names.contains(name)) {
-        return Err(ImportError::NoSuchSheet { name: name.clone(), sheets: names });
+        return Err(FileImportError::NoSuchSheet { name: name.clone(), sheets: names });
     }
     let hidden: Vec<String> = book
         .sheets_metadata()
@@ -61,7 +61,7 @@ pub(super) fn layout(bytes: &[u8], options: &ImportOptions) -> Result<Layout, Im
         sheets.push(Sheet { name: name.clone(), is_hidden: hidden.contains(name), rows, found });
     }
     if sheets.iter().all(|sheet| sheet.rows.is_empty()) {
-        return Err(ImportError::Empty);
+        return Err(FileImportError::Empty);
     }
     let Some(mut chosen) = choose(&mut sheets, options)? else { return Err(none_usable(sheets)) };
     let Some(mut found) = chosen.found else { return Err(none_usable(sheets)) };
@@ -85,8 +85,8 @@ pub(super) fn layout(bytes: &[u8], options: &ImportOptions) -> Result<Layout, Im
     })
 }
 
-/// Takes the one sheet that holds people out of all of them. Hidden ones are taken only if there is no other.
-fn choose(sheets: &mut Vec<Sheet>, options: &ImportOptions) -> Result<Option<Sheet>, ImportError> {
+/// Chooses the one sheet that holds people. Hidden sheets count only if there is no other.
+fn choose(sheets: &mut Vec<Sheet>, options: &ImportOptions) -> Result<Option<Sheet>, FileImportError> {
     let mut usable: Vec<usize> =
         (0..sheets.len()).filter(|at| sheets.get(*at).is_some_and(|sheet| sheet.found.is_some())).collect();
     let mut prefer = |is_better: &dyn Fn(&Sheet) -> bool| {
@@ -106,47 +106,47 @@ fn choose(sheets: &mut Vec<Sheet>, options: &ImportOptions) -> Result<Option<She
         }
         several => {
             let names = several.iter().filter_map(|at| sheets.get(*at)).map(|sheet| sheet.name.clone());
-            Err(ImportError::Open { questions: vec![Question::Sheet { sheets: names.collect() }] })
+            Err(FileImportError::Open { questions: vec![ListQuestion::Sheet { sheets: names.collect() }] })
         }
     }
 }
 
-fn unread(sheet: &Sheet, header_row: u64) -> Problem {
+fn unread(sheet: &Sheet, header_row: u64) -> ListProblem {
     let Sheet { name, is_hidden, .. } = sheet;
     let why = if *is_hidden { "is hidden" } else { "has no header with known names" };
     let message = format!(
         "the sheet `{name}` seems to hold people, but it {why}: it is not read. --sheet '{name}' reads it alone"
     );
-    Problem { effect: Effect::Note, ..Problem::row(header_row, message) }
+    ListProblem { effect: ProblemEffect::Note, ..ListProblem::row(header_row, message) }
 }
 
-fn none_usable(sheets: Vec<Sheet>) -> ImportError {
+fn none_usable(sheets: Vec<Sheet>) -> FileImportError {
     let first_row = sheets.into_iter().find_map(|sheet| sheet.rows.into_iter().next());
     let columns = first_row.map(|row| row.cells).unwrap_or_default();
     if columns.iter().any(|cell| looks_like_contact_data(cell)) {
-        return ImportError::NoHeader { columns: Vec::new() };
+        return FileImportError::NoHeader { columns: Vec::new() };
     }
-    ImportError::NoUsableColumn { columns }
+    FileImportError::NoUsableColumn { columns }
 }
 
-fn failed(error: XlsxError) -> ImportError {
-    ImportError::Workbook(error.to_string())
+fn failed(error: XlsxError) -> FileImportError {
+    FileImportError::Workbook(error.to_string())
 }
 
-/// Whether the archive's directory names a workbook. (It stands at the end; the names are not compressed.)
+/// Whether the archive's directory names a workbook. (It is at the end, and its names are not compressed.)
 fn is_workbook(bytes: &[u8]) -> bool {
     let name = b"xl/workbook";
     bytes.windows(name.len()).any(|window| window == name)
 }
 
-/// Whether the archive has the directory that ends it. (A comment of 64 KB at most may follow.)
+/// Whether the archive has its final directory. (A comment of at most 64 KB may follow.)
 fn is_whole(bytes: &[u8]) -> bool {
     let end = bytes.get(bytes.len().saturating_sub(66_000)..).unwrap_or_default();
     end.windows(4).any(|window| window == b"PK\x05\x06")
 }
 
-/// The rows of a sheet from the first that has a cell. A sheet of charts has none.
-fn rows<R: Read + Seek>(bytes: &[u8], book: &mut Xlsx<R>, name: &str) -> Result<Vec<Row>, ImportError> {
+/// The rows of a sheet, from the first with a cell. A chart sheet has none.
+fn rows<R: Read + Seek>(bytes: &[u8], book: &mut Xlsx<R>, name: &str) -> Result<Vec<Row>, FileImportError> {
     let mut rows: Vec<Row> = Vec::new();
     let mut has_empty = false;
     let mut errors = StrangeErrors::new(bytes, name);
@@ -169,7 +169,7 @@ fn rows<R: Read + Seek>(bytes: &[u8], book: &mut Xlsx<R>, name: &str) -> Result<
         }
     }
     if has_empty && let Ok(mut cells) = book.worksheet_cells_reader(name) {
-        // A formula whose value the writer of the file has not worked out stands for something.
+        // A formula without a stored value still stands for a value.
         loop {
             match cells.next_cell_with_formula() {
                 Ok(Some(cell)) => {
@@ -188,8 +188,8 @@ fn rows<R: Read + Seek>(bytes: &[u8], book: &mut Xlsx<R>, name: &str) -> Result<
     Ok(rows)
 }
 
-/// Errors in cells that `calamine` does not know, such as those that newer functions of Excel give. Each damages its own
-/// cell only.
+/// Finds the positions of errors that `calamine` does not know, such as those of newer Excel functions. Each damages
+/// only its own cell.
 struct StrangeErrors<'a> {
     bytes: &'a [u8],
     name: &'a str,
@@ -201,13 +201,13 @@ impl<'a> StrangeErrors<'a> {
         StrangeErrors { bytes, name, places: None }
     }
 
-    /// The error's word, and where it stands.
-    fn next(&mut self, error: XlsxError) -> Result<(String, (u32, u32)), ImportError> {
+    /// The error's word, and its position.
+    fn next(&mut self, error: XlsxError) -> Result<(String, (u32, u32)), FileImportError> {
         let XlsxError::CellError(word) = error else { return Err(failed(error)) };
         let places = self.places.get_or_insert_with(|| {
             let SheetXml { strange_errors, has_unplaced, .. } =
                 sheet_xml::read(self.bytes, self.name).unwrap_or_default();
-            // Where cells do not say where they stand, those behind the error would be taken for others.
+            // If cells lack positions, the errors after them would be assigned to wrong cells.
             if has_unplaced { Vec::new() } else { strange_errors }.into_iter()
         });
         match places.next() {
@@ -240,8 +240,8 @@ fn put(rows: &mut Vec<Row>, (row, column): (u32, u32), text: String) {
     }
 }
 
-/// What a cell says that is merged over several rows, each row says that says anything else. A yes or a no that is merged
-/// over several columns answers all of them.
+/// Copies a cell merged over several rows into each of them that has other content. A yes or no merged over several
+/// columns answers all of them.
 fn fill_merged<R: Read + Seek>(rows: &mut [Row], book: &mut Xlsx<R>, name: &str) {
     for region in book.merge_cells_by_sheet_name(name).unwrap_or_default() {
         let ((first, column), (last, last_column)) = (region.start, region.end);

@@ -1,11 +1,11 @@
-//! Countries by code and by name in many languages, and what a state says of the country.
+//! Recognizes countries by code and by name in many languages, and infers them from states.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::name::key;
 
-/// Names that people write and no table has; also those that a table has for two countries.
+/// Common names that the tables lack, or give to two countries.
 const NAMES: &[(&str, &[&str])] = &[
     (
         "US",
@@ -119,7 +119,7 @@ static BY_NAME: LazyLock<HashMap<String, Option<String>>> = LazyLock::new(|| {
             country.unofficial_name_list().iter().copied().chain([country.iso_short_name(), country.iso_long_name()]);
         for name in all.chain(translations).map(key).filter(|name| name.chars().count() > 2 || !name.is_ascii()) {
             let known = names.entry(name).or_insert_with(|| Some(code.clone()));
-            // A name of two countries names none.
+            // A name shared by two countries is ambiguous.
             if known.as_ref().is_some_and(|known| *known != code) {
                 *known = None;
             }
@@ -130,12 +130,12 @@ static BY_NAME: LazyLock<HashMap<String, Option<String>>> = LazyLock::new(|| {
     for (code, own) in NAMES {
         own.iter().for_each(|name| drop(names.insert((*name).to_owned(), Some((*code).to_owned()))));
     }
-    // There are two of them.
+    // There are two countries of this name.
     names.insert("congo".to_owned(), None);
     names
 });
 
-/// The two-letter code of a country by its name, its codes or its flag.
+/// The two-letter code of a country given by name, code or flag.
 pub(crate) fn country(text: &str) -> Option<String> {
     let find = |text: &str| {
         let name = key(text);
@@ -151,13 +151,13 @@ pub(crate) fn country(text: &str) -> Option<String> {
     find(text).or_else(|| text.split_once(", ").and_then(swapped)).or_else(qualified).or_else(|| flag(text))
 }
 
-/// A name and what is said of it: `Bolivia (Plurinational State of)`, `CH - Schweiz`.
+/// Splits a name from its qualifier: `Bolivia (Plurinational State of)`, `CH - Schweiz`.
 fn parts(text: &str) -> Option<(&str, &str)> {
     let in_brackets = text.trim().strip_suffix([')', ']']).and_then(|text| text.split_once(['(', '[']));
     in_brackets.or_else(|| text.split_once(" - ")).map(|(name, kind)| (name.trim(), kind.trim()))
 }
 
-/// Whether what is said of a country's name leaves it this country: Northern Ireland, North Korea, Taiwan are others.
+/// Whether a qualified name still means this country: Northern Ireland, North Korea and Taiwan are others.
 fn is_of_whole(code: &str, kind: &str, find: impl Fn(&str) -> Option<String>) -> bool {
     if let Some(other) = find(kind) {
         return other == code || OWNERS.iter().any(|(owner, owned)| *owner == other && owned.contains(&code));
@@ -172,14 +172,14 @@ fn is_of_whole(code: &str, kind: &str, find: impl Fn(&str) -> Option<String>) ->
     !NAMESAKES.contains(&code) || words.iter().all(is_form)
 }
 
-/// What a part of a country is called by.
+/// Words for a part of a country.
 const SIDES: [&str; 14] =
     ["north", "south", "east", "west", "nord", "süd", "sued", "ost", "sud", "norte", "sur", "noord", "zuid", "dem"];
-/// What a country calls itself.
+/// Words in official names of countries.
 const FORMS: [&str; 10] = ["republic", "rep", "of", "the", "state", "kingdom", "federation", "union", "rok", "roi"];
-/// Countries whose names others have a part of.
+/// Countries that share part of their name with others.
 const NAMESAKES: [&str; 8] = ["KR", "IE", "CN", "GN", "WS", "SD", "VG", "VI"];
-/// Whose name may stand behind that of a country.
+/// Countries that may be named after their territories, with these.
 const OWNERS: [(&str, &[&str]); 6] = [
     ("CN", &["HK", "MO", "TW"]),
     ("US", &["PR", "GU", "VI", "AS", "MP"]),
@@ -189,7 +189,7 @@ const OWNERS: [(&str, &[&str]); 6] = [
     ("DK", &["GL", "FO"]),
 ];
 
-/// 🇩🇪 is DE.
+/// The code for a flag: 🇩🇪 is DE.
 fn flag(text: &str) -> Option<String> {
     let letter =
         |c: char| u32::from(c).checked_sub(0x1f1e6).filter(|at| *at < 26).and_then(|at| char::from_u32(65 + at));
@@ -197,12 +197,12 @@ fn flag(text: &str) -> Option<String> {
     letters.filter(|letters| letters.len() == 2 && BY_NAME.contains_key(&letters.to_lowercase()))
 }
 
-/// Whether a cell for a country is a code that is also a word for nothing or a no: Namibia and Norway.
+/// Whether a country code can also mean empty or no: Namibia and Norway.
 pub(crate) fn is_ambiguous(text: &str) -> bool {
     text.eq_ignore_ascii_case("NA") || text.eq_ignore_ascii_case("NO")
 }
 
-/// States and provinces by country, by name and by code.
+/// Countries of each state or province, by its name and code.
 static STATES: LazyLock<HashMap<String, Vec<&'static str>>> = LazyLock::new(|| {
     let mut states: HashMap<String, Vec<&'static str>> = HashMap::new();
     for state in rust_iso3166::iso3166_2::SUBDIVISION_MAP.values() {
@@ -222,7 +222,7 @@ static STATES: LazyLock<HashMap<String, Vec<&'static str>>> = LazyLock::new(|| {
     states
 });
 
-/// Usual short forms, and posts of the US armed forces.
+/// Common abbreviations, and US military postal codes.
 const MORE_STATES: &[(&str, &str)] = &[
     ("aa", "US"),
     ("ae", "US"),
@@ -263,8 +263,8 @@ const MORE_STATES: &[(&str, &str)] = &[
     ("yukonterritory", "CA"),
 ];
 
-/// The country of a row that names none, for its phone number and postal code: the location's, unless the row's state is
-/// one of another country.
+/// The country for the phone number and postal code of a row without one: the location's, unless the row's state
+/// belongs to another country.
 pub(crate) fn of_state(state: Option<&str>, location: Option<&str>) -> Option<String> {
     let location = location?;
     let Some(state) = state else { return Some(location.to_owned()) };
@@ -273,16 +273,18 @@ pub(crate) fn of_state(state: Option<&str>, location: Option<&str>) -> Option<St
         return Some(location.to_owned());
     }
     if location == "US" || location == "CA" {
-        // Their states are few and known: another one speaks against the location. What they dial is the same.
+        // The states of both countries are few and known, so a foreign one contradicts the location. Both share one
+        // dialling code.
         let other = if location == "US" { "CA" } else { "US" };
         return countries.contains(&other).then(|| other.to_owned());
     }
-    // Other countries' regions are written in many ways. A name that only another country has speaks against it.
+    // Regions elsewhere are spelled in many ways. Only a name that exists just in another country contradicts the
+    // location.
     let is_elsewhere = !countries.is_empty() && state.chars().count() > 3;
     (!is_elsewhere).then(|| location.to_owned())
 }
 
-/// Whether the postal codes of a country are US ZIP codes.
+/// Whether a country uses US ZIP codes.
 pub(crate) fn has_zip_codes(code: &str) -> bool {
     matches!(code, "US" | "PR" | "GU" | "VI" | "AS" | "MP")
 }
@@ -292,7 +294,7 @@ pub(crate) fn has_five_digits(code: &str) -> bool {
     has_zip_codes(code) || matches!(code, "DE" | "FR" | "ES" | "IT" | "MX")
 }
 
-/// Whether a cell for a country may as well be a state of the US: CA, DE, GA, Georgia.
+/// Whether a country cell may also be a US state: CA, DE, GA, Georgia.
 pub(crate) fn may_be_state(text: &str) -> bool {
     let name = key(text);
     (name.len() == 2 || name == "georgia") && is_state_of(&name, "US")

@@ -6,22 +6,22 @@ use super::months::{is_weekday, month, month_in};
 
 use crate::DateOrder;
 
-/// What a text says of a date.
+/// Result of reading a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
+pub(crate) enum DateReading {
     /// This day.
     Day(Date),
-    /// Two numbers that may both be the month, and the year.
+    /// Two numbers that may each be the month, and the year.
     Either { first: u8, second: u8, year: i32 },
-    /// No day: zeros, as databases and spreadsheets write it.
+    /// No date: zeros, as databases and spreadsheets write them.
     None,
-    /// Why not.
+    /// Not readable; the text says why.
     Refused(&'static str),
 }
 
-/// What the dates of a column prove: all together, or where they are of two systems, those with one sign.
+/// Evidence for a column's date order; kept by separator, since a column can mix dates of two systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Evidence([Proof; SIGNS.len()]);
+pub(crate) struct DateEvidence([Proof; SIGNS.len()]);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Proof {
@@ -32,7 +32,7 @@ struct Proof {
 
 const SIGNS: [char; 4] = ['/', '-', '.', ' '];
 
-/// The order of a column's dates, by the sign between their numbers.
+/// The order of a column's dates, by separator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Orders([Option<DateOrder>; SIGNS.len()]);
 
@@ -48,7 +48,7 @@ fn sign_at(date: &str) -> Option<usize> {
     SIGNS.iter().position(|known| *known == sign)
 }
 
-impl Evidence {
+impl DateEvidence {
     pub(crate) fn take(&mut self, text: &str) {
         let text = super::text::narrow(text);
         let date = date_part(&text);
@@ -62,7 +62,7 @@ impl Evidence {
         }
     }
 
-    /// The orders that are proven. An error is a question; `true` if both orders are proven.
+    /// The proven orders. An error is a question; `true` if the dates prove both orders.
     pub(crate) fn orders(self, told: Option<DateOrder>) -> Result<Orders, bool> {
         let all = Proof {
             day_first: self.0.iter().any(|proof| proof.day_first),
@@ -93,15 +93,17 @@ impl Proof {
 
 const EXPECTED: &str = "is not a date that can be read: write it like 1990-12-31";
 
-/// Reads a date. `today` decides about years of two digits.
-pub(crate) fn read(text: &str, order: Option<DateOrder>, today: Option<Date>, country: Option<&str>) -> Reading {
+/// Reads a date. Years of two digits are completed by `today`.
+pub(crate) fn read(text: &str, order: Option<DateOrder>, today: Option<Date>, country: Option<&str>) -> DateReading {
     let narrow = super::text::narrow(text);
     let text = narrow.trim();
     if is_zero(text) {
-        return Reading::None;
+        return DateReading::None;
     }
     if has_shifted_day(text) {
-        return Reading::Refused("has a time in another zone, by which the day may be another: write the date alone");
+        return DateReading::Refused(
+            "has a time in another zone, by which the day may be another: write the date alone",
+        );
     }
     let part = date_part(text);
     if let Some(reading) = compact(part).or_else(|| named(part, today, country)) {
@@ -111,7 +113,7 @@ pub(crate) fn read(text: &str, order: Option<DateOrder>, today: Option<Date>, co
         return day_of(year, month, day);
     }
     let Some((first, second, year)) = numeric(part) else {
-        return Reading::Refused(if is_without_year(part) {
+        return DateReading::Refused(if is_without_year(part) {
             "has no year: write the date like 1990-12-31"
         } else {
             EXPECTED
@@ -119,7 +121,7 @@ pub(crate) fn read(text: &str, order: Option<DateOrder>, today: Option<Date>, co
     };
     let year = match full_year(year, today) {
         Ok(year) => year,
-        Err(refusal) => return Reading::Refused(refusal),
+        Err(refusal) => return DateReading::Refused(refusal),
     };
     match (order, first > 12, second > 12) {
         (_, true, false) => day_of(year, second, first),
@@ -128,20 +130,20 @@ pub(crate) fn read(text: &str, order: Option<DateOrder>, today: Option<Date>, co
         (Some(DateOrder::MonthFirst), ..) => day_of(year, first, second),
         (None, ..) if first == second => day_of(year, first, second),
         (None, ..) => match (u8::try_from(first), u8::try_from(second)) {
-            (Ok(first), Ok(second)) => Reading::Either { first, second, year },
-            _ => Reading::Refused(EXPECTED),
+            (Ok(first), Ok(second)) => DateReading::Either { first, second, year },
+            _ => DateReading::Refused(EXPECTED),
         },
     }
 }
 
-fn day_of(year: i32, month: u32, day: u32) -> Reading {
+fn day_of(year: i32, month: u32, day: u32) -> DateReading {
     let month = u8::try_from(month).ok().and_then(|month| Month::try_from(month).ok());
     let day = u8::try_from(day).ok();
     let date = month.zip(day).and_then(|(month, day)| Date::from_calendar_date(year, month, day).ok());
-    date.map_or(Reading::Refused("is not a day that exists"), Reading::Day)
+    date.map_or(DateReading::Refused("is not a day that exists"), DateReading::Day)
 }
 
-/// Without a time of day behind and the name of a day before.
+/// Cuts off the time of day and the name of the day.
 fn date_part(text: &str) -> &str {
     let text = text.trim();
     if text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'/' | b'-' | b'.')) {
@@ -157,7 +159,8 @@ fn date_part(text: &str) -> &str {
     time_at.and_then(|at| text.get(..at)).unwrap_or(text).trim().trim_end_matches(',')
 }
 
-/// A time that is not midnight and that is told for a zone: `1991-05-14T22:00:00Z`, `1991-05-14 22:00:00 UTC`, `… +0200`.
+/// Whether the text has a zone and a time other than midnight: `1991-05-14T22:00:00Z`, `1991-05-14 22:00:00 UTC`, `…
+/// +0200`.
 fn has_shifted_day(text: &str) -> bool {
     let Some(colon) = text.find(':') else { return false };
     let (before, after) = text.split_at(colon);
@@ -171,7 +174,7 @@ fn has_shifted_day(text: &str) -> bool {
     has_zone && !is_midnight
 }
 
-/// `0000-00-00`, and the zero of Excel, `1900-01-00` or `1/0/1900`.
+/// Whether it is `0000-00-00`, or Excel's zero, `1900-01-00` or `1/0/1900`.
 fn is_zero(text: &str) -> bool {
     let date = text.split([' ', 'T']).next().unwrap_or_default();
     let is_zeros = !date.is_empty() && date.contains('0') && date.chars().all(|c| matches!(c, '0' | '-' | '/' | '.'));
@@ -182,7 +185,7 @@ fn is_zero(text: &str) -> bool {
         )
 }
 
-/// `1991-05-15`, `1991/5/15`, `1991.05.15`, `1991年5月15日`.
+/// Parses `1991-05-15`, `1991/5/15`, `1991.05.15`, `1991年5月15日`.
 fn iso(text: &str) -> Option<(i32, u32, u32)> {
     let text = text.trim_end_matches(['日', '일', '.']);
     let parts: Vec<&str> = text.split(['-', '/', '.', '年', '月', '년', '월']).map(str::trim).collect();
@@ -198,7 +201,7 @@ fn is_number(text: &str, max: usize) -> bool {
     (1..=max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Three numbers of which the last is the year. One sign separates them.
+/// Parses three numbers with one separator. The last is the year.
 fn numeric(text: &str) -> Option<(u32, u32, Year)> {
     let sign = text.chars().find(|c| !c.is_ascii_digit())?;
     if !matches!(sign, '/' | '-' | '.' | ' ') {
@@ -226,7 +229,8 @@ struct Year {
     is_short: bool,
 }
 
-/// A year of two digits is one of the last century where this one has not come to it yet.
+/// Completes a year of two digits. It belongs to the last century if it is still to come in this one; else it is
+/// ambiguous.
 fn full_year(year: Year, today: Option<Date>) -> Result<i32, &'static str> {
     const SHORT: &str = "has a year of two digits that may be of this century or of the last: write all four";
     if !year.is_short {
@@ -236,8 +240,8 @@ fn full_year(year: Year, today: Option<Date>) -> Result<i32, &'static str> {
     if year.number > this { Ok(1900 + year.number) } else { Err(SHORT) }
 }
 
-/// `19910515`, and the serial numbers of Excel, whose day 1 is 1900-01-01.
-fn compact(text: &str) -> Option<Reading> {
+/// Parses `19910515`, and Excel's serial numbers, with 1900-01-01 as day 1.
+fn compact(text: &str) -> Option<DateReading> {
     let whole = text.strip_suffix(".0").unwrap_or(text);
     let (whole, _) =
         whole.split_once('.').filter(|(whole, rest)| whole.len() == 5 && is_number(rest, 12)).unwrap_or((whole, ""));
@@ -248,23 +252,23 @@ fn compact(text: &str) -> Option<Reading> {
         let (year, month, day) = (whole.get(..4)?, whole.get(4..6)?, whole.get(6..)?);
         let reading = day_of(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
         return Some(match reading {
-            Reading::Day(day) if day.year() >= 1800 => reading,
-            _ => Reading::Refused(EXPECTED),
+            DateReading::Day(day) if day.year() >= 1800 => reading,
+            _ => DateReading::Refused(EXPECTED),
         });
     }
     let serial: i64 = whole.parse().ok().filter(|_| (4..=5).contains(&whole.len()))?;
-    // Below, it may as well be a year.
+    // A smaller number may be a year.
     if serial < 3000 {
-        return Some(Reading::Refused(
+        return Some(DateReading::Refused(
             "is a number that may be a year or a spreadsheet's day: write the date like 1990-12-31",
         ));
     }
     let base = Date::from_calendar_date(1899, Month::December, 30).ok()?;
-    Some(base.checked_add(Duration::days(serial)).map_or(Reading::Refused(EXPECTED), Reading::Day))
+    Some(base.checked_add(Duration::days(serial)).map_or(DateReading::Refused(EXPECTED), DateReading::Day))
 }
 
-/// With the name of a month: `May 15, 1991`, `15-May-1991`, `15. Mai 1991`, `15 de mayo de 1991`.
-fn named(text: &str, today: Option<Date>, country: Option<&str>) -> Option<Reading> {
+/// Parses dates with the name of a month: `May 15, 1991`, `15-May-1991`, `15. Mai 1991`, `15 de mayo de 1991`.
+fn named(text: &str, today: Option<Date>, country: Option<&str>) -> Option<DateReading> {
     if !text.contains(char::is_alphabetic) {
         return None;
     }
@@ -276,14 +280,14 @@ fn named(text: &str, today: Option<Date>, country: Option<&str>) -> Option<Readi
     let at = words.iter().position(|word| month(word).is_some())?;
     let word = words.get(at).copied()?;
     let Some(number) = month_in(word, country) else {
-        return Some(Reading::Refused(
+        return Some(DateReading::Refused(
             "names a month that is October in Croatian and November in Polish: write the date like 1990-12-31",
         ));
     };
     let numbers: Vec<&str> =
         words.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, word)| *word).collect();
     let [first, second] = numbers.as_slice() else {
-        return Some(Reading::Refused("has no year or no day: write the date like 1990-12-31"));
+        return Some(DateReading::Refused("has no year or no day: write the date like 1990-12-31"));
     };
     let ordinal = |word: &str| {
         let digits = ["st", "nd", "rd", "th", "er", "º", "ª"]
@@ -294,20 +298,20 @@ fn named(text: &str, today: Option<Date>, country: Option<&str>) -> Option<Readi
         is_number(&digits, 4).then_some(digits)
     };
     let (Some(first), Some(second)) = (ordinal(first), ordinal(second)) else {
-        return Some(Reading::Refused(EXPECTED));
+        return Some(DateReading::Refused(EXPECTED));
     };
     let (day, year) = if first.len() == 4 { (second, first) } else { (first, second) };
     if !matches!(year.len(), 2 | 4) || day.len() > 2 {
-        return Some(Reading::Refused(EXPECTED));
+        return Some(DateReading::Refused(EXPECTED));
     }
     let year = Year { number: year.parse().ok()?, is_short: year.len() == 2 };
     Some(match full_year(year, today) {
         Ok(year) => day_of(year, number, day.parse().ok()?),
-        Err(refusal) => Reading::Refused(refusal),
+        Err(refusal) => DateReading::Refused(refusal),
     })
 }
 
-/// `05/17`, `--05-17`.
+/// Whether it is a date without a year: `05/17`, `--05-17`.
 fn is_without_year(text: &str) -> bool {
     let parts: Vec<&str> = text.trim_start_matches('-').split(['/', '-', '.']).collect();
     matches!(parts.as_slice(), [first, second] if is_number(first, 2) && is_number(second, 2))
@@ -323,10 +327,10 @@ mod tests {
 
     fn day(text: &str, order: Option<DateOrder>) -> String {
         match read(text, order, today(), None) {
-            Reading::Day(date) => date.to_string(),
-            Reading::Either { .. } => "either".to_owned(),
-            Reading::None => "none".to_owned(),
-            Reading::Refused(_) => "refused".to_owned(),
+            DateReading::Day(date) => date.to_string(),
+            DateReading::Either { .. } => "either".to_owned(),
+            DateReading::None => "none".to_owned(),
+            DateReading::Refused(_) => "refused".to_owned(),
         }
     }
 
@@ -404,7 +408,7 @@ mod tests {
     #[test]
     fn a_column_proves_its_order_or_asks() {
         let evidence = |dates: &[&str]| {
-            let mut evidence = Evidence::default();
+            let mut evidence = DateEvidence::default();
             dates.iter().for_each(|date| evidence.take(date));
             evidence.orders(None).map(|orders| orders.of("03/04/1991"))
         };

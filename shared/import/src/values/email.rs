@@ -6,18 +6,18 @@ use super::text;
 
 const MAX_BYTES: usize = 254;
 
-/// What a cell for e-mail addresses holds.
+/// Content of an e-mail cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Emails {
-    /// The first one that is an address.
+    /// The first valid address.
     pub(crate) first: String,
-    /// How many others there are beside it.
+    /// Number of further addresses.
     pub(crate) others: usize,
-    /// Whether something else is in the cell that is no address and no name.
+    /// Whether the cell also holds something that is neither address nor name.
     pub(crate) has_rest: bool,
 }
 
-/// The addresses of a cell: one, several, with names and angle brackets, `mailto:`.
+/// Parses the addresses of a cell: one or several, with names and angle brackets, or `mailto:`.
 pub(crate) fn emails(cell: &str) -> Result<Emails, &'static str> {
     const NONE: &str = "is not an e-mail address";
     if is_plain(cell) && is_address(cell) {
@@ -36,9 +36,9 @@ pub(crate) fn emails(cell: &str) -> Result<Emails, &'static str> {
         if part.is_empty() {
             continue;
         }
-        // `Per Noe <per@example.com>`: the name is no part of it.
+        // In `Per Noe <per@example.com>`, drop the name.
         let inner = part.rsplit_once('<').and_then(|(name, rest)| Some((name, rest.split_once('>')?.0)));
-        // `old@example.com <new@example.com>` has two.
+        // `old@example.com <new@example.com>` holds two addresses.
         let named = inner.and_then(|(name, _)| address(name));
         let inner = inner.map(|(_, inner)| inner);
         match address(inner.unwrap_or(part)) {
@@ -52,7 +52,7 @@ pub(crate) fn emails(cell: &str) -> Result<Emails, &'static str> {
             None => {
                 let words: Vec<Option<String>> =
                     part.split([' ', '/']).filter(|word| !word.is_empty()).map(address).collect();
-                // A text with an @ that is no address spoils the cell; a name without one does not.
+                // An invalid word with an @ makes the rest suspect; a name without one does not.
                 has_rest |= words.iter().any(Option::is_none);
                 for address in words.into_iter().flatten() {
                     if !found.iter().any(|known| known.eq_ignore_ascii_case(&address)) {
@@ -67,22 +67,22 @@ pub(crate) fn emails(cell: &str) -> Result<Emails, &'static str> {
     Ok(Emails { first, others: found.count(), has_rest })
 }
 
-/// Whether a cell has no sign that may stand around an address, as nearly all have none.
+/// Whether a cell has only characters of a bare address, as nearly all do.
 fn is_plain(cell: &str) -> bool {
     cell.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'+' | b'-' | b'@'))
 }
 
-/// Without what surrounds an address in a list.
+/// Strips the wrapping of a list around addresses.
 fn plain(cell: &str) -> String {
     let narrow = text::narrow(cell);
     let seen = if narrow.is_ascii() { narrow } else { Cow::Owned(without_unseen(&narrow)) };
     let seen = seen.trim();
-    // A list of JSON or of Postgres.
+    // A JSON list or Postgres array.
     let inner = seen.strip_prefix(['[', '{']).and_then(|inner| inner.strip_suffix([']', '}']));
     inner.unwrap_or(seen).to_owned()
 }
 
-/// Without characters that nobody sees.
+/// Removes invisible characters.
 fn without_unseen(text: &str) -> String {
     text.chars()
         .filter(|c| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}'))
@@ -90,7 +90,7 @@ fn without_unseen(text: &str) -> String {
         .collect()
 }
 
-/// One address, without `mailto:`, quotes, brackets and a full stop at its end.
+/// Parses one address, without `mailto:`, quotes, brackets and a final full stop.
 fn address(text: &str) -> Option<String> {
     let quotes = |c: char| c.is_whitespace() || "\"'<>()[]“”„‘’«»`,;".contains(c);
     let text = text.trim_matches(quotes);
@@ -100,19 +100,19 @@ fn address(text: &str) -> Option<String> {
     is_address(text).then(|| text.to_owned())
 }
 
-/// Whether an address ends with the domain of a country.
+/// Whether an address ends with a country's domain.
 pub(crate) fn is_of_country(address: &str, country: &str) -> bool {
     let top = address.rsplit('.').next().unwrap_or_default();
     top.eq_ignore_ascii_case(country) || (country == "US" && ["gov", "mil", "edu"].contains(&top))
 }
 
-/// Whether it has the form of an address that mail can be sent to.
+/// Whether a text has the form of a valid address.
 pub(crate) fn is_address(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else { return false };
     let is_stray = |c: char| match c {
         '<' | '>' | '(' | ')' | '[' | ']' | ',' | ';' | ':' | '"' | '\\' | '|' => true,
         '“' | '”' | '„' | '«' | '»' | '\u{fffd}' => true,
-        // A letter and its mark apart: nobody's address, and another text than the one with both in one.
+        // A combining mark: no real address has one, and it would differ from its composed form.
         '\u{300}'..='\u{36f}' => true,
         c => c.is_whitespace() || c.is_control(),
     };

@@ -1,12 +1,12 @@
-//! Signs as web pages write them: `&amp;`, `&uuml;`, `&#39;`.
+//! HTML entities: `&amp;`, `&uuml;`, `&#39;`.
 
-/// The names of the letters from U+00C0 to U+00FF.
+/// Entity names for U+00C0 to U+00FF.
 const LETTERS: &str = "Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml \
     ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig agrave aacute acirc \
     atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml eth ntilde ograve oacute ocirc otilde \
     ouml divide oslash ugrave uacute ucirc uuml yacute thorn yuml";
 
-/// The text with the signs that it names. `None` if it names none.
+/// The text with its entities decoded; `None` if it has none.
 pub(super) fn decoded(text: &str) -> Option<String> {
     if !text.contains('&') || !text.contains(';') {
         return None;

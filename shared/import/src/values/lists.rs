@@ -4,12 +4,12 @@ use serde_json::{Map, Value};
 
 use crate::name::key;
 
-/// The values of a cell, each once, in its order: a JSON list, a Postgres array, quoted ones, Google's `:::`, or separated by
-/// commas, semicolons, bars or lines. A separator in brackets or quotes is none.
+/// The distinct values of a cell, in order: from a JSON list, a Postgres array, quoted values, Google's `:::`, or
+/// separated by commas, semicolons, bars or lines. Separators in brackets or quotes do not count.
 pub(crate) fn list(cell: &str) -> Vec<String> {
     let mut values: Vec<String> = Vec::new();
     let raw = raw(cell);
-    // `NA` beside others is a place, and nothing where it stands alone.
+    // `NA` among other values is a place; alone it means empty.
     let has_several = raw.len() > 1;
     for value in raw {
         let value = super::text::value(&value).into_owned();
@@ -37,7 +37,7 @@ fn raw(cell: &str) -> Vec<String> {
     {
         return chosen(&object).unwrap_or_else(|| vec![named(&Value::Object(object))]);
     }
-    // A list as Python writes it.
+    // A list in Python notation.
     let inner = cell.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
     if let Some(inner) = inner.filter(|inner| inner.starts_with('\'') && inner.ends_with('\'')) {
         let bare = inner.get(1..inner.len() - 1).unwrap_or_default();
@@ -50,7 +50,7 @@ fn raw(cell: &str) -> Vec<String> {
     split(inner.unwrap_or(cell))
 }
 
-/// A tag as an object has its name.
+/// An object becomes the tag that it names.
 fn named(value: &Value) -> String {
     name(value).map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -59,14 +59,14 @@ fn name(value: &Value) -> Option<&str> {
     ["name", "label", "title", "value"].iter().find_map(|key| value.get(*key).and_then(|name| name.as_str()))
 }
 
-/// What an object says yes to: `{"vip":true,"old":false}`.
+/// The names set to true in an object: `{"vip":true,"old":false}`.
 fn chosen(object: &Map<String, Value>) -> Option<Vec<String>> {
     let is_choice = object.values().all(|value| matches!(value, Value::Bool(_) | Value::Null));
     let chosen = object.iter().filter(|(_, value)| **value == Value::Bool(true)).map(|(name, _)| name.clone());
     is_choice.then(|| chosen.collect())
 }
 
-/// Whether a cell is JSON that is no list of values: an object of other things, or one that was cut off.
+/// Whether a cell is JSON but not a list of values: another object, or one cut off.
 pub(crate) fn is_odd_json(cell: &str) -> bool {
     let cell = cell.trim();
     if !cell.starts_with(['[', '{']) {
@@ -107,13 +107,13 @@ fn split(cell: &str) -> Vec<String> {
     values
 }
 
-/// Google's own groups: one that holds everybody is no tag, others lose their star.
+/// Cleans up Google's groups: the one that holds everybody is dropped, the others lose their star.
 pub(crate) fn without_google_groups(tags: Vec<String>) -> Vec<String> {
     let plain = tags.into_iter().map(|tag| tag.strip_prefix("* ").map_or(tag.clone(), str::to_owned));
     plain.filter(|tag| tag != "myContacts" && tag != "My Contacts").collect()
 }
 
-/// The options that a cell chooses, and whether it has anything that is none.
+/// The options chosen in a cell, and whether it holds anything else.
 pub(crate) fn options(cell: &str, known: &[String]) -> (Vec<String>, bool) {
     let find = |text: &str| {
         known
@@ -133,7 +133,7 @@ pub(crate) fn options(cell: &str, known: &[String]) -> (Vec<String>, bool) {
         .filter(|piece| !piece.is_empty())
         .collect();
     let (mut chosen, mut is_odd, mut at) = (Vec::new(), false, 0);
-    // An option may have commas: the longest run of pieces that is one is taken.
+    // Options may contain commas: take the longest run of pieces that is an option.
     while at < pieces.len() {
         let run = (at + 1..=pieces.len()).rev().find_map(|end| {
             let text = pieces.get(at..end).unwrap_or_default().join(", ");

@@ -1,4 +1,4 @@
-//! From cells to values.
+//! Reads values from cells.
 
 pub(crate) mod country;
 pub(crate) mod date;
@@ -13,7 +13,7 @@ pub(crate) mod text;
 
 pub(crate) use text::is_blank;
 
-/// Whether a cell holds nothing but an e-mail address or a phone number: it is somebody's data and no name of a column.
+/// Whether a cell is a bare e-mail address or phone number: personal data, not a column name.
 pub(crate) fn looks_like_contact_data(cell: &str) -> bool {
     if cell.len() > 400 {
         return false;
@@ -25,7 +25,7 @@ pub(crate) fn looks_like_contact_data(cell: &str) -> bool {
     cell.bytes().filter(u8::is_ascii_digit).count() >= 7 && phone::looks_like_phone(cell)
 }
 
-/// An IANA time zone name. That the zone exists is left to GHL.
+/// Checks the form of an IANA time zone name. GHL checks that it exists.
 pub(crate) fn timezone(text: &str) -> Result<String, &'static str> {
     let is_part = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte))

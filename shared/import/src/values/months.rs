@@ -1,6 +1,6 @@
-//! The names of months and days in the languages that lists are written in.
+//! Names of months and days in the languages of lists.
 
-/// Whether a word of the text is the name of a month.
+/// Whether any word of the text is the name of a month.
 pub(crate) fn has_month_name(text: &str) -> bool {
     let lower = text.to_lowercase();
     lower.split(|c: char| !c.is_alphabetic()).any(|word| month(word).is_some())
@@ -15,7 +15,7 @@ pub(super) fn month(word: &str) -> Option<u32> {
     u32::try_from(at + 1).ok()
 }
 
-/// The month of a name, which is another one in another country.
+/// The month for a name that means different months in different countries.
 pub(super) fn month_in(word: &str, country: Option<&str>) -> Option<u32> {
     match (word.starts_with("listopad"), country) {
         (false, _) => month(word),
@@ -25,7 +25,7 @@ pub(super) fn month_in(word: &str, country: Option<&str>) -> Option<u32> {
     }
 }
 
-/// Whether a word is the name of a day, or begins with one.
+/// Whether a word is, or begins with, the name of a day.
 pub(crate) fn is_weekday(word: &str) -> bool {
     let word = word.to_lowercase();
     (2..=12).contains(&word.chars().count()) && WEEKDAYS.split(' ').any(|name| word.starts_with(name))

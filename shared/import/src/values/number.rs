@@ -1,16 +1,16 @@
-//! Numbers and amounts of money, whose marks depend on where they were written.
+//! Numbers and amounts of money. Their separators depend on the country.
 
 use crate::DecimalMark;
 
-/// What the numbers of a column prove.
+/// Evidence for a column's decimal mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Evidence {
+pub(crate) struct NumberEvidence {
     point: bool,
     comma: bool,
     either: bool,
 }
 
-impl Evidence {
+impl NumberEvidence {
     pub(crate) fn take(&mut self, text: &str) {
         match marks(&bare(text)) {
             Marks::None | Marks::Neither => {}
@@ -20,7 +20,7 @@ impl Evidence {
         }
     }
 
-    /// What stands before the decimals, as far as it matters. An error is a question.
+    /// The decimal mark, if it matters. An error is a question.
     pub(crate) fn mark(self, told: Option<DecimalMark>) -> Result<Option<DecimalMark>, ()> {
         match (self.point, self.comma) {
             _ if told.is_some() || !self.either => Ok(told),
@@ -34,18 +34,18 @@ impl Evidence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Marks {
     None,
-    /// This sign stands before decimals.
+    /// A decimal mark.
     Decimal(char),
-    /// This sign stands between thousands.
+    /// A thousands separator.
     Thousands(char),
-    /// `1.234`: this sign may be either.
+    /// As in `1.234`: either of both.
     Either(char),
     /// Not a number.
     Neither,
 }
 
-/// Without currency, the sign of percent, and the blanks and apostrophes between thousands. What has other blanks or letters
-/// (`1 2`, `1.5k`) keeps them, and is no number.
+/// Strips currency, percent signs, and blanks and apostrophes between thousands. Other blanks or letters (`1 2`,
+/// `1.5k`) stay, so that the text is no number.
 fn bare(text: &str) -> String {
     let narrow = super::text::narrow(text);
     let is_currency = |c: char| matches!(c, '%' | '€' | '$' | '£' | '¥' | '₹' | '₽' | '₩');
@@ -59,7 +59,7 @@ fn bare(text: &str) -> String {
     if is_currency_word(text.strip_prefix(after).unwrap_or_default()) {
         text = after.trim_end();
     }
-    // `1.234,-` has no cents, and says which mark stands before them.
+    // `1.234,-` has no cents but shows the decimal mark.
     let whole = text.trim_end_matches(['-', '–', '—']);
     let with_cents = format!("{whole}00");
     let has_no_cents = whole.len() < text.len() && whole.ends_with(['.', ',']);
@@ -79,7 +79,8 @@ fn bare(text: &str) -> String {
     format!("{sign}{digits}")
 }
 
-/// `EUR`, `kr`, `Fr.`: three capitals of a currency, or a word for one. `k` and `M` are thousands and millions.
+/// Whether a word is a currency: three capitals (`EUR`) or a known word (`kr`, `Fr.`). `k` and `M` mean thousands and
+/// millions.
 fn is_currency_word(word: &str) -> bool {
     let is_code = word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_uppercase());
     is_code
@@ -123,7 +124,7 @@ fn marks(text: &str) -> Marks {
     }
 }
 
-/// A number as JSON writes it.
+/// Parses a number for JSON.
 pub(crate) fn number(text: &str, mark: Option<DecimalMark>) -> Result<serde_json::Number, &'static str> {
     const EXPECTED: &str = "is not a number that can be read";
     let bare = bare(text);
@@ -158,7 +159,7 @@ fn scientific(text: &str) -> Option<serde_json::Number> {
     if is_scientific { of_text(text) } else { None }
 }
 
-/// A number of JSON. One with more digits than fifteen would be another one where it is read.
+/// A JSON number. More than fifteen digits would change when the number is read.
 fn of_text(text: &str) -> Option<serde_json::Number> {
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
@@ -234,7 +235,7 @@ mod tests {
     #[test]
     fn a_column_proves_its_mark_or_asks() {
         let evidence = |numbers: &[&str]| {
-            let mut evidence = Evidence::default();
+            let mut evidence = NumberEvidence::default();
             numbers.iter().for_each(|number| evidence.take(number));
             evidence.mark(None)
         };

@@ -8,15 +8,15 @@ mod looks;
 
 pub(crate) use looks::{is_american, looks_like_phone, may_be_phone};
 
-/// A cell's phone number.
+/// A phone number from a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Phone {
     pub(crate) e164: String,
-    /// What of the cell is not in it.
+    /// Note on a part of the cell that was dropped.
     pub(crate) left: Option<&'static str>,
 }
 
-/// Why a cell gives no phone number.
+/// Why a cell has no usable phone number.
 pub(crate) type Refusal = &'static str;
 
 const EXTENSION: &str = "has an extension, which GHL has no place for";
@@ -25,7 +25,7 @@ const REMARK: &str = "has a remark beside the number, which is left out";
 const NOT_A_PHONE: &str = "is not a phone number";
 const NO_COUNTRY: &str = "is a national number and its country is not known: write it with `+` and the country's prefix, fill a Country column, or say --country";
 
-/// Reads the first number of a cell. A national one is of `country` (two letters); without one it is refused.
+/// Reads the first number of a cell. A national one belongs to `country` (two letters), or is refused without one.
 pub(crate) fn phone(cell: &str, country: Option<&str>) -> Result<Phone, Refusal> {
     match plain_north_american(cell, country) {
         Some(e164) => Ok(Phone { e164, left: None }),
@@ -33,8 +33,8 @@ pub(crate) fn phone(cell: &str, country: Option<&str>) -> Result<Phone, Refusal>
     }
 }
 
-/// A number of +1 that is written as most are. All of these have one form, so that the library need not be asked; it is
-/// what takes most of a list's time.
+/// Reads a +1 number in the usual notation. All of these have one form, so this skips the library, which takes most of
+/// a list's time.
 fn plain_north_american(cell: &str, country: Option<&str>) -> Option<String> {
     let cell = cell.trim();
     let (rest, is_international) = match cell.strip_prefix('+') {
@@ -42,7 +42,7 @@ fn plain_north_american(cell: &str, country: Option<&str>) -> Option<String> {
         None => (cell, false),
     };
     let is_of_region = is_international || matches!(country, Some("US" | "CA"));
-    // `2025550145.0` is a spreadsheet's, and behind ` - ` may stand an extension.
+    // `2025550145.0` comes from a spreadsheet, and an extension may follow ` - `.
     if !is_of_region || rest.contains(" - ") || rest.ends_with(".0") || rest.ends_with(".00") {
         return None;
     }
@@ -90,7 +90,7 @@ fn any_phone(cell: &str, country: Option<&str>) -> Result<Phone, Refusal> {
     Ok(first)
 }
 
-/// A number with the area code that stands in a column of its own, unless the number has it already.
+/// Adds the area code from its own column, unless the number already has it.
 pub(crate) fn with_area_code(area: &str, number: &str) -> String {
     let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
     let (area_digits, number_digits) = (digits(area), digits(number));
@@ -98,12 +98,12 @@ pub(crate) fn with_area_code(area: &str, number: &str) -> String {
     let has_it =
         number.trim_start().starts_with('+') || number_digits.starts_with('0') || number_bare.starts_with(bare);
     let is_area = !bare.is_empty() && area_digits.len() <= 6;
-    // A number that only happens to begin with the same digits is shorter.
+    // A number that only happens to begin with these digits is shorter.
     let has_it = has_it && (number_digits.len() >= 8 || !number_bare.starts_with(bare));
     if !is_area || has_it { number.to_owned() } else { format!("{} {number}", area.trim()) }
 }
 
-/// Takes off labels such as `Mobile:`, `tel:`, `p:` (Facebook's) and a remark in brackets such as `(home)`.
+/// Strips labels such as `Mobile:`, `tel:`, `p:` (Facebook) and remarks in brackets such as `(home)`.
 fn without_remark(cell: &str) -> (&str, bool) {
     let cell = cell.trim();
     let label = cell.split_once(':').filter(|(label, _)| {
@@ -121,7 +121,7 @@ fn without_remark(cell: &str) -> (&str, bool) {
     }
 }
 
-/// Undoes what spreadsheets do to long numbers, where nothing is lost by it: `2025550145.0`, `1.2025550143E+10`.
+/// Undoes spreadsheet notation if no digits are lost: `2025550145.0`, `1.2025550143E+10`.
 fn spreadsheet(cell: &str) -> Result<String, Refusal> {
     const LOST: &str = "has lost digits in a spreadsheet: export the list with this column as text";
     if !cell.is_empty() && cell.bytes().all(|byte| byte == b'#') {
@@ -144,7 +144,7 @@ fn spreadsheet(cell: &str) -> Result<String, Refusal> {
     Ok(whole.filter(is_number).unwrap_or(cell).to_owned())
 }
 
-/// The numbers of a cell.
+/// Splits a cell into its numbers.
 fn parts(cell: &str) -> Vec<String> {
     let is_simple = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'(' | b')' | b' ');
     if cell.bytes().all(is_simple) && cell.contains(|c: char| c.is_ascii_digit()) {
@@ -170,7 +170,7 @@ fn parts(cell: &str) -> Vec<String> {
     parts.into_iter().flat_map(|part| at_slashes(&part)).collect()
 }
 
-/// `202-555-0143 / 202-555-0144` are two numbers; `030/123456` is one.
+/// Splits at slashes: `202-555-0143 / 202-555-0144` are two numbers, but `030/123456` is one.
 fn at_slashes(part: &str) -> Vec<String> {
     let pieces: Vec<&str> = part.split('/').map(str::trim).filter(|piece| !piece.is_empty()).collect();
     if pieces.len() >= 2 && pieces.iter().all(|piece| digits(piece) >= 7) {
@@ -197,7 +197,7 @@ fn one_number(number: &str, country: Option<&str>) -> Result<Phone, Refusal> {
     Ok(Phone { e164, left })
 }
 
-/// `030 555012/13` are two lines of one house: the first is taken. `030 555012 - 99` may be a desk or a range.
+/// `030 555012/13` means two lines: take the first. `030 555012 - 99` may be an extension or a range.
 fn ending(number: &str) -> Result<(&str, Option<&'static str>), Refusal> {
     if let Some((line, other)) = number.rsplit_once('/')
         && digits(other) <= 4
@@ -249,7 +249,7 @@ fn e164(number: &str, country: Option<&str>) -> Result<String, Refusal> {
     let region = country.and_then(|code| code.parse::<Region>().ok());
     let international = international(number, region);
     let is_international = international.is_some();
-    // The 1 that mobile numbers of Mexico had until 2019, as WhatsApp still writes it.
+    // Mexican mobile numbers had this 1 until 2019, and WhatsApp still writes it.
     let mexican = international.as_deref().and_then(without_mexicos_one);
     let text = mexican.as_deref().or(international.as_deref()).unwrap_or(number);
     if !is_international && region.is_none() {
@@ -266,10 +266,10 @@ fn e164(number: &str, country: Option<&str>) -> Result<String, Refusal> {
             "begins with its country's own prefix: write it with `+`, or with the first 0 of a national number",
         );
     }
-    // Whoever writes a `+` means this number, also one of a range that is newer than the library. Without it the country is
-    // a guess, which holds only for a number that is one of the country. Of +1 all numbers have one form.
-    // Numbers that begin with 0 in E.164 do not exist: the 0 is a country's own prefix. Italy's are no exception here,
-    // because the library knows them.
+    // A number written with `+` is meant as it is, even in a range newer than the library. Without `+` the country is
+    // a guess, so the number must be valid there. All +1 numbers have one form. No E.164 number begins with 0 after
+    // the country code: that 0 is a national prefix. Italy is no exception here, because the library knows its
+    // numbers.
     let is_new = || {
         is_possible(&parsed)
             && is_north_american(&e164).unwrap_or_else(|| is_international && !e164_has_zero(&e164, &parsed))
@@ -292,7 +292,8 @@ fn e164(number: &str, country: Option<&str>) -> Result<String, Refusal> {
     Ok(e164)
 }
 
-/// `4915123456789` in Germany: a national number, as it stands, but rather `+4915123456789`.
+/// Whether a national number may lack its plus: `4915123456789` in Germany is valid as it is, but more likely
+/// `+4915123456789`.
 fn may_have_lost_its_plus(number: &str, e164: &str, country_code: i32) -> bool {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     digits.starts_with(&country_code.to_string())
@@ -305,20 +306,20 @@ fn without_mexicos_one(number: &str) -> Option<String> {
     digits.strip_prefix("521").filter(|rest| rest.len() == 10).map(|rest| format!("+52{rest}"))
 }
 
-/// A short number of Germany or Austria that does not begin with a 0 may be one of any town.
+/// A short number in Germany or Austria without a leading 0 may belong to any town.
 fn may_lack_area_code(number: &str, country: Option<&str>) -> bool {
     let first = number.chars().find(char::is_ascii_digit);
     matches!(country, Some("DE" | "AT")) && first != Some('0') && digits(number) < 9
 }
 
-/// Whether a number in E.164 is dialled by the code of a country.
+/// Whether an E.164 number has a country's dialling code.
 pub(crate) fn is_of_country(e164: &str, country: &str) -> bool {
     let region = country.parse::<Region>().ok();
     let code = region.and_then(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(region));
     code.is_some_and(|code| e164.strip_prefix('+').is_some_and(|rest| rest.starts_with(&code.to_string())))
 }
 
-/// The country of a dialling code: `+49`, `0049`, `49`. Of one that several countries have, the largest.
+/// The country of a dialling code: `+49`, `0049`, `49`. If several countries share it, the largest.
 pub(crate) fn country_of_dial_code(text: &str) -> Option<String> {
     let text = text.trim_matches(['(', ')', ' ']);
     let code = text.strip_prefix('+').or_else(|| text.strip_prefix("00")).unwrap_or(text);
@@ -333,14 +334,14 @@ fn is_possible(number: &rlibphonenumber::PhoneNumber) -> bool {
     matches!(number.is_possible_with_reason(), Ok(rlibphonenumber::enums::NumberLengthType::IsPossible))
 }
 
-/// Whether a number of +1 has the form that all of them have; of another country's nothing.
+/// Whether a +1 number has the form of all such numbers; `None` for other countries.
 fn is_north_american(e164: &str) -> Option<bool> {
     let ten = e164.strip_prefix("+1")?;
     Some(has_north_american_form(ten.as_bytes()))
 }
 
 fn has_north_american_form(ten: &[u8]) -> bool {
-    // Of one digit ten times nobody has a telephone. Area codes such as 211, 291, 370 and 960 are kept free by the plan.
+    // No number repeats one digit ten times. The numbering plan reserves area codes such as 211, 291, 370 and 960.
     ten.iter().any(|digit| Some(digit) != ten.first())
         && !matches!(ten, [_, b'1', b'1', ..] | [_, b'9', ..] | [b'3', b'7', ..] | [b'9', b'6', ..])
         && matches!(ten, [b'2'..=b'9', _, _, b'2'..=b'9', _, _, _, _, _, _])
@@ -351,13 +352,13 @@ fn e164_has_zero(e164: &str, number: &rlibphonenumber::PhoneNumber) -> bool {
     e164.trim_start_matches('+').strip_prefix(&prefix).is_some_and(|national| national.starts_with('0'))
 }
 
-/// The ranges that Ofcom keeps for films and books, which lists of examples have: nobody else gets a number of them.
+/// Number ranges that Ofcom reserves for fiction. Sample lists use them, and nobody else gets such a number.
 fn is_of_stories(e164: &str) -> bool {
     e164.len() == 13 && (e164.starts_with("+447700900") || e164.starts_with("+441632960"))
 }
 
-/// A number with `+`, or with `00` as people outside of North America dial it, or with what the country itself dials before
-/// numbers of others (`011` in North America, `0011` in Australia), as one with `+`.
+/// Normalizes a number with an international prefix to `+`: `+` itself, `00`, or the country's own prefix (`011` in
+/// North America, `0011` in Australia).
 fn international(number: &str, region: Option<Region>) -> Option<String> {
     let number = number.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
     if number.starts_with('+') {
@@ -366,7 +367,7 @@ fn international(number: &str, region: Option<Region>) -> Option<String> {
     if !number.starts_with('0') {
         return None;
     }
-    // What the country itself dials is also the start of national numbers elsewhere: 011 is Buenos Aires and Johannesburg.
+    // The same digits begin national numbers elsewhere: 011 is Buenos Aires and Johannesburg.
     if let Some(region) = region
         && let Ok(abroad) = PHONE_NUMBER_UTIL.parse(number, Some(region))
         && PHONE_NUMBER_UTIL.get_country_code_for_region(region) != Some(abroad.country_code)
@@ -378,8 +379,8 @@ fn international(number: &str, region: Option<Region>) -> Option<String> {
     Some(format!("+{}", rest.trim_start_matches([' ', '-', '.', ')'])))
 }
 
-/// A number whose groups are `(212) 736-5000`, as they are in North America, and that could be one there: where national
-/// numbers begin with a 0, one without it may as well be of the US.
+/// Whether a number is grouped as in North America, `(212) 736-5000`, and may be from there: in a country of national
+/// numbers with a leading 0, one without it may as well be a US number.
 fn may_be_american(number: &str, e164: &str, parsed: &rlibphonenumber::PhoneNumber) -> bool {
     let mut signs = number.trim().chars().rev().filter(|c| !c.is_ascii_digit());
     let is_grouped = groups(number) == [3, 3, 4] && matches!(signs.next(), Some('-' | '.'));
@@ -390,7 +391,7 @@ fn may_be_american(number: &str, e164: &str, parsed: &rlibphonenumber::PhoneNumb
         && is_american(number)
 }
 
-/// Whether groups of so many digits are how a number is written in North America. `98765 43210` is of India.
+/// Whether digit groups of these lengths are usual in North America. `98765 43210` is Indian.
 fn is_american_grouping(groups: &[usize]) -> bool {
     matches!(
         groups,
@@ -408,7 +409,7 @@ fn is_american_grouping(groups: &[usize]) -> bool {
     )
 }
 
-/// How many digits stand together.
+/// Lengths of the digit groups.
 fn groups(number: &str) -> Vec<usize> {
     number.split(|c: char| !c.is_ascii_digit()).map(str::len).filter(|length| *length > 0).collect()
 }

@@ -1,8 +1,8 @@
-//! Words for how a contact stands, which lists have in columns that are called like those of states.
+//! Words for the status of a contact, which can appear in columns named like states.
 
 use crate::name::key;
 
-/// Words of a list's or a lead's status, by [`key`].
+/// Words for the status of a list or lead, by [`key`].
 const WORDS: &str = "active inactive open opened closed new pending live archived deleted removed bounced softbounced hardbounced \
     unconfirmed confirmed unverified verified enabled disabled valid invalid qualified unqualified contacted converted won lost \
     draft approved rejected complete completed incomplete inprogress nurturing lead prospect customer client trial trialing paid \
@@ -15,12 +15,12 @@ const WORDS: &str = "active inactive open opened closed new pending live archive
 const ENDS: &str = "deleted removed bounced softbounced hardbounced unconfirmed blocked suspended eliminado supprimé excluído \
     eliminato gelöscht verwijderd";
 
-/// Whether a text is a word for a status, and no state of any country.
+/// Whether a text is a status word and so not a state.
 pub(crate) fn is_status(text: &str) -> bool {
     text.len() <= 20 && has(WORDS, text)
 }
 
-/// Whether it says that the contact is out of a list.
+/// Whether it says that the contact has left a list.
 pub(crate) fn is_end(text: &str) -> bool {
     text.len() <= 20 && has(ENDS, text)
 }

@@ -1,24 +1,24 @@
-//! Text as people meant it: without the traces of spreadsheets, databases and web pages.
+//! Cleans text of traces of spreadsheets, databases and web pages.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-/// Characters that nobody sees and that make two texts differ.
+/// Invisible characters that make equal texts differ.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}' | '\u{feff}' | '\u{2060}' | '\u{ad}' | '\u{180e}')
 }
 
-/// Marks that steer the direction of text or join letters. Inside a text they have a meaning, at its ends none.
+/// Marks for text direction or joined letters. They matter inside a text, but not at its ends.
 fn is_mark(c: char) -> bool {
     matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
 }
 
-/// Whether there is nothing to be seen.
+/// Whether the text has no visible character.
 pub(crate) fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || is_invisible(c) || is_mark(c))
 }
 
-/// The text without blanks and marks at its ends and without invisible characters; hard spaces are spaces.
+/// Strips blanks and marks at the ends and all invisible characters, and turns hard spaces into spaces.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         let is_trim = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_graphic);
@@ -37,10 +37,10 @@ fn is_space(c: char) -> bool {
     matches!(c, '\u{a0}' | '\u{2007}' | '\u{202f}')
 }
 
-/// What a cell says, without the marks with which spreadsheets keep a number a text: `="07030"`, `'07030`.
+/// A cell's text, without the marks by which spreadsheets keep a number as text: `="07030"`, `'07030`.
 pub(crate) fn value(cell: &str) -> Cow<'_, str> {
     let text = clean(cell);
-    // Nearly all cells begin with something else, and have no sign of a web page.
+    // A quick exit: nearly all cells have neither marks nor entities.
     let is_plain = !matches!(text.as_bytes().first(), Some(b'=' | b'"' | b'\''))
         && memchr::memchr(b'&', text.as_bytes()).is_none();
     if is_plain {
@@ -56,7 +56,7 @@ pub(crate) fn value(cell: &str) -> Cow<'_, str> {
     }
 }
 
-/// What a text was before UTF-8 was read as Windows-1252, if it was.
+/// The original of a text that was UTF-8 but was read as Windows-1252.
 pub(crate) fn misread(text: &str) -> Option<String> {
     if text.is_ascii() || !text.contains(['Ã', 'Â', 'â', 'Å', 'Ä', 'Ð', 'Ñ', 'Î', 'Ø', 'Ù', 'ã']) {
         return None;
@@ -81,13 +81,13 @@ fn without_formula(text: &str) -> Option<&str> {
     if let Some(inner) = quoted.filter(|inner| !inner.contains('"') && !inner.is_empty()) {
         return Some(inner);
     }
-    // Of names such as 't Hooft the apostrophe is a part.
+    // In names such as 't Hooft the apostrophe belongs to the name.
     text.strip_prefix('\'')
         .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || "+=-@(".contains(c)) && !is_short_year(rest))
         .map(|rest| rest.strip_suffix('\'').unwrap_or(rest))
 }
 
-/// `'47 Brand`, `'90s Kids`: a year without its century, whose apostrophe is a part of it.
+/// `'47 Brand`, `'90s Kids`: a short year, with an apostrophe that belongs to it.
 fn is_short_year(text: &str) -> bool {
     let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let rest = rest.strip_prefix('s').unwrap_or(rest);
@@ -96,7 +96,7 @@ fn is_short_year(text: &str) -> bool {
         && (rest.is_empty() || (rest.starts_with(' ') && rest.trim_start().starts_with(char::is_alphabetic)))
 }
 
-/// Words that databases, spreadsheets and people write for nothing, in lower case.
+/// Words that databases, spreadsheets and people write for an empty value, in lower case.
 pub(crate) const NULL_WORDS: &[&str] = &[
     "null",
     "(null)",
@@ -167,7 +167,7 @@ pub(crate) const NULL_WORDS: &[&str] = &[
     "[\"\"]",
 ];
 
-/// The words for nothing by their first byte. Hardly any cell begins like one.
+/// The same words by their first byte, for a quick lookup: few cells begin like one.
 static NULLS_BY_START: LazyLock<Vec<Vec<&str>>> = LazyLock::new(|| {
     let mut by_start = vec![Vec::new(); 256];
     for word in NULL_WORDS {
@@ -177,7 +177,7 @@ static NULLS_BY_START: LazyLock<Vec<Vec<&str>>> = LazyLock::new(|| {
     by_start
 });
 
-/// Whether a cell's text stands for nothing.
+/// Whether a cell's text means empty.
 pub(crate) fn is_null(text: &str) -> bool {
     let like = |text: &str| {
         let start = text.bytes().next().map(|byte| usize::from(byte.to_ascii_lowercase()));
@@ -187,12 +187,12 @@ pub(crate) fn is_null(text: &str) -> bool {
     text.len() <= 20 && if text.is_ascii() { like(text) } else { like(&text.to_lowercase()) }
 }
 
-/// Whether a text for nothing might as well be somebody's name: Mr Null, Na Li, Nan, Nat.
+/// Whether such a text may also be a name: Mr Null, Na Li, Nan, Nat.
 pub(crate) fn is_perhaps_a_name(text: &str) -> bool {
     matches!(text, "Null" | "Na" | "Nan" | "Nil" | "Nat")
 }
 
-/// Why a text cannot be sent as it is.
+/// Why a text is damaged and cannot be sent; `None` if it is fine.
 pub(crate) fn damage(text: &str) -> Option<&'static str> {
     if is_formula(text) {
         return Some("is a spreadsheet's formula: export its value");
@@ -210,8 +210,8 @@ pub(crate) fn damage(text: &str) -> Option<&'static str> {
         .then_some("has a control character (such as NUL): remove it")
 }
 
-/// An error of a spreadsheet's formula, which says nothing of what was meant: `#REF!`, `#NOM?`, `#¡VALOR!`, and what Google
-/// shows until a cell is worked out. That of a look-up that finds nothing (`#N/A`) is a word for nothing as well.
+/// Whether it is the error of a spreadsheet formula: `#REF!`, `#NOM?`, `#¡VALOR!`, or Google's text for a cell in
+/// progress. A failed look-up (`#N/A`) also counts as empty.
 pub(crate) fn is_error(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('#') else { return text == "Loading..." };
     let word = rest.trim_start_matches(['¡', '¿']).strip_suffix(['!', '?']);
@@ -235,7 +235,7 @@ pub(crate) fn has_lost_digits(text: &str) -> bool {
     (text.len() > 2 && text.bytes().all(|byte| byte == b'#')) || is_scientific() == Some(true)
 }
 
-/// `=A1&B1`, `=SUM(A1:A2)`, `="Mr "&A1`.
+/// Whether it is a formula: `=A1&B1`, `=SUM(A1:A2)`, `="Mr "&A1`.
 fn is_formula(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('=') else { return false };
     if rest.starts_with('"') && rest.contains("\"&") {
@@ -247,13 +247,13 @@ fn is_formula(text: &str) -> bool {
     letters > 0 && (after.starts_with(['(', '!', '.']) || after.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// `7030.0` of a spreadsheet is `7030`.
+/// Strips a spreadsheet's decimal: `7030.0` is `7030`.
 pub(crate) fn whole_number(text: &str) -> &str {
     let is_whole = |whole: &&str| !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit());
     text.strip_suffix(".0").filter(is_whole).unwrap_or(text)
 }
 
-/// Signs of the ASCII's full-width form, as East Asian keyboards write them, as ASCII.
+/// Converts full-width characters of East Asian keyboards to ASCII.
 pub(crate) fn narrow(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || !text.contains(|c| matches!(c, '\u{ff01}'..='\u{ff5e}' | '\u{3000}')) {
         return Cow::Borrowed(text);

@@ -1,6 +1,6 @@
-//! Which field a column goes to: by its name, by a mapping, or after a question.
+//! The target of a column: by its name, by a mapping, or after a question.
 
-use ghl_sync_import::{FieldCatalogue, ImportError, ImportOptions, LooksLike, Mapping, Question};
+use ghl_sync_import::{FieldCatalogue, FileImportError, ImportOptions, ListQuestion, LooksLike, Mapping};
 use serde_json::json;
 
 use crate::common::{import, list, us};
@@ -22,10 +22,10 @@ fn the_first_filled_of_several_columns_is_taken() {
 #[test]
 fn an_unused_column_that_looks_like_contact_data_is_asked_about() {
     let asked = |text: &str| match import(text.as_bytes(), us()) {
-        Err(ImportError::Open { questions }) => questions,
+        Err(FileImportError::Open { questions }) => questions,
         _ => Vec::new(),
     };
-    let column = |looks_like| Question::UnusedColumn { column: "Reach".to_owned(), looks_like, cells: 1 };
+    let column = |looks_like| ListQuestion::UnusedColumn { column: "Reach".to_owned(), looks_like, cells: 1 };
     assert_eq!(asked("Name,Reach\nIda,ida@example.com\n"), [column(LooksLike::Email)]);
     assert_eq!(asked("Name,Reach\nIda,(202) 555-0143\n"), [column(LooksLike::Phone)]);
     assert_eq!(asked("Name,Reach\nIda,2024-05-01\n"), []);
@@ -85,13 +85,14 @@ fn custom_fields_of_the_location_take_columns_by_name_key_and_id_and_keep_their_
     assert_eq!(values(0), expected.map(|(id, value)| (id.to_owned(), value)));
     assert_eq!((values(1), told.problems.len()), (vec![], 2));
     assert!(told.notes.iter().any(|note| note.column.as_deref() == Some("Budget")));
-    // A location without custom fields has no place for any; of one that nobody has looked at, the key is believed.
+    // If a location is known to have no custom fields, no key is valid. If its fields are unknown, any key is
+    // accepted.
     let with = |fields| {
         let mut mapping = Mapping::default();
         mapping.add("Budget=contact.budget").unwrap();
         import(text.as_bytes(), ImportOptions { fields, mapping, ..us() })
     };
-    assert!(matches!(with(FieldCatalogue::of_location([])), Err(ImportError::Mapping(_))));
+    assert!(matches!(with(FieldCatalogue::of_location([])), Err(FileImportError::Mapping(_))));
     assert!(with(FieldCatalogue::default()).is_ok());
 }
 

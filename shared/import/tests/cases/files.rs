@@ -1,6 +1,7 @@
-//! From a file's bytes to rows and cells: encodings, separators, quotes, and what is no list or no row of it.
+//! From a file's bytes to rows and cells: encodings, delimiters, quotes, files that are not lists and lines that are
+//! not rows.
 
-use ghl_sync_import::{ImportError, ImportOptions, NotAList};
+use ghl_sync_import::{FileImportError, ImportOptions, NotAList};
 
 use crate::common::{import, list, questions, us};
 
@@ -45,7 +46,7 @@ fn another_encoding_is_asked_about_with_samples_and_read_when_told() {
     }
     assert!(questions(include_bytes!("../data/windows-1251.csv"), us()).contains("Иван"));
     let unknown = import(b"Email\n\xe9\n", ImportOptions { encoding: Some("klingon".to_owned()), ..us() });
-    assert!(matches!(unknown, Err(ImportError::UnknownEncoding(_))));
+    assert!(matches!(unknown, Err(FileImportError::UnknownEncoding(_))));
 }
 
 #[test]
@@ -137,12 +138,12 @@ fn files_that_are_no_lists_are_said_to_be_so() {
         (b"\0\x01\x02\x03\x04\x05\x06\x07", NotAList::Binary),
     ];
     for (bytes, what) in cases {
-        assert!(matches!(import(bytes, us()), Err(ImportError::NotAList(found)) if found == what), "{what:?}");
+        assert!(matches!(import(bytes, us()), Err(FileImportError::NotAList(found)) if found == what), "{what:?}");
     }
-    assert!(matches!(import(b" \n", us()), Err(ImportError::Empty)));
-    assert!(matches!(import(b"", us()), Err(ImportError::Empty)));
-    assert!(matches!(import(b"ida@example.com,Ida\n", us()), Err(ImportError::NoHeader { .. })));
-    assert!(matches!(import(b"Foo,Bar\n1,2\n", us()), Err(ImportError::NoUsableColumn { .. })));
+    assert!(matches!(import(b" \n", us()), Err(FileImportError::Empty)));
+    assert!(matches!(import(b"", us()), Err(FileImportError::Empty)));
+    assert!(matches!(import(b"ida@example.com,Ida\n", us()), Err(FileImportError::NoHeader { .. })));
+    assert!(matches!(import(b"Foo,Bar\n1,2\n", us()), Err(FileImportError::NoUsableColumn { .. })));
 }
 
 #[test]
@@ -150,5 +151,5 @@ fn a_packed_list_that_is_cut_off_is_said_to_be_so() {
     let whole = include_bytes!("../data/packed.csv.gz");
     assert!(import(whole, us()).is_ok());
     let error = import(&whole[..whole.len() - 12], us()).err().unwrap();
-    assert!(matches!(error, ImportError::Packed(_)), "{error}");
+    assert!(matches!(error, FileImportError::Packed(_)), "{error}");
 }

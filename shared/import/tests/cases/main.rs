@@ -1,4 +1,4 @@
-//! Lists that went wrong once, here or elsewhere: each value arrives as it was meant, or its row and column are told.
+//! Lists that once failed, here or elsewhere: each value arrives as meant, or its row and column are reported.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod columns;

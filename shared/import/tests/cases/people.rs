@@ -1,4 +1,4 @@
-//! Rows and the people behind them: who is the same person, who wants nothing sent, and which id a record has.
+//! Rows and the people behind them: who is the same person, who refuses messages, and the ids of records.
 
 use ghl_sync_import::{ImportOptions, Mapping, SamePerson};
 use serde_json::json;

@@ -1,26 +1,26 @@
-//! Lists of rejects that are imported as they are: what a heading, a title or another row has refused stays refused.
+//! Reject lists imported unchanged: a refusal by a heading, a title or another row stays a refusal.
 
 use ghl_sync_import::report::Rejects;
-use ghl_sync_import::{ImportOptions, Outcome, Source, plan};
+use ghl_sync_import::{ByteSource, ImportOptions, RowOutcome, plan};
 
-use crate::common::{Told, import, list, us};
+use crate::common::{ImportResult, import, list, us};
 
-/// The rejects of a list, as its import writes them.
+/// The reject list that the import of a list writes.
 fn rejects(text: &[u8]) -> String {
     let text = text.to_vec();
-    let plan = plan(&text as &dyn Source, us()).unwrap();
+    let plan = plan(&text as &dyn ByteSource, us()).unwrap();
     let mut rejects = Rejects::new(Vec::new(), plan.header()).unwrap();
     for outcome in plan.records(&text).unwrap() {
         match outcome.unwrap() {
-            Outcome::Record(contact) => rejects.write(&contact.cells, &contact.dnd, &contact.problems).unwrap(),
-            Outcome::HeldBack(row) => rejects.write(&row.cells, &row.dnd, &[row.problem]).unwrap(),
-            Outcome::NotAPerson(_) => {}
+            RowOutcome::Record(contact) => rejects.write(&contact.cells, &contact.dnd, &contact.problems).unwrap(),
+            RowOutcome::HeldBack(row) => rejects.write(&row.cells, &row.dnd, &[row.problem]).unwrap(),
+            RowOutcome::NotAPerson(_) => {}
         }
     }
     String::from_utf8(rejects.finish().unwrap()).unwrap()
 }
 
-fn open(told: &Told) -> Vec<&str> {
+fn open(told: &ImportResult) -> Vec<&str> {
     let open = told.contacts.iter().filter(|(_, contact)| contact.dnd.is_none() && contact.dnd_settings.is_none());
     open.filter_map(|(_, contact)| contact.email.as_deref()).collect()
 }

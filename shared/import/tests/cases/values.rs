@@ -1,6 +1,6 @@
-//! Values of one cell: phone numbers, addresses, dates, countries, texts, and words for nothing.
+//! Values of single cells: phone numbers, addresses, dates, countries, texts, and words for empty.
 
-use ghl_sync_import::{DateOrder, ImportError, ImportOptions};
+use ghl_sync_import::{DateOrder, FileImportError, ImportOptions};
 use serde_json::json;
 
 use crate::common::{import, list, questions, us};
@@ -57,7 +57,7 @@ fn without_the_locations_country_no_national_number_is_guessed() {
     for country in ["US", "us", "United States"] {
         assert_eq!(phones(Some(country)).unwrap().0, ["+12025550143", "+12025550144", "+12025550145"], "{country}");
     }
-    assert!(matches!(phones(Some("Atlantis")), Err(ImportError::UnknownCountry(_))));
+    assert!(matches!(phones(Some("Atlantis")), Err(FileImportError::UnknownCountry(_))));
     let alone = import(b"Name,Phone\nAnn,202-555-0143\n", ImportOptions { country: None, ..us() }).unwrap();
     assert_eq!((alone.rows(), alone.held()), (vec![], vec![2]));
 }

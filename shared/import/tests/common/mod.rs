@@ -1,24 +1,27 @@
-//! Importing a list, and what is asserted of each.
+//! Imports a list, and checks facts that hold for each.
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 pub(crate) mod workbook;
 
-use ghl_sync_import::{Effect, ImportError, ImportOptions, KnownIds, Outcome, Plan, Problem, Source, Tally, plan};
+use ghl_sync_import::{
+    ByteSource, FileImportError, ImportOptions, ImportPlan, KnownIds, ListProblem, ProblemEffect, RowOutcome, RowTally,
+    plan,
+};
 use ghl_sync_model::Contact;
 
-/// What came of a list.
-pub(crate) struct Told {
+/// Result of importing a list.
+pub(crate) struct ImportResult {
     pub(crate) contacts: Vec<(u64, Contact)>,
     pub(crate) ids: Vec<String>,
-    pub(crate) held_back: Vec<Problem>,
+    pub(crate) held_back: Vec<ListProblem>,
     pub(crate) not_people: Vec<u64>,
-    /// Of the contacts' rows.
-    pub(crate) problems: Vec<Problem>,
-    pub(crate) notes: Vec<Problem>,
-    pub(crate) tally: Tally,
+    /// Problems of the contacts' rows.
+    pub(crate) problems: Vec<ListProblem>,
+    pub(crate) notes: Vec<ListProblem>,
+    pub(crate) tally: RowTally,
     pub(crate) learned: KnownIds,
-    pub(crate) plan: Plan,
+    pub(crate) plan: ImportPlan,
 }
 
 /// Options of a location in the United States.
@@ -30,26 +33,26 @@ pub(crate) fn us() -> ImportOptions {
     }
 }
 
-/// Imports a list. Whatever it is, each row is a contact, held back, or told to be no person.
-pub(crate) fn import(bytes: &[u8], options: ImportOptions) -> Result<Told, ImportError> {
+/// Imports a list, and checks that each row is a contact, held back, or reported as no person.
+pub(crate) fn import(bytes: &[u8], options: ImportOptions) -> Result<ImportResult, FileImportError> {
     let bytes = bytes.to_vec();
-    let plan = plan(&bytes as &dyn Source, options)?;
+    let plan = plan(&bytes as &dyn ByteSource, options)?;
     let (mut contacts, mut ids, mut held_back, mut not_people, mut problems) = (vec![], vec![], vec![], vec![], vec![]);
     let mut records = plan.records(&bytes)?;
     let mut merged = 0;
     for outcome in records.by_ref() {
         match outcome? {
-            Outcome::Record(record) => {
+            RowOutcome::Record(record) => {
                 merged += record.rows.len() as u64;
                 ids.push(record.id.as_str().to_owned());
                 problems.extend(record.problems);
                 contacts.push((record.row, record.contact));
             }
-            Outcome::HeldBack(row) => {
-                assert_eq!(row.problem.effect, Effect::RowLeftOut);
+            RowOutcome::HeldBack(row) => {
+                assert_eq!(row.problem.effect, ProblemEffect::RowLeftOut);
                 held_back.push(row.problem);
             }
-            Outcome::NotAPerson(row) => not_people.push(row.problem.row),
+            RowOutcome::NotAPerson(row) => not_people.push(row.problem.row),
         }
     }
     let tally = records.tally();
@@ -63,10 +66,10 @@ pub(crate) fn import(bytes: &[u8], options: ImportOptions) -> Result<Told, Impor
     distinct.dedup();
     assert_eq!(distinct.len(), ids.len(), "two contacts have one id");
     let notes = plan.notes().to_vec();
-    Ok(Told { contacts, ids, held_back, not_people, problems, notes, tally, learned, plan })
+    Ok(ImportResult { contacts, ids, held_back, not_people, problems, notes, tally, learned, plan })
 }
 
-impl Told {
+impl ImportResult {
     pub(crate) fn contact(&self, row: u64) -> &Contact {
         let found = self.contacts.iter().find(|(at, _)| *at == row);
         &found.unwrap_or_else(|| panic!("row {row} is no contact: {:?}", self.held_back)).1
@@ -80,7 +83,7 @@ impl Told {
         self.held_back.iter().map(|problem| problem.row).collect()
     }
 
-    /// Rows and columns of the cells that are told.
+    /// Rows and columns of the reported cells.
     pub(crate) fn cells(&self) -> Vec<(u64, &str)> {
         self.problems
             .iter()
@@ -90,13 +93,13 @@ impl Told {
     }
 }
 
-pub(crate) fn list(text: &str) -> Told {
+pub(crate) fn list(text: &str) -> ImportResult {
     import(text.as_bytes(), us()).unwrap()
 }
 
 pub(crate) fn questions(bytes: &[u8], options: ImportOptions) -> String {
     match import(bytes, options) {
-        Err(ImportError::Open { questions }) => {
+        Err(FileImportError::Open { questions }) => {
             questions.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
         }
         Err(error) => panic!("{error}"),

@@ -1,4 +1,4 @@
-//! Workbooks as Excel and the libraries of other programs write them.
+//! Workbooks as written by Excel and by libraries of other programs.
 
 use std::io::Write;
 
@@ -6,10 +6,10 @@ const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
 const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
 
-/// A workbook. Style `n` (from 1) has the n-th of the formats.
+/// A workbook. Style `n` (from 1) uses the n-th format.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Workbook {
-    /// Name, state (`visible`, `hidden`), and the XML of `sheetData` and of what follows it.
+    /// Name, state (`visible`, `hidden`), and the XML of `sheetData` and after it.
     pub(crate) sheets: Vec<(&'static str, &'static str, String, String)>,
     pub(crate) formats: Vec<&'static str>,
     /// The XML of each shared string.
@@ -18,7 +18,7 @@ pub(crate) struct Workbook {
 }
 
 impl Workbook {
-    /// One sheet of these rows, each the XML of its cells.
+    /// One sheet with these rows, each given as the XML of its cells.
     pub(crate) fn of(rows: &[String]) -> Workbook {
         let rows: String = rows.iter().map(|cells| format!("<row>{cells}</row>")).collect();
         Workbook { sheets: vec![("People", "visible", rows, String::new())], ..Workbook::default() }
@@ -85,7 +85,7 @@ impl Workbook {
     }
 }
 
-/// A cell with a text of its own.
+/// A cell with its own text.
 pub(crate) fn inline(text: &str) -> String {
     format!("<c t=\"inlineStr\"><is><t xml:space=\"preserve\">{}</t></is></c>", escape(text))
 }

@@ -1,6 +1,6 @@
-//! The gate of one rate scope: everything that decides on a call, in one value that is stored in one item.
+//! The gate of one rate scope: the complete state that decides about calls, stored as one item.
 //!
-//! Whoever changes it reads it, applies one or more of these transitions, and stores it if nobody else was faster.
+//! To change it, read it, apply one or more of these transitions, and store it if nobody else has written in between.
 //!
 //! ```text
 //!             plan                take_run              finish
@@ -24,41 +24,41 @@ pub use self::signal::Signal;
 use super::{Admission, Breaker, Daily, Hold, Ledger, Pacing, Pause, PauseReason, Rules, WaitReason, WaitUntil};
 use ghl_sync_model::{EpochMs, Generation, Holder, Pace, Priority};
 
-/// A message that has not arrived this long after it should have is given up; another is planned.
+/// A plan whose message is overdue by this much is given up, and another batch is planned.
 const PLAN_GRACE: Duration = Duration::from_secs(60);
-/// Without a part of a shared day, this long passes before one is asked for again.
+/// Wait before asking again for a part of a shared day, if none was left.
 const ALLOT_AGAIN: Duration = Duration::from_secs(5);
-/// A batch is not planned to go on longer than this, so that it ends well within the function's time.
+/// Longest planned duration of a batch, so that it ends well within the function's time.
 const BATCH_SPAN: Duration = Duration::from_secs(20);
 
 /// The gate of one rate scope.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Gate {
     generation: Generation,
-    /// Batches planned so far: whose turn it is among the locations of the scope.
+    /// Number of batches planned so far. It decides whose turn it is among the scope's locations.
     #[serde(default)]
     turn: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     plan: Option<Plan>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     run: Option<Run>,
-    /// When to look again, with neither plan nor run.
+    /// Time of the next check if there is neither a plan nor a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wake_at: Option<EpochMs>,
-    /// Runs in a row that ended by expiry.
+    /// Consecutive runs that ended by expiry.
     #[serde(default)]
     crashes: u32,
-    /// A crashed run may have created things that GHL's search does not show yet.
+    /// Until then, GHL's search may not show what a crashed run created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     in_doubt_until: Option<EpochMs>,
-    /// What callers remember with the scope, by a name of theirs: until when.
+    /// Notes of callers by name, each with its expiry.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     memos: BTreeMap<String, EpochMs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pause: Option<Pause>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hold: Option<Hold>,
-    /// How often a location of the scope was made safer: whoever began before that makes no further call.
+    /// How often a location of the scope was made safer. Runs that began before that make no further call.
     #[serde(default, skip_serializing_if = "is_zero")]
     stops: u64,
     #[serde(default)]
@@ -76,49 +76,49 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// A batch that was planned: its message is on the way.
+/// A planned batch whose message is on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// When it should arrive.
+    /// When the message should arrive.
     pub starts_at: EpochMs,
-    /// When it is given up.
+    /// When the plan is given up.
     pub expires_at: EpochMs,
 }
 
-/// A batch that is being sent. While it lives, no other invocation calls GHL for this scope's batches.
+/// A batch that is being sent. While it is live, no other invocation calls GHL for this scope's batches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
-    /// By whom.
+    /// The invocation that sends it.
     pub holder: Holder,
-    /// After this time it is dead, and none of its requests can arrive any more: its function's deadline + D.
+    /// When the run is dead and none of its requests can still arrive: its function's deadline + D.
     pub until: EpochMs,
 }
 
-/// When the next batch can start, and how much it can do.
+/// When the next batch can start, and how much it may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opening {
-    /// The first call can go out then.
+    /// Time of the first call.
     pub at: EpochMs,
-    /// What stands in the way until then.
+    /// Why no call goes out earlier.
     pub reason: Option<WaitReason>,
-    /// For so many records there are permits without a long wait; at least 1.
+    /// Number of records that get permits without a long wait; at least 1.
     pub records: u32,
-    /// Of these, so many may be of normal or low priority: the rest of the day is kept for high.
+    /// Most of these that may have normal or low priority: the rest of the day is reserved for high.
     pub common: u32,
-    /// Of these, so many may be of low priority: the rest of the day is kept for high and normal.
+    /// Most of these that may have low priority: the rest of the day is reserved for high and normal.
     pub low: u32,
-    /// When the day begins anew.
+    /// When the day starts over.
     pub day_resets_at: EpochMs,
 }
 
 impl Opening {
-    /// The gate opens at this time, whatever it lets through then.
+    /// An opening that is limited only by its time.
     #[must_use]
     pub fn only_at(at: EpochMs, reason: WaitReason) -> Opening {
         Opening { at, reason: Some(reason), records: 1, common: u32::MAX, low: u32::MAX, day_resets_at: EpochMs::NEVER }
     }
 
-    /// When records of `priority` may go again, if the rest of the day is kept for more urgent ones.
+    /// When records of `priority` may go again, if the rest of the day is reserved for more urgent ones.
     #[must_use]
     pub fn kept_back_until(&self, priority: Priority) -> Option<EpochMs> {
         let allowed = match priority {
@@ -130,7 +130,7 @@ impl Opening {
     }
 }
 
-/// Why a run was refused. The message that asked for it is out of date, and done with.
+/// Why a run was refused. The message that asked for it is out of date, and is done with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TakeRefused {
     /// A newer batch has been planned since.
@@ -138,26 +138,26 @@ pub enum TakeRefused {
         /// Its generation.
         current: Generation,
     },
-    /// Another invocation is at it.
+    /// Another invocation is running.
     RunLive {
-        /// Its run's end, at the latest.
+        /// The latest end of its run.
         until: EpochMs,
     },
 }
 
-/// Answer to a request for permits.
+/// The answer to a request for permits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leased {
-    /// The times from which on each call may be sent, ascending; at least one.
+    /// The earliest time of each call, ascending; at least one.
     Permits(Vec<EpochMs>),
-    /// One call, from this time on, that finds out whether GHL is up. Nobody else calls until it is over.
+    /// One call, from this time on, tests whether GHL is up. Nobody else calls until it is over.
     Probe(EpochMs),
-    /// None now.
+    /// No permits now.
     Wait(WaitUntil),
 }
 
 impl Gate {
-    /// When the next batch can start, and how much it can do.
+    /// When the next batch can start, and how much it may send.
     #[must_use]
     pub fn opening(&self, now: EpochMs, rules: &Rules) -> Opening {
         let (mut at, mut reason) = (now, None);
@@ -189,7 +189,7 @@ impl Gate {
         Opening { at, reason, records: self.runway(at, rules), common, low, day_resets_at }
     }
 
-    /// For how many records there are permits from `at` on without a gap longer than the rules' patience.
+    /// Number of records that get permits from `at` on without a gap longer than the rules' patience.
     fn runway(&self, at: EpochMs, rules: &Rules) -> u32 {
         let most = (rules.batch_size >> self.crashes.min(31)).min(self.breaker.batch_limit());
         let most = u64::from(most).min(self.daily_left(at, rules)).max(1);
@@ -200,7 +200,7 @@ impl Gate {
         u32::try_from(gaps + 1).unwrap_or(u32::MAX).min(most)
     }
 
-    /// The quota to keep to now.
+    /// The burst quota in force now, reduced while the host recovers.
     fn pace(&self, now: EpochMs, rules: &Rules) -> Pace {
         let pace = self.allowed_pace(now, rules);
         let limit = u64::from(pace.limit.get()) * u64::from(rules.percent) / 100;
@@ -214,7 +214,7 @@ impl Gate {
         self.pacing.space(times, pace, horizon)
     }
 
-    /// A run that did not end in time is dead: its invocation crashed. (All other transitions do this first.)
+    /// Reaps a run that has expired: its invocation crashed. (All other transitions do this first.)
     pub fn reap_expired_run(&mut self, now: EpochMs, rules: &Rules) {
         if let Some(run) = self.run.take_if(|run| run.until <= now) {
             self.crashes = self.crashes.saturating_add(1);
@@ -222,13 +222,13 @@ impl Gate {
         }
     }
 
-    /// Whether there is a run that nobody has buried yet.
+    /// Whether there is an expired run that was not reaped yet.
     #[must_use]
     pub fn has_expired_run(&self, now: EpochMs) -> bool {
         self.run.as_ref().is_some_and(|run| run.until <= now)
     }
 
-    /// Plans a batch whose message arrives at `starts_at`, and makes every earlier message stale. Returns its
+    /// Plans a batch whose message arrives at `starts_at`, and makes every earlier message stale. Returns the batch's
     /// generation.
     pub fn plan(&mut self, now: EpochMs, starts_at: EpochMs, rules: &Rules) -> Generation {
         self.reap_expired_run(now, rules);
@@ -239,15 +239,15 @@ impl Gate {
         self.generation
     }
 
-    /// Nothing to send before `wake_at` (or at all).
+    /// Notes that there is nothing to send before `wake_at` (or at all).
     pub fn rest(&mut self, now: EpochMs, wake_at: Option<EpochMs>, rules: &Rules) {
         self.reap_expired_run(now, rules);
         self.plan = None;
         self.wake_at = wake_at.filter(|time| *time != EpochMs::NEVER);
     }
 
-    /// The plan's message is lost, and somebody looks at once what to send instead. Should it arrive all the same, it is
-    /// as good as the next one. Returns whether there was a plan.
+    /// Drops the plan because its message is lost, and makes the gate due for a check. Should the message arrive all
+    /// the same, it counts as the current one until the next plan. Returns whether there was a plan.
     pub fn lose_plan(&mut self, now: EpochMs) -> bool {
         let lost = self.plan.take().is_some();
         if lost {
@@ -256,11 +256,11 @@ impl Gate {
         lost
     }
 
-    /// The batch of `generation` arrived at `holder`, which wants to send it. A message without a generation runs if
+    /// Starts the run of the batch of `generation` whose message arrived. A message without a generation may run if
     /// nobody else does.
     ///
     /// # Errors
-    /// [`TakeRefused`] when the message is out of date.
+    /// [`TakeRefused`] if the message is out of date.
     pub fn take_run(
         &mut self,
         now: EpochMs,
@@ -284,7 +284,7 @@ impl Gate {
         Ok(())
     }
 
-    /// Leases up to `want` permits to the run's holder, of the calls that the day has left for `priority`.
+    /// Leases up to `want` permits to the run's holder, from the calls that the day has left for `priority`.
     pub fn lease(&mut self, now: EpochMs, run: &Run, want: u32, priority: Priority, rules: &Rules) -> Leased {
         if let Some(wait) = self.blocked(now) {
             return Leased::Wait(wait);
@@ -294,7 +294,7 @@ impl Gate {
             Ok(left) => left,
             Err(wait) => return Leased::Wait(wait),
         };
-        // Of a shared day, no more than was allotted.
+        // Of a shared day, lease no more than was allotted.
         let allotted =
             self.daily.share(now).map_or(0, |share| share.calls).saturating_sub(u64::from(self.ledger.out_at(now)));
         let left = if rules.day_scope.is_some() { left.min(allotted) } else { left };
@@ -302,13 +302,13 @@ impl Gate {
             return Leased::Wait(WaitUntil { at: now + ALLOT_AGAIN, reason: WaitReason::DailyQuota });
         }
         let want = if probe { 1 } else { want.max(1).min(u32::try_from(left).unwrap_or(u32::MAX)) };
-        // The last permit must still leave its request the time that it may take.
+        // The last permit must leave its request enough time.
         let last_start = run.until - rules.late_arrival - rules.request_timeout;
         let horizon = (now + rules.lease_ahead).min(last_start);
         let pace = self.pace(now, rules);
         let configured = self.configured_pace(rules);
         self.ledger.prune(now, pace.window.max(configured.window).max(rules.pace.window) + rules.clock_skew);
-        // What a dead holder has out may end within the horizon: what could follow is leased then, and no sooner.
+        // A dead holder's permits may expire within the horizon: calls after that are leased only then.
         let want = want.min(configured.limit.get().saturating_sub(self.ledger.out()));
         let permits = self.permits(now, rules, pace, want, horizon);
         let Some(last) = permits.last().copied() else {
@@ -325,7 +325,7 @@ impl Gate {
         Leased::Permits(permits)
     }
 
-    /// What stands in the way of any call now, be there permits or not.
+    /// What prevents any call now, with or without permits.
     #[must_use]
     pub fn blocked(&self, now: EpochMs) -> Option<WaitUntil> {
         self.paused(now).or_else(|| match self.breaker.admit(now) {
@@ -334,7 +334,7 @@ impl Gate {
         })
     }
 
-    /// The pause of the whole scope, if there is one now: an operator's before GHL's.
+    /// The pause of the whole scope, if any; an operator's takes precedence over GHL's.
     #[must_use]
     pub fn paused(&self, now: EpochMs) -> Option<WaitUntil> {
         if let Some(hold) = self.held(now) {
@@ -344,18 +344,18 @@ impl Gate {
         Some(WaitUntil { at: pause.until, reason: WaitReason::Pause(pause.reason) })
     }
 
-    /// Others found GHL to be down: the next call is a probe.
+    /// Notes that others found GHL down: the next call is a probe.
     pub fn suspect(&mut self, now: EpochMs) {
         self.breaker.suspect(now);
     }
 
-    /// Gives permits back that were not used: who leases next need not wait for their time.
+    /// Returns unused permits, so that whoever leases next need not wait for their times.
     pub fn give_back(&mut self, now: EpochMs, holder: &Holder, unused: u32, rules: &Rules) {
         let unused = self.ledger.take_back(holder, unused);
         self.pacing.given_back(unused, self.pace(now, rules));
     }
 
-    /// The batch is over. Its message, should it arrive again, is stale.
+    /// Ends the batch. Its message, should it arrive again, is stale.
     pub fn finish(&mut self, now: EpochMs, holder: &Holder, rules: &Rules) {
         if self.run.as_ref().is_some_and(|run| run.holder == *holder) {
             self.run = None;
@@ -373,7 +373,7 @@ impl Gate {
         self.run.as_ref().is_some_and(|run| run.holder == *holder)
     }
 
-    /// The run that is under way.
+    /// The run in progress.
     #[must_use]
     pub fn live_run(&self, now: EpochMs) -> Option<&Run> {
         self.run.as_ref().filter(|run| run.until > now)
@@ -385,7 +385,7 @@ impl Gate {
         self.plan.filter(|plan| plan.expires_at > now)
     }
 
-    /// When somebody should look at this gate: a run or a plan that did not end, or work that becomes due.
+    /// When this gate is next due for a check: when a run or a plan expires, or when work becomes due.
     #[must_use]
     pub fn next_check_at(&self) -> Option<EpochMs> {
         match (&self.run, self.plan) {
@@ -395,13 +395,13 @@ impl Gate {
         }
     }
 
-    /// Runs in a row that ended by expiry.
+    /// Consecutive runs that ended by expiry.
     #[must_use]
     pub fn crashes(&self) -> u32 {
         self.crashes
     }
 
-    /// How many batches were planned: whose turn it is among the locations of the scope.
+    /// Number of batches planned. It decides whose turn it is among the scope's locations.
     #[must_use]
     pub fn turn(&self) -> u64 {
         self.turn
@@ -419,7 +419,7 @@ impl Gate {
         &self.breaker
     }
 
-    /// The pause, over or not.
+    /// The last pause that the system set, over or not.
     #[must_use]
     pub fn pause(&self) -> Option<Pause> {
         self.pause
@@ -443,14 +443,14 @@ impl Gate {
         &self.daily
     }
 
-    /// Until then, GHL's search may not show what a crashed run created: nothing is created that a search would have
-    /// to find.
+    /// Until then, GHL's search may not show what a crashed run created, so nothing may be created that a search would
+    /// have to find first.
     #[must_use]
     pub fn in_doubt_until(&self) -> Option<EpochMs> {
         self.in_doubt_until
     }
 
-    /// Whether the memo of this `name` still holds.
+    /// Whether the note `name` is still valid.
     #[must_use]
     pub fn remembers(&self, name: &str, now: EpochMs) -> bool {
         self.memos.get(name).is_some_and(|until| now < *until)

@@ -1,22 +1,22 @@
-//! What a gate allows: the limits that are kept to, and who may use the last calls of the day.
+//! The quotas of a gate: the limits in force, and who may use the last calls of the day.
 
 use super::Gate;
 use crate::{Allotment, Rules, WaitReason, WaitUntil};
 use ghl_sync_model::{AdoptLimits, EpochMs, Pace, Priority, Quota};
 
-/// Low priority leaves one call of so many of the day's limit to what is more urgent.
+/// Low priority leaves this part of the day's limit, one call in so many, to more urgent records.
 const LOW_LEAVES: u64 = 10;
-/// The most calls per window that are taken over from GHL's headers; the bound of our own setting.
+/// Most calls per window that are adopted from GHL's headers; also the bound of our own setting.
 const ADOPT_MAX: u32 = 10_000;
-/// Of a shared day, one part of so many of what is left is allotted at once…
+/// Each allotment takes one part in this many of what is left of a shared day, …
 const ALLOT_PARTS: u64 = 16;
-/// …but so many calls at least…
+/// … but at least this many calls …
 const ALLOT_LEAST: u64 = 25;
-/// …and at most.
+/// … and at most this many.
 const ALLOT_MOST: u64 = 2000;
 
 impl Gate {
-    /// The burst quota to start from: the configured one, or GHL's own if that is taken over.
+    /// The burst quota to start from: the configured one, or GHL's own if it is adopted.
     #[must_use]
     pub fn configured_pace(&self, rules: &Rules) -> Pace {
         match (rules.adopt, self.pacing.told()) {
@@ -25,19 +25,19 @@ impl Gate {
         }
     }
 
-    /// The burst quota to keep to now, unless the host is just recovering.
+    /// The burst quota in force now, except while the host recovers.
     #[must_use]
     pub fn allowed_pace(&self, now: EpochMs, rules: &Rules) -> Pace {
         self.pacing.pace(now, self.configured_pace(rules))
     }
 
-    /// Whether others use the burst quota, too.
+    /// Whether other clients use the burst quota.
     #[must_use]
     pub fn is_shared(&self, now: EpochMs, rules: &Rules) -> bool {
         self.pacing.is_shared(now, self.configured_pace(rules))
     }
 
-    /// The daily limit to keep to.
+    /// The daily limit in force.
     #[must_use]
     pub fn daily_limit(&self, rules: &Rules) -> u64 {
         match (rules.adopt, self.daily.told_limit()) {
@@ -46,7 +46,7 @@ impl Gate {
         }
     }
 
-    /// Calls left of the day, whoever shares it.
+    /// Calls left of the day, including those that other scopes may use.
     #[must_use]
     pub fn daily_left(&self, now: EpochMs, rules: &Rules) -> u64 {
         let own = self.daily_limit(rules).saturating_sub(self.daily.used(now));
@@ -56,7 +56,7 @@ impl Gate {
         }
     }
 
-    /// When the day begins anew, as it is counted here or where it is shared.
+    /// When the day starts over, as counted here or by the gate that shares it.
     #[must_use]
     pub fn day_resets_at(&self, now: EpochMs, rules: &Rules) -> EpochMs {
         let own_left = self.daily_limit(rules).saturating_sub(self.daily.used(now));
@@ -77,9 +77,9 @@ impl Gate {
         rules.day_scope.is_some() && allotted < u64::from(want) + u64::from(self.ledger.out_at(now))
     }
 
-    /// This gate counts a day that others share: one of them, whom GHL `told` what is left, takes a part of it in
-    /// advance, as far as it is not kept from `priority`. A part is a sixteenth of what is left, within bounds, so that
-    /// a day of usual length is written to once in a thousand calls, and little of it is left with somebody who does
+    /// Allots calls of the day that this gate counts to a scope that shares it, in advance, from what is not reserved
+    /// from `priority`. `told` is what GHL reported to that scope. A part is a sixteenth of what is left, within
+    /// bounds, so that a usual day costs one write per thousand calls, and little is stranded with a scope that does
     /// not need it.
     pub fn allot(&mut self, now: EpochMs, told: Option<&Quota>, priority: Priority, rules: &Rules) -> Allotment {
         if let Some(told) = told {
@@ -92,14 +92,14 @@ impl Gate {
         Allotment { calls, rest: self.daily_left(now, &own), resets_at: self.daily.resets_at(now) }
     }
 
-    /// Calls left of the day that `priority` may use, if nobody else had any out.
+    /// Calls of the day that `priority` may use, ignoring permits that are out.
     #[must_use]
     pub fn daily_left_for(&self, now: EpochMs, priority: Priority, rules: &Rules) -> u64 {
         self.daily_left(now, rules).saturating_sub(self.kept_from(priority, rules))
     }
 
-    /// The calls of the day that `priority` leaves to what is more urgent. Where GHL allows less than is configured, the
-    /// reserve is smaller by as much, so that it is never all of the day.
+    /// Calls of the day that `priority` leaves to more urgent records. If GHL allows less than configured, the reserve
+    /// shrinks in proportion, so that it never covers the whole day.
     fn kept_from(&self, priority: Priority, rules: &Rules) -> u64 {
         let limit = self.daily_limit(rules);
         let reserve = u128::from(rules.daily_reserve) * u128::from(limit) / u128::from(rules.daily_limit.max(1));
@@ -111,19 +111,20 @@ impl Gate {
         }
     }
 
-    /// Whether the day has a call left for `priority`, beside all permits that are out but `unused` of the asker's own.
+    /// How many calls of the day are left for `priority`, besides all permits that are out except `unused` of the
+    /// caller's own.
     ///
     /// # Errors
-    /// When it has none: until when to wait, which is later than `now`.
+    /// If there are none: how long to wait, always later than `now`.
     pub fn day_admits(&self, now: EpochMs, priority: Priority, unused: u32, rules: &Rules) -> Result<u64, WaitUntil> {
         let left = self.daily_left_for(now, priority, rules);
-        // What a dead holder let pass is out no more: waiting for it would never end.
+        // Expired permits of a dead holder are not out any more: waiting for them would never end.
         let out = u64::from(self.ledger.out_at(now).saturating_sub(unused));
         if left > out {
             return Ok(left - out);
         }
         let resets_at = self.day_resets_at(now, rules);
-        // What others have out may come back unused.
+        // Permits that others hold may come back unused.
         let at = self.ledger.out_until(now).filter(|_| left > 0).map_or(resets_at, |until| until.min(resets_at));
         Err(WaitUntil { at, reason: WaitReason::DailyQuota })
     }
@@ -153,7 +154,7 @@ mod tests {
         Signal::Told { at: T0, quota, ours: 0..=0 }
     }
 
-    /// A gate of which so many calls of the day are used.
+    /// A gate with this many calls of the day used.
     fn used(calls: u64) -> Gate {
         let mut gate = Gate::default();
         gate.daily.count(T0, calls);
@@ -182,7 +183,7 @@ mod tests {
             let mut gate = Gate::default();
             gate.learn(&told(Some(25), Some(10_000)), &rules);
             assert_eq!((gate.allowed_pace(T0, &rules).limit.get(), gate.daily_limit(&rules)), (25, 10_000));
-            // And without a header, the configured ones stand.
+            // Without a header, the configured limits apply.
             let gate = Gate::default();
             assert_eq!((gate.allowed_pace(T0, &rules).limit.get(), gate.daily_limit(&rules)), (100, 200_000));
         }
@@ -203,7 +204,7 @@ mod tests {
     fn the_last_calls_of_the_day_are_leased_to_the_urgent_only() {
         let day = Rules { daily_limit: 100, ..rules() };
         let reserve = Rules { daily_reserve: 30, ..day.clone() };
-        // Used, the priority, permits that a lease of 200 gives.
+        // Columns: calls used, priority, permits given to a lease of 200.
         let cases = [
             (&day, 0, Priority::Low, 90),
             (&day, 85, Priority::Low, 5),
@@ -266,7 +267,7 @@ mod tests {
     }
 
     proptest! {
-        /// A wait that is over already would be waited for again and again.
+        /// A wait that is already over would be repeated forever.
         #[test]
         fn whom_the_day_does_not_admit_waits_for_a_time_to_come(
             limit in 1..60u64, used_calls in 0..80u64, leases in prop::collection::vec((0..200u64, 1..20u32), 0..6),
@@ -286,7 +287,7 @@ mod tests {
             }
         }
 
-        /// Whoever asks in whatever order: what is out and used never reaches into what is kept from its priority.
+        /// In whatever order leases are taken, permits out and used never reach into the reserve above their priority.
         #[test]
         fn no_order_of_leases_uses_what_is_kept_for_the_more_urgent(
             limit in 1..300u64, reserve in 0..300u64,

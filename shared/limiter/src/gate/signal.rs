@@ -11,51 +11,51 @@ use ghl_sync_model::{EpochMs, Holder, Quota};
 pub enum Signal {
     /// A call of `holder` is over; the server had counted it by `at`.
     Finished {
-        /// Whose permit it used.
+        /// The holder of the permit.
         holder: Holder,
         /// The latest time at which the server can have counted it.
         at: EpochMs,
-        /// Whether its answer told the day's count, which then includes it.
+        /// Whether the answer reported the day's count, which then includes this call.
         told_daily: bool,
     },
-    /// GHL answered in a way that shows that it is up.
+    /// GHL's answer shows that it is up.
     Answered,
     /// An operation met its first transient failure.
     Trouble {
-        /// Which operation, as a hash of its record.
+        /// Hash of the operation's record.
         operation: u32,
-        /// When the answer came, or was given up.
+        /// When the answer came, or the call was given up.
         at: EpochMs,
     },
     /// GHL answered 429.
     Throttled {
         /// When the answer came.
         at: EpochMs,
-        /// How long everybody shall wait.
+        /// Until when everybody must wait.
         until: EpochMs,
-        /// Whether it is the daily quota that is used up.
+        /// Whether the daily quota is used up.
         daily: bool,
     },
-    /// GHL, in trouble, asked everybody to wait this long.
+    /// GHL, in trouble, asked everybody to wait.
     AskedToWait {
         /// When the answer came.
         at: EpochMs,
-        /// Until then.
+        /// End of the wait.
         until: EpochMs,
     },
-    /// Something was created and could not be written down: until then, GHL's search may not show it.
+    /// A created object could not be recorded, and GHL's search may not show it yet.
     InDoubt {
-        /// Until then.
+        /// When the search must show it.
         until: EpochMs,
     },
-    /// Something that the caller wants every holder of the scope to know for a while.
+    /// A note of the caller for every holder of the scope, valid for a while.
     Remember {
-        /// The caller's name of it.
+        /// The caller's name for it.
         name: &'static str,
-        /// Until then.
+        /// Expiry of the note.
         until: EpochMs,
     },
-    /// GHL does not accept the token.
+    /// GHL rejected the token.
     Unauthorized {
         /// When the answer came.
         at: EpochMs,
@@ -65,26 +65,26 @@ pub enum Signal {
         /// When the answer came.
         at: EpochMs,
     },
-    /// A part of a day that is shared with other scopes was taken.
+    /// A part of a day that is shared with other scopes was allotted.
     Allotted {
         /// When the allotment was read.
         at: EpochMs,
-        /// Which part.
+        /// The allotted part.
         allotment: Allotment,
     },
     /// The headers of an answer.
     Told {
         /// When the answer came.
         at: EpochMs,
-        /// What they said.
+        /// The quota in the headers.
         quota: Quota,
-        /// The fewest and the most calls of ours that the server can have counted in the window before it.
+        /// The fewest and the most of our calls that the server can have counted in the window before the answer.
         ours: RangeInclusive<u32>,
     },
 }
 
 impl Gate {
-    /// Takes over what a call taught.
+    /// Applies what a call taught.
     pub fn learn(&mut self, signal: &Signal, rules: &Rules) {
         match signal {
             Signal::Finished { holder, at, told_daily } => {
@@ -123,7 +123,7 @@ impl Gate {
         }
     }
 
-    /// Nobody calls before `until`, as was said at `at`; never longer than a pause for this reason may be.
+    /// Pauses all calls until `until`, as reported at `at`; never longer than a pause for this reason may last.
     fn pause_until(&mut self, at: EpochMs, until: EpochMs, reason: PauseReason) {
         let until = until.min(at + reason.longest());
         if self.pause.is_none_or(|pause| pause.until < until) {

@@ -191,7 +191,7 @@ fn the_daily_quota_ends_at_its_last_call_and_begins_again_at_the_reset() {
 #[test]
 fn permits_end_before_the_lease_does_with_time_for_the_request() {
     let (mut gate, run) = taken();
-    // Until = deadline + 5 s; a request takes up to 10 s and may arrive 5 s later.
+    // `until` is the deadline + 5 s; a request takes up to 10 s and may arrive 5 s later.
     let last = run.until - s(15);
     assert_eq!(permits(gate.lease(last, &run, 1, Priority::High, &rules())), [last]);
     let late = last + Duration::from_millis(1);
@@ -208,7 +208,7 @@ fn no_more_permits_are_out_than_the_limit_although_a_dead_holders_lease_ends_wit
     let heir = run("heir", T0 + s(60));
     let wait = waits(gate.lease(T0 + s(60), &heir, 2, Priority::High, &rules));
     assert_eq!((wait.reason, gate.ledger().out()), (WaitReason::Pace, 2));
-    // A window after the lease's end, and no later than that.
+    // One window after the lease's end, and no later.
     assert_eq!(wait.at, dead.until + pace.window + rules.clock_skew);
     assert_eq!(permits(gate.lease(wait.at, &heir, 2, Priority::High, &rules)), [wait.at; 2]);
     assert_eq!(gate.ledger().out(), 2);
@@ -231,7 +231,7 @@ fn a_gate_of_an_earlier_version_without_some_fields_is_still_read() {
     assert_eq!(gate.generation(), Generation(7));
 }
 
-/// Any order of what invocations, ticks and the passing of time can do.
+/// Invocations, ticks and the passing of time, in any order.
 #[derive(Debug, Clone)]
 enum Step {
     Plan,
@@ -345,7 +345,7 @@ fn a_lost_plan_is_looked_at_at_once_and_a_run_is_left_alone() {
     let generation = gate.plan(T0, T0 + s(600), &rules());
     assert!(gate.lose_plan(T0 + s(1)));
     assert_eq!((gate.live_plan(T0 + s(1)), gate.next_check_at()), (None, Some(T0 + s(1))));
-    // Its message comes all the same: it runs, if nothing was planned instead.
+    // The message arrives all the same: it runs, unless another batch was planned.
     assert_eq!(gate.clone().take_run(T0 + s(2), Some(generation), run("a", T0 + s(2)), &rules()), Ok(()));
     let newer = gate.plan(T0 + s(2), T0 + s(2), &rules());
     let refused = gate.take_run(T0 + s(3), Some(generation), run("a", T0 + s(3)), &rules());

@@ -1,9 +1,9 @@
-//! Times of a gate that no clock that goes right can have written: they lie further ahead than their kind ever does.
+//! Corrects times in a gate that no correct clock can have written, because they lie too far ahead.
 //!
 //! They come from a host whose clock was wrong, or from before the clock was set back. Without a correction, nobody
-//! would call until they have come. Each is cut to the latest time that its kind allows, so that a wrong clock costs no
-//! more than the longest wait of that kind. For calls that may still count that is no risk: whatever was sent before now
-//! is counted within D.
+//! would call until those times. Each is cut to the latest time that its kind allows, so that a wrong clock costs no
+//! more than the longest wait of that kind. Calls that may still count are not at risk: anything sent before now is
+//! counted within D.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use super::{Gate, PLAN_GRACE};
 use crate::{Pause, PauseReason, Rules};
 use ghl_sync_model::EpochMs;
 
-/// Lambda stops a function after 15 minutes: no run and no lease is longer.
+/// Lambda stops a function after 15 minutes, so no run and no lease is longer.
 const LONGEST_RUN: Duration = Duration::from_secs(900);
-/// A message is delayed by 15 minutes at most, and planned a little earlier than it arrives.
+/// A message is delayed by at most 15 minutes, and planned a little before it arrives.
 const LONGEST_DELAY: Duration = Duration::from_secs(960);
 
 impl PauseReason {
-    /// The longest pause for this reason, however long GHL asked us to wait; an operator's is as long as he says.
+    /// The longest pause for this reason, however long GHL asked us to wait. An operator's pause is unlimited.
     #[must_use]
     pub fn longest(self) -> Duration {
         match self {
-            // GHL counts by the day: what lies further ahead is a mistake, or a number of another unit.
+            // GHL counts by the day: anything further ahead is a mistake, or a number in another unit.
             PauseReason::Throttled => Duration::from_secs(24 * 3600),
-            // Then the token is tried again.
+            // After this, the token is tried again.
             PauseReason::Credentials => Duration::from_secs(300),
-            // Each look may write into somebody else's account.
+            // Each try may write into somebody else's account.
             PauseReason::OtherLocation => Duration::from_secs(3600),
             PauseReason::Operator => Duration::MAX,
         }
@@ -33,7 +33,7 @@ impl PauseReason {
 }
 
 impl Gate {
-    /// Cuts what lies further ahead than its kind allows. Returns whether there was anything.
+    /// Cuts times that are further ahead than their kind allows. Returns whether anything changed.
     pub fn correct_times(&mut self, now: EpochMs, rules: &Rules) -> bool {
         let before = self.clone();
         let latest = |span: Duration| now + span + rules.clock_skew;
@@ -52,7 +52,7 @@ impl Gate {
             hold.since = hold.since.min(latest(Duration::ZERO));
         }
         self.breaker.correct_times(latest(rules.longest_break()), latest(rules.longest_probe()));
-        // What was given up is settled D later; a millisecond more, since completions are rounded up.
+        // A call that was given up is settled D later, plus a millisecond because completion times are rounded up.
         let counted_by = latest(rules.late_arrival + Duration::from_millis(1));
         self.ledger.correct_times(counted_by, latest(in_flight));
         let spaced_ahead = rules.lease_ahead + 2 * self.pacing.quota(self.configured_pace(rules)).window;
@@ -64,7 +64,7 @@ impl Gate {
 }
 
 impl Pause {
-    /// A pause that begins in the future was told by a clock that was ahead: it begins now, and is as long as it was.
+    /// A pause that begins in the future comes from a clock that was ahead: start it now, with the same length.
     fn corrected(self, now: EpochMs, clock_skew: Duration) -> Pause {
         let mut pause = self;
         if pause.since > now + clock_skew {
@@ -87,10 +87,10 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
     const DAY: Duration = Duration::from_secs(24 * 3600);
-    /// The ways of a gate are not measured to the millisecond.
+    /// These tests do not measure the gate to the millisecond.
     const SMALL: Duration = Duration::from_secs(1);
 
-    /// How long after `now` the first call can be made, by somebody who asks as the gate says.
+    /// How long after `now` the first call can be made by a caller that asks whenever the gate says.
     fn first_call(gate: &Gate, now: EpochMs) -> Duration {
         let mut gate = gate.clone();
         let mut at = now;
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(gate, before);
     }
 
-    /// A gate with something of everything, at T0.
+    /// A gate at T0 with all of its parts in use.
     fn busy() -> Gate {
         let mut gate = Gate::default();
         let generation = gate.plan(T0, T0, &rules());
@@ -228,7 +228,7 @@ mod tests {
         }
     }
 
-    /// What may have happened to a gate.
+    /// Events in the history of a gate.
     #[derive(Debug, Clone)]
     enum Happens {
         Calls(u32),
@@ -252,10 +252,10 @@ mod tests {
         ]
     }
 
-    /// The gate after all of it; the longest wait that any of it can explain.
+    /// The gate after these events, and the longest wait that they can explain.
     fn after(history: &[Happens]) -> (Gate, Duration) {
         let mut gate = Gate::default();
-        // A full window, whose calls may have been given up.
+        // A full window whose calls may have been given up.
         let mut longest = s(10) + rules().late_arrival + 4 * rules().clock_skew;
         for (n, happened) in history.iter().enumerate() {
             let run = run(&format!("h{n}"), T0);
@@ -310,19 +310,19 @@ mod tests {
             gate.correct_times(now, &rules());
             let waits = first_call(&gate, now);
             prop_assert!(waits <= longest + SMALL, "{waits:?} of at most {longest:?}");
-            // A run or a plan that lies further ahead than it can is given up in time, too.
+            // A run or a plan that lies too far ahead is also given up in time.
             let given_up = now + LONGEST_DELAY + PLAN_GRACE + SMALL;
             prop_assert!(gate.live_run(given_up).is_none() && gate.live_plan(given_up).is_none());
         }
 
-        /// Whatever the clock does backwards, what was sent before is counted: no window of true time holds more than
-        /// the limit. (What a clock that was set forwards makes us forget, nobody can know.)
+        /// However far the clock is set back, calls sent before are counted: no window of true time holds more than the
+        /// limit. (Calls forgotten because a clock was set forward cannot be known.)
         #[test]
         fn a_clock_that_is_set_back_never_lets_more_calls_into_a_window_than_the_limit(
             steps in prop::collection::vec((0..4_000u64, 1..120u32, 0..7_200_000u64, 0..4u8), 1..25),
         ) {
             let mut gate = Gate::default();
-            // True time runs on; the clock is behind it by more with each jump.
+            // True time moves on; the clock falls behind it by more with each jump.
             let (mut truth, mut behind) = (T0 + 30 * DAY, Duration::ZERO);
             let mut sent: Vec<EpochMs> = Vec::new();
             for (n, (pause, want, back, jumps)) in steps.into_iter().enumerate() {

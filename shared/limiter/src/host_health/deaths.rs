@@ -1,4 +1,4 @@
-//! Whether it is a record that kills its invocation, or an outage of ours.
+//! Decides whether a record kills its invocation, or an outage of ours does.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use serde::{Deserialize, Serialize};
 use super::Reports;
 use ghl_sync_model::EpochMs;
 
-/// An outage of ours is mended within this time. If invocations still die then, in however many scopes, records are
-/// looked at again: the same bad record may have been put into many locations.
+/// Longest outage of ours. If invocations still die after that, in however many scopes, records are blamed again: the
+/// same bad record may have been put into many locations.
 const OUTAGE_MAX: Duration = Duration::from_secs(3600);
 
-/// Runs that ended by the death of their invocation, in all scopes.
+/// Runs whose invocation died, in all scopes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Deaths {
     #[serde(default, skip_serializing_if = "Reports::is_empty")]
     scopes: Reports,
-    /// Since when there were many.
+    /// Since when they have been many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     many_since: Option<EpochMs>,
 }
 
 impl Deaths {
-    /// A run of `scope` (a hash) was found dead.
+    /// Notes that a run of `scope` (a hash) was found dead.
     pub fn add(&mut self, scope: u32, now: EpochMs) {
         if !self.scopes.are_many(now) {
             self.many_since = None;
@@ -33,7 +33,7 @@ impl Deaths {
         }
     }
 
-    /// Whether invocations die in so many scopes that it is no record's fault.
+    /// Whether invocations die in so many scopes that no record is to blame.
     #[must_use]
     pub fn are_ours(&self, now: EpochMs) -> bool {
         self.scopes.are_many(now) && self.many_since.is_some_and(|since| now.since(since) <= OUTAGE_MAX)

@@ -1,5 +1,5 @@
-//! The breaker of an API host: when GHL is down for everyone, one call finds out when it is up again, and not one of
-//! each location.
+//! The breaker of an API host: when GHL is down for everyone, a single call tests whether it is up again, not one per
+//! location.
 
 use std::time::Duration;
 
@@ -9,57 +9,57 @@ use super::Reports;
 use crate::BreakerRules;
 use ghl_sync_model::EpochMs;
 
-/// After an outage, so many percent of the pace are used in each step of recovery. Then all of it.
+/// Percentages of the pace in the steps of recovery after an outage. After that, the full pace applies.
 const RECOVERY: [u32; 3] = [10, 25, 50];
-/// A step of recovery is as long as a tenth of the outage…
+/// A step of recovery lasts a tenth of the outage, …
 const STEP_PARTS: u32 = 10;
-/// …and at most this long.
+/// … but at most this long.
 const STEP_MAX: Duration = Duration::from_secs(60);
 
-/// While it is down, a location looks again after a tenth of the time that it has been down…
+/// While the host is down, a location checks again after a tenth of the time that it has been down, …
 const LOOK_PARTS: u32 = 10;
-/// …and at least this often.
+/// … but at least this often.
 const LOOK_MAX: Duration = Duration::from_secs(300);
 
-/// Whether an API host is up, as far as all its locations know together.
+/// Whether an API host is up, as far as all its locations together know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum Host {
     /// Calls go out.
     Up {
-        /// Scopes whose calls all failed lately.
+        /// Scopes whose calls all failed recently.
         #[serde(default, skip_serializing_if = "Reports::is_empty")]
         troubled: Reports,
-        /// The last outage's aftermath.
+        /// Recovery from the last outage.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         recovery: Option<Recovery>,
     },
-    /// No calls.
+    /// No calls go out.
     Down {
         /// When it went down.
         since: EpochMs,
-        /// No calls until then.
+        /// When the next probe may go.
         until: EpochMs,
-        /// The scope (a hash) whose probe failed last, and when it may send another: others go first, so that no scope
-        /// that always fails keeps the host down for all.
+        /// The scope (a hash) whose probe failed last, and when it may send another. Others go first, so that a scope
+        /// that always fails does not keep the host down for all.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         last: Option<(u32, EpochMs)>,
     },
-    /// One call, of one scope, is finding out whether it is up.
+    /// One call of one scope tests whether the host is up.
     Probing {
         /// When it went down.
         since: EpochMs,
-        /// At this time the probe is over, whatever became of it.
+        /// When the probe is over, whatever its result.
         probe_until: EpochMs,
     },
 }
 
-/// How fast calls come back after an outage.
+/// Gradual recovery after an outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovery {
     /// When the outage ended.
     since: EpochMs,
-    /// How long each step is.
+    /// Length of each step, in milliseconds.
     step_ms: u64,
 }
 
@@ -69,15 +69,15 @@ impl Default for Host {
     }
 }
 
-/// May a location call its host?
+/// Whether a location may call its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostAdmission {
-    /// Yes, with so many percent of its pace.
+    /// It may call, at this percentage of its pace.
     Calls {
         /// 1 to 100.
         percent: u32,
     },
-    /// One call, by whoever takes the probe.
+    /// One call may go, by whoever takes the probe.
     Probe,
     /// Not before this time.
     WaitUntil(EpochMs),
@@ -98,13 +98,13 @@ impl Host {
         if probe_at <= now {
             return HostAdmission::Probe;
         }
-        // In a long outage there is no need for all of them to look each time.
+        // In a long outage, not all locations need to check each time.
         let next_check_at = now + (now.since(since) / LOOK_PARTS).min(LOOK_MAX);
         HostAdmission::WaitUntil(probe_at.max(next_check_at))
     }
 
-    /// All calls of `scope` (a hash) have begun to fail: its own breaker opened, or a record of it failed as often as it
-    /// was tried. One scope alone never brings the host down, whatever is wrong with it.
+    /// Notes that all calls of `scope` (a hash) have begun to fail: its own breaker opened, or one of its records
+    /// failed in every try. One scope alone never brings the host down, whatever is wrong with it.
     pub fn in_trouble(&mut self, scope: u32, now: EpochMs, rules: BreakerRules) {
         let Host::Up { troubled, .. } = self else {
             return;
@@ -115,21 +115,21 @@ impl Host {
         }
     }
 
-    /// Sends the probe that [`HostAdmission::Probe`] allowed. Nobody else calls before `probe_until`.
+    /// Starts the probe that [`HostAdmission::Probe`] allowed. Nobody else calls before `probe_until`.
     pub fn probe(&mut self, probe_until: EpochMs) {
         if let Host::Down { since, .. } | Host::Probing { since, .. } = *self {
             *self = Host::Probing { since, probe_until };
         }
     }
 
-    /// The probe of `scope` (a hash) failed.
+    /// Notes that the probe of `scope` (a hash) failed.
     pub fn is_down(&mut self, scope: u32, now: EpochMs, rules: BreakerRules) {
         if let Host::Probing { since, .. } = *self {
             *self = Host::Down { since, until: now + rules.reset, last: Some((scope, now + 2 * rules.reset)) };
         }
     }
 
-    /// The probe was answered.
+    /// Notes that the probe was answered.
     pub fn is_up(&mut self, now: EpochMs) {
         if let Host::Down { since, .. } | Host::Probing { since, .. } = *self {
             let step = (now.since(since) / STEP_PARTS).min(STEP_MAX);
@@ -138,14 +138,14 @@ impl Host {
         }
     }
 
-    /// The probe was not sent: another may go at once.
+    /// Returns a probe that was not sent: another may go at once.
     pub fn return_probe(&mut self, now: EpochMs) {
         if let Host::Probing { since, .. } = *self {
             *self = Host::Down { since, until: now, last: None };
         }
     }
 
-    /// The state as it is written in logs.
+    /// The state as logs write it.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
-//! What all locations that are served by one API host know together: whether it is up, and whether it is we who are not.
+//! Health that all locations of one API host share: whether the host is up, and whether an outage is our own.
 //!
-//! It is written when something goes wrong and when that is over, never otherwise.
+//! It is written only when something goes wrong, and when that is over.
 
 mod deaths;
 mod host;
@@ -15,21 +15,21 @@ pub use self::host::{Host, HostAdmission, Recovery};
 pub use self::open_breakers::OpenBreakers;
 use ghl_sync_model::{EpochMs, Item, ItemKind};
 
-/// What the locations of one API host know together.
+/// The shared state of the locations of one API host.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HostHealth {
     /// Whether the host is up.
     #[serde(default)]
     pub host: Host,
-    /// Runs that ended by the death of their invocation.
+    /// Runs whose invocation died.
     #[serde(default)]
     pub deaths: Deaths,
-    /// Breakers of scopes that are not closed.
+    /// Scopes whose breaker is not closed.
     #[serde(default, skip_serializing_if = "OpenBreakers::is_empty")]
     pub open: OpenBreakers,
 }
 
-/// Written only in trouble, read with every batch: what was there a moment ago is good enough.
+/// Written only in trouble, but read with every batch: a slightly stale value is good enough.
 impl Item for HostHealth {
     const KIND: ItemKind = ItemKind {
         name: "host_health",
@@ -40,7 +40,7 @@ impl Item for HostHealth {
         checked: false,
         may_be_stale: true,
     };
-    /// What the caller calls the host.
+    /// The caller's name for the host.
     type Key = str;
 
     fn item_key(host: &str) -> String {
@@ -48,13 +48,13 @@ impl Item for HostHealth {
     }
 }
 
-/// So many different scopes with the same trouble are no coincidence.
+/// This many scopes with the same trouble are no coincidence.
 const MANY: usize = 3;
-/// What happened longer ago than this has nothing to do with what happens now.
+/// Reports older than this are unrelated to the present.
 const MEMORY: Duration = Duration::from_secs(300);
 
-/// Different scopes that reported the same thing lately, each by a hash, and when. Of more than `MANY` nothing more is
-/// to be learned.
+/// Distinct scopes (hashes) that recently reported the same thing, and when. At most `MANY` are kept: more would say
+/// nothing new.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Reports(Vec<(u32, EpochMs)>);
@@ -67,7 +67,7 @@ impl Reports {
         self.0.drain(..excess);
     }
 
-    /// Whether many scopes reported within the memory.
+    /// Whether at least `MANY` scopes reported recently.
     fn are_many(&self, now: EpochMs) -> bool {
         self.0.iter().filter(|(_, at)| now.since(*at) <= MEMORY).count() >= MANY
     }

@@ -1,4 +1,4 @@
-//! Which breakers are not closed, so that one read tells whether any is, however many locations there are.
+//! Tracks the breakers that are not closed, so that one read tells whether any is, however many locations there are.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use ghl_sync_model::EpochMs;
 
-/// Of more than this nothing more is to be learned.
+/// Most breakers tracked: more would say nothing new.
 const MOST: usize = 100;
-/// A breaker that has been open for longer is most likely that of a location that nobody uses any more.
+/// A breaker open for longer than this most likely belongs to a location that is no longer used.
 const MEMORY: Duration = Duration::from_secs(24 * 3600);
 
-/// Scopes whose breaker has opened and not closed since, each by a hash, and when it opened.
+/// Scopes (hashes) whose breaker has opened and not closed since, and when it opened.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OpenBreakers(BTreeMap<u32, EpochMs>);
 
 impl OpenBreakers {
-    /// The breaker of `scope` (a hash) has opened.
+    /// Notes that the breaker of `scope` (a hash) has opened.
     pub fn opened(&mut self, scope: u32, now: EpochMs) {
         self.0.retain(|_, since| now.since(*since) <= MEMORY);
         if self.0.len() < MOST {
@@ -26,18 +26,18 @@ impl OpenBreakers {
         }
     }
 
-    /// It has closed.
+    /// Notes that the breaker of `scope` (a hash) has closed.
     pub fn closed(&mut self, scope: u32) {
         self.0.remove(&scope);
     }
 
-    /// Whether any is not closed.
+    /// Whether any breaker is not closed.
     #[must_use]
     pub fn are_any(&self, now: EpochMs) -> bool {
         self.0.values().any(|since| now.since(*since) <= MEMORY)
     }
 
-    /// Whether none is known.
+    /// Whether no scope is tracked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

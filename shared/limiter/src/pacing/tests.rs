@@ -36,7 +36,7 @@ fn what_others_use_is_kept_free_at_once_and_given_back_slowly() {
     let mut pacing = Pacing::default();
     pacing.observe(T0, &told(100, 50), &(0..=20), CONFIGURED);
     assert_eq!(limit(&pacing, T0), 70);
-    // An answer that shows fewer changes nothing yet.
+    // An answer that shows fewer calls changes nothing yet.
     pacing.observe(T0, &told(100, 80), &(0..=20), CONFIGURED);
     assert_eq!(limit(&pacing, T0), 70);
     assert_eq!(limit(&pacing, T0 + W), 76);
@@ -144,7 +144,7 @@ fn pace_of(limit: u32) -> Pace {
     Pace { limit: NonZeroU32::new(limit).unwrap(), window: W }
 }
 
-/// The pace after one answer that says so, when `ours` calls of ours are in the window.
+/// The pace after one answer with these headers, with `ours` calls of ours in the window.
 fn pace_after(configured: u32, max: u32, remaining: u32, ours: u32) -> u32 {
     let mut pacing = Pacing::default();
     pacing.observe(T0, &told(max, remaining), &(0..=ours), pace_of(configured));
@@ -153,9 +153,9 @@ fn pace_after(configured: u32, max: u32, remaining: u32, ours: u32) -> u32 {
 
 #[test]
 fn the_pace_is_the_smaller_of_our_limit_and_what_others_leave_of_ghls() {
-    // Our limit, GHL's, what is left, our calls in the window; the pace.
+    // Columns: our limit, GHL's limit, remaining, our calls in the window; the pace.
     let cases = [
-        // Ours lies below GHL's: others may use the difference, and nothing of ours.
+        // Our limit is below GHL's: others may use the difference, and nothing of ours.
         ((90, 100, 10, 0), 10),
         ((90, 100, 0, 10), 10),
         ((90, 100, 95, 0), 90),
@@ -167,12 +167,12 @@ fn the_pace_is_the_smaller_of_our_limit_and_what_others_leave_of_ghls() {
         ((10, 100, 5, 0), 5),
         ((10, 100, 0, 0), 1),
         ((5, 10_000, 1, 0), 1),
-        // Ours is GHL's.
+        // Our limit equals GHL's.
         ((100, 100, 100, 0), 100),
         ((100, 100, 60, 0), 60),
         ((100, 100, 0, 100), 100),
         ((100, 100, 0, 0), 1),
-        // Ours lies above GHL's.
+        // Our limit is above GHL's.
         ((100, 25, 25, 0), 25),
         ((100, 25, 20, 0), 20),
         ((100, 25, 0, 25), 25),

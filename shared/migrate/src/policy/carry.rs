@@ -1,4 +1,4 @@
-//! What a record of the source says in the target's words.
+//! Translating a source record into the target's ids and names.
 
 use super::id_map::IdMap;
 use ghl_sync_model::{
@@ -6,26 +6,26 @@ use ghl_sync_model::{
     RemoteOpportunity,
 };
 
-/// A record in the target's words, and what could not be said in them.
+/// A translated record, and the parts that could not be translated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Carried<T> {
-    /// What is put.
+    /// The content to put.
     pub content: T,
-    /// What is left out, each with why.
+    /// The parts left out, each with the reason.
     pub left_out: Vec<String>,
 }
 
-/// A contact of the source in the target's words.
+/// Translates a contact of the source.
 ///
 /// # Errors
-/// Why nothing of it can be put.
+/// The reason if the record cannot be put at all.
 pub fn carry_contact(content: &Contact, ids: &IdMap) -> Result<Carried<Contact>, String> {
     let mut left_out = Vec::new();
     let mut contact = content.clone();
     contact.custom_fields = custom_fields(&content.custom_fields, ids, &mut left_out);
     contact.assigned_to = owner(content.assigned_to.as_deref(), ids, &mut left_out);
     contact.tags = tags(&content.tags, ids);
-    // Each round takes away a field that GHL would refuse; there are two of them.
+    // Each round removes a field that GHL would reject; there are two such fields.
     for _ in 0..3 {
         match Payload::Contact(contact.clone()).check() {
             Ok(()) => return Ok(Carried { content: contact, left_out }),
@@ -87,25 +87,29 @@ fn is_empty(value: &serde_json::Value) -> bool {
     }
 }
 
-/// An opportunity of the source in the target's words, that of the contact record `contact`.
+/// Translates an opportunity of the source; it belongs to the contact record `contact`.
 ///
 /// # Errors
-/// Why nothing of it can be put.
-pub fn carry_deal(deal: &RemoteOpportunity, contact: RecordId, ids: &IdMap) -> Result<Carried<Opportunity>, String> {
+/// The reason if the record cannot be put at all.
+pub fn carry_opportunity(
+    opportunity: &RemoteOpportunity,
+    contact: RecordId,
+    ids: &IdMap,
+) -> Result<Carried<Opportunity>, String> {
     let mut left_out = Vec::new();
-    let pipeline = deal.pipeline_id.as_deref().ok_or("it is in no pipeline")?;
+    let pipeline = opportunity.pipeline_id.as_deref().ok_or("it is in no pipeline")?;
     let pipeline_id = ids.id(Part::Pipelines, pipeline).map_err(|reason| format!("its pipeline: {reason}"))?.clone();
-    let name = deal.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    let name = opportunity.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
     if name.is_none() {
         left_out.push("name: it has none, and GHL wants one".to_owned());
     }
-    let stage = deal.pipeline_stage_id.as_deref().map(|stage| ids.id(Part::Stages, stage));
+    let stage = opportunity.pipeline_stage_id.as_deref().map(|stage| ids.id(Part::Stages, stage));
     let pipeline_stage_id = match stage {
         Some(Ok(id)) => Some(id.clone()),
         Some(Err(reason)) => return Err(format!("its stage: {reason}")),
         None => None,
     };
-    if let Some(source) = deal.source.as_deref().filter(|source| !source.is_empty()) {
+    if let Some(source) = opportunity.source.as_deref().filter(|source| !source.is_empty()) {
         left_out.push(format!("source: `{source}`: GHL takes none"));
     }
     let opportunity = Opportunity {
@@ -113,11 +117,11 @@ pub fn carry_deal(deal: &RemoteOpportunity, contact: RecordId, ids: &IdMap) -> R
         contact_id: None,
         pipeline_id,
         name: name.unwrap_or("(no name)").to_owned(),
-        status: status(deal.status.as_deref(), &mut left_out),
+        status: status(opportunity.status.as_deref(), &mut left_out),
         pipeline_stage_id,
-        monetary_value: deal.monetary_value.clone(),
-        assigned_to: owner(deal.assigned_to.as_deref(), ids, &mut left_out),
-        custom_fields: custom_fields(&deal.custom_fields, ids, &mut left_out),
+        monetary_value: opportunity.monetary_value.clone(),
+        assigned_to: owner(opportunity.assigned_to.as_deref(), ids, &mut left_out),
+        custom_fields: custom_fields(&opportunity.custom_fields, ids, &mut left_out),
     };
     Payload::Opportunity(opportunity.clone()).check().map_err(|error| error.to_string())?;
     Ok(Carried { content: opportunity, left_out })

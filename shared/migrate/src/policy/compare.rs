@@ -1,4 +1,4 @@
-//! Whether a record says the same on both sides, given how GHL normalises what it is told.
+//! Whether a record is equal on both sides, given GHL's normalisation.
 
 use std::collections::BTreeMap;
 
@@ -9,25 +9,25 @@ use ghl_sync_model::{Contact, CustomField, FieldDifference, GhlId, Marker, Oppor
 
 type Fields = BTreeMap<String, String>;
 
-/// So many characters of a value are shown in a finding.
+/// Longest value in a finding, in characters.
 const SHOWN: usize = 1_000;
-/// A custom field's name in a snapshot begins so; its id in the target follows.
+/// Prefix of a custom field's name in a snapshot; its id in the target follows.
 const CUSTOM: &str = "custom:";
-/// Between the tags of a contact.
+/// Separator between a contact's tags.
 const COMMA: char = '\u{1f}';
 
-/// What a contact that was put should say in the target.
+/// The values that the target should have for a contact that was put.
 #[must_use]
 pub fn expected_contact(contact: &Contact) -> Fields {
     let mut fields = contact_snapshot(contact);
-    // GHL makes the full name of its parts.
+    // GHL builds the full name from its parts.
     if fields.contains_key("first_name") || fields.contains_key("last_name") {
         fields.remove("name");
     }
     fields
 }
 
-/// What a contact says, in a form that can be compared; without the marker that we may have put into it.
+/// A contact's values in comparable form, without any marker of ours.
 #[must_use]
 pub fn contact_snapshot(contact: &Contact) -> Fields {
     let mut fields = Fields::new();
@@ -53,45 +53,45 @@ pub fn contact_snapshot(contact: &Contact) -> Fields {
     fields
 }
 
-/// What an opportunity that was put should say in the target, where its contact is `contact`.
+/// The values that the target should have for an opportunity that was put and whose contact there is `contact`.
 #[must_use]
-pub fn expected_deal(deal: &Opportunity, contact: Option<&GhlId>) -> Fields {
-    deal_snapshot(&RemoteOpportunity {
-        name: Some(deal.name.clone()),
+pub fn expected_opportunity(opportunity: &Opportunity, contact: Option<&GhlId>) -> Fields {
+    opportunity_snapshot(&RemoteOpportunity {
+        name: Some(opportunity.name.clone()),
         contact_id: contact.map(ToString::to_string),
-        pipeline_id: Some(deal.pipeline_id.to_string()),
-        pipeline_stage_id: deal.pipeline_stage_id.as_ref().map(ToString::to_string),
-        status: deal.status.map(|status| status.as_str().to_owned()),
-        monetary_value: deal.monetary_value.clone(),
-        assigned_to: deal.assigned_to.clone(),
+        pipeline_id: Some(opportunity.pipeline_id.to_string()),
+        pipeline_stage_id: opportunity.pipeline_stage_id.as_ref().map(ToString::to_string),
+        status: opportunity.status.map(|status| status.as_str().to_owned()),
+        monetary_value: opportunity.monetary_value.clone(),
+        assigned_to: opportunity.assigned_to.clone(),
         source: None,
-        custom_fields: deal.custom_fields.clone(),
+        custom_fields: opportunity.custom_fields.clone(),
     })
 }
 
-/// What an opportunity says, in a form that can be compared.
+/// An opportunity's values in comparable form.
 #[must_use]
-pub fn deal_snapshot(deal: &RemoteOpportunity) -> Fields {
+pub fn opportunity_snapshot(opportunity: &RemoteOpportunity) -> Fields {
     let mut fields = Fields::new();
     let texts = [
-        ("name", deal.name.as_deref().map(squeezed)),
-        ("contact", deal.contact_id.clone()),
-        ("pipeline", deal.pipeline_id.clone()),
-        ("stage", deal.pipeline_stage_id.clone()),
-        ("status", deal.status.clone()),
-        // No value and a value of nothing are the same to GHL.
-        ("monetary_value", deal.monetary_value.as_ref().map(number).filter(|value| value != "0")),
-        ("assigned_to", deal.assigned_to.clone()),
+        ("name", opportunity.name.as_deref().map(squeezed)),
+        ("contact", opportunity.contact_id.clone()),
+        ("pipeline", opportunity.pipeline_id.clone()),
+        ("stage", opportunity.pipeline_stage_id.clone()),
+        ("status", opportunity.status.clone()),
+        // GHL treats a missing value and 0 alike.
+        ("monetary_value", opportunity.monetary_value.as_ref().map(number).filter(|value| value != "0")),
+        ("assigned_to", opportunity.assigned_to.clone()),
     ];
     for (name, text) in texts {
         insert(&mut fields, name, text);
     }
-    custom(&mut fields, &deal.custom_fields);
+    custom(&mut fields, &opportunity.custom_fields);
     fields
 }
 
-/// Where `found` does not say what is `expected`. What is expected to be absent may be anything: an absent field is left
-/// alone.
+/// The fields in which `found` differs from `expected`. A field that is not in `expected` may have any value: GHL
+/// keeps absent fields.
 #[must_use]
 pub fn differences(expected: &Fields, found: &Fields, ids: &IdMap) -> Vec<FieldDifference> {
     let nothing = String::new();
@@ -144,7 +144,7 @@ fn phone(phone: &str) -> String {
     phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
 }
 
-/// GHL adds the country to a number that has none.
+/// Compares phone numbers; GHL adds the country code to a number without one.
 fn same_phone(wanted: &str, there: &str) -> bool {
     match wanted.strip_prefix('+') {
         Some(_) => wanted == there,
@@ -178,7 +178,7 @@ fn value(value: &Value) -> String {
     }
 }
 
-/// A number that came as text is the same; of a point in time GHL keeps the day.
+/// Normalises a text: a number given as text equals the number, and GHL keeps only the day of a point in time.
 fn text_value(text: &str) -> String {
     let text = text.trim();
     let is_time = text.len() > 10 && text.as_bytes().get(4) == Some(&b'-') && text.as_bytes().get(10) == Some(&b'T');
@@ -193,7 +193,7 @@ fn number(number: &serde_json::Number) -> String {
     number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string())
 }
 
-/// A value for people to read: as much of it as helps.
+/// A value for people, cut to a useful length.
 fn shown(text: &str) -> String {
     let count = text.chars().count();
     let whole = text.replace(COMMA, ", ");

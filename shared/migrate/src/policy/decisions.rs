@@ -1,16 +1,16 @@
-//! What the mapping goes by, what a person decided, and how things of one kind are paired.
+//! Rules of the mapping, a person's decisions, and the pairing of items of one kind.
 
 use std::collections::BTreeMap;
 
 use super::pairing::{Match, Pairing, Thing, rounded};
-use ghl_sync_model::{How, Mapped, MappedTo, MigrationSettings, Suggestion};
+use ghl_sync_model::{Mapped, MappedTo, MatchMethod, MigrationSettings, Suggestion};
 
-/// What the mapping goes by.
+/// The rules of a mapping.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MappingRules {
-    /// How alike two names must be to be taken for the same.
+    /// Least similarity of two names to count as the same.
     pub similarity_threshold: f64,
-    /// Opportunities are left out, and so pipelines need no counterpart.
+    /// Opportunities are skipped, so pipelines need no counterpart.
     pub skip_opportunities: bool,
 }
 
@@ -23,10 +23,10 @@ impl From<&MigrationSettings> for MappingRules {
     }
 }
 
-/// What a person decided about things, by their place in the list of the source.
+/// A person's decisions, by the item's index in the source.
 #[derive(Debug, Default)]
 pub(super) struct Decisions {
-    /// Several of the source may become one of the target.
+    /// Whether several source items may become one target item.
     share: bool,
     pairs: BTreeMap<usize, usize>,
     others: BTreeMap<usize, MappedTo>,
@@ -50,7 +50,7 @@ impl Decisions {
         self.others.keys().for_each(|source| pairing.decide(*source, None, false));
     }
 
-    /// What was decided about `source`, if it is no pair.
+    /// The decision about `source`, unless it is a pair.
     pub(super) fn of(&self, source: usize) -> Option<&MappedTo> {
         self.others.get(&source)
     }
@@ -59,7 +59,7 @@ impl Decisions {
 pub(super) fn described(
     source: &Thing<'_>,
     target: MappedTo,
-    how: How,
+    how: MatchMethod,
     confidence: f64,
     explanation: String,
 ) -> Mapped {
@@ -74,18 +74,24 @@ pub(super) fn described(
     }
 }
 
-/// Why two things are one, in words.
+/// Why two items are the same, in words.
 pub(super) fn explained(found: Match, key: Option<&str>) -> String {
     match found.how {
-        How::ExactKey => format!("Same key, {}.", key.unwrap_or_default()),
-        How::ExactName if found.confidence < 1.0 => "Same name, but for case, spaces and punctuation.".to_owned(),
-        How::ExactName => "Same name.".to_owned(),
-        How::Similar => format!("The names are {:.0} % alike, and the types go together.", found.confidence * 100.0),
-        How::Override | How::Position | How::Created | How::None => "A person said so.".to_owned(),
+        MatchMethod::ExactKey => format!("Same key, {}.", key.unwrap_or_default()),
+        MatchMethod::ExactName if found.confidence < 1.0 => {
+            "Same name, but for case, spaces and punctuation.".to_owned()
+        }
+        MatchMethod::ExactName => "Same name.".to_owned(),
+        MatchMethod::Similar => {
+            format!("The names are {:.0} % alike, and the types go together.", found.confidence * 100.0)
+        }
+        MatchMethod::Override | MatchMethod::Position | MatchMethod::Created | MatchMethod::None => {
+            "A person said so.".to_owned()
+        }
     }
 }
 
-/// The question whether a thing of the source is one that looks like it.
+/// Asks whether a source item is one of the similar target items.
 pub(super) fn question(what: &str, name: &str, suggestions: Vec<Suggestion>) -> (MappedTo, String) {
     let like: Vec<&str> = suggestions.iter().map(|suggestion| suggestion.name.as_str()).collect();
     let explanation = format!(
@@ -94,7 +100,7 @@ pub(super) fn question(what: &str, name: &str, suggestions: Vec<Suggestion>) -> 
     (MappedTo::Ask { reason: format!("is {what} \"{name}\" one of {like:?}?"), suggestions }, explanation)
 }
 
-/// Things of one kind, paired as `how_to` says; those without a counterpart become what `otherwise` says.
+/// Pairs the items of one kind by `how_to`; those without a counterpart become the result of `otherwise`.
 pub(super) fn paired(
     what: &str,
     sources: &[Thing<'_>],
@@ -116,18 +122,18 @@ pub(super) fn paired(
             }
             (None, Some(MappedTo::Create { .. })) => {
                 let target = MappedTo::Create { name: thing.name.trim().to_owned() };
-                described(thing, target, How::Override, 1.0, "A person said so.".to_owned())
+                described(thing, target, MatchMethod::Override, 1.0, "A person said so.".to_owned())
             }
             (None, Some(decided)) => {
-                described(thing, decided.clone(), How::Override, 1.0, "A person said so.".to_owned())
+                described(thing, decided.clone(), MatchMethod::Override, 1.0, "A person said so.".to_owned())
             }
             (None, None) if !pairing.doubts(place).is_empty() => {
                 let (target, explanation) = question(what, thing.name, pairing.doubts(place));
-                described(thing, target, How::None, 0.0, explanation)
+                described(thing, target, MatchMethod::None, 0.0, explanation)
             }
             (None, None) => {
                 let (target, explanation) = otherwise(place, &pairing);
-                described(thing, target, How::None, 0.0, explanation)
+                described(thing, target, MatchMethod::None, 0.0, explanation)
             }
         }
     };

@@ -1,4 +1,4 @@
-//! Which fields can stand for each other, and how those that the target lacks are called there.
+//! Which fields can stand for each other, and the names of new fields in the target.
 
 use std::collections::BTreeSet;
 
@@ -6,21 +6,21 @@ use super::decisions::{Decisions, described, explained, question};
 use super::meaning::are_equal;
 use super::names::normalised;
 use super::pairing::{Pairing, Thing, bare_key};
-use ghl_sync_model::{FieldDefinition, FieldType, How, Kind, Mapped, MappedTo, TypeConflict};
+use ghl_sync_model::{FieldDefinition, FieldType, Kind, Mapped, MappedTo, MatchMethod, TypeConflict};
 
-/// Whether every value of a field of type `from` is one of a field of type `to`, too.
+/// Whether every value of a field of type `from` is also valid for type `to`.
 #[must_use]
 pub fn fits(from: &FieldType, to: &FieldType) -> bool {
     from == to || group(from).is_some_and(|group_of| Some(group_of) == group(to))
 }
 
-/// Whether values keep their meaning, too: a number is no amount of money.
+/// Whether the values also keep their meaning: a number is no amount of money.
 fn means_the_same(from: &FieldType, to: &FieldType) -> bool {
     let is_money = |data_type: &FieldType| *data_type == FieldType::Monetory;
     fits(from, to) && is_money(from) == is_money(to)
 }
 
-/// Types whose values are written alike.
+/// Groups types whose values have the same notation.
 fn group(data_type: &FieldType) -> Option<u8> {
     match data_type {
         FieldType::Text | FieldType::LargeText => Some(0),
@@ -31,7 +31,7 @@ fn group(data_type: &FieldType) -> Option<u8> {
     }
 }
 
-/// What becomes of the custom fields.
+/// The mapping of the custom fields.
 pub(super) struct MappedFields {
     pub(super) fields: Vec<Mapped>,
     pub(super) conflicts: Vec<TypeConflict>,
@@ -77,18 +77,18 @@ pub(super) fn map_fields(
             (None, Some(MappedTo::Skip { reason })) => described(
                 &sources[place],
                 MappedTo::Skip { reason: reason.clone() },
-                How::Override,
+                MatchMethod::Override,
                 1.0,
                 "A person said so.".to_owned(),
             ),
             (None, None) if !pairing.doubts(place).is_empty() => {
                 let (target, explanation) = question("field", &field.name, pairing.doubts(place));
-                described(&sources[place], target, How::None, 0.0, explanation)
+                described(&sources[place], target, MatchMethod::None, 0.0, explanation)
             }
             (None, decided) => {
                 let conflict = conflicting(field, target);
                 let name = names.take(field, conflict.is_some());
-                let how = if decided.is_some() { How::Override } else { How::None };
+                let how = if decided.is_some() { MatchMethod::Override } else { MatchMethod::None };
                 let explanation = why_created(field, conflict, &name);
                 mapped.conflicts.extend(conflict.map(|other| type_conflict(field, other, &explanation)));
                 described(&sources[place], MappedTo::Create { name }, how, 1.0, explanation)
@@ -103,7 +103,7 @@ pub(super) fn fields_as_things(fields: &[FieldDefinition]) -> Vec<Thing<'_>> {
     fields.iter().map(|field| Thing { id: &field.id, key: field.key.as_deref(), name: &field.name }).collect()
 }
 
-/// The field of the target that would be this one, were it not for its type.
+/// The target field that would match except for its type.
 fn conflicting<'t>(field: &FieldDefinition, target: &'t [FieldDefinition]) -> Option<&'t FieldDefinition> {
     let key = field.key.as_deref().map(bare_key);
     target.iter().find(|other| {
@@ -150,7 +150,7 @@ fn option_warning(field: &FieldDefinition, counterpart: &FieldDefinition) -> Opt
     })
 }
 
-/// Names that are not taken in the target. GHL makes a field's key of its name, so a name is given once a model.
+/// Names still free in the target. GHL derives a field's key from its name, so a name may be used once per model.
 struct FreeNames(BTreeSet<(Kind, String)>);
 
 impl FreeNames {

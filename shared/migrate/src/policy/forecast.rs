@@ -1,73 +1,74 @@
-//! What a migration will do and cost.
+//! Forecasting the effects and the cost of a migration.
 
 use std::collections::BTreeSet;
 
 use ghl_sync_model::{
-    EpochMs, ExistingContact, ExistingDeal, Forecast, GhlId, KindForecast, Mapped, MappedTo, MappingReport, Part,
-    SourceContact,
+    EpochMs, ExistingContact, ExistingOpportunity, Forecast, GhlId, KindForecast, Mapped, MappedTo, MappingReport,
+    Part, SourceContact,
 };
 
-/// Records on a page; the most that both of GHL's APIs allow.
+/// Records per page: the maximum of both of GHL's APIs.
 const PAGE: u64 = 100;
-/// So much of the quota is used: what is left is the network's.
+/// Share of the quota that we use; the rest is lost to network delays.
 const PACE_USED: f64 = 0.95;
 const DAY: u64 = 86_400;
 
-/// Both sides' records, in short.
+/// The records of both sides, in short.
 #[derive(Debug, Clone, Default)]
 pub struct Survey {
     /// The source's contacts.
     pub source_contacts: Vec<SourceContact>,
     /// The source's opportunities.
-    pub source_deals: Vec<ExistingDeal>,
+    pub source_opportunities: Vec<ExistingOpportunity>,
     /// The target's contacts.
     pub target_contacts: Vec<ExistingContact>,
     /// The target's opportunities.
-    pub target_deals: Vec<ExistingDeal>,
+    pub target_opportunities: Vec<ExistingOpportunity>,
 }
 
-/// What a location may still do.
+/// The calls that a location may still make.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Allowance {
-    /// Calls a second.
+pub struct CallBudget {
+    /// Calls per second.
     pub per_second: f64,
-    /// Calls a day.
+    /// Calls per day.
     pub daily: u64,
-    /// Calls of today that are left.
+    /// Calls left today.
     pub left_today: u64,
 }
 
-/// What migrating the `survey` as the `report` says will do and cost, from `now` on.
+/// Forecasts the migration of the `survey` according to the `report`, starting at `now`.
 #[must_use]
 pub fn forecast(
     report: &MappingReport,
     survey: &Survey,
     skip_opportunities: bool,
-    source: Allowance,
-    target: Allowance,
+    source: CallBudget,
+    target: CallBudget,
     now: EpochMs,
 ) -> Forecast {
     let structure = of_structure(report);
     let contacts = of_contacts(survey);
-    let opportunities = if skip_opportunities { KindForecast::default() } else { of_deals(report, survey) };
+    let opportunities = if skip_opportunities { KindForecast::default() } else { of_opportunities(report, survey) };
     let tagged = survey.source_contacts.iter().filter(|contact| contact.is_tagged && !contact.is_nobody).count() as u64;
-    let deals_written = opportunities.creates + opportunities.updates;
-    // Where something may be met, tags go by a call of their own, and each deal is looked for before it is made.
-    let precautions = if contacts.updates + opportunities.updates == 0 { 0 } else { tagged + deals_written };
+    let opportunities_written = opportunities.creates + opportunities.updates;
+    // If records may already exist, tags take a separate call, and each opportunity is searched for before it is
+    // created.
+    let precautions = if contacts.updates + opportunities.updates == 0 { 0 } else { tagged + opportunities_written };
     let pages = |records: u64| records.div_ceil(PAGE).max(1);
-    // Once to carry over, once to compare.
+    // Once to transfer, once to compare.
     let source_calls = 2 * (pages(contacts.source) + pages(opportunities.source));
-    // A pipeline that was made is read again by its id.
+    // A created pipeline is read again by its id.
     let made = |mapped: &&Mapped| matches!(mapped.target, MappedTo::Create { .. });
     let read_again = report.pipelines.iter().filter(made).count() as u64;
     let target_calls = structure.creates
         + read_again
         + contacts.creates
         + contacts.updates
-        + deals_written
+        + opportunities_written
         + precautions
         + pages(survey.target_contacts.len() as u64 + contacts.creates)
-        + pages(survey.target_deals.len() as u64 + opportunities.creates);
+        + pages(survey.target_opportunities.len() as u64 + opportunities.creates);
     let seconds = seconds(source_calls, source).max(seconds(target_calls, target));
     let sum = |of: fn(&KindForecast) -> u64| of(&structure) + of(&contacts) + of(&opportunities);
     Forecast {
@@ -89,7 +90,7 @@ pub fn forecast(
 
 fn of_structure(report: &MappingReport) -> KindForecast {
     let mut kind = KindForecast::default();
-    // The stages of a pipeline come with it.
+    // Stages are created with their pipeline.
     for part in Part::ALL.into_iter().filter(|part| *part != Part::Stages) {
         for mapped in report.of(part) {
             kind.source += 1;
@@ -106,7 +107,7 @@ fn of_structure(report: &MappingReport) -> KindForecast {
     kind
 }
 
-/// GHL takes contacts with the same e-mail address or phone number for one.
+/// Forecasts the contacts: GHL treats those with the same e-mail address or phone number as one.
 fn of_contacts(survey: &Survey) -> KindForecast {
     let mut kind = KindForecast { source: survey.source_contacts.len() as u64, ..KindForecast::default() };
     let keys = |email: Option<u64>, phone: Option<u64>| [email.map(|hash| (0, hash)), phone.map(|hash| (1, hash))];
@@ -137,26 +138,27 @@ fn of_contacts(survey: &Survey) -> KindForecast {
     kind
 }
 
-fn of_deals(report: &MappingReport, survey: &Survey) -> KindForecast {
-    let mut kind = KindForecast { source: survey.source_deals.len() as u64, ..KindForecast::default() };
+fn of_opportunities(report: &MappingReport, survey: &Survey) -> KindForecast {
+    let mut kind = KindForecast { source: survey.source_opportunities.len() as u64, ..KindForecast::default() };
     let known: BTreeSet<&GhlId> =
         survey.source_contacts.iter().filter(|contact| !contact.is_nobody).map(|contact| &contact.id).collect();
     let carried = |mapped: &&Mapped| matches!(mapped.target, MappedTo::Existing { .. } | MappedTo::Create { .. });
     let pipelines: BTreeSet<&GhlId> = report.pipelines.iter().filter(carried).map(|mapped| &mapped.source_id).collect();
     let mut seen = BTreeSet::new();
-    // Whose deal it is in the target is not known before the contacts are there; the names say enough for a forecast.
-    let there: BTreeSet<u64> = survey.target_deals.iter().map(|deal| deal.name).collect();
-    for deal in &survey.source_deals {
-        let (contact, pipeline) = (deal.contact_id.as_ref(), deal.pipeline_id.as_ref());
+    // An opportunity's contact in the target is unknown before the contacts are there; the names suffice for a
+    // forecast.
+    let there: BTreeSet<u64> = survey.target_opportunities.iter().map(|opportunity| opportunity.name).collect();
+    for opportunity in &survey.source_opportunities {
+        let (contact, pipeline) = (opportunity.contact_id.as_ref(), opportunity.pipeline_id.as_ref());
         let goes = contact.is_some_and(|contact| known.contains(contact))
             && pipeline.is_some_and(|pipeline| pipelines.contains(pipeline));
         if !goes {
             kind.skips += 1;
             continue;
         }
-        let merges = !seen.insert((contact, pipeline, deal.name));
+        let merges = !seen.insert((contact, pipeline, opportunity.name));
         kind.conflicts += u64::from(merges);
-        if merges || there.contains(&deal.name) {
+        if merges || there.contains(&opportunity.name) {
             kind.updates += 1;
         } else {
             kind.creates += 1;
@@ -165,8 +167,8 @@ fn of_deals(report: &MappingReport, survey: &Survey) -> KindForecast {
     kind
 }
 
-/// How long so many calls take: at the pace, and no more a day than a day allows.
-fn seconds(calls: u64, allowance: Allowance) -> u64 {
+/// Time for this many calls, limited by the pace and by the daily quota.
+fn seconds(calls: u64, allowance: CallBudget) -> u64 {
     let at_pace = |calls: u64| (calls as f64 / (allowance.per_second * PACE_USED).max(1e-6)).ceil() as u64;
     if calls <= allowance.left_today {
         return at_pace(calls);
@@ -181,14 +183,14 @@ fn seconds(calls: u64, allowance: Allowance) -> u64 {
 mod tests {
     use super::*;
 
-    const ALLOWANCE: Allowance = Allowance { per_second: 10.0, daily: 1_000, left_today: 1_000 };
+    const ALLOWANCE: CallBudget = CallBudget { per_second: 10.0, daily: 1_000, left_today: 1_000 };
 
     fn contact(number: u64, email: Option<u64>) -> SourceContact {
         let id = GhlId::new(format!("c{number}")).unwrap_or_else(|_| unreachable!());
         SourceContact { id, email, phone: None, is_tagged: number.is_multiple_of(2), is_nobody: false }
     }
 
-    fn forecast_of(survey: &Survey, target: Allowance) -> Forecast {
+    fn forecast_of(survey: &Survey, target: CallBudget) -> Forecast {
         forecast(&MappingReport::default(), survey, false, ALLOWANCE, target, EpochMs(0))
     }
 
@@ -201,7 +203,7 @@ mod tests {
         assert_eq!((forecast.target_calls, forecast.source_calls), (150 + 2 + 1, 2 * (2 + 1)));
         assert_eq!((forecast.seconds, forecast.daily_share_percent), (17, 15.3));
         assert_eq!(forecast.finish_at, EpochMs(17_000));
-        // Where one meets another, tags go by calls of their own.
+        // If contacts match existing ones, tags take separate calls.
         let there = ExistingContact { id: survey.source_contacts[0].id.clone(), email: Some(0), phone: None };
         let forecast = forecast_of(&Survey { target_contacts: vec![there], ..survey }, ALLOWANCE);
         assert_eq!((forecast.creates, forecast.updates), (149, 1));
@@ -213,7 +215,7 @@ mod tests {
         let source_contacts: Vec<SourceContact> =
             (0..2_500).map(|number| contact(2 * number + 1, Some(number))).collect();
         let survey = Survey { source_contacts, ..Survey::default() };
-        let forecast = forecast_of(&survey, Allowance { left_today: 400, ..ALLOWANCE });
+        let forecast = forecast_of(&survey, CallBudget { left_today: 400, ..ALLOWANCE });
         // 2,526 calls: 400 today, 1,000 on each of two days, the rest on the third.
         assert_eq!(forecast.target_calls, 2_526);
         assert_eq!(forecast.seconds, 3 * DAY + 14);

@@ -1,23 +1,23 @@
-//! The target's ids of the source's structure.
+//! Translation of ids of the source's structure into the target's.
 
 use std::collections::BTreeMap;
 
 use super::overrides::SKIPPED;
 use ghl_sync_model::{Created, FieldDefinition, FieldType, GhlId, Mapped, MappedTo, MappingReport, Part, Structure};
 
-/// The target's ids of the source's structure, and why some have none.
+/// The target's ids of the source's structure, with the reasons for missing ones.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct IdMap {
     ids: BTreeMap<Part, BTreeMap<GhlId, GhlId>>,
     left_out: BTreeMap<GhlId, String>,
-    /// Tags by the source's name of them, where the target's is another one.
+    /// Target tags by source name, where the names differ; `None` if the tag is left out.
     tags: BTreeMap<String, Option<String>>,
-    /// The source's fields.
+    /// Name and type of the source's fields.
     fields: BTreeMap<GhlId, (String, FieldType)>,
 }
 
 impl IdMap {
-    /// What `report` says, with what was made since by the `journal`.
+    /// The ids from `report` and from the items created since, according to the `journal`.
     #[must_use]
     pub fn new(report: &MappingReport, journal: &[Created], source: &Structure) -> IdMap {
         let mut map = IdMap::default();
@@ -40,7 +40,7 @@ impl IdMap {
                 _ => {}
             }
         }
-        // What was made and then left out, or given up for another one, does not count.
+        // An item does not count if it was later left out, or replaced by another one.
         let stands = |created: &&Created| {
             let given_up = |mapped: &Mapped| match &mapped.target {
                 MappedTo::Skip { .. } => true,
@@ -70,10 +70,10 @@ impl IdMap {
         self.left_out.insert(id.clone(), reason.to_owned());
     }
 
-    /// The target's id of a thing of the source.
+    /// The target's id of a source item.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason if there is none.
     pub fn id(&self, part: Part, source_id: &str) -> Result<&GhlId, &str> {
         let unknown = "the source does not say what it is";
         let source_id = GhlId::new(source_id).map_err(|_| unknown)?;
@@ -83,7 +83,7 @@ impl IdMap {
         }
     }
 
-    /// Whether a person left out this thing of the source.
+    /// Whether a person chose to leave out this source item.
     #[must_use]
     pub fn is_left_out_by_choice(&self, source_id: &str) -> bool {
         GhlId::new(source_id).is_ok_and(|id| self.left_out.get(&id).is_some_and(|reason| reason == SKIPPED))
@@ -95,14 +95,14 @@ impl IdMap {
         self.tags.get(&tag_key(name)).map_or(Some(name), |other| other.as_deref())
     }
 
-    /// The name of a field of the source, and its type.
+    /// Name and type of a source field.
     #[must_use]
     pub fn field(&self, source_id: &str) -> Option<(&str, &FieldType)> {
         let id = GhlId::new(source_id).ok()?;
         self.fields.get(&id).map(|(name, data_type)| (name.as_str(), data_type))
     }
 
-    /// The name of a field by the target's id of it, as the source calls it.
+    /// The source's name of a field, by the target's id.
     #[must_use]
     pub fn name_of_target_field(&self, target_id: &str) -> Option<&str> {
         let fields = self.ids.get(&Part::CustomFields)?;

@@ -1,4 +1,4 @@
-//! What becomes of the source's structure in the target.
+//! Mapping the source's structure to the target.
 
 use super::decisions::{MappingRules, paired};
 use super::fields::{fields_as_things, fits, map_fields};
@@ -9,10 +9,10 @@ use super::pipelines::map_pipelines;
 use super::readiness::summarise;
 use ghl_sync_model::{CustomValue, Mapped, MappedTo, MappingOverrides, MappingReport, OverrideError, Part, Structure};
 
-/// What becomes of the structure of `source` in `target`.
+/// Maps the structure of `source` to `target`.
 ///
 /// # Errors
-/// The choices of a person that cannot be followed, all of them.
+/// All choices of a person that cannot be followed.
 pub fn map_structure(
     source: &Structure,
     target: &Structure,

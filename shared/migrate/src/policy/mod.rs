@@ -1,4 +1,4 @@
-//! What becomes of a location's structure and records in another one: pure decisions of the migration.
+//! Pure decisions of the migration: what a location's structure and records become in another location.
 
 mod carry;
 mod compare;
@@ -18,11 +18,11 @@ mod readiness;
 #[cfg(test)]
 mod tests;
 
-pub use carry::{Carried, carry_contact, carry_deal};
-pub use compare::{contact_snapshot, deal_snapshot, differences, expected_contact, expected_deal};
+pub use carry::{Carried, carry_contact, carry_opportunity};
+pub use compare::{contact_snapshot, differences, expected_contact, expected_opportunity, opportunity_snapshot};
 pub use decisions::MappingRules;
 pub use fields::fits;
-pub use forecast::{Allowance, Survey, forecast};
+pub use forecast::{CallBudget, Survey, forecast};
 pub use id_map::IdMap;
 pub use mapping::map_structure;
 pub use names::{likeness, name_hash, normalised};

@@ -1,8 +1,8 @@
-//! How alike two names are.
+//! Similarity of names.
 
 use sha2::{Digest, Sha256};
 
-/// `name` without case, spaces, punctuation and pictures; if nothing is left of it, `name` itself.
+/// `name` without case, spaces, punctuation and pictures; `name` itself if nothing is left.
 #[must_use]
 pub fn normalised(name: &str) -> String {
     let bare: String = name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
@@ -40,8 +40,8 @@ fn without_accent(c: char) -> char {
     }
 }
 
-/// How alike two names are, 0 to 1. Names with different numbers in them are not alike at all: "Address 1" is not
-/// "Address 2".
+/// Similarity of two names, 0 to 1. Names with different numbers are not similar at all: "Address 1" is not "Address
+/// 2".
 #[must_use]
 pub fn likeness(a: &str, b: &str) -> f64 {
     if numbers(a) != numbers(b) {
@@ -53,7 +53,8 @@ pub fn likeness(a: &str, b: &str) -> f64 {
     in_order.max(any_order * 0.95)
 }
 
-/// Both punish what the other one overlooks: Jaro-Winkler a difference at the beginning, Levenshtein one of length.
+/// Combines two measures that complement each other: Jaro-Winkler penalises a difference at the beginning,
+/// Levenshtein a difference in length.
 fn of_normalised(a: &str, b: &str) -> f64 {
     f64::midpoint(strsim::jaro_winkler(a, b), strsim::normalized_damerau_levenshtein(a, b))
 }
@@ -76,7 +77,7 @@ fn numbers(name: &str) -> Vec<String> {
     digits.map(|digits| digits.trim_start_matches('0').to_owned()).collect()
 }
 
-/// A short hash of a name, an e-mail address or a phone number, which many can be kept of.
+/// A short hash of a name, an e-mail address or a phone number, so that many can be kept in memory.
 #[must_use]
 pub fn name_hash(text: &str) -> u64 {
     let digest = Sha256::digest(text.as_bytes());

@@ -1,4 +1,4 @@
-//! Whether what a person decided can be followed.
+//! Whether a person's decisions can be followed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,17 +7,17 @@ use super::names::normalised;
 use super::pairing::{Thing, bare_key};
 use ghl_sync_model::{Choice, MappedTo, OverrideError, Part};
 
-/// What may be decided about things of a kind.
+/// Permitted decisions about items of one kind.
 pub(super) struct Allowed<'f> {
     pub(super) part: Part,
     pub(super) create: bool,
-    /// Several of the source may become one of the target.
+    /// Whether several source items may become one target item.
     pub(super) share: bool,
-    /// Why a pair is not possible, if it is not.
+    /// Why a pair is impossible; `None` if it is possible.
     pub(super) objection: &'f dyn Fn(usize, usize) -> Option<String>,
 }
 
-/// What the `choices` mean for `sources`, or why they cannot be followed.
+/// Turns `choices` into decisions about `sources`, and lists those that cannot be followed.
 pub(super) fn decide(
     choices: &BTreeMap<String, Choice>,
     sources: &[Thing<'_>],
@@ -59,7 +59,7 @@ pub(super) fn decide(
     (decisions, errors)
 }
 
-/// The thing of this id, or else key, or else name.
+/// The item with this id, else key, else name.
 fn find(things: &[Thing<'_>], wanted: &str) -> Option<usize> {
     let by_id = things.iter().position(|thing| thing.id.as_str() == wanted);
     let by_key = || things.iter().position(|thing| thing.key.is_some_and(|key| bare_key(key) == bare_key(wanted)));
@@ -68,7 +68,7 @@ fn find(things: &[Thing<'_>], wanted: &str) -> Option<usize> {
     by_id.or_else(by_key).or_else(by_name).or_else(by_likeness)
 }
 
-/// Whether following the entries from `start` leads back to it, over at least one other one.
+/// Whether following the entries from `start` leads back to it through at least one other entry.
 fn closes_cycle(choices: &BTreeMap<String, Choice>, start: &str) -> bool {
     let path = follow(choices, start);
     path.len() > 1 && next(choices, path[path.len() - 1]) == Some(start)
@@ -98,7 +98,7 @@ fn next<'c>(choices: &'c BTreeMap<String, Choice>, entry: &str) -> Option<&'c st
     }
 }
 
-/// The reason of a thing that was left out because a person said so.
+/// The reason of an item that a person chose to leave out.
 pub(super) const SKIPPED: &str = "left out, as a person said";
 
 impl Decisions {

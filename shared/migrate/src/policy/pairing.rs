@@ -1,11 +1,11 @@
-//! Finding for each thing of the source its counterpart in the target: by key, then by name, then by likeness. No
-//! counterpart is given twice. What is not certain is no match but a doubt, for a person to settle.
+//! Finding each source item's counterpart in the target: by key, then by name, then by similarity. Each target item
+//! is used at most once. An uncertain match becomes a doubt, for a person to settle.
 
-use super::meaning::{Verdict, are_equal, compare, is_about_consent};
+use super::meaning::{NameRelation, are_equal, compare, is_about_consent};
 use super::names::likeness;
-use ghl_sync_model::{GhlId, How, Suggestion};
+use ghl_sync_model::{GhlId, MatchMethod, Suggestion};
 
-/// A thing with a name.
+/// A named item.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Thing<'a> {
     pub(super) id: &'a GhlId,
@@ -13,26 +13,26 @@ pub(super) struct Thing<'a> {
     pub(super) name: &'a str,
 }
 
-/// A counterpart that was found.
+/// A counterpart.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Match {
-    /// Its place in the list of the target.
+    /// Its index in the target.
     pub(super) target: usize,
-    pub(super) how: How,
+    pub(super) how: MatchMethod,
     pub(super) confidence: f64,
 }
 
-/// Names of one key that are so alike, and not the same, were meant to be told apart.
+/// Two names with one key that are at least this similar, but not the same, were meant to be different.
 const NEARLY: f64 = 0.85;
 
-/// Sources and targets, and who has found whom.
+/// Source and target items with the pairs found so far.
 pub(super) struct Pairing<'a> {
     sources: &'a [Thing<'a>],
     targets: &'a [Thing<'a>],
     found: Vec<Option<Match>>,
-    /// Targets that may be that of a source, for a person to say.
+    /// Possible counterparts of each source item, for a person to decide.
     doubts: Vec<Vec<usize>>,
-    /// Sources that nothing is looked for any more.
+    /// Source items whose search is over.
     closed: Vec<bool>,
     taken: Vec<bool>,
 }
@@ -50,35 +50,40 @@ impl<'a> Pairing<'a> {
         }
     }
 
-    /// `target` is that of `source`, because a person said so; with `shared` it may be that of others, too.
+    /// Applies a person's decision that `target`, or nothing, is the counterpart of `source`. Others may use a `shared`
+    /// target, too.
     pub(super) fn decide(&mut self, source: usize, target: Option<usize>, shared: bool) {
         self.closed[source] = true;
         if let Some(target) = target {
-            self.give(source, Match { target, how: How::Override, confidence: 1.0 });
+            self.give(source, Match { target, how: MatchMethod::Override, confidence: 1.0 });
             self.taken[target] = !shared;
         }
     }
 
-    /// Pairs what `fits` and has the same key, or else the same name, or else names that are at least `threshold` alike
-    /// and mean the same.
+    /// Pairs items that `fits` accepts by equal key, else by equal name, else by names that are at least `threshold`
+    /// similar and mean the same.
     pub(super) fn pair(&mut self, threshold: Option<f64>, fits: impl Fn(usize, usize) -> bool) {
         let key = |thing: &Thing<'_>| thing.key.map(bare_key).filter(|key| !key.is_empty());
         let (sources, targets) = (self.sources, self.targets);
         let has_key = |s: usize, t: usize| key(&sources[s]).is_some_and(|wanted| key(&targets[t]) == Some(wanted));
-        // Without likeness the key is an identity of its own: an e-mail address, a tag.
+        // Without a similarity threshold, the key itself is an identity: an e-mail address, a tag.
         let is_identity = threshold.is_none();
         let says_the_same = |s: usize, t: usize| is_identity || is_certain_by_key(sources[s].name, targets[t].name);
-        self.pair_equal(&|s, t| fits(s, t) && has_key(s, t) && says_the_same(s, t), How::ExactKey, 1.0);
+        self.pair_equal(&|s, t| fits(s, t) && has_key(s, t) && says_the_same(s, t), MatchMethod::ExactKey, 1.0);
         let same = |s: usize, t: usize| sources[s].name.trim() == targets[t].name.trim();
-        self.pair_equal(&|s, t| fits(s, t) && same(s, t), How::ExactName, 1.0);
-        self.pair_equal(&|s, t| fits(s, t) && are_equal(sources[s].name, targets[t].name), How::ExactName, 0.98);
+        self.pair_equal(&|s, t| fits(s, t) && same(s, t), MatchMethod::ExactName, 1.0);
+        self.pair_equal(
+            &|s, t| fits(s, t) && are_equal(sources[s].name, targets[t].name),
+            MatchMethod::ExactName,
+            0.98,
+        );
         if let Some(threshold) = threshold {
             self.doubt(|s, t| has_key(s, t) && fits(s, t));
             self.pair_alike(&fits, threshold);
         }
     }
 
-    fn pair_equal(&mut self, is_pair: &impl Fn(usize, usize) -> bool, how: How, confidence: f64) {
+    fn pair_equal(&mut self, is_pair: &impl Fn(usize, usize) -> bool, how: MatchMethod, confidence: f64) {
         for source in self.open() {
             let mut targets = 0..self.targets.len();
             if let Some(target) = targets.find(|target| !self.taken[*target] && is_pair(source, *target)) {
@@ -87,7 +92,7 @@ impl<'a> Pairing<'a> {
         }
     }
 
-    /// A person must say whether such pairs are one, where nothing better is found.
+    /// Marks such pairs for a person to decide, unless a better match exists.
     pub(super) fn doubt(&mut self, is_doubtful: impl Fn(usize, usize) -> bool) {
         for source in self.open() {
             let doubtful = (0..self.targets.len()).filter(|target| is_doubtful(source, *target));
@@ -95,14 +100,16 @@ impl<'a> Pairing<'a> {
         }
     }
 
-    /// The most alike first, so that a good match is not spoiled by a worse one before it.
+    /// Pairs the most similar first, so that a worse match does not take the place of a better one.
     fn pair_alike(&mut self, fits: &impl Fn(usize, usize) -> bool, threshold: f64) {
         let mut pairs = Vec::new();
         for source in self.open() {
             for target in (0..self.targets.len()).filter(|target| !self.taken[*target] && fits(source, *target)) {
                 match compare(self.sources[source].name, self.targets[target].name) {
-                    Verdict::Same(confidence) if confidence >= threshold => pairs.push((confidence, source, target)),
-                    Verdict::Doubtful(confidence) if confidence >= threshold => self.doubts[source].push(target),
+                    NameRelation::Same(confidence) if confidence >= threshold => {
+                        pairs.push((confidence, source, target))
+                    }
+                    NameRelation::Doubtful(confidence) if confidence >= threshold => self.doubts[source].push(target),
                     _ => {}
                 }
             }
@@ -110,7 +117,7 @@ impl<'a> Pairing<'a> {
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
         for (confidence, source, target) in pairs {
             if self.found[source].is_none() && !self.taken[target] {
-                self.give(source, Match { target, how: How::Similar, confidence });
+                self.give(source, Match { target, how: MatchMethod::Similar, confidence });
             }
         }
     }
@@ -124,12 +131,12 @@ impl<'a> Pairing<'a> {
         (0..self.sources.len()).filter(|source| self.found[*source].is_none() && !self.closed[*source]).collect()
     }
 
-    /// What was found for each source.
+    /// The counterpart of each source item.
     pub(super) fn found(&self) -> &[Option<Match>] {
         &self.found
     }
 
-    /// What `source` may be and a person must say; nothing where no such target is left.
+    /// Possible counterparts of `source` for a person to decide; empty if none is left.
     pub(super) fn doubts(&self, source: usize) -> Vec<Suggestion> {
         let mut left: Vec<usize> = self.doubts[source].iter().copied().filter(|target| !self.taken[*target]).collect();
         left.sort_unstable();
@@ -145,7 +152,7 @@ impl<'a> Pairing<'a> {
         doubts
     }
 
-    /// What `source` may be, whether it fits or not, the most alike first.
+    /// Counterparts to suggest for `source`, whether they fit or not, most similar first.
     pub(super) fn suggestions(&self, source: usize) -> Vec<Suggestion> {
         let name = self.sources[source].name;
         let mut near: Vec<Suggestion> = self
@@ -164,26 +171,27 @@ impl<'a> Pairing<'a> {
     }
 }
 
-/// Whether a shared key is enough. A key is made of the first name that a field had; the names of today may have become
-/// two things since, and so may what they say of consent.
+/// Whether a shared key proves a match. A key derives from a field's first name; the present names may mean two
+/// different things, also about consent.
 fn is_certain_by_key(a: &str, b: &str) -> bool {
     if is_about_consent(a) || is_about_consent(b) {
         return are_equal(a, b);
     }
     match compare(a, b) {
-        Verdict::Same(_) => true,
-        // A new label for the same thing, perhaps in another language; what is nearly the same asks.
-        Verdict::Doubtful(alike) => alike < NEARLY,
-        Verdict::Different => false,
+        NameRelation::Same(_) => true,
+        // A new label for the same thing, perhaps in another language; names that are nearly the same need a
+        // decision.
+        NameRelation::Doubtful(alike) => alike < NEARLY,
+        NameRelation::Different => false,
     }
 }
 
-/// A key without the braces in which templates write it.
+/// A key without the braces of the template notation.
 pub(super) fn bare_key(key: &str) -> String {
     key.trim_matches(|c: char| c == '{' || c == '}' || c.is_whitespace()).to_lowercase()
 }
 
-/// A confidence with two digits.
+/// A confidence rounded to two decimals.
 pub(super) fn rounded(confidence: f64) -> f64 {
     (confidence * 100.0).round() / 100.0
 }

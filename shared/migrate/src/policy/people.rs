@@ -1,4 +1,4 @@
-//! Which tags and which users are the same on both sides.
+//! Matching tags and users.
 
 use super::decisions::paired;
 use super::names::normalised;
@@ -6,7 +6,7 @@ use super::overrides::{Allowed, decide};
 use super::pairing::Thing;
 use ghl_sync_model::{Mapped, MappedTo, MappingOverrides, OverrideError, Part, Tag, User};
 
-/// Tags are the same if their names are, but for case: "vip" is not "vips".
+/// Tags match if their names are equal, ignoring case: "vip" is not "vips".
 pub(super) fn map_tags(
     source: &[Tag],
     target: &[Tag],
@@ -42,7 +42,7 @@ pub(super) fn map_tags(
     )
 }
 
-/// Users are the same if their e-mail addresses are, or else if their names are and nobody else's.
+/// Users match if their e-mail addresses are equal, or else if their names are equal and unique.
 pub(super) fn map_users(
     source: &[User],
     target: &[User],

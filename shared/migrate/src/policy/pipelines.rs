@@ -1,4 +1,4 @@
-//! Which pipelines and stages are the same on both sides.
+//! Matching pipelines and stages.
 
 use super::decisions::{Decisions, MappingRules, paired};
 use super::overrides::{Allowed, decide};
@@ -7,7 +7,7 @@ use ghl_sync_model::{
     Choice, GhlId, Mapped, MappedTo, MappingOverrides, OverrideError, Part, Pipeline, PipelineStage, Structure,
 };
 
-/// What becomes of the pipelines and of their stages. What cannot be followed of the `overrides` is added to `errors`.
+/// Maps the pipelines and their stages. `overrides` that cannot be followed are added to `errors`.
 pub fn map_pipelines(
     source: &Structure,
     target: &Structure,
@@ -55,8 +55,8 @@ pub fn map_pipelines(
     (pipelines, stages)
 }
 
-/// The choices, without those that ask for a second pipeline of one name: GHL refuses that, whatever the case. The one
-/// that is there is used.
+/// The choices without those that would create a second pipeline of one name: GHL rejects that, whatever the case.
+/// The existing pipeline is used.
 fn without_doubles(
     overrides: &MappingOverrides,
     from: &[Pipeline],
@@ -97,7 +97,8 @@ fn map_stages(
         &decisions,
         |pairing| {
             pairing.pair(Some(rules.similarity_threshold), |_, _| true);
-            // A stage of another name at the same place may be the same, or a won deal may become a lost one.
+            // A stage with another name at the same position may be the same one. Guessing wrong could turn a won
+            // opportunity into a lost one.
             if from.len() == to.len() {
                 pairing.doubt(|source, target| source == target);
             }
@@ -111,7 +112,7 @@ fn map_stages(
     )
 }
 
-/// The stages of a pipeline that is made, or left out, go with it.
+/// The stages of a pipeline that is created or left out share its fate.
 fn stages_of_unmapped(pipeline: &Pipeline, fate: &MappedTo) -> Vec<Mapped> {
     let stages = in_order(&pipeline.stages);
     let sources = stages_as_things(&stages);

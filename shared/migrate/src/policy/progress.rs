@@ -1,8 +1,8 @@
-//! How far a migration is.
+//! Progress of a migration.
 
 use ghl_sync_model::{EpochMs, Migration, MigrationStage, MigrationStatus, Part, Progress, RolledBack, Transfer};
 
-/// How far `migration` is at `now`.
+/// The progress of `migration` at `now`.
 #[must_use]
 pub fn progress(migration: &Migration, now: EpochMs) -> Progress {
     let (current, total, doing) = match migration.status {
@@ -41,14 +41,14 @@ fn of_stage(migration: &Migration) -> (u64, u64, &'static str) {
     match migration.stage {
         MigrationStage::Connect => (0, 2, "asking both accounts"),
         MigrationStage::Discover => {
-            let walks = [
+            let scans = [
                 &migration.target_contacts,
                 &migration.source_contacts,
-                &migration.target_deals,
-                &migration.source_deals,
+                &migration.target_opportunities,
+                &migration.source_opportunities,
             ];
-            let seen = walks.iter().map(|walk| walk.seen).sum();
-            (seen, walks.iter().map(|walk| walk.total.unwrap_or(walk.seen)).sum(), "reading both accounts")
+            let seen = scans.iter().map(|scan| scan.seen).sum();
+            (seen, scans.iter().map(|scan| scan.total.unwrap_or(scan.seen)).sum(), "reading both accounts")
         }
         MigrationStage::Map => (0, 1, "mapping"),
         MigrationStage::AwaitApproval => (1, 1, "mapped"),
@@ -58,14 +58,19 @@ fn of_stage(migration: &Migration) -> (u64, u64, &'static str) {
         MigrationStage::Pipelines => of_part(Part::Pipelines, "pipelines"),
         MigrationStage::Contacts => of_transfer(&migration.contacts, migration.source_contacts.total, "contacts"),
         MigrationStage::Opportunities => {
-            of_transfer(&migration.opportunities, migration.source_deals.total, "opportunities")
+            of_transfer(&migration.opportunities, migration.source_opportunities.total, "opportunities")
         }
         MigrationStage::Verify => {
             let verify = &migration.verify;
-            let walks = [&verify.target_contacts, &verify.target_deals, &verify.source_contacts, &verify.source_deals];
-            let of_source = [migration.source_contacts.total, migration.source_deals.total];
+            let scans = [
+                &verify.target_contacts,
+                &verify.target_opportunities,
+                &verify.source_contacts,
+                &verify.source_opportunities,
+            ];
+            let of_source = [migration.source_contacts.total, migration.source_opportunities.total];
             let expected: u64 = of_source.into_iter().flatten().sum::<u64>() * 2;
-            let seen = walks.iter().map(|walk| walk.seen).sum();
+            let seen = scans.iter().map(|scan| scan.seen).sum();
             (seen, expected.max(seen), "comparing")
         }
         MigrationStage::Finish => (1, 1, "finished"),
@@ -75,7 +80,7 @@ fn of_stage(migration: &Migration) -> (u64, u64, &'static str) {
 fn of_transfer(transfer: &Transfer, total: Option<u64>, doing: &'static str) -> (u64, u64, &'static str) {
     let over = transfer.failed + transfer.withdrawn + transfer.blocked + transfer.skipped;
     let current = transfer.accepted_so_far() + over;
-    (current, transfer.walk.total.or(total).unwrap_or(current).max(current), doing)
+    (current, transfer.scan.total.or(total).unwrap_or(current).max(current), doing)
 }
 
 fn of_rollback(migration: &Migration) -> (u64, u64, &'static str) {
@@ -108,9 +113,11 @@ fn message(migration: &Migration, current: u64, total: u64, doing: &str) -> Stri
         MigrationStatus::NeedsInput => format!("a person must decide: {reason}"),
         MigrationStatus::Paused => format!("paused at {doing}: {current} of {total}"),
         MigrationStatus::Cancelled => {
-            let (contacts, deals) = (&migration.contacts, &migration.opportunities);
-            let (accepted, withdrawn) =
-                (contacts.accepted_so_far() + deals.accepted_so_far(), contacts.withdrawn + deals.withdrawn);
+            let (contacts, opportunities) = (&migration.contacts, &migration.opportunities);
+            let (accepted, withdrawn) = (
+                contacts.accepted_so_far() + opportunities.accepted_so_far(),
+                contacts.withdrawn + opportunities.withdrawn,
+            );
             match migration.withdrawal {
                 Some(_) => "what GHL does not have yet is being withdrawn".to_owned(),
                 None => format!("cancelled at {doing}: {accepted} records accepted, {withdrawn} withdrawn"),
@@ -121,8 +128,8 @@ fn message(migration: &Migration, current: u64, total: u64, doing: &str) -> Stri
         MigrationStatus::Done if migration.dry_run => "the mapping and the forecast are made".to_owned(),
         MigrationStatus::Incomplete => format!("not everything arrived: {reason}"),
         MigrationStatus::Done => {
-            let (contacts, deals) = (&migration.contacts, &migration.opportunities);
-            format!("{} contacts and {} opportunities migrated", contacts.accepted, deals.accepted)
+            let (contacts, opportunities) = (&migration.contacts, &migration.opportunities);
+            format!("{} contacts and {} opportunities migrated", contacts.accepted, opportunities.accepted)
         }
     }
 }

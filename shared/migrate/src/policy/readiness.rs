@@ -1,8 +1,8 @@
-//! How ready a mapping is.
+//! Totals of a mapping.
 
-use ghl_sync_model::{How, Mapped, MappedTo, MappingReport, MappingSummary, Part};
+use ghl_sync_model::{Mapped, MappedTo, MappingReport, MappingSummary, MatchMethod, Part};
 
-/// The numbers of a mapping.
+/// Computes the totals of a mapping.
 #[must_use]
 pub fn summarise(report: &MappingReport) -> MappingSummary {
     let total = |part| report.of(part).len() as u64;
@@ -40,5 +40,5 @@ fn is_mapped(entry: &Mapped) -> bool {
 }
 
 fn is_left_out_on_purpose(entry: &Mapped) -> bool {
-    matches!(entry.target, MappedTo::Skip { .. }) && entry.how == How::Override
+    matches!(entry.target, MappedTo::Skip { .. }) && entry.how == MatchMethod::Override
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{MappingRules, map_structure};
 use ghl_sync_model::{
-    CustomValue, FieldDefinition, FieldType, GhlId, How, Kind, MappedTo, MappingOverrides, MappingReport,
+    CustomValue, FieldDefinition, FieldType, GhlId, Kind, MappedTo, MappingOverrides, MappingReport, MatchMethod,
     OverrideError, Part, Pipeline, PipelineStage, Structure, Tag, User,
 };
 
@@ -40,8 +40,8 @@ fn map(source: &Structure, target: &Structure, overrides: &str) -> Result<Mappin
     map_structure(source, target, &overrides, RULES)
 }
 
-/// What becomes of each field: the target's id of it, or `+` and the name of a new one.
-fn became(report: &MappingReport, part: Part) -> Vec<(String, How)> {
+/// The mapping of each field: the target's id, or `+` and the name of a new one.
+fn became(report: &MappingReport, part: Part) -> Vec<(String, MatchMethod)> {
     let short = |target: &MappedTo| match target {
         MappedTo::Existing { id, .. } => id.to_string(),
         MappedTo::Create { name } => format!("+{name}"),
@@ -75,15 +75,15 @@ fn fields_go_by_key_then_name_then_likeness_and_never_across_types() {
     ]);
     let report = map(&source, &target, "{}").unwrap();
     let expected = [
-        // "Roof" and "Roof (old)" have one key, and say two things.
-        ("?", How::None),
-        ("id-groesse", How::ExactName),
-        ("id-farbe", How::ExactName),
-        ("+Budget (monetory)", How::None),
-        ("+Further notes", How::None),
-        ("id-address", How::Similar),
-        ("+Start date", How::None),
-        ("+Line 1", How::None),
+        // "Roof" and "Roof (old)" share a key but differ in meaning.
+        ("?", MatchMethod::None),
+        ("id-groesse", MatchMethod::ExactName),
+        ("id-farbe", MatchMethod::ExactName),
+        ("+Budget (monetory)", MatchMethod::None),
+        ("+Further notes", MatchMethod::None),
+        ("id-address", MatchMethod::Similar),
+        ("+Start date", MatchMethod::None),
+        ("+Line 1", MatchMethod::None),
     ];
     assert_eq!(became(&report, Part::CustomFields), expected.map(|(to, how)| (to.to_owned(), how)));
     let [conflict] = report.type_conflicts.as_slice() else { panic!("{:#?}", report.type_conflicts) };
@@ -143,8 +143,9 @@ fn tags_are_the_same_but_for_case_and_nothing_else() {
     let source = Structure { tags: tags(&["VIP", "vips", "newsletter"]), ..Structure::default() };
     let target = Structure { tags: tags(&["vip", "news-letter"]), ..Structure::default() };
     let report = map(&source, &target, r#"{"tags":{"newsletter":"news-letter"}}"#).unwrap();
-    let expected = [("vip", How::ExactKey), ("+vips", How::None), ("newsletter", How::Override)]
-        .map(|(to, how)| (to.to_owned(), how));
+    let expected =
+        [("vip", MatchMethod::ExactKey), ("+vips", MatchMethod::None), ("newsletter", MatchMethod::Override)]
+            .map(|(to, how)| (to.to_owned(), how));
     assert_eq!(became(&report, Part::Tags), expected);
 }
 
@@ -171,12 +172,11 @@ fn stages_go_with_their_pipeline_by_name_and_what_only_has_the_same_place_is_ask
     let target =
         pipelines(vec![pipeline("t", "sales!", &["Won", "Offer send", "Fresh"]), pipeline("y", "Service", &["Open"])]);
     let report = map(&source, &target, "{}").unwrap();
-    let expected =
-        [("t", How::ExactName), ("y", How::ExactName), ("+Nowhere", How::None)].map(|(to, how)| (to.to_owned(), how));
+    let expected = [("t", MatchMethod::ExactName), ("y", MatchMethod::ExactName), ("+Nowhere", MatchMethod::None)]
+        .map(|(to, how)| (to.to_owned(), how));
     assert_eq!(became(&report, Part::Pipelines), expected);
     let stages: Vec<String> = became(&report, Part::Stages).into_iter().map(|(to, _)| to).collect();
-    // "New" has the place of "Won", which is taken by name.
-    // "Offer sent" and "Offer send" are a guess.
+    // "New" is at the position of "Won", which is matched by name. "Offer sent" and "Offer send" are a guess.
     assert_eq!(stages, ["?", "?", "t-0", "y-0", "?", "+A"]);
     assert_eq!(report.summary.questions, 3);
     let answered =
@@ -242,13 +242,13 @@ fn what_may_mean_something_else_is_a_question_and_never_a_match() {
     ]);
     let report = map(&source, &target, "{}").unwrap();
     let expected = [
-        ("?", How::None),
-        ("+Marketing Opt In", How::None),
-        ("?", How::None),
-        ("+Mother's Phone", How::None),
-        ("?", How::None),
-        ("id-story", How::ExactKey),
-        ("id-label", How::ExactKey),
+        ("?", MatchMethod::None),
+        ("+Marketing Opt In", MatchMethod::None),
+        ("?", MatchMethod::None),
+        ("+Mother's Phone", MatchMethod::None),
+        ("?", MatchMethod::None),
+        ("id-story", MatchMethod::ExactKey),
+        ("id-label", MatchMethod::ExactKey),
     ];
     assert_eq!(became(&report, Part::CustomFields), expected.map(|(to, how)| (to.to_owned(), how)));
     let MappedTo::Ask { suggestions, .. } = &report.custom_fields[0].target else { panic!() };
@@ -274,7 +274,7 @@ fn pipelines_and_stages_of_opposite_names_are_not_one() {
     let source = pipelines(vec![pipeline("s", "Inbound leads", &["Call won", "Call lost"])]);
     let target = pipelines(vec![pipeline("t", "Outbound leads", &["Call lost", "Call won"])]);
     let report = map(&source, &target, "{}").unwrap();
-    assert_eq!(became(&report, Part::Pipelines), [("+Inbound leads".to_owned(), How::None)]);
+    assert_eq!(became(&report, Part::Pipelines), [("+Inbound leads".to_owned(), MatchMethod::None)]);
     let target = pipelines(vec![pipeline("t", "Inbound leads", &["Call win", "Call lost"])]);
     let report = map(&source, &target, "{}").unwrap();
     let stages: Vec<String> = became(&report, Part::Stages).into_iter().map(|(to, _)| to).collect();

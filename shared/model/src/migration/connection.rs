@@ -1,75 +1,75 @@
-//! Whether both accounts can be reached, and what their tokens may read.
+//! Connection tests: whether both accounts can be reached, and what their tokens may read.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Api, EpochMs, LocationId, MigrationId, RemoteLocation};
 
-/// Somebody wants to know whether both accounts can be reached, and waits for the answer.
+/// A request to test both accounts. The requester is waiting for the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionTestOrder {
-    /// What the answer is written under: the same for the same two locations.
+    /// Storage key of the answer: the same for the same two locations.
     pub id: MigrationId,
-    /// Tells this order from others of the same two locations.
+    /// Distinguishes this request from others for the same two locations.
     pub nonce: u64,
-    /// The location that would be read.
+    /// The source location.
     pub source: LocationId,
-    /// The location that would be written to.
+    /// The target location.
     pub target: LocationId,
-    /// Nobody waits any more from then on.
+    /// When the requester stops waiting.
     pub until: EpochMs,
 }
 
 /// The answer to a [`ConnectionTestOrder`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConnectionTestAnswer {
-    /// The order's.
+    /// The request's nonce.
     pub nonce: u64,
-    /// What the test showed.
+    /// The result.
     pub test: ConnectionTest,
 }
 
-/// What a test of both accounts showed.
+/// The result of a test of both accounts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConnectionTest {
-    /// The source.
+    /// The source account.
     pub source: Connection,
-    /// The target.
+    /// The target account.
     pub target: Connection,
 }
 
-/// What a test of an account showed.
+/// The result of a test of one account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Connection {
-    /// Which location.
+    /// The tested location.
     pub location: LocationId,
     /// Its API, if the location is known.
     pub api: Option<Api>,
-    /// Whether it answered, with everything in reach that a migration cannot do without.
+    /// Whether it answered and everything that a migration requires can be read.
     pub ok: bool,
-    /// Why not.
+    /// Why it failed.
     pub error: Option<String>,
-    /// The location, if GHL showed it.
+    /// The location's own data, if GHL showed it.
     pub account: Option<RemoteLocation>,
     /// What the token may read.
     pub access: Vec<Access>,
-    /// Calls that are left today.
+    /// Calls left today.
     pub daily_left: Option<u64>,
-    /// Calls that the quota allows in a window.
+    /// Calls per window that the quota allows.
     pub burst_limit: Option<u32>,
 }
 
-/// Whether a token may read something.
+/// Whether a token may read one kind of data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Access {
-    /// What: `location`, `custom_fields`, …
+    /// The kind of data: `location`, `custom_fields`, …
     pub what: String,
-    /// Whether a migration cannot do without it.
+    /// Whether a migration requires it.
     pub required: bool,
-    /// Whether it may.
+    /// Whether the token may read it.
     pub ok: bool,
-    /// Why not.
+    /// Why it may not.
     pub error: Option<String>,
 }

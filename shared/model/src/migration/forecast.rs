@@ -1,63 +1,63 @@
-//! What a migration will do and cost.
+//! Forecast of a migration's effects and cost.
 
 use serde::{Deserialize, Serialize};
 
 use crate::EpochMs;
 
-/// What a migration will do and cost, as far as it can be known before.
+/// The expected effects and cost of a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Forecast {
-    /// Fields, values, tags and pipelines that are made.
+    /// Fields, values, tags and pipelines to be created.
     pub structure: KindForecast,
-    /// Contacts.
+    /// Forecast for contacts.
     pub contacts: KindForecast,
-    /// Opportunities.
+    /// Forecast for opportunities.
     pub opportunities: KindForecast,
-    /// All that is created.
+    /// Total to be created: structure, contacts and opportunities.
     pub creates: u64,
-    /// All that is updated.
+    /// Total to be updated.
     pub updates: u64,
-    /// All that is left out.
+    /// Total to be left out.
     pub skips: u64,
-    /// All that a person should look at.
+    /// Total that a person should check, including type conflicts.
     pub conflicts: u64,
-    /// Calls that are still to be made, in both locations.
+    /// Remaining calls in both locations.
     pub calls: u64,
-    /// Calls of them in the source.
+    /// Remaining calls in the source.
     pub source_calls: u64,
-    /// Calls of them in the target.
+    /// Remaining calls in the target.
     pub target_calls: u64,
-    /// How long that takes at today's quota.
+    /// Expected duration at today's quota.
     pub seconds: u64,
-    /// When it is finished, if it begins at once.
+    /// Expected end, if the migration begins at once.
     #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub finish_at: EpochMs,
-    /// The share of the target's daily quota that it takes; above 100 it takes more than a day.
+    /// The share of the target's daily quota that it uses; above 100, it takes more than a day.
     pub daily_share_percent: f64,
 }
 
 impl Forecast {
-    /// Whether no record will meet another one, neither of the target nor of the source.
+    /// Whether no source record matches another record, neither in the target nor in the source.
     #[must_use]
     pub fn meets_nothing(&self) -> bool {
         self.contacts.updates + self.opportunities.updates == 0
     }
 }
 
-/// What will become of records of a kind.
+/// Expected results for structure, contacts or opportunities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KindForecast {
-    /// How many the source has.
+    /// Items or records in the source.
     pub source: u64,
-    /// How many are created.
+    /// How many will be created.
     pub creates: u64,
-    /// How many are in the target already, and are updated.
+    /// How many are already in the target and will be updated.
     pub updates: u64,
-    /// How many cannot be carried over, or shall not.
+    /// How many cannot, or should not, be transferred.
     pub skips: u64,
-    /// How many a person should look at: several of the source that are one in the target, or one of the source that
-    /// is several there.
+    /// How many a person should check: several source records that are one in the target, or one source record
+    /// that is several there.
     pub conflicts: u64,
 }

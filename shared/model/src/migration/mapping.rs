@@ -1,11 +1,11 @@
-//! What becomes of the source's structure in the target.
+//! The mapping of the source's structure to the target.
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, IntoStaticStr};
 
 use crate::{FieldType, GhlId};
 
-/// The kinds of things that are mapped.
+/// The kinds of structure that are mapped.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount,
 )]
@@ -28,53 +28,53 @@ pub enum Part {
 }
 
 impl Part {
-    /// All of them.
+    /// All kinds, in order of the enum.
     pub const ALL: [Part; Part::COUNT] =
         [Part::CustomFields, Part::CustomValues, Part::Tags, Part::Users, Part::Pipelines, Part::Stages];
 
-    /// The kind as it is written.
+    /// The kind's name, as stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What becomes of one thing of the source.
+/// The mapping of one item of the source's structure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Mapped {
-    /// The source's id of it.
+    /// The source's id of the item.
     pub source_id: GhlId,
-    /// Its name there.
+    /// Its name in the source.
     pub source_name: String,
-    /// Of a stage: the source's id of its pipeline.
+    /// For a stage: the source's id of its pipeline.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pipeline_id: Option<GhlId>,
-    /// What it becomes.
+    /// Its counterpart in the target.
     pub target: MappedTo,
-    /// How that was found.
-    pub how: How,
-    /// How sure it is, 0 to 1.
+    /// How the counterpart was found.
+    pub how: MatchMethod,
+    /// Confidence, 0 to 1.
     pub confidence: f64,
-    /// Why, for a person.
+    /// The reason, for a person.
     pub explanation: String,
 }
 
-/// What becomes of a thing.
+/// What an item of the source becomes in the target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "action")]
 pub enum MappedTo {
-    /// It is this one of the target.
+    /// An existing item of the target.
     Existing {
-        /// The target's id of it.
+        /// The target's id of that item.
         id: GhlId,
-        /// Its name there.
+        /// Its name in the target.
         name: String,
     },
-    /// It is made anew in the target.
+    /// A new item in the target.
     Create {
-        /// Under this name.
+        /// Name of the new item.
         name: String,
     },
     /// It is left out.
@@ -82,71 +82,71 @@ pub enum MappedTo {
         /// Why it is left out, in words.
         reason: String,
     },
-    /// A person must say.
+    /// A person must decide.
     Ask {
         /// Why a person must decide, in words.
         reason: String,
-        /// What it may be, the most likely first.
+        /// Possible counterparts, most likely first.
         suggestions: Vec<Suggestion>,
     },
 }
 
-/// What a thing may be in the target.
+/// A possible counterpart in the target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Suggestion {
-    /// The target's id of it.
+    /// The target's id of the counterpart.
     pub id: GhlId,
-    /// Its name there.
+    /// Its name in the target.
     pub name: String,
-    /// How alike they are, 0 to 1.
+    /// Similarity of the two, 0 to 1.
     pub confidence: f64,
 }
 
-/// How a match was found.
+/// How a counterpart was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = How))]
 #[serde(rename_all = "snake_case")]
-pub enum How {
-    /// By the key, the e-mail address, or the very same name.
+pub enum MatchMethod {
+    /// By key, by e-mail address, or by exactly the same name.
     ExactKey,
-    /// By the name, but for case, spaces, accents and punctuation.
+    /// By name, ignoring case, spaces, accents and punctuation.
     ExactName,
-    /// By the place among its siblings.
+    /// By its position among its siblings.
     Position,
-    /// By likeness.
+    /// By similarity.
     Similar,
-    /// A person said so.
+    /// A person decided.
     Override,
-    /// This migration made it.
+    /// This migration created it.
     Created,
-    /// Nothing was found.
+    /// No counterpart was found.
     None,
 }
 
-/// Two fields that would be the same, were it not for their types.
+/// Two fields that would match if their types did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TypeConflict {
     /// The source's id of the field.
     pub source_id: GhlId,
-    /// Its name there.
+    /// Its name in the source.
     pub source_name: String,
-    /// Its type there.
+    /// Its type in the source.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub source_type: FieldType,
     /// The target's id of the field.
     pub target_id: GhlId,
-    /// Its name there.
+    /// Its name in the target.
     pub target_name: String,
-    /// Its type there.
+    /// Its type in the target.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub target_type: FieldType,
-    /// What is done about it.
+    /// How the conflict is resolved.
     pub resolution: String,
 }
 
-/// What becomes of the source's structure.
+/// The mapping of the source's whole structure.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
@@ -163,16 +163,16 @@ pub struct MappingReport {
     pub pipelines: Vec<Mapped>,
     /// Stages.
     pub stages: Vec<Mapped>,
-    /// Fields of the same name and of types that do not go together.
+    /// Fields with the same name and incompatible types.
     pub type_conflicts: Vec<TypeConflict>,
-    /// What else a person should know.
+    /// Further notes for a person.
     pub warnings: Vec<String>,
-    /// The numbers.
+    /// The mapping's totals.
     pub summary: MappingSummary,
 }
 
 impl MappingReport {
-    /// What becomes of the things of a kind.
+    /// The mapping of the items of one kind.
     #[must_use]
     pub fn of(&self, part: Part) -> &[Mapped] {
         match part {
@@ -185,7 +185,7 @@ impl MappingReport {
         }
     }
 
-    /// What becomes of the things of a kind, to be changed.
+    /// The mapping of the items of one kind, for changing it.
     pub fn of_mut(&mut self, part: Part) -> &mut Vec<Mapped> {
         match part {
             Part::CustomFields => &mut self.custom_fields,
@@ -197,7 +197,7 @@ impl MappingReport {
         }
     }
 
-    /// What a person must decide.
+    /// The items that a person must decide about.
     pub fn questions(&self) -> impl Iterator<Item = (Part, &Mapped)> {
         Part::ALL
             .into_iter()
@@ -206,7 +206,7 @@ impl MappingReport {
     }
 }
 
-/// The numbers of a mapping. Mapped is what exists in the target, or will be made there.
+/// The totals of a mapping. Items count as mapped if they exist in the target or will be created there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
@@ -224,12 +224,12 @@ pub struct MappingSummary {
     pub tags_mapped: u64,
     pub users_total: u64,
     pub users_mapped: u64,
-    /// Things that will be made in the target.
+    /// Items to be created in the target.
     pub to_create: u64,
-    /// Things that a person must decide.
+    /// Items that a person must decide about.
     pub questions: u64,
-    /// Fields of the same name and of types that do not go together.
+    /// Fields with the same name and incompatible types.
     pub type_conflicts: u64,
-    /// The share of all things that are mapped, or left out because somebody said so; rounded down.
+    /// Share of all items that are mapped, or left out by a person's decision; rounded down.
     pub overall_readiness_percent: u8,
 }

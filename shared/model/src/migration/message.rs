@@ -1,4 +1,4 @@
-//! The messages on the queue of migrations: hints that one can go on, and orders to test both accounts.
+//! Messages on the migration queue: hints that a migration can continue, and requests to test both accounts.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -6,38 +6,38 @@ use serde_json::{Value, json};
 use super::ConnectionTestOrder;
 use crate::MigrationId;
 
-/// Version of the message that this build writes.
+/// Version of the message format that this build writes.
 pub const MIGRATION_VERSION: u64 = 1;
 
-/// One step of a migration is to be made. A hint only: the migration's state says what there is to do.
+/// A hint that a migration is ready for its next step. The migration's state decides what the step does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MigrationMessage {
-    /// Which migration.
+    /// The migration.
     pub migration_id: MigrationId,
-    /// The generation in which it was sent; a message of another one is stale.
+    /// The generation in which it was sent; if the migration has another one, the message is stale.
     #[serde(rename = "gen")]
     pub generation: u64,
 }
 
-/// A message on the queue.
+/// A message on the migration queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MigratorMessage {
-    /// Make a step.
+    /// Perform a step.
     Step(MigrationMessage),
-    /// Test both accounts, and write down what that shows.
+    /// Test both accounts and store the result.
     TestConnection(ConnectionTestOrder),
 }
 
-/// Why a message body is not one of a migration.
+/// Why a message body is not a migration message.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationMessageError {
-    /// Not JSON at all.
+    /// The body is not JSON.
     #[error("the message body is not JSON; expected {{\"v\":1,\"migration_id\":\"…\",\"gen\":0}}")]
     NotJson(#[source] serde_json::Error),
     /// A version that this build does not read.
     #[error("the message has version {found}; this build reads version {MIGRATION_VERSION}")]
     Version {
-        /// What stood in `v`.
+        /// The value of `v`.
         found: String,
     },
     /// A field is missing or wrong.
@@ -46,7 +46,7 @@ pub enum MigrationMessageError {
 }
 
 impl MigratorMessage {
-    /// The message body.
+    /// The message as a body.
     #[must_use]
     pub fn to_json(&self) -> String {
         match self {
@@ -57,10 +57,10 @@ impl MigratorMessage {
         }
     }
 
-    /// Reads a message body.
+    /// Parses a message body.
     ///
     /// # Errors
-    /// [`MigrationMessageError`] says what is wrong with it, and names the field.
+    /// [`MigrationMessageError`] describes the problem and names the field.
     pub fn from_json(body: &str) -> Result<MigratorMessage, MigrationMessageError> {
         #[derive(Deserialize)]
         struct V1 {
@@ -77,23 +77,23 @@ impl MigratorMessage {
 }
 
 impl MigrationMessage {
-    /// The message body.
+    /// The message as a body.
     #[must_use]
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
-        struct Wire<'a> {
+        struct WireMigrationMessage<'a> {
             v: u64,
             #[serde(flatten)]
             message: &'a MigrationMessage,
         }
         // Strings and numbers only: this cannot fail to serialize.
-        serde_json::to_string(&Wire { v: MIGRATION_VERSION, message: self }).unwrap_or_default()
+        serde_json::to_string(&WireMigrationMessage { v: MIGRATION_VERSION, message: self }).unwrap_or_default()
     }
 
-    /// Reads a message body.
+    /// Parses a message body.
     ///
     /// # Errors
-    /// [`MigrationMessageError`] says what is wrong with it, and names the field.
+    /// [`MigrationMessageError`] describes the problem and names the field.
     pub fn from_json(body: &str) -> Result<MigrationMessage, MigrationMessageError> {
         let value: Value = serde_json::from_str(body).map_err(MigrationMessageError::NotJson)?;
         match value.get("v") {

@@ -1,4 +1,4 @@
-//! The migration of one location into another: what is asked for, what is found, what is decided, how far it is.
+//! The migration of one location into another: requests, findings, decisions and progress.
 
 mod connection;
 mod findings;
@@ -17,12 +17,12 @@ mod state;
 pub use connection::{Access, Connection, ConnectionTest, ConnectionTestAnswer, ConnectionTestOrder};
 pub use findings::{FieldDifference, Finding, Problem};
 pub use forecast::{Forecast, KindForecast};
-pub use mapping::{How, Mapped, MappedTo, MappingReport, MappingSummary, Part, Suggestion, TypeConflict};
+pub use mapping::{Mapped, MappedTo, MappingReport, MappingSummary, MatchMethod, Part, Suggestion, TypeConflict};
 pub use message::{MIGRATION_VERSION, MigrationMessage, MigrationMessageError, MigratorMessage};
 pub use overrides::{Choice, MappingOverrides, OverrideError};
 pub use page::{
-    Created, ExistingContact, ExistingDeal, MigrationPage, PageContent, PageKind, Snapshot, SourceContact, Structure,
-    Transferred,
+    Created, ExistingContact, ExistingOpportunity, MigrationPage, PageContent, PageKind, Snapshot, SourceContact,
+    Structure, Transferred,
 };
 pub use progress::Progress;
 pub use report::{CallCount, KindReport, MigrationReport, PartReport, PartReports, ReportVerify, RolledBack};
@@ -30,6 +30,6 @@ pub use request::MigrationRequest;
 pub use settings::{AuditEntry, MigrationConfig, MigrationOverlay, MigrationSettings, Preset};
 pub use stage::{MigrationStage, MigrationStatus};
 pub use state::{
-    Account, Migration, MigrationLease, MigrationSummaryLine, OpenPage, Reverted, Side, Transfer, VerifyState, Walk,
+    Account, Migration, MigrationLease, MigrationSummaryLine, OpenPage, Reverted, Scan, Side, Transfer, VerifyState,
     Withdrawal,
 };

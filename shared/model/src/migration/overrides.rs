@@ -1,4 +1,4 @@
-//! What a person decides about the mapping: the mapping file.
+//! A person's decisions about the mapping: the mapping file.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::Part;
 
-/// What shall become of one thing of the source.
+/// A decision about one item of the source's structure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum Choice {
-    /// `create`: make it anew in the target.
+    /// `create`: create it in the target.
     Create,
     /// `skip`: leave it out.
     Skip,
-    /// Use the target's thing of this id or key.
+    /// Use the target's item with this id or key.
     Use(String),
 }
 
@@ -38,7 +38,7 @@ impl From<Choice> for String {
     }
 }
 
-/// Choices for single things, by the source's id or key (of a tag, its name).
+/// Decisions about single items, by the source's id or key (a tag by its name).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -70,7 +70,7 @@ pub struct MappingOverrides {
 }
 
 impl MappingOverrides {
-    /// The choices for things of a kind.
+    /// The decisions for items of one kind.
     #[must_use]
     pub fn of(&self, part: Part) -> &BTreeMap<String, Choice> {
         match part {
@@ -83,7 +83,7 @@ impl MappingOverrides {
         }
     }
 
-    /// Takes over what `other` says, over what was said before.
+    /// Adds the decisions of `other`, which take precedence.
     pub fn extend(&mut self, other: MappingOverrides) {
         self.custom_fields.extend(other.custom_fields);
         self.custom_values.extend(other.custom_values);
@@ -94,14 +94,14 @@ impl MappingOverrides {
     }
 }
 
-/// A choice that cannot be followed.
+/// A decision that cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{}.{entry}: {reason}", .part.as_str())]
 pub struct OverrideError {
-    /// Of what.
+    /// The kind of structure.
     pub part: Part,
     /// Its entry in the mapping file.
     pub entry: String,
-    /// What is wrong with it, and what would be right.
+    /// The problem, and how to fix it.
     pub reason: String,
 }

@@ -1,4 +1,4 @@
-//! What a migration writes down beside its state, page by page.
+//! Data of a migration that is stored beside its state, in pages.
 
 use std::collections::BTreeMap;
 
@@ -8,28 +8,28 @@ use strum::{EnumCount, IntoStaticStr};
 use super::{ConnectionTestAnswer, Finding, MappingReport, Part};
 use crate::{CustomValue, EpochMs, FieldDefinition, GhlId, Pipeline, Tag, User};
 
-/// What a page is about. The pages of a kind are numbered from 0.
+/// The kind of a page. Pages of a kind are numbered from 0.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum PageKind {
-    /// What the source is made of: [`PageContent::Structure`].
+    /// Structure of the source: [`PageContent::Structure`].
     SourceStructure,
-    /// What the target was made of before: [`PageContent::Structure`].
+    /// Structure of the target before the migration: [`PageContent::Structure`].
     TargetStructure,
-    /// Contacts of the source, before: [`PageContent::SourceContacts`].
+    /// Contacts of the source before the migration: [`PageContent::SourceContacts`].
     SourceContacts,
-    /// Opportunities of the source, before: [`PageContent::Deals`].
-    SourceDeals,
-    /// Contacts that the target had before: [`PageContent::ExistingContacts`].
+    /// Opportunities of the source before the migration: [`PageContent::Opportunities`].
+    SourceOpportunities,
+    /// Contacts of the target before the migration: [`PageContent::ExistingContacts`].
     TargetContacts,
-    /// Opportunities that the target had before: [`PageContent::Deals`].
-    TargetDeals,
-    /// What becomes of the structure: [`PageContent::Mapping`].
+    /// Opportunities of the target before the migration: [`PageContent::Opportunities`].
+    TargetOpportunities,
+    /// Mapping of the structure: [`PageContent::Mapping`].
     Mapping,
-    /// What was made in the target, one thing a page: [`PageContent::Created`].
+    /// Journal of structure created in the target, one item per page: [`PageContent::Created`].
     Journal,
     /// Contacts that were put: [`PageContent::Transferred`].
     Contact,
@@ -39,21 +39,21 @@ pub enum PageKind {
     ContactSnapshot,
     /// Opportunities of the target, read back: [`PageContent::Snapshots`].
     OpportunitySnapshot,
-    /// What a person should know of single records: [`PageContent::Findings`].
+    /// Notes about single records, for a person: [`PageContent::Findings`].
     Findings,
-    /// What a test of both accounts showed last, no migration's: [`PageContent::ConnectionTest`].
+    /// Result of the last test of both accounts; belongs to no migration: [`PageContent::ConnectionTest`].
     ConnectionTest,
 }
 
 impl PageKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [PageKind; PageKind::COUNT] = [
         PageKind::SourceStructure,
         PageKind::TargetStructure,
         PageKind::SourceContacts,
-        PageKind::SourceDeals,
+        PageKind::SourceOpportunities,
         PageKind::TargetContacts,
-        PageKind::TargetDeals,
+        PageKind::TargetOpportunities,
         PageKind::Mapping,
         PageKind::Journal,
         PageKind::Contact,
@@ -64,7 +64,7 @@ impl PageKind {
         PageKind::ConnectionTest,
     ];
 
-    /// The kind as it is written in keys.
+    /// The kind's name in keys.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -74,13 +74,13 @@ impl PageKind {
 /// One page; less than 400 KB as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MigrationPage {
-    /// Its number among those of its kind, from 0.
+    /// Number of the page within its kind, from 0.
     pub number: u32,
-    /// What it says.
+    /// Content of the page.
     pub content: PageContent,
 }
 
-/// What a page says.
+/// The content of a page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "one a kind of page; see PageKind")]
@@ -88,7 +88,7 @@ pub enum PageContent {
     Structure(Structure),
     SourceContacts(Vec<SourceContact>),
     ExistingContacts(Vec<ExistingContact>),
-    Deals(Vec<ExistingDeal>),
+    Opportunities(Vec<ExistingOpportunity>),
     Mapping(Box<MappingReport>),
     Created(Created),
     Transferred(Transferred),
@@ -97,7 +97,7 @@ pub enum PageContent {
     ConnectionTest(Box<ConnectionTestAnswer>),
 }
 
-/// What a location is made of, or a part of it.
+/// The structure of a location, or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Structure {
@@ -111,14 +111,14 @@ pub struct Structure {
     pub users: Vec<User>,
     /// Pipelines.
     pub pipelines: Vec<Pipeline>,
-    /// What could not be read, and why.
+    /// Kinds that could not be read, with the reason.
     pub unread: Vec<(Part, String)>,
 }
 
-/// A contact of the source, in short: what the forecast wants to know.
+/// A source contact, reduced to the data that the forecast needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceContact {
-    /// The source's id of it.
+    /// The source's id of the contact.
     pub id: GhlId,
     /// Hash of its e-mail address.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -126,16 +126,16 @@ pub struct SourceContact {
     /// Hash of its phone number.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub phone: Option<u64>,
-    /// Whether it has tags: they take a call more.
+    /// Whether it has tags, which take one more call.
     pub is_tagged: bool,
-    /// Whether it has neither a name nor an e-mail address nor a phone number: GHL would not take it.
+    /// Whether it has neither a name nor an e-mail address nor a phone number: GHL would reject it.
     pub is_nobody: bool,
 }
 
-/// A contact that was in the target before, in short.
+/// A contact that the target had before the migration, in short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExistingContact {
-    /// The target's id of it.
+    /// The target's id of the contact.
     pub id: GhlId,
     /// Hash of its e-mail address.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -145,71 +145,71 @@ pub struct ExistingContact {
     pub phone: Option<u64>,
 }
 
-/// An opportunity that was there before, in short.
+/// An opportunity that existed before the migration, in short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExistingDeal {
+pub struct ExistingOpportunity {
     /// GHL's id of the opportunity.
     pub id: GhlId,
-    /// Its contact's id there.
+    /// GHL's id of its contact.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub contact_id: Option<GhlId>,
-    /// Its pipeline's id there.
+    /// GHL's id of its pipeline.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pipeline_id: Option<GhlId>,
     /// Hash of its name.
     pub name: u64,
 }
 
-/// Something that was made in the target, or shall be: written down before the call and after it.
+/// An item created in the target, or about to be: stored before the call and after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Created {
-    /// The kind of structure that was made.
+    /// The kind of structure.
     pub part: Part,
-    /// The source's id of what it was made after.
+    /// The source's id of the original.
     pub source_id: GhlId,
-    /// The name that it was given.
+    /// The name given to it.
     pub name: String,
-    /// When that was decided.
+    /// When its creation was decided.
     pub intended_at: EpochMs,
-    /// The target's id of it; `None` while nobody knows whether it was made.
+    /// The target's id of the item; `None` while it is unknown whether it was created.
     pub id: Option<GhlId>,
     /// When its id became known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub made_at: Option<EpochMs>,
-    /// Of a pipeline: the target's ids of its stages, by the source's, once they were read.
+    /// For a pipeline: the target's ids of its stages by the source's, once they were read.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub stages: BTreeMap<GhlId, GhlId>,
-    /// It was found under that name after a creation that was not answered: nobody can tell whether that made it, so a
+    /// It was found by its name after a creation without an answer. It is unknown whether that call created it, so a
     /// rollback keeps it.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub found: bool,
-    /// Why it could not be made.
+    /// Why GHL refused to create it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub refused: Option<String>,
-    /// It was deleted again.
+    /// Whether it was deleted again.
     #[serde(default)]
     pub deleted: bool,
 }
 
-/// A page of records of the source that were put into the target's outbox.
+/// A page of source records that were put into the target's outbox.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Transferred {
-    /// The source's ids of those that were put.
+    /// The source's ids of the records that were put.
     pub put: Vec<GhlId>,
-    /// Those that were not put, and why.
+    /// The records that were not put, with the reason.
     pub not_put: Vec<(GhlId, String)>,
-    /// Whether all of them were accepted or failed for good.
+    /// Whether each of them was accepted or failed for good.
     pub is_final: bool,
-    /// Whether what was created of them is deleted again.
+    /// Whether the target's records created from it were deleted again.
     pub reverted: bool,
 }
 
-/// A record of the target as it was read back: its id, and what it says, in a form that can be compared.
+/// A target record as read back, in comparable form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The target's id of it.
+    /// The target's id of the record.
     pub id: GhlId,
-    /// What it says, by field.
+    /// Its values, by field.
     pub fields: BTreeMap<String, String>,
 }

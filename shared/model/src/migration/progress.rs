@@ -1,29 +1,29 @@
-//! How far a migration is, for people.
+//! The progress of a migration, for people.
 
 use serde::{Deserialize, Serialize};
 
 use super::{MigrationStage, MigrationStatus};
 
-/// How far a migration is.
+/// The progress of a migration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Progress {
-    /// What is the matter with it.
+    /// Where the migration stands: running, waiting for approval, done, …
     pub status: MigrationStatus,
-    /// What it does.
+    /// The current stage.
     pub stage: MigrationStage,
-    /// How much of the stage is done.
+    /// Units of the stage that are done.
     pub current: u64,
-    /// Of how much.
+    /// Units of the whole stage.
     pub total: u64,
-    /// The same in percent of the stage, 0 to 100.
+    /// Percentage of the stage that is done, 0 to 100.
     pub percentage: f64,
-    /// The same in words.
+    /// The progress in words.
     pub message: String,
-    /// How many a second, over the whole stage.
+    /// Units per second, averaged over the stage.
     pub rate_per_second: Option<f64>,
-    /// How long the stage still takes at that rate.
+    /// Remaining time of the stage at that rate.
     pub seconds_left: Option<u64>,
-    /// Records that failed, and calls that had to be made again later.
+    /// Records that failed, and calls that had to be retried.
     pub errors: u64,
 }

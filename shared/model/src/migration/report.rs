@@ -1,62 +1,62 @@
-//! What a migration came to.
+//! The report of a migration.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Forecast, MappingSummary, MigrationStage, MigrationStatus, Part};
 use crate::{EpochMs, LocationId, MigrationId};
 
-/// What a migration came to, or has come to so far.
+/// The results of a migration, final or so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MigrationReport {
-    /// Which migration.
+    /// The migration.
     pub migration_id: MigrationId,
-    /// The location that was read.
+    /// The source location.
     pub source: LocationId,
-    /// The location that was written to.
+    /// The target location.
     pub target: LocationId,
-    /// How it stands.
+    /// Where the migration stands: running, waiting for approval, done, …
     pub status: MigrationStatus,
-    /// Where it is.
+    /// The current stage.
     pub stage: MigrationStage,
     /// Why it is not done.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
-    /// Whether it only looked.
+    /// Whether it was a dry run.
     pub dry_run: bool,
-    /// Contacts.
+    /// Results for contacts.
     pub contacts: KindReport,
-    /// Opportunities.
+    /// Results for opportunities.
     pub opportunities: KindReport,
-    /// Custom fields.
+    /// Results for custom fields.
     pub custom_fields: PartReport,
-    /// Custom values.
+    /// Results for custom values.
     pub custom_values: PartReport,
-    /// Tags.
+    /// Results for tags.
     pub tags: PartReport,
-    /// Users.
+    /// Results for users.
     pub users: PartReport,
-    /// Pipelines.
+    /// Results for pipelines.
     pub pipelines: PartReport,
-    /// Stages.
+    /// Results for stages.
     pub stages: PartReport,
-    /// How much of the structure is mapped.
+    /// Share of the structure that is mapped.
     pub readiness_percent: u8,
-    /// The mapping's numbers.
+    /// Totals of the mapping.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mapping: Option<MappingSummary>,
-    /// What was expected.
+    /// The forecast.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub forecast: Option<Forecast>,
-    /// What reading both sides again showed; `None` before.
+    /// Results of the verification; `None` before it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub verify: Option<ReportVerify>,
-    /// What was deleted again.
+    /// Results of the rollback.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rolled_back: Option<RolledBack>,
-    /// Calls in both locations while it ran, those of others through this system included.
+    /// Calls in both locations while it ran, including calls that this system made for other purposes.
     pub ghl: CallCount,
-    /// How long it took, or has taken, waiting for people included.
+    /// Duration, final or so far, including the time spent waiting for people.
     pub seconds: f64,
     /// When it began.
     #[cfg_attr(feature = "openapi", schema(value_type = u64))]
@@ -67,57 +67,57 @@ pub struct MigrationReport {
     pub finished_at: Option<EpochMs>,
 }
 
-/// What became of records of a kind.
+/// Results for records of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct KindReport {
-    /// How many the source has.
+    /// Records in the source.
     pub source: u64,
-    /// How many GHL has accepted in the target.
+    /// Records that GHL accepted in the target.
     pub migrated: u64,
-    /// How many failed for good.
+    /// Records that failed for good.
     pub failed: u64,
-    /// How many were withdrawn before GHL had accepted them, because the migration was cancelled.
+    /// Records that were withdrawn before GHL accepted them, because the migration was cancelled.
     pub withdrawn: u64,
-    /// How many wait for a contact that failed. They stay in the outbox: each follows by itself once its contact is
-    /// accepted (a replay of it, say), also after the migration is over.
+    /// Records that wait for a contact that failed. They stay in the outbox, and each is sent once its contact is
+    /// accepted (after a replay, say), even after the migration is over.
     pub blocked: u64,
-    /// How many could not be put, or were left out.
+    /// Records that could not be put, or were left out.
     pub skipped: u64,
-    /// How many are still under way.
+    /// Records still in progress.
     pub open: u64,
 }
 
-/// What became of the structure, by kind.
+/// Results for one kind of structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct PartReport {
-    /// How many the source has.
+    /// Items in the source.
     pub source: u64,
-    /// How many are in the target now: found there or made.
+    /// Items now in the target, found or created there.
     pub migrated: u64,
-    /// How many of them were made.
+    /// Items that were created.
     pub created: u64,
-    /// How many could not be made.
+    /// Items that could not be created.
     pub failed: u64,
 }
 
-/// What became of each kind of the structure.
+/// Results for each kind of structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PartReports([PartReport; Part::ALL.len()]);
 
 impl PartReports {
-    /// What became of one kind.
+    /// The results for one kind.
     #[must_use]
     pub fn of(mut self, part: Part) -> PartReport {
         *self.of_mut(part)
     }
 
-    /// The same, to be changed.
+    /// The results for one kind, for changing them.
     pub fn of_mut(&mut self, part: Part) -> &mut PartReport {
-        // The order in which they are stored.
+        // The stored order.
         let [custom_fields, custom_values, tags, users, pipelines, stages] = &mut self.0;
         match part {
             Part::CustomFields => custom_fields,
@@ -130,56 +130,56 @@ impl PartReports {
     }
 }
 
-/// What reading both sides again showed.
+/// Results of the verification, which reads both sides again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ReportVerify {
-    /// Records of the source that were looked for.
+    /// Source records that were looked up.
     pub checked: u64,
-    /// Records that are the same on both sides.
+    /// Records that are equal on both sides.
     pub ok: u64,
-    /// Records that are not in the target.
+    /// Records that are missing in the target.
     pub missing: u64,
-    /// Records that say something else there.
+    /// Records with other values in the target.
     pub different: u64,
-    /// Of those that are missing: records whose pipeline or stage a person left out.
+    /// Missing records whose pipeline or stage a person left out.
     pub left_out: u64,
     /// Records that share their counterpart with another one.
     pub merged: u64,
-    /// Records with something that GHL lets nobody write, or that has no place in the target.
+    /// Records with data that GHL lets nobody write, or that has no place in the target.
     pub not_carried: u64,
-    /// Contacts and opportunities that the target has now.
+    /// Contacts and opportunities now in the target.
     pub target_total: u64,
 }
 
-/// What was deleted again.
+/// Results of a rollback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct RolledBack {
-    /// Records of contacts; of those that are one contact each counts.
+    /// Deleted records of contacts; several records of one contact count separately.
     pub contacts: u64,
-    /// Opportunities.
+    /// Deleted opportunities.
     pub opportunities: u64,
-    /// Fields, values, tags and pipelines.
+    /// Deleted fields, values, tags and pipelines.
     pub structure: u64,
-    /// What was in the target before, what GHL said it had when it was asked to create it, or what another record holds by
-    /// now. It stays as it is now.
+    /// Kept as they are now: items that were in the target before, that GHL reported as existing when asked to create
+    /// them, or that another record uses by now.
     pub kept: u64,
-    /// What may have been created by a call whose answer was lost. Nobody can prove it, so it stays.
+    /// Kept, because a call whose answer was lost may have created them, and nobody can prove it.
     pub unproven: u64,
-    /// What GHL did not let us delete.
+    /// Items that GHL did not let us delete.
     pub failed: u64,
 }
 
-/// Calls.
+/// Numbers of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct CallCount {
-    /// Calls that were made.
+    /// Calls made.
     pub calls: u64,
-    /// How many of them met a 429.
+    /// Calls that were answered with 429.
     pub status_429: u64,
 }

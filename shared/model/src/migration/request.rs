@@ -1,26 +1,26 @@
-//! What somebody asks for.
+//! The request for a migration.
 
 use serde::{Deserialize, Serialize};
 
 use super::{MappingOverrides, MigrationOverlay};
 use crate::LocationId;
 
-/// Migrate `source` into `target`.
+/// A request to migrate `source` into `target`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MigrationRequest {
-    /// The location that is read.
+    /// The source location.
     pub source: LocationId,
-    /// The location that is written to.
+    /// The target location.
     pub target: LocationId,
-    /// Go on without asking once the mapping is made, unless it has questions.
+    /// Continue without approval once the mapping is complete, unless it has questions.
     #[serde(default)]
     pub auto_approve: bool,
-    /// Settings of this migration, over those of all.
+    /// Settings of this migration, which override those of all migrations.
     #[serde(default)]
     pub settings: MigrationOverlay,
-    /// What shall become of single things, whatever the mapping thinks.
+    /// Decisions about single items, which override the mapping.
     #[serde(default)]
     pub overrides: MappingOverrides,
 }

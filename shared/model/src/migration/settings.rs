@@ -1,4 +1,4 @@
-//! How a migration fills the outbox, and how sure a guess must be.
+//! How fast a migration fills the outbox, and how certain a match must be.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{EpochMs, Item, ItemKind, SettingsError};
 
-/// Sets of numbers for accounts of different kinds.
+/// Presets of settings for accounts of different sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -18,14 +18,14 @@ pub enum Preset {
     Medium,
     /// More than 500 contacts: groups of 20, 0.3 s apart.
     Large,
-    /// An account whose quota others need, too: groups of 5, 0.5 s apart.
+    /// An account that shares its quota with other users: groups of 5, 0.5 s apart.
     RateLimited,
-    /// As somebody has set it.
+    /// Individual settings.
     Custom,
 }
 
 impl Preset {
-    /// The one for an account of so many contacts.
+    /// The preset for an account with this many contacts.
     #[must_use]
     pub fn for_size(contacts: u64) -> Preset {
         match contacts {
@@ -45,37 +45,37 @@ impl Preset {
     }
 }
 
-/// What somebody has set; what is absent follows from the preset, and that from the account's size.
+/// Settings given by a person; absent ones follow from the preset, and the preset follows from the account's size.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct MigrationOverlay {
-    /// Which numbers hold where nothing else is set; `custom`: those of `medium`.
+    /// Preset for all settings that are absent; `custom` uses the values of `medium`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<Preset>,
-    /// Records that are put into the outbox at once, 1 to 500.
+    /// Records put into the outbox at once, 1 to 500.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<u32>,
     /// Seconds between two such groups, 0 to 60.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit_delay: Option<f64>,
-    /// How alike two names must be to be taken for the same, 0.5 to 1.
+    /// Least similarity of two names to count as the same, 0.5 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub similarity_threshold: Option<f64>,
     /// Leave the opportunities out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skip_opportunities: Option<bool>,
-    /// Do not read both sides again at the end.
+    /// Skip the verification at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skip_verify: Option<bool>,
 }
 
-/// What is set for all migrations.
+/// Settings of all migrations.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MigrationConfig {
-    /// What was set.
+    /// The settings.
     pub overlay: MigrationOverlay,
-    /// Who set what, the oldest first; the last 50 entries.
+    /// Changes to the settings, oldest first; the last 50 entries.
     pub audit: Vec<AuditEntry>,
 }
 
@@ -96,26 +96,26 @@ impl Item for MigrationConfig {
     }
 }
 
-/// The settings that hold for a migration.
+/// The effective settings of a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MigrationSettings {
-    /// Where the numbers come from.
+    /// The preset of absent settings.
     pub preset: Preset,
-    /// Records that are put into the outbox at once.
+    /// Records put into the outbox at once.
     pub batch_size: u32,
-    /// Seconds between two such groups. The gate paces all calls anyway; this only bounds how fast the outbox fills.
+    /// Seconds between two such groups. The gate paces all calls anyway; this only limits how fast the outbox fills.
     pub rate_limit_delay: f64,
-    /// How alike two names must be to be taken for the same.
+    /// Least similarity of two names to count as the same.
     pub similarity_threshold: f64,
     /// Leave the opportunities out.
     pub skip_opportunities: bool,
-    /// Do not read both sides again at the end.
+    /// Skip the verification at the end.
     pub skip_verify: bool,
 }
 
 impl MigrationOverlay {
-    /// This, and `lower` where it says nothing.
+    /// These settings, completed by those of `lower`.
     #[must_use]
     pub fn over(&self, lower: &MigrationOverlay) -> MigrationOverlay {
         MigrationOverlay {
@@ -128,7 +128,8 @@ impl MigrationOverlay {
         }
     }
 
-    /// The settings for an account of so many contacts; before that is known, those of a medium one.
+    /// The effective settings for an account with this many contacts; while the number is unknown, those of a medium
+    /// account.
     #[must_use]
     pub fn settle(&self, contacts: Option<u64>) -> MigrationSettings {
         let preset = self.preset.unwrap_or_else(|| contacts.map_or(Preset::Medium, Preset::for_size));
@@ -144,10 +145,10 @@ impl MigrationOverlay {
         }
     }
 
-    /// Checks what the types do not.
+    /// Checks what the types do not guarantee.
     ///
     /// # Errors
-    /// [`SettingsError`] names the field and what it may be.
+    /// [`SettingsError`] names the field and the allowed values.
     pub fn check(&self) -> Result<(), SettingsError> {
         within("batch_size", self.batch_size.map(f64::from), 1.0, 500.0)?;
         within("rate_limit_delay", self.rate_limit_delay, 0.0, 60.0)?;
@@ -172,16 +173,16 @@ fn within(field: &'static str, value: Option<f64>, from: f64, to: f64) -> Result
     }
 }
 
-/// What somebody did.
+/// An action of a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditEntry {
-    /// When the step was made.
+    /// When it was done.
     #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub at: EpochMs,
-    /// Who, if it is known.
+    /// Who did it, if known.
     pub by: Option<String>,
-    /// What was done: `started`, `approved`, and the like.
+    /// The action: `started`, `approved`, and the like.
     pub action: String,
 }
 

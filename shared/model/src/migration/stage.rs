@@ -1,9 +1,9 @@
-//! Where a migration stands.
+//! Stages and statuses of a migration.
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, IntoStaticStr};
 
-/// What a migration does, in this order.
+/// The stages of a migration, in this order.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount,
 )]
@@ -11,34 +11,34 @@ use strum::{EnumCount, IntoStaticStr};
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum MigrationStage {
-    /// Both accounts answer, and are two.
+    /// Check that both accounts answer and are not the same.
     Connect,
-    /// What both sides are made of, and whom they know.
+    /// Read the structure and the records of both sides.
     Discover,
-    /// What becomes of each thing, and what it will cost.
+    /// Map each item, and forecast the cost.
     Map,
-    /// A person looks at it.
+    /// Wait for a person's approval.
     AwaitApproval,
-    /// Custom fields that the target lacks.
+    /// Create the missing custom fields in the target.
     CustomFields,
-    /// Custom values that the target lacks.
+    /// Create the missing custom values in the target.
     CustomValues,
-    /// Tags that the target lacks.
+    /// Create the missing tags in the target.
     Tags,
-    /// Pipelines that the target lacks.
+    /// Create the missing pipelines in the target.
     Pipelines,
-    /// The contacts.
+    /// Transfer the contacts.
     Contacts,
-    /// The opportunities.
+    /// Transfer the opportunities.
     Opportunities,
-    /// Both sides are read again and compared.
+    /// Read both sides again and compare them.
     Verify,
-    /// The report.
+    /// Write the report.
     Finish,
 }
 
 impl MigrationStage {
-    /// All of them, in their order.
+    /// All stages, in order.
     pub const ALL: [MigrationStage; MigrationStage::COUNT] = [
         MigrationStage::Connect,
         MigrationStage::Discover,
@@ -54,50 +54,50 @@ impl MigrationStage {
         MigrationStage::Finish,
     ];
 
-    /// The one after it; none after the last.
+    /// The next stage; `None` after the last.
     #[must_use]
     pub fn next(self) -> Option<MigrationStage> {
         MigrationStage::ALL.into_iter().skip_while(|stage| *stage != self).nth(1)
     }
 
-    /// The stage as it is written.
+    /// The stage's name, as stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What is the matter with a migration.
+/// Where a migration stands: running, waiting for approval, done, …
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum MigrationStatus {
-    /// It goes on by itself.
+    /// It continues on its own.
     Running,
-    /// The mapping is made; somebody must agree.
+    /// The mapping is complete and needs a person's approval.
     AwaitingApproval,
-    /// Something cannot be decided without a person; the mapping says what.
+    /// A person must decide something; the mapping says what.
     NeedsInput,
-    /// Somebody stopped it for a while.
+    /// A person paused it.
     Paused,
-    /// Somebody stopped it for good. What GHL has accepted stays, and the rest is withdrawn.
+    /// A person cancelled it. Records that GHL has accepted stay; the rest are withdrawn.
     Cancelled,
-    /// It cannot go on, for the reason that stands beside it. Resuming tries again.
+    /// It cannot continue, for the reason stated beside it. Resuming it tries again.
     Failed,
     /// What it created is being deleted.
     RollingBack,
-    /// What it created is deleted.
+    /// What it created has been deleted.
     RolledBack,
-    /// It is over, and not everything arrived as it is in the source: the reason has the numbers, the findings name the
-    /// records.
+    /// It is over, but some records are missing or differ from the source: the reason has the numbers, the findings
+    /// name the records.
     Incomplete,
     /// It is complete.
     Done,
 }
 
 impl MigrationStatus {
-    /// Whether it goes on by itself.
+    /// Whether it continues on its own.
     #[must_use]
     pub fn is_active(self) -> bool {
         matches!(self, MigrationStatus::Running | MigrationStatus::RollingBack)
@@ -109,7 +109,7 @@ impl MigrationStatus {
         !self.is_active() && !self.is_over()
     }
 
-    /// Whether it will never write to its target again, unless it is rolled back.
+    /// Whether it will never write to its target again, except in a rollback.
     #[must_use]
     pub fn is_over(self) -> bool {
         matches!(
@@ -121,7 +121,7 @@ impl MigrationStatus {
         )
     }
 
-    /// The status as it is written.
+    /// The status's name, as stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()

@@ -1,4 +1,4 @@
-//! How a migration stands: one item of the store, written with its revision compared and advanced.
+//! The state of a migration: one stored item, written with its revision compared and advanced.
 
 use std::time::Duration;
 
@@ -20,118 +20,118 @@ use crate::{
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Side {
-    /// The one that is read.
+    /// The account that is read.
     Source,
-    /// The one that is written to.
+    /// The account that is written to.
     Target,
 }
 
 impl Side {
-    /// The side as it is written.
+    /// The side's name, as stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// A migration, as it stands.
+/// The state of a migration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Migration {
-    /// The migration's id, of our own.
+    /// Our own id of the migration.
     pub id: MigrationId,
-    /// The location that is read.
+    /// The source location.
     pub source: LocationId,
-    /// The location that is written to.
+    /// The target location.
     pub target: LocationId,
-    /// It ends when the mapping and the forecast are made.
+    /// Whether it ends after the mapping and the forecast.
     pub dry_run: bool,
-    /// It goes on without asking, unless the mapping has questions.
+    /// Whether it continues without approval, unless the mapping has questions.
     pub auto_approve: bool,
-    /// Somebody has agreed.
+    /// Whether a person has approved it.
     pub approved: bool,
-    /// Its own settings.
+    /// Its own settings, which override those of all migrations.
     pub settings: MigrationOverlay,
-    /// What people decided about the mapping.
+    /// A person's decisions about the mapping.
     pub overrides: MappingOverrides,
-    /// What is the matter with it.
+    /// Where the migration stands: running, waiting for approval, done, …
     pub status: MigrationStatus,
-    /// What it does.
+    /// The current stage.
     pub stage: MigrationStage,
-    /// Why it does not go on.
+    /// Why it does not continue.
     pub reason: Option<String>,
-    /// How often what was migrated into this target was rolled back before: part of the records' ids.
+    /// Number of earlier rollbacks into this target. Part of each record id.
     pub round: u32,
     /// Grows with every step; a message of another generation is stale.
     pub generation: u64,
-    /// Who makes a step just now.
+    /// The lease of the step that is under way.
     pub lease: Option<MigrationLease>,
-    /// When to look whether its message got lost.
+    /// When to check whether its message was lost.
     pub next_check_at: Option<EpochMs>,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: EpochMs,
-    /// When this was written.
+    /// When this state was written.
     pub updated_at: EpochMs,
-    /// When the stage began.
+    /// When the current stage began.
     pub stage_since: EpochMs,
     /// When it ended.
     pub finished_at: Option<EpochMs>,
-    /// The source, once it answered.
+    /// The source account, once it has answered.
     pub source_account: Option<Account>,
-    /// The target, once it answered.
+    /// The target account, once it has answered.
     pub target_account: Option<Account>,
-    /// Pages of what the source is made of; 0 before it was read.
+    /// Pages of the source's structure; 0 before it was read.
     pub source_structure: u32,
-    /// Pages of what the target was made of; 0 before it was read.
+    /// Pages of the target's structure; 0 before it was read.
     pub target_structure: u32,
-    /// Pages of the mapping; 0 before it was made.
+    /// Pages of the mapping; 0 before it exists.
     pub mapping: u32,
-    /// Reading what the target has before.
-    pub target_contacts: Walk,
-    /// The same of opportunities.
-    pub target_deals: Walk,
-    /// Reading what the source has before.
-    pub source_contacts: Walk,
-    /// The same of opportunities.
-    pub source_deals: Walk,
-    /// The mapping's numbers.
+    /// Progress of the first scan of the target's contacts.
+    pub target_contacts: Scan,
+    /// Progress of the first scan of the target's opportunities.
+    pub target_opportunities: Scan,
+    /// Progress of the first scan of the source's contacts.
+    pub source_contacts: Scan,
+    /// Progress of the first scan of the source's opportunities.
+    pub source_opportunities: Scan,
+    /// Totals of the mapping.
     pub summary: Option<MappingSummary>,
-    /// What it will do and cost.
+    /// Expected effects and cost.
     pub forecast: Option<Forecast>,
     /// Pages of the journal.
     pub journal: u32,
-    /// What became of the structure.
+    /// Results for the structure.
     pub parts: PartReports,
-    /// The contacts.
+    /// Progress of transferring the contacts.
     pub contacts: Transfer,
-    /// The opportunities.
+    /// Progress of transferring the opportunities.
     pub opportunities: Transfer,
-    /// Reading both sides again.
+    /// Progress of the verification.
     pub verify: VerifyState,
-    /// Deleting what was created.
+    /// Progress of the rollback.
     pub reverted: Reverted,
-    /// It was cancelled, and what it has put is still to be withdrawn.
+    /// State of the withdrawal after a cancellation; `None` if nothing is left to withdraw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawal: Option<Withdrawal>,
-    /// Both locations' calls when it began.
+    /// Calls of both locations when the migration began.
     pub calls_before: CallCount,
-    /// Both locations' calls in the meantime.
+    /// Calls of both locations since then.
     pub calls: CallCount,
-    /// Steps in a row in which nothing could be done because GHL failed.
+    /// Consecutive steps that achieved nothing because GHL failed.
     pub trouble: u32,
-    /// Units of work in a row that failed because a store did.
+    /// Consecutive units of work that failed because of a store.
     #[serde(default)]
     pub store_trouble: u32,
-    /// Failures of GHL in all.
+    /// Failures of GHL in total.
     pub errors: u64,
-    /// What people did, the oldest first; the last 50 entries.
+    /// Actions of people, oldest first; the last 50 entries.
     pub audit: Vec<AuditEntry>,
 }
 
 impl Migration {
-    /// What all migrations are listed as.
+    /// Name under which all migrations are listed.
     pub const LISTED: &str = "migration";
 
-    /// What `request` asks for at `now`, with nothing done yet.
+    /// The migration that `request` asks for at `now`, before its first step.
     #[must_use]
     pub fn new(id: MigrationId, request: MigrationRequest, dry_run: bool, now: EpochMs) -> Migration {
         let MigrationRequest { source, target, auto_approve, settings, overrides } = request;
@@ -160,10 +160,10 @@ impl Migration {
             source_structure: 0,
             target_structure: 0,
             mapping: 0,
-            target_contacts: Walk::default(),
-            target_deals: Walk::default(),
-            source_contacts: Walk::default(),
-            source_deals: Walk::default(),
+            target_contacts: Scan::default(),
+            target_opportunities: Scan::default(),
+            source_contacts: Scan::default(),
+            source_opportunities: Scan::default(),
             summary: None,
             forecast: None,
             journal: 0,
@@ -183,11 +183,11 @@ impl Migration {
     }
 }
 
-/// A migration can be gone on with, or rolled back, for this long. What it wrote down before is kept for longer.
+/// A migration can be continued or rolled back for this long. Its stored data is kept for longer.
 const USABLE: Duration = DAY.saturating_mul(365);
 /// A migration is kept for this long after its last change.
 const KEPT: Duration = DAY.saturating_mul(400);
-/// Its pages are kept for this long after it was asked for: for longer than itself.
+/// Its pages are kept for this long after the request: longer than the migration itself.
 const PAGES_KEPT: Duration = DAY.saturating_mul(800);
 const DAY: Duration = Duration::from_hours(24);
 
@@ -201,13 +201,14 @@ impl Migration {
         }
     }
 
-    /// The key in the target's outbox of a record of the source.
+    /// The key of a source record in the target's outbox.
     #[must_use]
     pub fn key(&self, kind: Kind, source_id: &GhlId) -> Option<RecordKey> {
         Some(RecordKey { kind, id: self.record_id(source_id)? })
     }
 
-    /// Its id there. After a rollback it is another one, so that what was deleted is made anew.
+    /// The id of a source record in the target's outbox. Each rollback changes it, so that deleted records are
+    /// created anew.
     #[must_use]
     pub fn record_id(&self, source_id: &GhlId) -> Option<RecordId> {
         let id = match self.round {
@@ -219,19 +220,19 @@ impl Migration {
 }
 
 impl Migration {
-    /// Whether steps of it are to be made: it goes on by itself, or withdraws what it has put before it was cancelled.
+    /// Whether it has steps left: it continues on its own, or is withdrawing records after a cancellation.
     #[must_use]
     pub fn goes_on(&self) -> bool {
         self.status.is_active() || self.status == MigrationStatus::Cancelled && self.withdrawal.is_some()
     }
 
-    /// Whether it was asked for so long ago that what it wrote down may be gone soon.
+    /// Whether it was requested so long ago that its stored data may soon expire.
     #[must_use]
     pub fn is_too_old(&self, now: EpochMs) -> bool {
         now.since(self.created_at) > USABLE
     }
 
-    /// Nobody needs its pages after this.
+    /// When its pages may be deleted.
     #[must_use]
     pub fn keep_pages_until(&self) -> EpochMs {
         self.created_at + PAGES_KEPT
@@ -263,168 +264,168 @@ impl Item for Migration {
     }
 }
 
-/// Somebody makes a step.
+/// The lease of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MigrationLease {
-    /// The process that makes the step.
+    /// The process that performs the step.
     pub holder: Holder,
-    /// Until when at the latest.
+    /// When the lease expires.
     pub until: EpochMs,
 }
 
-/// An account that answered.
+/// An account that has answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// The location.
+    /// The location's own data.
     pub location: RemoteLocation,
-    /// Its API.
+    /// The API that serves it.
     pub api: Api,
 }
 
-/// Reading a long list, page by page.
+/// Progress of reading a long list, page by page.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Walk {
-    /// Where to go on within the pipeline or the whole.
+pub struct Scan {
+    /// Where to continue, within the current pipeline or the whole list.
     pub cursor: Option<PageCursor>,
-    /// API v1 lists opportunities by pipeline: its number.
+    /// Index of the current pipeline: API v1 lists opportunities by pipeline.
     pub pipeline: u32,
-    /// Records per page, once a page of the most that GHL allows was longer than we take; 0 before.
+    /// Records per page, after a page of GHL's maximum size turned out longer than we accept; 0 before.
     pub limit: u32,
-    /// Pages that were read.
+    /// Pages read.
     pub pages: u32,
-    /// Records that were read.
+    /// Records read.
     pub seen: u64,
-    /// How many there are, if GHL said so.
+    /// Records in the whole list, if GHL reported it.
     pub total: Option<u64>,
-    /// Whether that was all.
+    /// Whether the whole list has been read.
     pub done: bool,
 }
 
-/// Carrying records of a kind over.
+/// Progress of transferring records of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Transfer {
-    /// Reading them.
-    pub walk: Walk,
-    /// Pages with records that are still under way.
+    /// Progress of reading the source.
+    pub scan: Scan,
+    /// Pages with records in progress.
     pub open: Vec<OpenPage>,
     /// Records of final pages that GHL accepted.
     pub accepted: u64,
     /// Records of final pages that failed for good.
     pub failed: u64,
-    /// Records of final pages that were withdrawn before GHL had accepted them.
+    /// Records of final pages that were withdrawn before GHL accepted them.
     pub withdrawn: u64,
     /// Records of final pages that wait for a contact that failed.
     pub blocked: u64,
     /// Records that could not be put, or were left out.
     pub skipped: u64,
-    /// Records of the next page that are put already.
+    /// Records of the next page that have already been put.
     pub offset: u32,
-    /// Looks in a row that found nothing new.
+    /// Consecutive checks without any change.
     pub idle: u32,
 }
 
-/// Withdrawing what a cancelled migration has put and GHL does not have yet.
+/// Withdrawal of the records that a cancelled migration has put and GHL has not accepted yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Withdrawal {
-    /// Some may still be due.
+    /// Records may still be due.
     Asked,
-    /// All were withdrawn, and whoever sends for the target was told: what calls that were under way bring is waited for.
+    /// All records are withdrawn and the target's sender has been notified; calls under way may still bring results.
     Told,
 }
 
-/// A page with records under way.
+/// A page with records in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenPage {
     /// Its number.
     pub number: u32,
-    /// How many were under way when it was last looked at.
+    /// Records in progress at the last check.
     pub open: u32,
-    /// How many of it had been accepted then.
+    /// Records accepted at the last check.
     pub accepted: u32,
 }
 
-/// Reading both sides again.
+/// Progress of the verification, which reads both sides again.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct VerifyState {
-    /// The target's contacts.
-    pub target_contacts: Walk,
-    /// The target's opportunities.
-    pub target_deals: Walk,
-    /// The source's contacts.
-    pub source_contacts: Walk,
-    /// The source's opportunities.
-    pub source_deals: Walk,
-    /// Pages of contacts that were read back.
+    /// Scan of the target's contacts.
+    pub target_contacts: Scan,
+    /// Scan of the target's opportunities.
+    pub target_opportunities: Scan,
+    /// Scan of the source's contacts.
+    pub source_contacts: Scan,
+    /// Scan of the source's opportunities.
+    pub source_opportunities: Scan,
+    /// Pages of contacts read back.
     pub contact_snapshots: u32,
-    /// Pages of opportunities that were read back.
-    pub deal_snapshots: u32,
+    /// Pages of opportunities read back.
+    pub opportunity_snapshots: u32,
     /// Pages of findings.
     pub findings: u32,
-    /// What was found.
+    /// Results so far.
     pub found: ReportVerify,
-    /// Contacts that were looked at by themselves, because the list said something else.
+    /// Contacts that were read individually because the list differed.
     pub looked_at: u32,
 }
 
-/// Deleting what was created.
+/// Progress of the rollback.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Reverted {
     /// Next page of opportunities.
-    pub deals: u32,
+    pub opportunities: u32,
     /// Next page of contacts.
     pub contacts: u32,
     /// Records of that page that are done.
     pub offset: u32,
-    /// When all records were done, and the pipelines' turn came.
+    /// When all records were done and the pipelines could be deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub records_done_at: Option<EpochMs>,
-    /// What was deleted.
+    /// Results so far.
     pub done: RolledBack,
 }
 
-/// A migration in the list.
+/// A migration in the list of migrations.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = MigrationLine))]
 pub struct MigrationSummaryLine {
-    /// The migration's id, of our own.
+    /// Our own id of the migration.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub migration_id: MigrationId,
-    /// The location that is read.
+    /// The source location.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub source: LocationId,
-    /// The location that is written to.
+    /// The target location.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub target: LocationId,
-    /// How far it is.
+    /// Its progress.
     #[serde(flatten)]
     pub progress: Progress,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Time,
     /// When it ended.
     pub finished_at: Option<Time>,
 }
 
 impl Transfer {
-    /// Records that are under way.
+    /// Records in progress.
     #[must_use]
     pub fn under_way(&self) -> u64 {
         self.open.iter().map(|page| u64::from(page.open)).sum()
     }
 
-    /// Records that GHL has accepted, those of pages that are not final included.
+    /// Records that GHL has accepted, including those on pages that are not final.
     #[must_use]
     pub fn accepted_so_far(&self) -> u64 {
         self.accepted + self.open.iter().map(|page| u64::from(page.accepted)).sum::<u64>()
     }
 
-    /// Whether all was read, and all of it is final.
+    /// Whether everything was read and every page is final.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.walk.done && self.open.is_empty()
+        self.scan.done && self.open.is_empty()
     }
 }

@@ -1,4 +1,4 @@
-//! A notifier with ports in memory: what is told, what comes again, and what becomes of deliveries.
+//! A notifier with in-memory ports: events sent, changes repeated, and the fate of deliveries.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -13,8 +13,9 @@ use async_trait::async_trait;
 use ghl_sync_engine::ports::{Clock, Entry, LocationRegistry, PortError, Versioned};
 use ghl_sync_model::{CredentialsRef, EpochMs, LocationId, OutcomesWebhook, SettingsOverlay};
 use ghl_sync_notify::{
-    Change, Delivered, Delivery, DeliveryMessage, DeliveryQueue, EndpointHealth, EventBus, Facts, MAX_TRIES, Notifier,
-    NotifierPorts, OutcomeEvent, Post, PostError, Poster, RecordChange, Seen, Unreadable,
+    ChangedItem, Delivered, DeliveryMessage, DeliveryQueue, EndpointHealth, EventBus, MAX_TRIES, Notifier,
+    NotifierPorts, OutcomeEvent, Post, PostError, Poster, RecordChange, RecordFacts, StreamChange, Unreadable,
+    WebhookDelivery,
 };
 use ghl_sync_testkit::{
     FixedRegistry, MemoryItems, MemoryOutbox, MemorySecrets, RecordingSink, Setup, TestClock, TestRandomness,
@@ -25,7 +26,7 @@ use crate::polling::Log;
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Answers as it is told to, then takes everything.
+/// Answers by its script, then accepts everything.
 #[derive(Default)]
 struct Bus {
     script: Mutex<VecDeque<Result<Vec<bool>, ()>>>,
@@ -55,13 +56,13 @@ impl EventBus for Bus {
 
 #[derive(Default)]
 struct Queue {
-    sent: Mutex<Vec<Delivery>>,
+    sent: Mutex<Vec<WebhookDelivery>>,
     postponed: Mutex<Vec<(String, Duration)>>,
 }
 
 #[async_trait]
 impl DeliveryQueue for Queue {
-    async fn enqueue(&self, deliveries: &[Delivery]) -> Result<Vec<bool>, PortError> {
+    async fn enqueue(&self, deliveries: &[WebhookDelivery]) -> Result<Vec<bool>, PortError> {
         assert!(deliveries.len() <= 10);
         self.sent.lock().unwrap().extend_from_slice(deliveries);
         Ok(vec![true; deliveries.len()])
@@ -144,7 +145,7 @@ impl World {
         self.registry.store(&self.location, rev, &overlay).await.unwrap();
     }
 
-    async fn tell(&self, changes: &[Change]) -> Option<usize> {
+    async fn tell(&self, changes: &[StreamChange]) -> Option<usize> {
         self.notifier.tell(changes, self.clock.now() + Duration::from_secs(60)).await
     }
 
@@ -152,10 +153,10 @@ impl World {
         self.bus.taken.lock().unwrap().clone()
     }
 
-    /// What lies in the queue, received for the `tries`th time.
+    /// The queued messages, received for the `tries`th time.
     fn queued(&self, tries: u32) -> Vec<DeliveryMessage> {
         let sent = self.queue.sent.lock().unwrap();
-        let message = |(n, sent): (usize, &Delivery)| {
+        let message = |(n, sent): (usize, &WebhookDelivery)| {
             let receipt = format!("receipt {n}");
             DeliveryMessage { receipt, body: sent.body.clone(), tries }
         };
@@ -171,21 +172,21 @@ impl World {
     }
 }
 
-fn accepted(id: &str, version: u64) -> Change {
-    let new = Facts {
+fn accepted(id: &str, version: u64) -> StreamChange {
+    let new = RecordFacts {
         version,
         ghl_id: Some("g1".parse().unwrap()),
         accepted_version: Some(version),
         accepted_at: Some(EpochMs(1_000 + version)),
         not_stored: vec!["phone".to_owned()],
-        ..Facts::default()
+        ..RecordFacts::default()
     };
     let key = format!("contact#{id}").parse().unwrap();
     let change = RecordChange { location_id: "loc".parse().unwrap(), key, old: None, new: Some(new) };
-    Change { read: Ok(Seen::Record(Box::new(change))), sequence: format!("{id}.{version}") }
+    StreamChange { read: Ok(ChangedItem::Record(Box::new(change))), sequence: format!("{id}.{version}") }
 }
 
-/// By record, in the order in which they were taken; an event that was taken twice counts once.
+/// Events by record, in the order in which the bus accepted them. Repeats of an event count once.
 fn by_record(events: &[OutcomeEvent]) -> BTreeMap<String, Vec<(u64, &'static str)>> {
     let mut seen = Vec::new();
     let mut found: BTreeMap<String, Vec<_>> = BTreeMap::new();
@@ -220,7 +221,7 @@ async fn events_are_told_in_the_order_of_each_record_whatever_the_bus_refuses() 
         let changes =
             [accepted("ann", 1), accepted("bob", 1), accepted("ann", 2), accepted("ann", 3), accepted("cy", 1)];
         let mut from = 0;
-        // As Lambda does: from the first change that failed on.
+        // Repeats from the first failed change on, as Lambda does.
         while let Some(again) = world.tell(&changes[from..]).await {
             from += again;
         }
@@ -234,7 +235,7 @@ async fn events_are_told_in_the_order_of_each_record_whatever_the_bus_refuses() 
 async fn a_change_that_cannot_be_read_holds_up_nothing() {
     let world = World::start();
     let unreadable =
-        Change { read: Err(Unreadable("attribute `version` is missing".to_owned())), sequence: "2".to_owned() };
+        StreamChange { read: Err(Unreadable("attribute `version` is missing".to_owned())), sequence: "2".to_owned() };
     let changes = [accepted("ann", 1), unreadable, accepted("bob", 1)];
     assert_eq!(world.tell(&changes).await, None);
     assert_eq!(by_record(&world.taken()).len(), 2);
@@ -246,8 +247,8 @@ async fn what_there_is_no_time_for_comes_again_and_nothing_is_asked_for_no_event
     let changes = [accepted("ann", 1), accepted("bob", 1)];
     assert_eq!(world.notifier.tell(&changes, world.clock.now() + Duration::from_secs(1)).await, Some(0));
     let mut put = accepted("ann", 1);
-    let Ok(Seen::Record(change)) = &mut put.read else { panic!("{put:?}") };
-    change.new = Some(Facts { version: 1, ..Facts::default() });
+    let Ok(ChangedItem::Record(change)) = &mut put.read else { panic!("{put:?}") };
+    change.new = Some(RecordFacts { version: 1, ..RecordFacts::default() });
     assert_eq!(world.tell(&[put]).await, None);
     assert_eq!(*world.bus.requests.lock().unwrap(), 0);
 }

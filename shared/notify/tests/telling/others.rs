@@ -1,20 +1,20 @@
-//! What is told of imports and locations.
+//! Events about imports and locations.
 
 use ghl_sync_engine::ports::{Loaded, Outbox, Versioned};
 use ghl_sync_engine::usecase::{GateNotice, GateTrouble};
 use ghl_sync_model::{
     EpochMs, ErrorCode, Import, ImportId, ImportState, Kind, LastError, LocationId, Payload, PutRecord, ScopeId,
 };
-use ghl_sync_notify::{Change, Facts, OutcomeEvent, RecordChange, Seen};
+use ghl_sync_notify::{ChangedItem, OutcomeEvent, RecordChange, RecordFacts, StreamChange};
 
 use crate::World;
 
-/// An import that was told complete at this time.
+/// An import reported complete at this time.
 fn completed(at: u64) -> Import {
     Import { state: ImportState::Complete, finished_at: Some(EpochMs(at)), ..Import::begun(EpochMs(1)) }
 }
 
-/// What was told of imports and locations, once for each id.
+/// Events about imports and locations, once for each id.
 fn told_of_others(world: &World) -> Vec<OutcomeEvent> {
     let mut taken = world.taken();
     taken.retain(|event| event.data.record.is_none());
@@ -28,7 +28,8 @@ async fn an_import_is_told_finished_once_all_has_ended_and_it_is_complete_whiche
         let world = World::start();
         let (location, id): (LocationId, ImportId) = (world.location.clone(), ImportId::new("imp-1").unwrap());
         let (imports, key) = (Versioned::<Import>::new(world.items.clone()), (location.clone(), id.clone()));
-        let seen = || Change { read: Ok(Seen::Import(location.clone(), id.clone())), sequence: "i".to_owned() };
+        let seen =
+            || StreamChange { read: Ok(ChangedItem::Import(location.clone(), id.clone())), sequence: "i".to_owned() };
         let complete = async |rev, at| {
             imports.replace(&key, rev, &completed(at)).await.unwrap();
             assert_eq!(world.tell(&[seen()]).await, None);
@@ -51,10 +52,11 @@ async fn an_import_is_told_finished_once_all_has_ended_and_it_is_complete_whiche
         let change = RecordChange {
             location_id: location.clone(),
             key: put.key(),
-            old: Some(Facts::from(&pending)),
-            new: Some(Facts::from(&load().await)),
+            old: Some(RecordFacts::from(&pending)),
+            new: Some(RecordFacts::from(&load().await)),
         };
-        let ended = || Change { read: Ok(Seen::Record(Box::new(change.clone()))), sequence: "r".to_owned() };
+        let ended =
+            || StreamChange { read: Ok(ChangedItem::Record(Box::new(change.clone()))), sequence: "r".to_owned() };
         assert_eq!(world.tell(&[ended()]).await, None);
         if !complete_first {
             assert_eq!(told_of_others(&world), [], "more may come");
@@ -67,7 +69,7 @@ async fn an_import_is_told_finished_once_all_has_ended_and_it_is_complete_whiche
         assert_eq!(json["type"], "import.finished");
         let counts = serde_json::json!({ "accepted": count(0), "failed": count(1), "other": count(0) });
         assert_eq!(json["data"], serde_json::json!({ "location_id": "loc", "import": "imp-1", "counts": counts }));
-        // The streams repeat it, and it is told complete once more.
+        // The streams repeat the changes, and the import is reported complete again.
         assert_eq!(world.tell(&[ended(), seen()]).await, None);
         assert_eq!(told_of_others(&world).len(), 1);
         complete(1, 200).await;
@@ -85,7 +87,8 @@ async fn what_was_noticed_of_a_scope_is_told_to_its_locations_with_one_id_howeve
         (GateTrouble::CredentialsRefused, "credentials.refused"),
         (GateTrouble::BreakerOpened, "breaker.opened"),
     ] {
-        let change = || Change { read: Ok(Seen::Trouble(trouble, scope.clone())), sequence: "n".to_owned() };
+        let change =
+            || StreamChange { read: Ok(ChangedItem::Trouble(trouble, scope.clone())), sequence: "n".to_owned() };
         assert_eq!(world.tell(&[change()]).await, None, "there is nothing to tell yet");
         let before = told_of_others(&world).len();
         notices.replace(&(trouble, scope.clone()), 0, &GateNotice { at: EpochMs(7), of: EpochMs(5) }).await.unwrap();

@@ -1,4 +1,4 @@
-//! The log: whoever polls hears all of it, in order.
+//! The log: clients that poll receive every event, in order.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use ghl_sync_notify::{FeedError, FeedFrom, LogPage, LogPages, OutcomeFeed, Outco
 
 use crate::{DAY, World, accepted};
 
-/// A log that fails as it is told to, and takes this long.
+/// A log that fails this often, and takes this long.
 #[derive(Default)]
 pub(crate) struct Log {
     pages: Mutex<Vec<LogPage>>,
@@ -46,7 +46,7 @@ impl OutcomeLog for Log {
     }
 }
 
-/// All that a feed tells from `from` on, page by page, and where it ended.
+/// Reads the feed from `from` page by page. Returns its outcomes and the final cursor.
 async fn poll(world: &World, mut from: Option<FeedFrom>, limit: usize) -> (Vec<serde_json::Value>, Option<FeedFrom>) {
     let feed = OutcomeFeed::new(world.log.clone(), Arc::new(world.clock));
     let mut told = Vec::new();
@@ -74,7 +74,7 @@ async fn whoever_polls_hears_all_that_is_told_in_the_order_of_each_record_whatev
         for version in 1..=20 {
             let changes = [accepted("ann", version), accepted("bob", version)];
             while world.tell(&changes).await.is_some() {}
-            // Now at once, now after a while, somebody polls.
+            // Poll at different intervals, sometimes at once.
             tokio::time::advance(Duration::from_millis(version % 4 * 1_000)).await;
             let (more, next) = poll(&world, from, limit).await;
             told.extend(more);

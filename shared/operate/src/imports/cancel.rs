@@ -1,4 +1,4 @@
-//! Cancelling an import: what was not sent is withdrawn.
+//! Cancels an import: withdraws its unsent records.
 
 use ghl_sync_engine::ports::{ImportPage, Loaded};
 use ghl_sync_engine::usecase::Event;
@@ -7,34 +7,34 @@ use ghl_sync_model::{
     RecordKey,
 };
 
-use super::{ImportError, Imports};
+use super::{ImportError, ImportStores};
 use crate::Operator;
 
-/// Records that are read together.
+/// Records read together.
 const PAGE: u32 = 500;
-/// What a withdrawn record says of itself.
+/// The error message of a withdrawn record.
 const MESSAGE: &str = "withdrawn by an operator before it was sent: its import was cancelled";
 
-/// What cancelling an import did.
+/// Results of cancelling an import.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CancelReport {
-    /// Records that were withdrawn: they stand as failed, and can be replayed.
+    /// Records that were withdrawn: they are failed, and can be replayed.
     pub withdrawn: u64,
-    /// Records that ended, or were put again, in this very moment; and those that cannot be read.
+    /// Records that finished or were put again at the same moment, and records that cannot be read.
     pub skipped: u64,
-    /// Records that could not be written; cancelling again does no harm.
+    /// Records that could not be written; cancelling again is safe.
     pub not_written: u64,
-    /// Where to go on; `None` when all was seen.
+    /// Where to continue; `None` if all were processed.
     pub next: Option<ImportCursor>,
 }
 
 impl Operator {
-    /// Takes no more records into an import, and withdraws those that are pending, from `after` on, until all were seen or
-    /// it is `enough`. When this returns, no call begins any more for one that was withdrawn; a call that was under way ends
-    /// as it ends, and an acceptance counts.
+    /// Closes an import to further records, and withdraws its pending records after `after`, until all were processed
+    /// or the time is `enough`. When this returns, no further call begins for a withdrawn record; a call that was under
+    /// way runs to its end, and an acceptance counts.
     ///
     /// # Errors
-    /// [`ImportError`]. What was withdrawn by then is.
+    /// [`ImportError`]. Records withdrawn before the error stay withdrawn.
     pub async fn cancel_import(
         &self,
         location: &LocationId,
@@ -46,14 +46,14 @@ impl Operator {
         let now = self.ports().clock.now();
         let cancel = |before: Option<&Import>| match before {
             None => Err(ImportError::Unknown(id.clone())),
-            // An undo that is cancelled stays one: what is not undone yet stands as failed, and can be replayed.
+            // A cancelled undo stays an undo: records not undone yet are failed, and can be replayed.
             Some(import @ Import { state: ImportState::Cancelled | ImportState::Undone, .. }) => Ok(import.clone()),
             Some(import) => {
                 Ok(Import { state: ImportState::Cancelled, updated_at: now, finished_at: Some(now), ..import.clone() })
             }
         };
-        let import = Imports::of(&self.engine).change(location, id, cancel).await?;
-        // Whoever cancelled it before may have died before all knew.
+        let import = ImportStores::of(&self.engine).change(location, id, cancel).await?;
+        // An earlier cancellation may have died before everybody knew of it.
         let is_repeated = import.finished_at != Some(now);
         let mut report = CancelReport { next: after.map(|key| ImportCursor { key }), ..CancelReport::default() };
         loop {
@@ -69,7 +69,8 @@ impl Operator {
         if is_repeated || report.withdrawn + report.not_written > 0 {
             let scope = &settings.scope;
             self.ports().sink.emit(&Event::Operated { location, scope, action: "cancel_import" });
-            // A batch that has loaded one of them ends before its next call, and the next batch finds what is still due.
+            // A batch that has loaded one of these records ends before its next call, and the next batch finds what is
+            // still due.
             self.stop(&settings).await?;
             self.engine.start_and_tell(scope).await?;
         }
@@ -87,7 +88,7 @@ impl Operator {
             .into_iter()
             .filter_map(|loaded| match loaded {
                 Loaded::Record(record) => Some(*record),
-                // Whoever is about to send it sets it aside.
+                // A record that cannot be read is quarantined when it is about to be sent.
                 Loaded::Damaged { .. } => None,
             })
             .collect();

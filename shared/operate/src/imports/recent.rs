@@ -1,43 +1,43 @@
-//! The imports of all locations that began last.
+//! The most recent imports of all locations.
 
 use std::collections::HashMap;
 
 use ghl_sync_engine::ports::{ItemPage, Listing, PortError, Versioned};
 use ghl_sync_model::{BegunImport, EpochMs, Import, ImportId, ImportSummary, LocationId, Reach};
 
-use super::Imports;
+use super::ImportStores;
 use crate::Operator;
 
-/// Imports that are told of, at most.
+/// Most imports that are listed.
 pub const MAX_RECENT_IMPORTS: u32 = 100;
-/// Imports that are looked at together, and in all: whoever may see few of them is told of few.
+/// Imports read per page. Somebody with a small reach may see few of them, since the number of pages is limited.
 const TOGETHER: u32 = 100;
 const MOST_LOOKS: usize = 5;
 
 /// An import of some location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecentImport {
-    /// The location that it is into.
+    /// The location that it imports into.
     pub location: LocationId,
-    /// How it stands.
+    /// Its summary.
     pub summary: ImportSummary,
 }
 
-impl Imports {
-    /// Writes down that an import begins.
+impl ImportStores {
+    /// Stores that an import begins.
     pub(super) async fn mark(&self, location: &LocationId, id: &ImportId, at: EpochMs) -> Result<(), PortError> {
         let begun = BegunImport { at, location: location.clone(), import: id.clone() };
-        // A conflict is the same, written by an attempt whose reply was lost.
+        // A conflict means that an earlier try, whose reply was lost, stored the same.
         self.begun.replace(&begun, 0, &begun).await.map(drop)
     }
 }
 
 impl Operator {
-    /// The imports that began last and within 30 days, the newest first: up to `limit` of the last 500, and only those
-    /// within `reach`. One that began a moment ago may be missing.
+    /// The imports that began within the last 30 days, the newest first: up to `limit` out of the last 500, and only
+    /// those within `reach`. One that began a moment ago may be missing.
     ///
     /// # Errors
-    /// When a store fails.
+    /// If a store fails.
     pub async fn recent_imports(&self, reach: Option<&Reach>, limit: u32) -> Result<Vec<RecentImport>, PortError> {
         let limit = limit.min(MAX_RECENT_IMPORTS) as usize;
         let items = &self.ports().items;

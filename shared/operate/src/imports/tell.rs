@@ -1,36 +1,36 @@
-//! What whoever imports tells of an import: that it begins, how far it has come, and that it is complete.
+//! Updates that an importer reports: that an import begins, its progress, and that it is complete.
 
 use std::collections::BTreeMap;
 
 use ghl_sync_model::{Api, EpochMs, Import, ImportId, ImportState, LocationId};
 
-use super::{ImportError, Imports};
+use super::{ImportError, ImportStores};
 use crate::Operator;
 
 /// Longest name of an import or of a file, in bytes.
 const LONGEST_NAME: usize = 200;
-/// Most kinds of problem, and files, of one import.
+/// Most kinds of problems, and most files, of one import.
 const MOST_KINDS: usize = 50;
 const MOST_FILES: usize = 20;
-/// Rows, records or problems of a kind that nobody has more of.
+/// Largest accepted number of rows, records, or problems of a kind.
 const MOST: u64 = 1_000_000_000_000;
 
-/// What is told of an import. What is absent stays as it is.
+/// An update of an import. Absent fields stay as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ImportUpdate {
-    /// What people call it.
+    /// A name for people.
     pub name: Option<String>,
-    /// `Open` or `Complete`; one that was cancelled goes on once it is opened.
+    /// `Open` or `Complete`; opening a cancelled import resumes it.
     pub state: Option<ImportState>,
     /// Rows of the source.
     pub rows: Option<u64>,
-    /// Records that were made of them.
+    /// Records made from the rows.
     pub records: Option<u64>,
-    /// What was left out or altered, by kind.
+    /// Number of problems by kind (left out or altered).
     pub problems: Option<BTreeMap<String, u64>>,
-    /// The names of its files.
+    /// Names of the import's files.
     pub files: Option<Vec<String>>,
-    /// Whether what is put from now on can be undone. What was put before stays as it is.
+    /// Whether records put from now on can be undone. Earlier ones stay as they are.
     pub undoable: Option<bool>,
 }
 
@@ -74,7 +74,7 @@ impl ImportUpdate {
         Ok(())
     }
 
-    /// `import` with what is told.
+    /// `import` with the update applied.
     fn onto(&self, import: &Import, now: EpochMs) -> Import {
         let state = self.state.unwrap_or(import.state);
         let told = Import {
@@ -113,7 +113,7 @@ fn fault_of_name(name: &str) -> Option<String> {
 }
 
 impl Operator {
-    /// Begins the import `id` of `location`, or writes down what is told of one that was begun.
+    /// Begins the import `id` of `location`, or updates it if it exists.
     ///
     /// # Errors
     /// [`ImportError`].
@@ -130,7 +130,7 @@ impl Operator {
             return Err(ImportError::Invalid { field: "undoable", reason });
         }
         let now = self.ports().clock.now();
-        Imports::of(&self.engine)
+        ImportStores::of(&self.engine)
             .change(location, id, |before| match before {
                 Some(Import { state: ImportState::Cancelled, .. }) if update.state != Some(ImportState::Open) => {
                     Err(ImportError::Cancelled(id.clone()))

@@ -1,4 +1,4 @@
-//! Undoing an import: each of its records becomes due for that.
+//! Undoes an import by making each of its records due for it.
 
 use ghl_sync_engine::ports::{ImportPage, Loaded, PortError};
 use ghl_sync_engine::usecase::Event;
@@ -6,26 +6,26 @@ use ghl_sync_model::{
     EpochMs, Import, ImportCursor, ImportId, ImportStanding, ImportState, LocationId, Record, RecordKey, Undo,
 };
 
-use super::{ImportError, Imports};
+use super::{ImportError, ImportStores};
 use crate::Operator;
 
-/// Records that are read together.
+/// Records read together.
 const PAGE: u32 = 500;
-/// The records that an undo goes through, by where they stand. What will be sent comes first: it goes out the less.
+/// Order in which an undo goes through the records. Pending ones come first, so that fewer of them are still sent.
 const ORDER: [ImportStanding; 4] =
     [ImportStanding::Pending, ImportStanding::Accepted, ImportStanding::Failed, ImportStanding::Other];
 
-/// How far the asking has come.
+/// Progress of an undo request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndoCursor {
-    /// Among the records that stand there.
+    /// State of the records that it is going through.
     pub standing: ImportStanding,
-    /// After this one; `None` is the beginning.
+    /// The last record processed; `None` at the beginning.
     pub after: Option<RecordKey>,
 }
 
 impl UndoCursor {
-    /// The cursor as a text for a program to give back.
+    /// The cursor as text, for a program to return.
     #[must_use]
     pub fn to_text(&self, location: &LocationId, import: &ImportId) -> String {
         match &self.after {
@@ -34,7 +34,7 @@ impl UndoCursor {
         }
     }
 
-    /// Reads what [`to_text`](Self::to_text) wrote; `None` if it is of another list.
+    /// Parses the result of [`to_text`](Self::to_text); `None` if it belongs to another list.
     #[must_use]
     pub fn from_text(text: &str, location: &LocationId, import: &ImportId) -> Option<UndoCursor> {
         ORDER.into_iter().find_map(|standing| {
@@ -47,27 +47,28 @@ impl UndoCursor {
     }
 }
 
-/// What asking for the undo of an import did.
+/// Results of an undo request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UndoReport {
-    /// Records that are due for being undone now.
+    /// Records that are now due for undo.
     pub asked: u64,
-    /// Records that are so already, ended or were put again in this very moment; and those that cannot be read.
+    /// Records that were due for undo already, finished or were put again at the same moment, or cannot be read.
     pub skipped: u64,
-    /// Records that were put before it was said that the import can be undone, and those that are to be deleted anyway.
+    /// Records that were put before the import was announced as undoable, and records that will be deleted anyway.
     pub not_undoable: u64,
-    /// Records that could not be written; asking again does no harm.
+    /// Records that could not be written; repeating the request is safe.
     pub not_written: u64,
-    /// Where to go on; `None` when all was seen.
+    /// Where to continue; `None` if all were processed.
     pub next: Option<UndoCursor>,
 }
 
 impl Operator {
-    /// Takes no more records into an import, and makes its records due for being undone, from `after` on, until all were
-    /// seen or it is `enough`. What was not sent is not sent any more.
+    /// Closes an import to further records, and makes its records after `after` due for undo, until all were processed
+    /// or the time is `enough`. Unsent records are no longer sent.
     ///
     /// # Errors
-    /// [`ImportError`]; [`ImportError::NotUndoable`] of an import that was not begun so. What was asked for by then is.
+    /// [`ImportError`]; [`ImportError::NotUndoable`] if the import was not announced as undoable. Records made due
+    /// before the error stay due.
     pub async fn undo_import(
         &self,
         location: &LocationId,
@@ -77,7 +78,7 @@ impl Operator {
     ) -> Result<UndoReport, ImportError> {
         let settings = self.known(location).await?;
         let now = self.ports().clock.now();
-        Imports::of(&self.engine).change(location, id, |before| undone(id, before, now)).await?;
+        ImportStores::of(&self.engine).change(location, id, |before| undone(id, before, now)).await?;
         let first = UndoCursor { standing: ORDER[0], after: None };
         let mut report = UndoReport { next: Some(after.unwrap_or(first)), ..UndoReport::default() };
         let mut stops = false;
@@ -99,7 +100,7 @@ impl Operator {
             let scope = &settings.scope;
             self.ports().sink.emit(&Event::Operated { location, scope, action: "undo_import" });
             if stops {
-                // A batch that has loaded one of them ends before its next call.
+                // A batch that has loaded one of these records ends before its next call.
                 self.stop(&settings).await?;
             }
             self.engine.start_and_tell(scope).await?;
@@ -124,7 +125,7 @@ impl Operator {
                     Some(Undo::Done(_)) => report.skipped += 1,
                     Some(_) | None => report.not_undoable += 1,
                 },
-                // Whoever is about to send it sets it aside.
+                // A record that cannot be read is quarantined when it is about to be sent.
                 Loaded::Damaged { .. } => report.skipped += 1,
             }
         }
@@ -139,13 +140,13 @@ impl Operator {
     }
 }
 
-/// The import, once it is to be undone.
+/// The import in state `Undone`.
 fn undone(id: &ImportId, import: Option<&Import>, now: EpochMs) -> Result<Import, ImportError> {
     let import = import.ok_or_else(|| ImportError::Unknown(id.clone()))?;
     match import.undo_until() {
-        // One that was begun in time goes on to its end.
+        // An undo that was requested in time runs to its end.
         _ if import.state == ImportState::Undone => Ok(import.clone()),
-        None => Err(ImportError::NotUndoable(id.clone(), "it was not said that it shall be possible")),
+        None => Err(ImportError::NotUndoable(id.clone(), "it was not announced as undoable")),
         Some(until) if now >= until => Err(ImportError::NotUndoable(id.clone(), "it is more than 30 days old")),
         Some(_) => Ok(Import { state: ImportState::Undone, updated_at: now, finished_at: Some(now), ..import.clone() }),
     }

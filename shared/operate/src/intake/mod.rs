@@ -1,8 +1,8 @@
-//! The ingest queue's messages: each holds items as the HTTP API takes them, for whatever sends to a queue and cannot
-//! call an API.
+//! Reads messages of the ingest queue. Each holds items in the format of the HTTP API, for senders that can reach a
+//! queue but cannot call an API.
 //!
-//! What is refused is put aside, with the reason, and its neighbours go on. What a store did not take comes again with its
-//! message. Of one record's contents the newest stands, in whatever order the messages come.
+//! Rejected items are set aside with the reason, and the others go on. If a store fails, the message is delivered
+//! again. Of one record's contents the newest wins, in whatever order the messages arrive.
 
 mod read;
 #[cfg(test)]
@@ -22,11 +22,11 @@ use self::read::{Placed, fault, items_of};
 use crate::items::ItemFault;
 use crate::{ImportError, take_into_import};
 
-/// Messages are taken together until they hold so many records.
+/// Messages are processed together until they hold this many records.
 const GROUP: usize = 2_000;
-/// Time for one such group: what cannot be begun by then comes again.
+/// Time reserved for one such group: messages that cannot be started in time are delivered again.
 const TIME_FOR_A_GROUP: Duration = Duration::from_secs(20);
-/// Faults of one message that are told; the others are counted.
+/// Most faults reported per message; further ones are only counted.
 const TOLD: usize = 5;
 
 /// A message of the ingest queue.
@@ -36,93 +36,94 @@ pub struct IngestMessage {
     pub id: String,
     /// One item as JSON, or a list of them.
     pub body: String,
-    /// When it was sent.
+    /// When the message was sent.
     pub sent_at: Option<EpochMs>,
-    /// The attribute `location_id`: whose the items are that do not say it themselves.
+    /// The attribute `location_id`: default location for items without one.
     pub location_id: Option<String>,
-    /// The attribute `import`: the import of the items that do not say it themselves.
+    /// The attribute `import`: default import for items without one.
     pub import: Option<String>,
-    /// The attribute `as_of`: when the items were true that do not say it themselves.
+    /// The attribute `as_of`: default date of the content for items without one.
     pub as_of: Option<String>,
 }
 
-/// What cannot be taken of a message.
+/// The rejected items of a message.
 #[derive(Debug)]
-pub struct Refused<'a> {
+pub struct RefusedLetter<'a> {
     /// The message.
     pub message: &'a IngestMessage,
-    /// The refused item, a list of several, or the whole body: as a message it is refused again until it is mended.
+    /// The rejected item, a list of several, or the whole body. Sent again as a message, it is rejected again until it
+    /// is fixed.
     pub body: String,
-    /// Which fields, and what is wrong with them. Nothing of what they say.
+    /// The fields and their problems, without values.
     pub reason: String,
-    /// When it was true, as far as the message says: sent again, it must not replace what is newer.
+    /// Date of the content, if the message has one: sent again, it must not replace newer content.
     pub as_of: Option<String>,
 }
 
-/// Where refused items go.
+/// Stores rejected items.
 #[async_trait]
 pub trait RefusedItems: Send + Sync {
-    /// Keeps it for a person to look at.
-    async fn put_aside(&self, refused: &Refused<'_>) -> Result<(), PortError>;
+    /// Keeps the items for a person to look at.
+    async fn put_aside(&self, refused: &RefusedLetter<'_>) -> Result<(), PortError>;
 }
 
-/// Takes in the messages of the ingest queue. Cheap to clone.
+/// Processes the messages of the ingest queue. Cheap to clone.
 #[derive(Clone)]
 pub struct Intake {
     engine: Engine,
     refused: Arc<dyn RefusedItems>,
 }
 
-/// A message, and what its items are.
-struct Sorted<'a> {
+/// A message, with its items read.
+struct SortedMessage<'a> {
     message: &'a IngestMessage,
     records: Vec<PutRecord>,
-    /// The texts of refused items with their places, and why.
+    /// Rejected items: position, text and fault.
     refused: Vec<(usize, &'a str, ItemFault)>,
-    /// Something of it could not be looked up, stored or put aside: the message comes again.
+    /// Whether something could not be looked up, stored or set aside, so that the message must be delivered again.
     must_repeat: bool,
 }
 
-/// What was asked for while messages are taken in.
+/// Lookups cached while messages are processed.
 #[derive(Default)]
-struct Asked {
-    /// The default priority of each location; `None` of one that nobody knows.
+struct LookupCache {
+    /// The default priority of each location; `None` if the location is unknown.
     locations: BTreeMap<LocationId, Option<Priority>>,
-    /// Whether each import takes records, and since when it can be undone.
-    imports: BTreeMap<(LocationId, ImportId), Option<Taken>>,
+    /// Each import that was looked up; `None` if it takes no records.
+    imports: BTreeMap<(LocationId, ImportId), Option<OpenImport>>,
 }
 
-/// How an import takes records.
+/// An import that takes records.
 #[derive(Debug, Clone, Copy)]
-struct Taken {
+struct OpenImport {
     undo_since: Option<EpochMs>,
 }
 
 impl Intake {
-    /// Puts records by `engine`, and what is refused aside into `refused`.
+    /// Puts records through `engine`, and rejected items into `refused`.
     #[must_use]
     pub fn new(engine: Engine, refused: Arc<dyn RefusedItems>) -> Intake {
         Intake { engine, refused }
     }
 
-    /// The same, with another engine.
+    /// A copy with another engine.
     #[must_use]
     pub fn with_engine(&self, engine: Engine) -> Intake {
         Intake { engine, ..self.clone() }
     }
 
-    /// Takes `messages` in, and ends before `deadline`. Returns of each whether it is done with; one that is not must
-    /// come again, which does no harm.
+    /// Processes `messages` until `deadline`. Returns for each whether it is done with; the others must be delivered
+    /// again, which is safe.
     pub async fn take(&self, messages: &[IngestMessage], deadline: EpochMs) -> Vec<bool> {
         let mut done = Vec::with_capacity(messages.len());
         let (mut stored, mut refused) = (0, 0);
-        let mut asked = Asked::default();
+        let mut cache = LookupCache::default();
         let mut rest = messages.iter();
         while !rest.as_slice().is_empty() && self.now() + TIME_FOR_A_GROUP <= deadline {
-            let mut group: Vec<Sorted<'_>> = Vec::new();
+            let mut group: Vec<SortedMessage<'_>> = Vec::new();
             while group.iter().map(|sorted| sorted.records.len()).sum::<usize>() < GROUP {
                 let Some(message) = rest.next() else { break };
-                group.push(self.sort(message, &mut asked).await);
+                group.push(self.sort(message, &mut cache).await);
             }
             stored += self.put(&mut group).await;
             refused += self.put_aside(&mut group).await;
@@ -134,9 +135,9 @@ impl Intake {
         done
     }
 
-    /// Reads a message's items, each by itself.
-    async fn sort<'a>(&self, message: &'a IngestMessage, asked: &mut Asked) -> Sorted<'a> {
-        let mut sorted = Sorted { message, records: Vec::new(), refused: Vec::new(), must_repeat: false };
+    /// Reads the items of a message one by one.
+    async fn sort<'a>(&self, message: &'a IngestMessage, cache: &mut LookupCache) -> SortedMessage<'a> {
+        let mut sorted = SortedMessage { message, records: Vec::new(), refused: Vec::new(), must_repeat: false };
         let items = match items_of(&message.body) {
             Ok(items) => items,
             Err(fault) => {
@@ -147,7 +148,7 @@ impl Intake {
         let now = self.now();
         for (place, text) in items.into_iter().enumerate() {
             let read = match Placed::read(text, message) {
-                Ok(placed) => match self.record(&placed, message, asked, now).await {
+                Ok(placed) => match self.record(&placed, message, cache, now).await {
                     Ok(read) => read,
                     Err(error) => {
                         self.engine.port_failed(placed.location, &error);
@@ -165,15 +166,15 @@ impl Intake {
         sorted
     }
 
-    /// The record that an item puts, or why it is refused.
+    /// The record in an item, or the reason to reject it.
     async fn record(
         &self,
         placed: &Placed,
         message: &IngestMessage,
-        asked: &mut Asked,
+        cache: &mut LookupCache,
         now: EpochMs,
     ) -> Result<Result<PutRecord, ItemFault>, PortError> {
-        let Some(default) = self.priority(&placed.location, asked).await? else {
+        let Some(default) = self.priority(&placed.location, cache).await? else {
             return Ok(Err(fault("location_id", UNKNOWN_LOCATION)));
         };
         let record = match placed.record(default, message, now) {
@@ -181,46 +182,46 @@ impl Intake {
             Err(fault) => return Ok(Err(fault)),
         };
         let Some(import) = &record.import else { return Ok(Ok(record)) };
-        Ok(match self.takes(&placed.location, import, asked).await? {
-            Some(Taken { undo_since }) => Ok(PutRecord { undo_since, ..record }),
+        Ok(match self.takes(&placed.location, import, cache).await? {
+            Some(OpenImport { undo_since }) => Ok(PutRecord { undo_since, ..record }),
             None => Err(fault("import", CANCELLED_IMPORT)),
         })
     }
 
-    /// The default priority of `location`, or `None` if nobody knows it.
-    async fn priority(&self, location: &LocationId, asked: &mut Asked) -> Result<Option<Priority>, PortError> {
-        if let Some(known) = asked.locations.get(location) {
+    /// The default priority of `location`, or `None` if the location is unknown.
+    async fn priority(&self, location: &LocationId, cache: &mut LookupCache) -> Result<Option<Priority>, PortError> {
+        if let Some(known) = cache.locations.get(location) {
             return Ok(*known);
         }
         let settings = self.engine.ports().registry.location(location).await?;
         let priority = settings.map(|settings| settings.default_priority);
-        asked.locations.insert(location.clone(), priority);
+        cache.locations.insert(location.clone(), priority);
         Ok(priority)
     }
 
-    /// How an import takes records, if it does; it begins with the first of them.
+    /// The import, if it takes records. It begins with its first record.
     async fn takes(
         &self,
         location: &LocationId,
         import: &ImportId,
-        asked: &mut Asked,
-    ) -> Result<Option<Taken>, PortError> {
+        cache: &mut LookupCache,
+    ) -> Result<Option<OpenImport>, PortError> {
         let key = (location.clone(), import.clone());
-        if let Some(takes) = asked.imports.get(&key) {
+        if let Some(takes) = cache.imports.get(&key) {
             return Ok(*takes);
         }
         let takes = match take_into_import(&self.engine, location, import).await {
-            Ok(undo_since) => Some(Taken { undo_since }),
+            Ok(undo_since) => Some(OpenImport { undo_since }),
             Err(ImportError::Port(error)) => return Err(error),
             Err(_) => None,
         };
-        asked.imports.insert(key, takes);
+        cache.imports.insert(key, takes);
         Ok(takes)
     }
 
-    /// Puts the records of all messages together, so that each gate is told once. Returns how many were stored, or need
-    /// not be.
-    async fn put(&self, group: &mut [Sorted<'_>]) -> usize {
+    /// Puts the records of all messages together, so that each gate is notified once. Returns how many were stored, or
+    /// need not be.
+    async fn put(&self, group: &mut [SortedMessage<'_>]) -> usize {
         let in_order = group.iter_mut().filter(|sorted| !sorted.must_repeat);
         let records: Vec<PutRecord> = in_order.flat_map(|sorted| sorted.records.iter().cloned()).collect();
         if records.is_empty() {
@@ -235,8 +236,9 @@ impl Intake {
         put.items.iter().filter(|item| item.is_ok()).count()
     }
 
-    /// Puts aside what is refused, one letter a message; not of a message that comes again anyway. Returns how many items.
-    async fn put_aside(&self, group: &mut [Sorted<'_>]) -> usize {
+    /// Sets aside rejected items, one letter per message, except for messages that will be delivered again anyway.
+    /// Returns the number of items.
+    async fn put_aside(&self, group: &mut [SortedMessage<'_>]) -> usize {
         let refused = group.iter_mut().filter(|sorted| !sorted.must_repeat && !sorted.refused.is_empty());
         let put_aside = refused.map(async |sorted| {
             let letter = letter(sorted.message, &sorted.refused);
@@ -267,14 +269,14 @@ const UNKNOWN_LOCATION: &str =
 const CANCELLED_IMPORT: &str =
     "was cancelled or undone, and takes no more records until its `state` is set to `open` by the API";
 
-/// What is put aside of `message`.
-fn letter<'a>(message: &'a IngestMessage, refused: &[(usize, &'a str, ItemFault)]) -> Refused<'a> {
+/// The letter with the rejected items of `message`.
+fn letter<'a>(message: &'a IngestMessage, refused: &[(usize, &'a str, ItemFault)]) -> RefusedLetter<'a> {
     let body = match refused {
         [(_, item, _)] => (*item).to_owned(),
         items => format!("[{}]", items.iter().map(|(_, item, _)| *item).collect::<Vec<_>>().join(",")),
     };
     let as_of = message.as_of.clone().or_else(|| message.sent_at.map(|time| time.0.to_string()));
-    Refused { message, body, reason: reason(refused), as_of }
+    RefusedLetter { message, body, reason: reason(refused), as_of }
 }
 
 fn reason(refused: &[(usize, &str, ItemFault)]) -> String {
@@ -286,7 +288,7 @@ fn reason(refused: &[(usize, &str, ItemFault)]) -> String {
             ("", _) => "it",
             (field, _) => field,
         };
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = match refused.len() {
             1 => write!(reason, "{what} {detail}"),
             _ => write!(reason, "{separator}item {place}: {what} {detail}"),

@@ -1,4 +1,4 @@
-//! An item of a message: which location it is for, of which kind it is, and what of it cannot be taken.
+//! Reads an item of a message: its location, its kind, and its faults.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,9 @@ use ghl_sync_model::{EpochMs, ImportId, Kind, LocationId, Priority, PutRecord};
 use serde_json::value::RawValue;
 
 use super::IngestMessage;
-use crate::items::{self, AsOf, ContactItem, Item, ItemFault, OpportunityItem, from_json, from_json_without_doubles};
+use crate::items::{
+    self, AsOf, ContactItem, ItemFault, OpportunityItem, RecordItem, from_json, from_json_without_doubles,
+};
 
 const LOCATION_ID: &str = "location_id";
 const AS_OF: &str = "as_of";
@@ -22,17 +24,17 @@ pub(super) fn items_of(body: &str) -> Result<Vec<&str>, ItemFault> {
     }
 }
 
-/// An item whose location and kind are known, and no more.
+/// An item of which only the location, the kind and the import have been read.
 pub(super) struct Placed {
     pub(super) location: LocationId,
     kind: Kind,
     import: Option<ImportId>,
-    /// The item as the HTTP API takes it.
+    /// The item in the format of the HTTP API.
     item: String,
 }
 
 impl Placed {
-    /// Reads so much of `text`, an item of `message`.
+    /// Reads these parts of `text`, an item of `message`.
     pub(super) fn read(text: &str, message: &IngestMessage) -> Result<Placed, ItemFault> {
         let mut members: BTreeMap<String, &RawValue> = from_json_without_doubles(text)?;
         let kind = kind(&members)?;
@@ -42,7 +44,7 @@ impl Placed {
         Ok(Placed { location, kind, import, item })
     }
 
-    /// The record that it puts at `now`, into a location with this `default` priority.
+    /// The record to put at `now`, into a location with this `default` priority.
     pub(super) fn record(
         &self,
         default: Priority,
@@ -60,7 +62,7 @@ impl Placed {
         Ok(PutRecord { as_of: as_of(message, now)?, ..record })
     }
 
-    fn record_of<T: Item>(&self, default: Priority, now: EpochMs) -> Result<PutRecord, ItemFault> {
+    fn record_of<T: RecordItem>(&self, default: Priority, now: EpochMs) -> Result<PutRecord, ItemFault> {
         let item: T = from_json_without_doubles(&self.item)?;
         items::checked(item, &self.location, default, now)
     }
@@ -83,7 +85,7 @@ fn kind(members: &BTreeMap<String, &RawValue>) -> Result<Kind, ItemFault> {
     }
 }
 
-/// What a service puts around a message where nobody tells it not to.
+/// The envelope in which an AWS service wraps a message by default.
 struct Envelope {
     members: &'static [&'static str],
     what_to_do: &'static str,
@@ -104,9 +106,9 @@ const ENVELOPES: [Envelope; 3] = [
     },
 ];
 
-/// Which location an item names, or else its message.
+/// The location that an item names, or else its message's.
 fn location(own: Option<&RawValue>, message: &IngestMessage) -> Result<LocationId, ItemFault> {
-    // Its own error begins with its name.
+    // The id's own error message begins with its name.
     let detail = |error: &str| error.strip_prefix("location_id ").unwrap_or(error).to_owned();
     match (own, &message.location_id) {
         (Some(own), _) => from_json(own.get()).map_err(|error| fault(LOCATION_ID, detail(&error.detail))),
@@ -116,9 +118,9 @@ fn location(own: Option<&RawValue>, message: &IngestMessage) -> Result<LocationI
     }
 }
 
-/// Which import an item names, or else its message; `None` if neither does.
+/// The import that an item names, or else its message's; `None` if neither has one.
 fn import(own: Option<&RawValue>, message: &IngestMessage) -> Result<Option<ImportId>, ItemFault> {
-    // Its own error begins with its name.
+    // The id's own error message begins with its name.
     let detail = |error: &str| error.strip_prefix("import id ").unwrap_or(error).to_owned();
     match (own, &message.import) {
         (Some(own), _) => {
@@ -132,7 +134,7 @@ fn import(own: Option<&RawValue>, message: &IngestMessage) -> Result<Option<Impo
     }
 }
 
-/// When what does not say so itself was true: as the message's attribute says, or when it was sent.
+/// The date of a content without one of its own: the message's attribute, or when the message was sent.
 fn as_of(message: &IngestMessage, now: EpochMs) -> Result<Option<EpochMs>, ItemFault> {
     let Some(text) = &message.as_of else { return Ok(message.sent_at) };
     let of_attribute = |detail: String| fault(AS_OF, format!("of the message's attributes {detail}"));

@@ -1,4 +1,4 @@
-//! What is refused, and why. What is put is tried end to end, in `tests/it`.
+//! Which items are rejected, and why. Puts are tested end to end in `tests/it`.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! When an item's content was true.
+//! The time at which an item's content was true.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,18 +7,18 @@ use ghl_sync_model::EpochMs;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// What is said to be true so much later than now may be a clock that is wrong; more than that is refused, because no
-/// content of before could replace it.
+/// How far ahead such a time may be, since the source's clock may be wrong. Anything later is rejected, because no
+/// content from before could replace it.
 const AHEAD: Duration = Duration::from_mins(5);
-/// Numbers below are seconds, or no times at all: as milliseconds, this is in the year 1973.
+/// Smaller numbers are seconds, or not times at all: as milliseconds, this is in the year 1973.
 const FIRST_MS: u64 = 100_000_000_000;
 
-/// When the source says that an item's content was true: a text as RFC 3339 writes it, or milliseconds since 1970.
+/// When an item's content was true, according to its source: an RFC 3339 text, or milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AsOf(pub EpochMs);
 
 impl AsOf {
-    /// Why it may not be put at `now`, if it may not.
+    /// Why it must not be put at `now`, if there is a reason.
     pub(crate) fn fault(self, now: EpochMs) -> Option<&'static str> {
         (self.0 > now + AHEAD).then_some("is more than 5 minutes ahead; later content could not replace this")
     }

@@ -1,4 +1,4 @@
-//! JSON from outside that says what is wrong with it, and where, and never what it says.
+//! Parses JSON from outside. Errors say what is wrong, and where, but never repeat the values.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,10 +8,10 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// Most characters of a field's name that are repeated in an answer.
+/// Longest part of a field's name that is repeated in an answer, in characters.
 const MAX_FIELD_CHARS: usize = 100;
 
-/// Reads JSON; a fault names the place or the field.
+/// Parses JSON; a fault names the position or the field.
 pub fn from_json<'de, T: Deserialize<'de>>(json: &'de str) -> Result<T, JsonFault> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let read = serde_path_to_error::deserialize(Objects(&mut deserializer))
@@ -20,18 +20,18 @@ pub fn from_json<'de, T: Deserialize<'de>>(json: &'de str) -> Result<T, JsonFaul
     Ok(read)
 }
 
-/// The same, where no object may name a field twice: nobody knows which of the two was meant.
+/// Parses JSON in which no object may name a field twice, since nobody knows which of the two was meant.
 pub fn from_json_without_doubles<'de, T: Deserialize<'de>>(json: &'de str) -> Result<T, JsonFault> {
     let read = from_json(json)?;
     let EachFieldOnce = from_json(json)?;
     Ok(read)
 }
 
-/// The texts of a list's elements, or of the one value that is no list. Each can be read by itself, unless all of it is
-/// no JSON at all: then nobody knows where one ends.
+/// The texts of a list's elements, or of a single value. Each can be parsed by itself, unless the whole is not JSON,
+/// because then the elements have no known boundaries.
 ///
 /// # Errors
-/// When it is no JSON.
+/// If the text is not JSON.
 pub fn one_or_list(json: &str) -> Result<Vec<&str>, JsonFault> {
     if json.trim_start().starts_with('[') {
         let elements: Vec<&RawValue> = from_json(json)?;
@@ -41,7 +41,7 @@ pub fn one_or_list(json: &str) -> Result<Vec<&str>, JsonFault> {
     Ok(vec![one.get()])
 }
 
-/// Any JSON whose objects name each field once. serde looks at the fields of structs only: in a map the last one stands.
+/// Any JSON whose objects name each field once. serde checks only the fields of structs; in a map, the last one wins.
 struct EachFieldOnce;
 
 impl<'de> Deserialize<'de> for EachFieldOnce {
@@ -89,10 +89,10 @@ impl<'de> Visitor<'de> for EachFieldOnce {
     }
 }
 
-/// What is wrong with JSON, without any of its values.
+/// A fault in JSON, without any of its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonFault {
-    /// Whether it is no JSON at all (and not JSON of another shape than asked for).
+    /// Whether the text is not JSON at all (rather than JSON of another shape than expected).
     pub syntax: bool,
     /// The path of the field.
     pub field: String,
@@ -115,12 +115,12 @@ impl JsonFault {
         }
     }
 
-    /// What serde's `message` says of the field at `path`.
+    /// The fault in serde's `message` about the field at `path`.
     pub fn of_field(path: String, message: &str) -> JsonFault {
         let path = if path == "." { String::new() } else { path };
         let (name, detail) = without_values(message);
         let field = match name {
-            // The path ends before a field that is not there, or should not be.
+            // The path ends before a field that is missing or unexpected.
             Some(name) if !ends_with(&path, name) => join(&path, name),
             _ => path,
         };
@@ -128,15 +128,16 @@ impl JsonFault {
     }
 }
 
-/// What serde_json calls a fault of syntax also where the text is JSON, and what it means then: the field can be named.
+/// Messages that `serde_json` reports as syntax errors even if the text is JSON, and their meaning: in that case, the
+/// field can be named.
 const CALLED_SYNTAX: [(&str, &str); 3] = [
     ("recursion limit exceeded", "is nested too deeply"),
     ("number out of range", "has a number that is out of range"),
-    // Where one of several words should be.
+    // Where one of several words is expected.
     ("expected value", "must be a string"),
 ];
 
-/// serde's message without the value that it repeats, and the field it names.
+/// serde's message without the value that it repeats, and the field that it names.
 fn without_values(message: &str) -> (Option<&str>, String) {
     let quoted = |prefix: &str| message.strip_prefix(prefix)?.split('`').next();
     if let Some(name) = quoted("missing field `") {
@@ -153,7 +154,7 @@ fn without_values(message: &str) -> (Option<&str>, String) {
         let expected = message.rsplit_once(", expected ").map_or("something else", |(_, expected)| expected);
         return (None, format!("must be {}", plain(expected)));
     }
-    // Numbers in texts, as in a query.
+    // Numbers in texts, as in a query string.
     let of_number = ["invalid digit found in string", "cannot parse integer from empty string"];
     if of_number.contains(&message) || message.starts_with("number too ") {
         return (None, "must be a whole number, and not too large".to_owned());
@@ -161,7 +162,7 @@ fn without_values(message: &str) -> (Option<&str>, String) {
     (None, message.to_owned())
 }
 
-/// serde names Rust's types.
+/// Plain words for the Rust types in serde's messages.
 fn plain(expected: &str) -> &str {
     match expected {
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
@@ -182,7 +183,7 @@ fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// A caller chooses the names of fields that we do not know.
+/// A field name, shortened and without control characters: callers choose the names of unknown fields.
 pub fn printable(field: &str) -> String {
     field.chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_FIELD_CHARS).collect()
 }

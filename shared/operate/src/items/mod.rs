@@ -1,4 +1,4 @@
-//! Items from outside: what a program puts, by HTTP or by the queue, and what is wrong with it.
+//! Items from outside: records that a program puts by HTTP or by the queue, and their faults.
 
 mod as_of;
 mod json;
@@ -12,10 +12,10 @@ use serde::de::DeserializeOwned;
 pub use as_of::AsOf;
 pub use json::{JsonFault, from_json, from_json_without_doubles, one_or_list, printable};
 
-/// Most items of one request or message: so many can be stored well before anybody stops waiting for an answer.
+/// Most items of one request or message: this many can be stored well before a caller stops waiting for the answer.
 pub const MAX_ITEMS: usize = 10_000;
 
-/// What is wrong with so many items at once, if anything is.
+/// The fault of a request with this many items, if they are too many.
 #[must_use]
 pub fn too_many(items: usize) -> Option<String> {
     (items > MAX_ITEMS).then(|| format!("has {items} items; at most {MAX_ITEMS} are taken at once, send it in parts"))
@@ -30,18 +30,18 @@ pub fn too_many(items: usize) -> Option<String> {
     "contact": { "firstName": "Ada", "lastName": "Lovelace", "email": "ada@example.com", "tags": ["vip"] },
 })))]
 pub struct ContactItem {
-    /// Your own id of it, unique among the location's contacts; putting the same id again replaces the content. It is
-    /// written into logs, so it should not be an e-mail address or a phone number.
+    /// Your own id of the contact, unique among the location's contacts; putting the same id again replaces the
+    /// content. It appears in logs, so it should not be an e-mail address or a phone number.
     id: RecordId,
-    /// How urgent; the location's default where it is absent.
+    /// Priority; defaults to the location's.
     priority: Option<Priority>,
-    /// GHL's id of it, where you know it: then it is updated and never created.
+    /// GHL's id of the contact, if you know it: then the contact is updated and never created.
     ghl_id: Option<GhlId>,
-    /// When this content was true, where your source knows it: a time as RFC 3339 writes it, or milliseconds since 1970.
-    /// Content that is true of an earlier time than what stands is not stored (`outdated`), so what comes late or out of
-    /// order does no harm. Where it is absent the content replaces whatever stands. At most 5 minutes ahead.
+    /// When this content was true, if your source knows it: an RFC 3339 time, or milliseconds since 1970. Content older
+    /// than the stored content is not stored (`outdated`), so late or reordered items do no harm. Without it, the
+    /// content replaces whatever is stored. At most 5 minutes ahead.
     as_of: Option<AsOf>,
-    /// Its fields, named as GHL's API v2 names them. An absent field is left as it is in GHL.
+    /// The contact's fields, under the names of GHL's API v2. An absent field is left as it is in GHL.
     contact: Contact,
 }
 
@@ -54,30 +54,31 @@ pub struct ContactItem {
     "opportunity": { "contactRecord": "crm-42", "pipelineId": "pipe_sales", "name": "Analytical engine", "status": "open" },
 })))]
 pub struct OpportunityItem {
-    /// Your own id of it, unique among the location's opportunities; putting the same id again replaces the content.
+    /// Your own id of the opportunity, unique among the location's opportunities; putting the same id again replaces
+    /// the content.
     id: RecordId,
-    /// How urgent; the location's default where it is absent.
+    /// Priority; defaults to the location's.
     priority: Option<Priority>,
-    /// GHL's id of it, where you know it: then it is updated and never created.
+    /// GHL's id of the opportunity, if you know it: then the opportunity is updated and never created.
     ghl_id: Option<GhlId>,
-    /// When this content was true, where your source knows it: a time as RFC 3339 writes it, or milliseconds since 1970.
-    /// Content that is true of an earlier time than what stands is not stored (`outdated`), so what comes late or out of
-    /// order does no harm. Where it is absent the content replaces whatever stands. At most 5 minutes ahead.
+    /// When this content was true, if your source knows it: an RFC 3339 time, or milliseconds since 1970. Content older
+    /// than the stored content is not stored (`outdated`), so late or reordered items do no harm. Without it, the
+    /// content replaces whatever is stored. At most 5 minutes ahead.
     as_of: Option<AsOf>,
-    /// Its fields, named as GHL's API v2 names them. An absent field is left as it is in GHL.
+    /// The opportunity's fields, under the names of GHL's API v2. An absent field is left as it is in GHL.
     opportunity: Opportunity,
 }
 
 /// An item of either kind.
-pub trait Item: DeserializeOwned + Send {
-    /// The record that it puts into `location`, whose default priority is `default`.
+pub trait RecordItem: DeserializeOwned + Send {
+    /// The record to put into `location`, whose default priority is `default`.
     fn into_put(self, location: &LocationId, default: Priority) -> PutRecord;
 
-    /// The name of the field that holds the content.
+    /// Name of the field that holds the content.
     const CONTENT: &'static str;
 }
 
-impl Item for ContactItem {
+impl RecordItem for ContactItem {
     const CONTENT: &'static str = "contact";
 
     fn into_put(self, location: &LocationId, default: Priority) -> PutRecord {
@@ -90,7 +91,7 @@ impl Item for ContactItem {
     }
 }
 
-impl Item for OpportunityItem {
+impl RecordItem for OpportunityItem {
     const CONTENT: &'static str = "opportunity";
 
     fn into_put(self, location: &LocationId, default: Priority) -> PutRecord {
@@ -103,10 +104,10 @@ impl Item for OpportunityItem {
     }
 }
 
-/// Why an item is refused: which field of it, and what is wrong there, without its value.
+/// Why an item is rejected: the field and its problem, without its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemFault {
-    /// The path of the field; empty where it is the item itself.
+    /// Path of the field; empty for the item itself.
     pub field: String,
     /// What is wrong.
     pub detail: String,
@@ -118,11 +119,11 @@ impl From<JsonFault> for ItemFault {
     }
 }
 
-/// The record that an item puts into `location` at `now`, where the default priority is `default`.
+/// The record to put into `location` at `now`; `default` is the location's default priority.
 ///
 /// # Errors
-/// What is wrong with its content.
-pub fn checked<T: Item>(
+/// The fault of the content.
+pub fn checked<T: RecordItem>(
     item: T,
     location: &LocationId,
     default: Priority,
@@ -141,7 +142,7 @@ fn of_check(content: &str, error: &PayloadError) -> ItemFault {
         PayloadError::Field { field: "id", reason } => ("id".to_owned(), (*reason).to_owned()),
         PayloadError::TooLarge { field, .. } => (format!("{content}.{field}"), error.to_string()),
         PayloadError::Field { field, reason } => (format!("{content}.{field}"), (*reason).to_owned()),
-        // Only reading a payload from text ends so.
+        // Only parsing a payload from text fails this way.
         PayloadError::Malformed { .. } => (content.to_owned(), "is malformed".to_owned()),
     };
     ItemFault { field, detail }

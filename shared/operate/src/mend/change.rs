@@ -1,52 +1,52 @@
-//! What a mend makes of a record's content. It decides nothing else.
+//! Computes how a mend changes the content of a record. It decides nothing else.
 
 use ghl_sync_model::{Contact, Kind, Opportunity, Payload};
 use serde_json::{Map, Value};
 
-use super::Why;
+use super::LeftAloneReason;
 use crate::items::{ItemFault, JsonFault, from_json, printable};
 
-/// Most fields that one mend leaves out, and most that it sets.
+/// Most fields that one mend removes, and most that it sets.
 pub const MAX_FIELDS: usize = 50;
 /// Longest name of a field, in bytes.
 const LONGEST_NAME: usize = 256;
-/// The list of custom fields, whose entries are left out and set one by one.
+/// The list of custom fields, whose entries are removed and set one by one.
 const CUSTOM_FIELDS: &str = "customFields";
-/// Why consent is not changed for many.
+/// Why consent is not changed in bulk.
 const OPENS: &str =
-    "says whether a person may be contacted, and is not taken from many at once: put such a record by itself";
-/// Fields that say who or whose a record is. Many records that say the same of it are one in GHL.
+    "says whether a person may be contacted, and cannot be changed in bulk: put such a record individually";
+/// Fields that identify a record or its owner. Records with the same value in one of them are one object in GHL.
 const WHO: [&str; 4] = ["email", "phone", "contactRecord", "contactId"];
-/// Fields that say whether a person may be contacted. Without them, many would be.
+/// Fields that say whether a person may be contacted. Removing them in bulk would open many contacts.
 const CONSENT: [&str; 2] = ["dnd", "dndSettings"];
-/// Fields that an opportunity cannot be without.
+/// Fields that an opportunity requires.
 const NEEDED: [&str; 3] = ["contactRecord", "contactId", "pipelineId"];
 
-/// What is to be changed in the content of records: fields that are left out, and fields that are set.
+/// A change of the content of records: fields to remove, and fields to set.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Change {
+pub struct ContentChange {
     without: Vec<Without>,
     set: Map<String, Value>,
-    /// The kinds of records that can have all that is set.
+    /// The kinds of records that can have all fields to set.
     kinds: Vec<Kind>,
 }
 
-/// A field that is left out.
+/// A field to remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Without {
-    /// By its name.
+    /// A field, by name.
     Field(String),
-    /// One custom field, by its id or its key.
+    /// A custom field, by id or key.
     Custom(String),
 }
 
-impl Change {
-    /// Leaves out the fields `without` (by name, or `customFields.` and an id or a key, or a custom field's key with its
-    /// dot) and sets those of `set` as a put would, in records of `kind` or of any.
+impl ContentChange {
+    /// Removes the fields in `without` (by name, as `customFields.` and an id or a key, or by a custom field's key with
+    /// its dot) and sets those in `set` as a put would, in records of `kind` or of any kind.
     ///
     /// # Errors
-    /// Names the field of the request, and what is wrong with it.
-    pub fn new(without: Vec<String>, set: Map<String, Value>, kind: Option<Kind>) -> Result<Change, ItemFault> {
+    /// The faulty field of the request, and its problem.
+    pub fn new(without: Vec<String>, set: Map<String, Value>, kind: Option<Kind>) -> Result<ContentChange, ItemFault> {
         if without.is_empty() && set.is_empty() {
             return fault("without", "or `set` must name a field, or both");
         }
@@ -80,45 +80,45 @@ impl Change {
             return fault(&format!("set.{consent}"), OPENS);
         }
         let kinds = kinds_that_take(&set, candidates)?;
-        Ok(Change { without: left_out, set, kinds })
+        Ok(ContentChange { without: left_out, set, kinds })
     }
 
-    /// The content `payload`, changed.
+    /// Applies the change to `payload`.
     ///
     /// # Errors
     /// Why the record is left as it is.
-    pub fn of(&self, payload: &Payload) -> Result<Payload, Why> {
+    pub fn of(&self, payload: &Payload) -> Result<Payload, LeftAloneReason> {
         let kind = payload.kind();
         if !self.kinds.contains(&kind) {
-            return Err(Why::NoSuchField);
+            return Err(LeftAloneReason::NoSuchField);
         }
-        let mut content: Map<String, Value> = from_json(&payload.to_json()).map_err(|_| Why::NotValid)?;
+        let mut content: Map<String, Value> = from_json(&payload.to_json()).map_err(|_| LeftAloneReason::NotValid)?;
         let mut has_one = false;
         for without in &self.without {
             has_one |= without.leave_out(&mut content);
         }
         if !has_one && self.set.is_empty() {
-            return Err(Why::NoSuchField);
+            return Err(LeftAloneReason::NoSuchField);
         }
         if has_one && self.set.is_empty() && read(kind, &content).is_none() {
-            return Err(Why::NothingLeft);
+            return Err(LeftAloneReason::NothingLeft);
         }
         for (name, value) in &self.set {
             set(&mut content, name, value);
         }
-        let changed = read(kind, &content).ok_or(Why::NotValid)?;
-        if changed == *payload { Err(Why::Unchanged) } else { Ok(changed) }
+        let changed = read(kind, &content).ok_or(LeftAloneReason::NotValid)?;
+        if changed == *payload { Err(LeftAloneReason::Unchanged) } else { Ok(changed) }
     }
 }
 
-/// Content that a put would take.
+/// The payload, if a put would accept this content.
 fn read(kind: Kind, content: &Map<String, Value>) -> Option<Payload> {
     let payload = Payload::from_json(kind, &json(content)).ok()?;
     payload.check_size().is_ok().then_some(payload)
 }
 
 fn json(content: &Map<String, Value>) -> String {
-    // JSON that was read: this cannot fail to serialize.
+    // The value was parsed from JSON: serialization cannot fail.
     serde_json::to_string(content).unwrap_or_default()
 }
 
@@ -136,7 +136,7 @@ impl Without {
         }
         let is_field = kinds.iter().any(|kind| fields_of(*kind).any(|field| field == name));
         if is_field && NEEDED.contains(&name.as_str()) {
-            return Err("is what an opportunity cannot be without: set another one".to_owned());
+            return Err("is required in an opportunity: set another value instead".to_owned());
         }
         if CONSENT.contains(&name.as_str()) {
             return Err(OPENS.to_owned());
@@ -148,7 +148,7 @@ impl Without {
         }
     }
 
-    /// Returns whether it was there.
+    /// Removes the field. Returns whether it was there.
     fn leave_out(&self, content: &mut Map<String, Value>) -> bool {
         match self {
             Without::Field(name) => content.remove(name).is_some(),
@@ -162,7 +162,7 @@ impl Without {
     }
 }
 
-/// Of the custom fields those that are named are set, and the others stay.
+/// Sets a field. For custom fields, sets those that are named and keeps the others.
 fn set(content: &mut Map<String, Value>, name: &str, value: &Value) {
     if let (CUSTOM_FIELDS, Value::Array(wanted)) = (name, value)
         && let Some(Value::Array(fields)) = content.get_mut(CUSTOM_FIELDS)
@@ -178,7 +178,7 @@ fn set(content: &mut Map<String, Value>, name: &str, value: &Value) {
     content.insert(name.to_owned(), value.clone());
 }
 
-/// The id and the key of a custom field, however it is written.
+/// The id and the key of a custom field, in any of their spellings.
 fn names(field: &Value) -> impl Iterator<Item = &str> {
     ["id", "key", "fieldKey", "field_key"].into_iter().filter_map(|name| field.get(name)?.as_str())
 }
@@ -187,7 +187,7 @@ fn is_called(field: &Value, one: &str) -> bool {
     names(field).any(|name| name == one)
 }
 
-/// The kinds among `kinds` whose records can have all of `set`.
+/// Those of `kinds` whose records can have all fields of `set`.
 fn kinds_that_take(set: &Map<String, Value>, kinds: Vec<Kind>) -> Result<Vec<Kind>, ItemFault> {
     let has_all = |kind: &Kind| set.keys().all(|name| fields_of(*kind).any(|field| field == name));
     let with_all: Vec<Kind> = kinds.iter().copied().filter(has_all).collect();
@@ -210,7 +210,7 @@ fn kinds_that_take(set: &Map<String, Value>, kinds: Vec<Kind>) -> Result<Vec<Kin
     refusal.filter(|_| takes.is_empty()).map_or(Ok(takes), Err)
 }
 
-/// Checks what is set as a put of it would be: beside what a record of this kind cannot be without.
+/// Checks the fields to set as a put would, together with the fields that this kind requires.
 fn check(kind: Kind, set: &Map<String, Value>) -> Result<(), ItemFault> {
     let of_json = |error: JsonFault| in_set(&error.field, error.detail);
     let mut content = Map::new();
@@ -241,7 +241,7 @@ fn fault<T>(field: &str, detail: &str) -> Result<T, ItemFault> {
     Err(ItemFault { field: field.to_owned(), detail: detail.to_owned() })
 }
 
-/// The fields of a kind, by GHL's names.
+/// The fields of a kind, under GHL's names.
 fn fields_of(kind: Kind) -> Box<dyn Iterator<Item = &'static str>> {
     const OF_CONTACTS: [&str; 5] = ["dnd", "dndSettings", "tags", "removeTags", CUSTOM_FIELDS];
     const OF_OPPORTUNITIES: [&str; 9] = [
@@ -274,8 +274,8 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
-    fn change(without: &[&str], set: Value) -> Result<Change, ItemFault> {
-        Change::new(without.iter().map(|name| (*name).to_owned()).collect(), object(set), None)
+    fn change(without: &[&str], set: Value) -> Result<ContentChange, ItemFault> {
+        ContentChange::new(without.iter().map(|name| (*name).to_owned()).collect(), object(set), None)
     }
 
     fn payload(kind: Kind, content: &Value) -> Payload {
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn the_fields_are_those_that_a_put_knows() {
         for kind in [Kind::Contact, Kind::Opportunity] {
-            // The error names all fields that there are.
+            // The error lists all known fields.
             let unknown = match kind {
                 Kind::Contact => serde_json::from_str::<Contact>(r#"{"?":1}"#).unwrap_err().to_string(),
                 Kind::Opportunity => serde_json::from_str::<Opportunity>(r#"{"?":1}"#).unwrap_err().to_string(),
@@ -300,7 +300,7 @@ mod tests {
         use Kind::{Contact as C, Opportunity as O};
         let contact = json!({ "email": "a@x.test", "city": "Köln", "tags": ["vip"],
             "customFields": [{ "id": "f1", "value": 1 }, { "key": "contact.size", "value": "L" }] });
-        let deal = json!({ "contactId": "c", "pipelineId": "old", "name": "Roof", "pipelineStageId": "s" });
+        let opportunity = json!({ "contactId": "c", "pipelineId": "old", "name": "Roof", "pipelineStageId": "s" });
         for (kind, before, without, set, after) in [
             (
                 C,
@@ -342,14 +342,14 @@ mod tests {
             ),
             (
                 O,
-                &deal,
+                &opportunity,
                 &[],
                 json!({ "pipelineId": "new", "pipelineStageId": "n1" }),
                 json!({ "contactId": "c", "pipelineId": "new", "name": "Roof", "pipelineStageId": "n1" }),
             ),
             (
                 O,
-                &deal,
+                &opportunity,
                 &["pipelineStageId"],
                 json!({ "pipelineId": "new" }),
                 json!({ "contactId": "c", "pipelineId": "new", "name": "Roof" }),
@@ -363,16 +363,16 @@ mod tests {
     #[test]
     fn a_record_that_cannot_be_mended_so_is_left_and_it_is_said_why() {
         use Kind::{Contact as C, Opportunity as O};
-        let deal = json!({ "contactId": "c", "pipelineId": "p", "name": "Roof", "pipelineStageId": "s" });
+        let opportunity = json!({ "contactId": "c", "pipelineId": "p", "name": "Roof", "pipelineStageId": "s" });
         let lost = json!({ "email": "a@x.test", "removeTags": ["vip"] });
         for (kind, content, without, set, why) in [
-            (C, json!({ "email": "a@x.test" }), &["city"][..], json!({}), Why::NoSuchField),
-            (C, json!({ "email": "a@x.test" }), &["customFields.f1"], json!({}), Why::NoSuchField),
-            (C, json!({ "email": "a@x.test" }), &[], json!({ "pipelineId": "p" }), Why::NoSuchField),
-            (C, json!({ "email": "a@x.test", "city": "Köln" }), &["email"], json!({}), Why::NothingLeft),
-            (O, deal.clone(), &["name"], json!({}), Why::NothingLeft),
-            (O, deal, &[], json!({ "pipelineId": "p", "pipelineStageId": "s" }), Why::Unchanged),
-            (C, lost, &[], json!({ "tags": ["VIP"] }), Why::NotValid),
+            (C, json!({ "email": "a@x.test" }), &["city"][..], json!({}), LeftAloneReason::NoSuchField),
+            (C, json!({ "email": "a@x.test" }), &["customFields.f1"], json!({}), LeftAloneReason::NoSuchField),
+            (C, json!({ "email": "a@x.test" }), &[], json!({ "pipelineId": "p" }), LeftAloneReason::NoSuchField),
+            (C, json!({ "email": "a@x.test", "city": "Köln" }), &["email"], json!({}), LeftAloneReason::NothingLeft),
+            (O, opportunity.clone(), &["name"], json!({}), LeftAloneReason::NothingLeft),
+            (O, opportunity, &[], json!({ "pipelineId": "p", "pipelineStageId": "s" }), LeftAloneReason::Unchanged),
+            (C, lost, &[], json!({ "tags": ["VIP"] }), LeftAloneReason::NotValid),
         ] {
             assert_eq!(
                 change(without, set.clone()).unwrap().of(&payload(kind, &content)),
@@ -416,16 +416,17 @@ mod tests {
                 "no value is repeated: {fault:?}"
             );
         }
-        let of_contacts = |set: Value| Change::new(Vec::new(), object(set), Some(Kind::Contact));
+        let of_contacts = |set: Value| ContentChange::new(Vec::new(), object(set), Some(Kind::Contact));
         assert_eq!(of_contacts(json!({ "pipelineId": "p" })).unwrap_err().field, "set.pipelineId");
         assert!(of_contacts(json!({ "name": "Ann" })).is_ok());
         assert!(of_contacts(json!({ "dnd": true })).is_ok(), "an opt-out may be set for many");
         let many = (0..=MAX_FIELDS).map(|n| format!("customFields.{n}")).collect();
-        assert_eq!(Change::new(many, Map::new(), None).unwrap_err().field, "without");
+        assert_eq!(ContentChange::new(many, Map::new(), None).unwrap_err().field, "without");
     }
 
     proptest! {
-        /// Whatever is asked for, what is not named stays, what is named is gone or set, and twice does what once does.
+        /// Fields that are not named stay, named ones are removed or set, and applying the change twice equals applying
+        /// it once.
         #[test]
         fn a_mend_changes_what_it_names_and_nothing_else(
             has in proptest::collection::btree_set(0..FIELDS.len(), 0..FIELDS.len()),
@@ -437,7 +438,7 @@ mod tests {
             let names = without.difference(&set).map(|field| FIELDS[*field].to_owned()).collect::<Vec<_>>();
             let set: Map<String, Value> = set.iter().map(|field| (FIELDS[*field].to_owned(), json!("after"))).collect();
             prop_assume!(!names.is_empty() || !set.is_empty());
-            let change = Change::new(names.clone(), set.clone(), None).unwrap();
+            let change = ContentChange::new(names.clone(), set.clone(), None).unwrap();
             let before = payload(Kind::Contact, &Value::Object(content.clone()));
             let mut expected = content;
             names.iter().for_each(|name| _ = expected.remove(name));
@@ -450,7 +451,7 @@ mod tests {
                     prop_assert_eq!(mended, expected);
                 }
                 Err(why) => {
-                    prop_assert!(matches!(why, Why::NoSuchField | Why::Unchanged), "{why:?}");
+                    prop_assert!(matches!(why, LeftAloneReason::NoSuchField | LeftAloneReason::Unchanged), "{why:?}");
                     prop_assert_eq!(before, expected);
                 }
             }

@@ -1,83 +1,83 @@
-//! Failed records that are mended together: what GHL refused in all of them is left out or set, and they go out again.
+//! Mends failed records in bulk: removes or sets the fields that GHL rejected in all of them, and sends them again.
 
 mod change;
 
-pub use change::{Change, MAX_FIELDS};
+pub use change::{ContentChange, MAX_FIELDS};
 
 use serde::Serialize;
 #[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
 use crate::Operator;
-use crate::chosen::{Choice, Chosen, ChosenCursor, ChosenError};
+use crate::chosen::{Chosen, ChosenCursor, ChosenError, ChosenRecords};
 use ghl_sync_engine::counts::{Counter, Counts, RecordCount};
 use ghl_sync_engine::usecase::{Event, Measures};
 use ghl_sync_model::{LocationId, Payload, Record};
 
 /// Why a failed record is left as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// It is to be deleted in GHL: that is what failed.
+pub enum LeftAloneReason {
+    /// It is to be deleted in GHL, and the deletion failed.
     ToDelete,
-    /// Its import is to be undone: that is what failed.
+    /// Its import is to be undone, and the undo failed.
     ToUndo,
-    /// Its content is not kept any more.
+    /// Its content is no longer kept.
     ContentDropped,
     /// It has none of the fields, or is of a kind that cannot have them.
     NoSuchField,
-    /// It says already what is set.
+    /// It already has the values to set.
     Unchanged,
-    /// What would be left says not any more who it is.
+    /// The remaining content would no longer identify the record.
     NothingLeft,
-    /// With what is set, a put of it would be refused.
+    /// A put of the changed content would be rejected.
     NotValid,
 }
 
-/// How many records were left as they are, and why.
+/// Number of records left as they are, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 pub struct LeftAlone {
-    /// Not failed, unknown, or not what was asked for.
+    /// Not failed, unknown, or not matching the request.
     pub other: u64,
-    /// Put again, replayed or ended in this very moment.
+    /// Put again, replayed or finished at the same moment.
     pub changed: u64,
-    /// To be deleted in GHL, which is what failed: replay it, or forget it by itself.
+    /// The record is to be deleted in GHL, and the deletion failed: replay it, or forget it individually.
     pub to_delete: u64,
-    /// To be undone with their import, which is what failed: replay it, or forget it by itself.
+    /// The record's import is to be undone, and the undo failed: replay it, or forget it individually.
     pub to_undo: u64,
-    /// Their content is not kept any more: put them again.
+    /// The record's content is no longer kept: put it again.
     pub content_dropped: u64,
-    /// They have none of the fields, or are of a kind that cannot have them.
+    /// The record has none of the fields, or is of a kind that cannot have them.
     pub no_such_field: u64,
-    /// They say already what is set: replay them.
+    /// The record already has the values to set: replay it.
     pub unchanged: u64,
-    /// What would be left says not any more who it is.
+    /// The remaining content would no longer identify the record.
     pub nothing_left: u64,
-    /// With what is set, a put would be refused.
+    /// A put of the changed content would be rejected.
     pub not_valid: u64,
-    /// They cannot be read: put them again.
+    /// The record cannot be read: put it again.
     pub unreadable: u64,
 }
 
 impl LeftAlone {
-    pub(crate) fn of(choice: &Choice) -> LeftAlone {
+    pub(crate) fn of(choice: &ChosenRecords) -> LeftAlone {
         LeftAlone { other: choice.others, unreadable: choice.unreadable, ..LeftAlone::default() }
     }
 
-    pub(crate) fn count(&mut self, why: Why) {
+    pub(crate) fn count(&mut self, why: LeftAloneReason) {
         let count = match why {
-            Why::ToDelete => &mut self.to_delete,
-            Why::ToUndo => &mut self.to_undo,
-            Why::ContentDropped => &mut self.content_dropped,
-            Why::NoSuchField => &mut self.no_such_field,
-            Why::Unchanged => &mut self.unchanged,
-            Why::NothingLeft => &mut self.nothing_left,
-            Why::NotValid => &mut self.not_valid,
+            LeftAloneReason::ToDelete => &mut self.to_delete,
+            LeftAloneReason::ToUndo => &mut self.to_undo,
+            LeftAloneReason::ContentDropped => &mut self.content_dropped,
+            LeftAloneReason::NoSuchField => &mut self.no_such_field,
+            LeftAloneReason::Unchanged => &mut self.unchanged,
+            LeftAloneReason::NothingLeft => &mut self.nothing_left,
+            LeftAloneReason::NotValid => &mut self.not_valid,
         };
         *count += 1;
     }
 
-    /// All of them.
+    /// The sum of all reasons.
     #[must_use]
     pub fn sum(&self) -> u64 {
         let LeftAlone { other, changed, to_delete, to_undo, content_dropped, .. } = self;
@@ -86,7 +86,7 @@ impl LeftAlone {
         by_state + no_such_field + unchanged + nothing_left + not_valid + unreadable
     }
 
-    /// Adds what the next part of the same request left.
+    /// Adds the counts of another part of the same request.
     pub fn add(&mut self, more: &LeftAlone) {
         self.other += more.other;
         self.changed += more.changed;
@@ -101,31 +101,31 @@ impl LeftAlone {
     }
 }
 
-/// What a mend did.
+/// Results of a mend.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MendReport {
-    /// Records that have other content now, and are due.
+    /// Records whose content was changed and that are due.
     pub mended: u64,
-    /// Records that were left as they are, and why.
+    /// Records that were left as they are, by reason.
     pub left: LeftAlone,
-    /// Records that could not be written; mending again does no harm.
+    /// Records that could not be written; mending again is safe.
     pub not_written: u64,
-    /// Where to go on; `None` when all was seen.
+    /// Where to continue; `None` if all were processed.
     pub next: Option<ChosenCursor>,
 }
 
 impl Operator {
-    /// Changes the content of failed records of `location`, and makes them due in the same write, as a put under their own
-    /// import would; and starts the location. Of [`Chosen::Failed`], one call sees [`MAX_CHOSEN`](crate::MAX_CHOSEN) failed
-    /// records, from `after` on.
+    /// Changes the content of failed records of `location`, makes them due in the same write, as a put under their own
+    /// import would, and starts the location. For [`Chosen::Failed`], one call processes
+    /// [`MAX_CHOSEN`](crate::MAX_CHOSEN) failed records after `after`.
     ///
     /// # Errors
-    /// [`ChosenError`]. What was written by then is due.
+    /// [`ChosenError`]. Records written before the error are due.
     pub async fn mend(
         &self,
         location: &LocationId,
         what: &Chosen,
-        change: &Change,
+        change: &ContentChange,
         after: Option<&ChosenCursor>,
     ) -> Result<MendReport, ChosenError> {
         let choice = self.choose(location, what, after).await?;
@@ -147,13 +147,13 @@ impl Operator {
             self.tell_of_mends(location, written.done).await;
             let scope = &choice.settings.scope;
             self.ports().sink.emit(&Event::Operated { location, scope, action: "mend" });
-            // A write whose answer was lost may have made a record due as well.
+            // A write whose answer was lost may also have made a record due.
             self.engine.start_and_tell(scope).await?;
         }
         Ok(MendReport { mended: written.done, left, not_written: written.not_written, next: choice.next })
     }
 
-    /// They count as puts.
+    /// Counts the mends as puts.
     async fn tell_of_mends(&self, location: &LocationId, mended: u64) {
         let mut counts = Counts::default();
         counts.add(Counter::Records(RecordCount::Stored), mended);
@@ -161,20 +161,20 @@ impl Operator {
     }
 }
 
-/// The content that a record shall have.
-fn mended(record: &Record, change: &Change) -> Result<Payload, Why> {
+/// The changed content of a record.
+fn mended(record: &Record, change: &ContentChange) -> Result<Payload, LeftAloneReason> {
     match unfit(record) {
         Some(why) => Err(why),
-        None if record.content_dropped_at.is_some() => Err(Why::ContentDropped),
+        None if record.content_dropped_at.is_some() => Err(LeftAloneReason::ContentDropped),
         None => change.of(&record.payload),
     }
 }
 
-/// Whether it was not the record's content that failed.
-pub(crate) fn unfit(record: &Record) -> Option<Why> {
+/// Why the record cannot be mended: something other than its content failed.
+pub(crate) fn unfit(record: &Record) -> Option<LeftAloneReason> {
     match record {
-        Record { deletion: true, .. } => Some(Why::ToDelete),
-        record if record.is_undoing() => Some(Why::ToUndo),
+        Record { deletion: true, .. } => Some(LeftAloneReason::ToDelete),
+        record if record.is_undoing() => Some(LeftAloneReason::ToUndo),
         _ => None,
     }
 }

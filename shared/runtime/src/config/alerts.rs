@@ -1,24 +1,24 @@
-//! Who is told who is in trouble.
+//! Configuration of alerts.
 
 use ghl_sync_alerts::AlertRules;
 
-use super::variables::Variables;
+use super::variables::EnvironmentReader;
 
-/// Who is told who is in trouble, and when.
+/// When to alert people, and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AlertsConfig {
-    /// When failures are too many.
+    /// Thresholds for too many failures.
     pub rules: AlertRules,
-    /// ARN of the SNS topic of alerts; `None` if only the log tells of them.
+    /// ARN of the SNS topic for alerts; `None` if alerts are only logged.
     pub topic: Option<String>,
-    /// ARN of the SNS topic of digests; `None` if there are none.
+    /// ARN of the SNS topic for digests; `None` if there are none.
     pub digest_topic: Option<String>,
-    /// URL of the dashboard, which messages link to.
+    /// URL of the dashboard, for links in messages.
     pub dashboard: Option<String>,
 }
 
 impl AlertsConfig {
-    pub(super) fn read(vars: &mut Variables) -> AlertsConfig {
+    pub(super) fn read(vars: &mut EnvironmentReader) -> AlertsConfig {
         let AlertRules { percent, minimum } = AlertRules::default();
         AlertsConfig {
             rules: AlertRules {
@@ -32,7 +32,7 @@ impl AlertsConfig {
     }
 }
 
-fn topic(vars: &mut Variables, name: &'static str) -> Option<String> {
+fn topic(vars: &mut EnvironmentReader, name: &'static str) -> Option<String> {
     let arn = vars.text(name)?;
     let is_arn = arn.starts_with("arn:") && arn.split(':').nth(2) == Some("sns") && arn.split(':').count() == 6;
     if !is_arn {

@@ -1,52 +1,51 @@
-//! Who may use the HTTP API: `API_AUTH`, `API_KEYS` and `API_JWT_…`.
+//! Access to the HTTP API: `API_AUTH`, `API_KEYS` and `API_JWT_…`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use ghl_sync_model::{InvalidKeyHash, KeyHash, is_key_name};
 
-use super::variables::Variables;
+use super::variables::EnvironmentReader;
 
-/// Who may use the HTTP API.
+/// How the HTTP API authenticates its callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiAccess {
-    /// Who shows one of these keys, or one that is kept as a record. Several at once, so that one can take the place of
+    /// By one of these keys, or by a key that is stored as a record. There may be several, so that one can replace
     /// another without a gap.
     Keys(Vec<ApiKey>),
-    /// Whom API Gateway lets in after it has checked an AWS signature.
+    /// By an AWS signature that API Gateway has checked.
     Iam,
-    /// Whom API Gateway lets in after it has checked a token (JWT).
+    /// By a token (JWT) that API Gateway has checked.
     Jwt(JwtAccess),
 }
 
-/// What is read of the tokens that API Gateway has checked.
+/// How to interpret tokens that API Gateway has checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwtAccess {
-    /// Who issues them, as their `iss` says.
+    /// The issuer, as in the claim `iss`.
     pub issuer: String,
-    /// The claim that says, or lists, what somebody may do.
+    /// The claim with the caller's role or roles.
     pub role_claim: String,
-    /// The claim with the locations that somebody is bound to; `None` if nobody is bound to any.
+    /// The claim with the locations that the caller is limited to; `None` if nobody is limited.
     pub locations_claim: Option<String>,
-    /// The claim with the tags that somebody is bound to; `None` if nobody is bound to any.
+    /// The claim with the tags that the caller is limited to; `None` if nobody is limited.
     pub tags_claim: Option<String>,
 }
 
-/// The ways in.
+/// The value of `API_AUTH`.
 #[derive(Clone, Copy)]
-enum Way {
+enum AuthMode {
     Key,
     Iam,
     Jwt,
 }
 
-/// An API key that the environment gives, as it is kept: nobody can tell the key from it. It may do everything, so that
-/// there is a first one.
+/// An API key from the environment, as its hash. It may do everything, so that there is a first key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
-    /// What it is called in logs.
+    /// Its name in logs.
     pub name: String,
-    /// Of the key as it is sent.
+    /// Hash of the key as sent by the caller.
     pub hash: KeyHash,
 }
 
@@ -63,7 +62,7 @@ impl fmt::Display for ApiKey {
     }
 }
 
-/// A list of keys that cannot be read. Says nothing of what stands in it: somebody may have put a key there.
+/// An invalid list of keys. The error omits the list's text, which may contain a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("entry {entry} {reason}")]
 struct InvalidApiKey {
@@ -72,17 +71,18 @@ struct InvalidApiKey {
 }
 
 impl ApiAccess {
-    /// What the variables say; `None` if they say nothing (a function without an API).
-    pub(super) fn read(vars: &mut Variables) -> Option<ApiAccess> {
+    /// Reads the variables; `None` if they are absent (a function without an API).
+    pub(super) fn read(vars: &mut EnvironmentReader) -> Option<ApiAccess> {
         let keys = vars.json("API_KEYS", keys);
         let has_auth = vars.text("API_AUTH").is_some();
-        let way = vars.choice("API_AUTH", Way::Key, &[("key", Way::Key), ("iam", Way::Iam), ("jwt", Way::Jwt)]);
-        let jwt = JwtAccess::read(vars, matches!(way, Way::Jwt));
+        let modes = [("key", AuthMode::Key), ("iam", AuthMode::Iam), ("jwt", AuthMode::Jwt)];
+        let way = vars.choice("API_AUTH", AuthMode::Key, &modes);
+        let jwt = JwtAccess::read(vars, matches!(way, AuthMode::Jwt));
         match (way, keys) {
-            (Way::Iam, _) => Some(ApiAccess::Iam),
-            (Way::Jwt, _) => jwt.map(ApiAccess::Jwt),
-            (Way::Key, Some(keys)) => Some(ApiAccess::Keys(keys)),
-            (Way::Key, None) => {
+            (AuthMode::Iam, _) => Some(ApiAccess::Iam),
+            (AuthMode::Jwt, _) => jwt.map(ApiAccess::Jwt),
+            (AuthMode::Key, Some(keys)) => Some(ApiAccess::Keys(keys)),
+            (AuthMode::Key, None) => {
                 if has_auth {
                     vars.fault("API_KEYS", "is missing; `cargo ghl-sync key` makes one");
                 }
@@ -91,7 +91,7 @@ impl ApiAccess {
         }
     }
 
-    /// Why no key is taken here; `None` where keys are.
+    /// Why keys are not accepted here; `None` if they are.
     #[must_use]
     pub fn takes_no_keys(&self) -> Option<&'static str> {
         match self {
@@ -103,8 +103,8 @@ impl ApiAccess {
 }
 
 impl JwtAccess {
-    /// What the variables say, which must be something if it `is_needed`.
-    fn read(vars: &mut Variables, is_needed: bool) -> Option<JwtAccess> {
+    /// Reads the variables, which must be present if `is_needed`.
+    fn read(vars: &mut EnvironmentReader, is_needed: bool) -> Option<JwtAccess> {
         let issuer = vars.text("API_JWT_ISSUER");
         let role_claim = vars.text("API_JWT_ROLE_CLAIM").unwrap_or_else(|| "role".to_owned());
         let (locations_claim, tags_claim) = (vars.text("API_JWT_LOCATIONS_CLAIM"), vars.text("API_JWT_TAGS_CLAIM"));
@@ -118,7 +118,7 @@ impl JwtAccess {
     }
 }
 
-/// Reads `name:sha256hex[,name:sha256hex…]`.
+/// Parses `name:sha256hex[,name:sha256hex…]`.
 fn keys(text: &str) -> Result<Vec<ApiKey>, InvalidApiKey> {
     let mut keys: Vec<ApiKey> = Vec::new();
     for (index, entry) in text.split(',').enumerate() {
@@ -133,10 +133,10 @@ fn keys(text: &str) -> Result<Vec<ApiKey>, InvalidApiKey> {
 }
 
 impl ApiKey {
-    /// Checks what a key shall be called.
+    /// Checks the name of a key.
     ///
     /// # Errors
-    /// Says what a name may be.
+    /// Describes valid names.
     pub fn check_name(name: &str) -> Result<(), &'static str> {
         let what = "has a name that is not 1 to 64 letters, digits, '-', '_' or '.'";
         if is_key_name(name) { Ok(()) } else { Err(what) }
@@ -160,14 +160,14 @@ mod tests {
 
     use super::*;
 
-    /// SHA-256 of `one`, and of `two`.
+    /// SHA-256 of `one` and of `two`.
     const ONE: &str = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
     const TWO: &str = "3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3";
 
     fn read(vars: &[(&str, &str)]) -> Result<Option<ApiAccess>, String> {
         let vars: BTreeMap<String, String> =
             vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut vars = Variables::new(vars);
+        let mut vars = EnvironmentReader::new(vars);
         let access = ApiAccess::read(&mut vars);
         vars.finish().map(|()| access).map_err(|faults| faults.to_string())
     }

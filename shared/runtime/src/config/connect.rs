@@ -1,29 +1,29 @@
-//! How locations are connected in a browser: `GHL_APP`, `GHL_CONSENT_URL` and `CONNECT_SECRETS`.
+//! Connecting locations in a browser: `GHL_APP`, `GHL_CONSENT_URL` and `CONNECT_SECRETS`.
 
 use ghl_sync_model::CredentialsRef;
 
-use super::variables::Variables;
+use super::variables::EnvironmentReader;
 
-/// What the names of the secrets begin with that a function may put credentials under.
+/// Variable with the name prefix of the secrets that a function may write.
 pub(crate) const CONNECT_SECRETS: &str = "CONNECT_SECRETS";
 const APP: &str = "GHL_APP";
 const CONSENT_URL: &str = "GHL_CONSENT_URL";
-/// Where GHL asks people for their consent.
+/// GHL's consent page.
 const MARKETPLACE: &str = "https://marketplace.gohighlevel.com";
 
-/// What the environment says of connecting.
+/// Configuration of connecting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectConfig {
-    /// Where the app's id and key are; `None` if there is no app, so that only tokens can be given.
+    /// Where the app's id and secret are stored; `None` if there is no app, so that only tokens can be entered.
     pub app: Option<CredentialsRef>,
-    /// Where GHL asks people for their consent, without a slash at the end.
+    /// Base URL of GHL's consent page, without a trailing slash.
     pub consent_url: String,
-    /// What the names of the secrets begin with, without a slash at the end; `None` in a function that puts none.
+    /// Name prefix of the secrets, without a trailing slash; `None` in a function that writes none.
     pub secrets: Option<String>,
 }
 
 impl ConnectConfig {
-    pub(super) fn read(vars: &mut Variables) -> ConnectConfig {
+    pub(super) fn read(vars: &mut EnvironmentReader) -> ConnectConfig {
         let app = vars.json(APP, str::parse);
         let is_kept = |app: &CredentialsRef| matches!(app, CredentialsRef::Ssm(_) | CredentialsRef::SecretsManager(_));
         if app.as_ref().is_some_and(|app| !is_kept(app)) {
@@ -48,7 +48,7 @@ mod tests {
     fn read(vars: &[(&str, &str)]) -> Result<ConnectConfig, String> {
         let vars: BTreeMap<String, String> =
             vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut vars = Variables::new(vars);
+        let mut vars = EnvironmentReader::new(vars);
         let connect = ConnectConfig::read(&mut vars);
         vars.finish().map(|()| connect).map_err(|faults| faults.to_string())
     }

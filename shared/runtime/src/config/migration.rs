@@ -1,24 +1,24 @@
-//! Where the steps of migrations are queued, and how fast a migration fills the outbox: `MIGRATION_…`.
+//! Configuration of migrations: the queue of their steps, and how fast they fill the outbox (`MIGRATION_…`).
 
 use ghl_sync_model::MigrationOverlay;
 
-use super::variables::Variables;
+use super::variables::EnvironmentReader;
 
-/// What the environment says of migrations.
+/// Configuration of migrations.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct MigrationConfig {
-    /// URL of the queue of steps; `None` in a function that has nothing to do with migrations.
+pub struct MigrationEnvConfig {
+    /// URL of the queue of steps; `None` in a function that does not handle migrations.
     pub queue_url: Option<String>,
-    /// What holds for a migration unless the API, or its own request, says otherwise. What is not set follows from the
+    /// Default settings, which the API or a migration's own request may override. Absent ones follow from the
     /// account's size.
     pub overlay: MigrationOverlay,
 }
 
-impl MigrationConfig {
-    pub(super) fn read(vars: &mut Variables) -> MigrationConfig {
+impl MigrationEnvConfig {
+    pub(super) fn read(vars: &mut EnvironmentReader) -> MigrationEnvConfig {
         let has_size = vars.text("MIGRATION_BATCH_SIZE").is_some();
         let batch_size: u32 = vars.number("MIGRATION_BATCH_SIZE", 20, 1..=500);
-        MigrationConfig {
+        MigrationEnvConfig {
             queue_url: vars.url("MIGRATION_QUEUE_URL"),
             overlay: MigrationOverlay {
                 batch_size: has_size.then_some(batch_size),

@@ -1,5 +1,5 @@
-//! The environment, read once. Every fault in it is found and named before the first event; nothing bad is silently
-//! replaced by a default.
+//! The environment, read once. Every fault in it is found and reported before the first event; a default never
+//! silently replaces an invalid value.
 
 mod alerts;
 mod api;
@@ -29,10 +29,10 @@ pub use self::alerts::AlertsConfig;
 pub use self::api::{ApiAccess, ApiKey, JwtAccess};
 pub(crate) use self::connect::CONNECT_SECRETS;
 pub use self::connect::ConnectConfig;
-pub use self::migration::MigrationConfig;
+pub use self::migration::MigrationEnvConfig;
 pub use self::outcomes::OutcomesConfig;
-use self::variables::Variables;
-use crate::locations::{Location, Locations, Tokens};
+use self::variables::EnvironmentReader;
+use crate::locations::{EnvTokens, LocationConfig, Locations};
 use crate::secrets::NO_FILES;
 
 pub(crate) const INGEST_DEAD_LETTER_QUEUE_URL: &str = "INGEST_DEAD_LETTER_QUEUE_URL";
@@ -42,12 +42,12 @@ const IMPORT_RETENTION_DAYS: &str = "IMPORT_RETENTION_DAYS";
 const ALLOW_INSECURE_URL: &str = "GHL_ALLOW_INSECURE_URL";
 const INSECURE: &str = "is http:// to another machine: the tokens would cross the network in the clear; use https://";
 
-/// Everything that a function is told from outside.
+/// The complete configuration of a function.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The engine's settings.
     pub engine: EngineConfig,
-    /// How AWS is reached.
+    /// Access to AWS.
     pub aws: AwsConfig,
     /// Name of the table of records.
     pub records_table: String,
@@ -55,71 +55,72 @@ pub struct Config {
     pub state_table: String,
     /// URL of the queue of batches.
     pub queue_url: String,
-    /// URLs of the queues of messages that could not be handled, where somebody wants to know of them.
+    /// URLs of the dead-letter queues, where they are needed.
     pub dead_letter_queues: DeadLetterQueueUrls,
-    /// URL of the queue for what the ingest queue's function refuses; `None` where nothing is taken from one.
+    /// URL of the queue for items that the ingest function rejects; `None` if nothing is ingested.
     pub ingest_dead_letter_queue: Option<String>,
-    /// The bucket that lists are dropped into, and the URL of the queue that says so; `None` where nothing is imported.
+    /// The bucket for lists to import, and the queue of its events; `None` if nothing is imported.
     pub drops: Option<DropConfig>,
-    /// The bucket alone, for whoever hands lists in.
+    /// The bucket alone, for functions that upload lists.
     pub import_bucket: Option<String>,
-    /// Where GHL is; `None` in a function that makes no calls.
+    /// Access to GHL; `None` in a function that makes no calls.
     pub ghl: Option<ClientConfig>,
-    /// Whether credentials may be in files: not in a deployed function, where nobody but its code could have put one.
+    /// Whether credentials may be in files. They may not in a deployed function, where only its own code could write
+    /// one.
     pub reads_files: bool,
-    /// The locations, and how each is treated.
+    /// The locations with their settings.
     pub locations: Locations,
-    /// Who may use the HTTP API; `None` in a function that has none.
+    /// Access to the HTTP API; `None` in a function that has none.
     pub api_access: Option<ApiAccess>,
-    /// What is logged.
+    /// Least severe level that is logged.
     pub log_level: LevelFilter,
-    /// Which webhooks are taken.
+    /// Which webhooks are accepted.
     pub webhooks: WebhookRules,
-    /// The keys that may have signed them.
+    /// The keys that may sign webhooks.
     pub webhook_keys: WebhookKeys,
-    /// What is said of migrations.
-    pub migration: MigrationConfig,
-    /// To whom outcomes are told.
+    /// Configuration of migrations.
+    pub migration: MigrationEnvConfig,
+    /// Where outcomes are reported.
     pub outcomes: OutcomesConfig,
-    /// Who is told who is in trouble.
+    /// When to alert people, and where.
     pub alerts: AlertsConfig,
-    /// How locations are connected in a browser.
+    /// Configuration of connecting locations in a browser.
     pub connect: ConnectConfig,
-    /// The stack that the function belongs to: its metrics are kept apart from those of others by it.
+    /// The function's stack, which keeps its metrics apart from those of other stacks.
     pub stack_name: String,
 }
 
-/// Where lists are dropped.
+/// The bucket for lists to import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropConfig {
     /// The bucket's name.
     pub bucket: String,
-    /// URL of the queue that S3 sends its events to, and imports their steps.
+    /// URL of the queue for S3's events and for the steps of imports.
     pub queue_url: String,
-    /// For how long the bucket keeps files.
+    /// How long the bucket keeps files.
     pub kept: Duration,
 }
 
-/// One thing that is wrong with the environment.
+/// One fault in the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The variable.
+pub struct ConfigFault {
+    /// Name of the variable.
     pub name: String,
-    /// What is wrong, and what would be right. Never the value of a secret.
+    /// The problem, and how to fix it; never the value of a secret.
     pub problem: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.name, self.problem)
     }
 }
 
-/// Everything that is wrong with the environment.
+/// All faults in the environment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
-    /// The faults, in the order of the variables' names.
-    pub faults: Vec<Fault>,
+    /// The faults, sorted by variable name.
+    pub faults: Vec<ConfigFault>,
 }
 
 impl fmt::Display for ConfigError {
@@ -136,16 +137,16 @@ impl Config {
         std::env::vars().collect()
     }
 
-    /// Reads `vars` as the environment of the function that takes in webhooks. It sends nothing: what only others need may
-    /// be missing.
+    /// Reads `vars` as the environment of the function that receives webhooks. It sends nothing, so variables that
+    /// only other functions need may be missing.
     ///
     /// # Errors
     /// [`ConfigError`] lists every fault.
     pub fn for_webhooks(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        Config::with(Variables::new(vars).without_need_of("BATCH_QUEUE_URL"), &[])
+        Config::with(EnvironmentReader::new(vars).without_need_of("BATCH_QUEUE_URL"), &[])
     }
 
-    /// Reads `vars` as the environment of the scheduled function, which calls only AWS.
+    /// Reads `vars` as the environment of the scheduler, which calls only AWS.
     ///
     /// # Errors
     /// [`ConfigError`] lists every fault.
@@ -153,30 +154,31 @@ impl Config {
         Config::from_vars(vars).map(Config::without_calls)
     }
 
-    /// Reads `vars` as the environment of the redrive, which needs both queues of dead letters, and calls only AWS.
+    /// Reads `vars` as the environment of the redrive function, which needs both dead-letter queues and calls only
+    /// AWS.
     ///
     /// # Errors
     /// [`ConfigError`] lists every fault.
     pub fn for_redrive(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
         let required = ["DEAD_LETTER_QUEUE_URL", "PARKING_QUEUE_URL"];
-        Config::with(Variables::new(vars), &required).map(Config::without_calls)
+        Config::with(EnvironmentReader::new(vars), &required).map(Config::without_calls)
     }
 
-    /// Reads `vars` as the environment of the ingest queue's function, which needs a queue for what it refuses, and calls
-    /// only AWS.
+    /// Reads `vars` as the environment of the ingest function, which needs a queue for rejected items and calls only
+    /// AWS.
     ///
     /// # Errors
     /// [`ConfigError`] lists every fault.
     pub fn for_ingest(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        Config::with(Variables::new(vars), &[INGEST_DEAD_LETTER_QUEUE_URL]).map(Config::without_calls)
+        Config::with(EnvironmentReader::new(vars), &[INGEST_DEAD_LETTER_QUEUE_URL]).map(Config::without_calls)
     }
 
-    /// Reads `vars` as the environment of the function that tells outcomes, which needs the queue of its deliveries.
+    /// Reads `vars` as the environment of the notifier, which reports outcomes and needs the queue of its deliveries.
     ///
     /// # Errors
     /// [`ConfigError`] lists every fault.
     pub fn for_notifier(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        Config::with(Variables::new(vars), &["OUTCOMES_QUEUE_URL"]).map(Config::without_calls)
+        Config::with(EnvironmentReader::new(vars), &["OUTCOMES_QUEUE_URL"]).map(Config::without_calls)
     }
 
     /// Reads `vars` as the environment of the importer, which needs a bucket and a queue, and calls only AWS.
@@ -184,7 +186,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] lists every fault.
     pub fn for_importer(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        Config::with(Variables::new(vars), &[IMPORT_BUCKET, IMPORT_QUEUE_URL]).map(Config::without_calls)
+        Config::with(EnvironmentReader::new(vars), &[IMPORT_BUCKET, IMPORT_QUEUE_URL]).map(Config::without_calls)
     }
 
     /// Reads `vars` as the environment of the HTTP API, which starts migrations, and calls only AWS.
@@ -195,66 +197,66 @@ impl Config {
         Config::for_migrations(vars).map(Config::without_calls)
     }
 
-    /// Reads `vars` as the environment of the function that connects locations, which needs a place for credentials. Of
-    /// GHL it calls where tokens are issued, and nothing else.
+    /// Reads `vars` as the environment of the function that connects locations, which needs a place for credentials.
+    /// Of GHL it calls only the token endpoints.
     ///
     /// # Errors
     /// [`ConfigError`] lists every fault.
     pub fn for_connect(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        Config::with(Variables::new(vars), &[CONNECT_SECRETS])
+        Config::with(EnvironmentReader::new(vars), &[CONNECT_SECRETS])
     }
 
-    /// Reads `vars` as the environment of a function that has to do with migrations, which needs their queue.
+    /// Reads `vars` as the environment of a function that handles migrations, which needs their queue.
     ///
     /// # Errors
     /// [`ConfigError`] lists every fault.
     pub fn for_migrations(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        Config::with(Variables::new(vars), &["MIGRATION_QUEUE_URL"])
+        Config::with(EnvironmentReader::new(vars), &["MIGRATION_QUEUE_URL"])
     }
 
-    /// The same, of a function that does not call GHL: it needs no root certificates, and starts sooner.
+    /// For a function that does not call GHL: it needs no root certificates, and starts sooner.
     fn without_calls(self) -> Config {
         Config { ghl: None, ..self }
     }
 
-    /// Where Lambda's Runtime API is; `None` if this process was not started by Lambda.
+    /// Address of Lambda's Runtime API; `None` if Lambda did not start this process.
     #[expect(clippy::disallowed_methods, reason = "this is the environment's one home")]
     pub(crate) fn runtime_api() -> Option<String> {
         std::env::var("AWS_LAMBDA_RUNTIME_API").ok().filter(|address| !address.is_empty())
     }
 
-    /// The names of all variables that are read.
+    /// The names of all known variables.
     #[must_use]
     pub fn names() -> BTreeSet<&'static str> {
-        let mut vars = Variables::new(BTreeMap::new());
+        let mut vars = EnvironmentReader::new(BTreeMap::new());
         Config::read(&mut vars);
         vars.asked()
     }
 
-    /// The same names, and whether the process's environment has each.
+    /// The names of all known variables, and whether the process's environment has each.
     #[must_use]
     pub fn variables_set_in_env() -> BTreeMap<&'static str, bool> {
         Config::variables_set(&Config::environment())
     }
 
-    /// The same, of `vars`.
+    /// The names of all known variables, and whether `vars` has each.
     #[must_use]
     pub fn variables_set(vars: &BTreeMap<String, String>) -> BTreeMap<&'static str, bool> {
         let is_set = |name: &str| vars.get(name).is_some_and(|value| !value.trim().is_empty());
         Config::names().into_iter().map(|name| (name, is_set(name))).collect()
     }
 
-    /// Reads `vars` as if they were the environment. Empty is the same as absent: `sam local` passes a variable that
-    /// has no value as an empty one.
+    /// Reads `vars` as the environment. An empty value counts as absent, because `sam local` passes unset variables
+    /// as empty ones.
     ///
     /// # Errors
     /// [`ConfigError`] lists every fault.
     pub fn from_vars(vars: BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        Config::with(Variables::new(vars), &[])
+        Config::with(EnvironmentReader::new(vars), &[])
     }
 
-    /// Reads `vars`, of which these must not be missing, whoever else can do without them.
-    fn with(mut vars: Variables, required: &[&'static str]) -> Result<Config, ConfigError> {
+    /// Reads `vars`. The `required` variables must be present, even if other functions can do without them.
+    fn with(mut vars: EnvironmentReader, required: &[&'static str]) -> Result<Config, ConfigError> {
         let config = Config::read(&mut vars);
         for name in required {
             vars.required(name);
@@ -262,13 +264,13 @@ impl Config {
         vars.finish().map(|()| config)
     }
 
-    fn read(vars: &mut Variables) -> Config {
+    fn read(vars: &mut EnvironmentReader) -> Config {
         let pace = Pace {
             limit: NonZeroU32::new(vars.number("GHL_RATE_LIMIT_REQUESTS", 100, 1..=10_000)).unwrap_or(NonZeroU32::MIN),
             window: vars.milliseconds("GHL_RATE_LIMIT_WINDOW", Duration::from_secs(10), 100..=3_600_000),
         };
         let daily_limit = vars.number("GHL_RATE_LIMIT_DAILY", 200_000, 1..=1_000_000_000);
-        let default = Location {
+        let default = LocationConfig {
             enabled: true,
             dry_run: vars.boolean("GHL_DRY_RUN", false),
             scope: None,
@@ -330,7 +332,7 @@ impl Config {
             ),
             webhooks: webhooks(vars),
             webhook_keys: webhook_keys(vars),
-            migration: MigrationConfig::read(vars),
+            migration: MigrationEnvConfig::read(vars),
             outcomes: OutcomesConfig::read(vars),
             alerts: AlertsConfig::read(vars),
             connect: ConnectConfig::read(vars),
@@ -339,14 +341,14 @@ impl Config {
     }
 }
 
-fn drops(vars: &mut Variables) -> Option<DropConfig> {
+fn drops(vars: &mut EnvironmentReader) -> Option<DropConfig> {
     let (bucket, queue_url) = (vars.text(IMPORT_BUCKET), vars.url(IMPORT_QUEUE_URL));
     let days: u64 = vars.number(IMPORT_RETENTION_DAYS, 30, 2..=3650);
     let kept = Duration::from_secs(days * 86_400);
     Some(DropConfig { bucket: bucket?, queue_url: queue_url?, kept })
 }
 
-fn engine(vars: &mut Variables) -> EngineConfig {
+fn engine(vars: &mut EnvironmentReader) -> EngineConfig {
     let defaults = EngineConfig::default();
     let EngineConfig { backoff, breaker, .. } = &defaults;
     let jitter = vars.boolean("GHL_RATE_LIMIT_JITTER", true);
@@ -375,7 +377,7 @@ fn engine(vars: &mut Variables) -> EngineConfig {
     }
 }
 
-fn aws(vars: &mut Variables) -> AwsConfig {
+fn aws(vars: &mut EnvironmentReader) -> AwsConfig {
     let access_key = vars.required("AWS_ACCESS_KEY_ID");
     let secret_key = vars.required("AWS_SECRET_ACCESS_KEY");
     let session_token = vars.text("AWS_SESSION_TOKEN");
@@ -394,12 +396,12 @@ fn aws(vars: &mut Variables) -> AwsConfig {
     }
 }
 
-/// The tokens that the environment has, each a location's own or that of all others.
-fn tokens(vars: &mut Variables) -> Tokens {
+/// The tokens in the environment: those of single locations, and the one for all others.
+fn tokens(vars: &mut EnvironmentReader) -> EnvTokens {
     let of_one = vars.json("GHL_LOCATION_TOKENS", |json| {
         let tokens: BTreeMap<LocationId, String> =
             serde_json::from_str(json).map_err(|error| match error.classify() {
-                // The reader's own words may quote a token.
+                // The parser's own message may quote a token.
                 Category::Data => format!("expected {{\"LOCATION_ID\": \"TOKEN\"}} (column {})", error.column()),
                 _ => error.to_string(),
             })?;
@@ -409,11 +411,11 @@ fn tokens(vars: &mut Variables) -> Tokens {
             None => Ok(tokens.into_iter().map(|(id, token)| (id, Secret::new(token))).collect()),
         }
     });
-    Tokens { of_all: vars.text("GHL_TOKEN").map(Secret::new), of_one: of_one.unwrap_or_default() }
+    EnvTokens { of_all: vars.text("GHL_TOKEN").map(Secret::new), of_one: of_one.unwrap_or_default() }
 }
 
-/// What was given is not part of the fault: it may be a token.
-fn credentials(vars: &mut Variables) -> Option<CredentialsRef> {
+/// The fault omits the given text, which may be a token.
+fn credentials(vars: &mut EnvironmentReader) -> Option<CredentialsRef> {
     let reference = vars.json("GHL_CREDENTIALS", str::parse)?;
     if vars.text("GHL_TOKEN").is_some() && reference != CredentialsRef::Default {
         vars.fault("GHL_CREDENTIALS", "is set, and so is GHL_TOKEN; only one of them can be for all locations");
@@ -421,7 +423,7 @@ fn credentials(vars: &mut Variables) -> Option<CredentialsRef> {
     Some(reference)
 }
 
-fn ghl(vars: &mut Variables) -> ClientConfig {
+fn ghl(vars: &mut EnvironmentReader) -> ClientConfig {
     let defaults = ClientConfig::default();
     let any = vars.boolean(ALLOW_INSECURE_URL, false);
     let mut url = |name| {
@@ -437,24 +439,24 @@ fn ghl(vars: &mut Variables) -> ClientConfig {
     }
 }
 
-/// Whether nobody on the way can read what is sent to `url`: it is encrypted, or does not leave this machine.
+/// Whether nobody on the network can read requests to `url`: they are encrypted, or stay on this machine.
 #[must_use]
 pub fn is_secure(url: &str) -> bool {
-    // Another reader may understand what this one does not, and find another machine in it.
+    // Another parser may accept what this one rejects, and find another host in it.
     let Ok(url) = url.parse::<http::Uri>() else { return url.starts_with("https://") };
     let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
     let is_loopback = || host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback());
     url.scheme() != Some(&http::uri::Scheme::HTTP) || is_loopback()
 }
 
-fn webhooks(vars: &mut Variables) -> WebhookRules {
+fn webhooks(vars: &mut EnvironmentReader) -> WebhookRules {
     WebhookRules {
         max_age: vars.milliseconds("GHL_WEBHOOK_MAX_AGE", WebhookRules::default().max_age, 60_000..=315_360_000_000),
         app_id: vars.text("GHL_WEBHOOK_APP_ID"),
     }
 }
 
-fn webhook_keys(vars: &mut Variables) -> WebhookKeys {
+fn webhook_keys(vars: &mut EnvironmentReader) -> WebhookKeys {
     const NAMES: [&str; 2] = ["GHL_WEBHOOK_PUBLIC_KEYS", "GHL_WEBHOOK_LEGACY_PUBLIC_KEYS"];
     let [current, legacy] = NAMES.map(|name| vars.text(name));
     WebhookKeys::new(current.as_deref(), legacy.as_deref()).unwrap_or_else(|(is_legacy, error)| {

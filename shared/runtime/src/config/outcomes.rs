@@ -1,28 +1,28 @@
-//! To whom outcomes are told.
+//! Configuration of reporting outcomes.
 
 use ghl_sync_model::OutcomesWebhook;
 
 use super::is_secure;
-use super::variables::Variables;
+use super::variables::EnvironmentReader;
 
 const URL: &str = "OUTCOMES_WEBHOOK_URL";
 const SECRET: &str = "OUTCOMES_WEBHOOK_SECRET";
 
-/// To whom outcomes are told.
+/// Where outcomes are reported.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutcomesConfig {
-    /// The name or ARN of the bus that events are published on; `None` if they are not.
+    /// Name or ARN of the event bus; `None` if no events are published.
     pub bus: Option<String>,
-    /// URL of the queue of deliveries; `None` in a function that tells nobody.
+    /// URL of the queue of deliveries; `None` in a function that reports nothing.
     pub queue_url: Option<String>,
-    /// The table that outcomes are kept in for those who poll; `None` if they are not.
+    /// Table of outcomes for clients that poll; `None` if there is none.
     pub table: Option<String>,
-    /// The webhook of locations that have none of their own.
+    /// The webhook for locations without one of their own.
     pub webhook: Option<OutcomesWebhook>,
 }
 
 impl OutcomesConfig {
-    pub(super) fn read(vars: &mut Variables) -> OutcomesConfig {
+    pub(super) fn read(vars: &mut EnvironmentReader) -> OutcomesConfig {
         OutcomesConfig {
             bus: vars.text("OUTCOMES_BUS"),
             queue_url: vars.url("OUTCOMES_QUEUE_URL"),
@@ -32,8 +32,8 @@ impl OutcomesConfig {
     }
 }
 
-/// What is given may be secret, and is not shown.
-fn webhook(vars: &mut Variables) -> Option<OutcomesWebhook> {
+/// The faults omit the given values, which may be secret.
+fn webhook(vars: &mut EnvironmentReader) -> Option<OutcomesWebhook> {
     let is_deployed = vars.text("AWS_LAMBDA_FUNCTION_NAME").is_some();
     let (url, secret) = (vars.text(URL), vars.json(SECRET, str::parse));
     let webhook = match (url, secret) {
@@ -44,7 +44,7 @@ fn webhook(vars: &mut Variables) -> Option<OutcomesWebhook> {
         }
         (None, _) => return None,
     };
-    // A stack that runs on this machine may post to it without TLS.
+    // A stack on this machine may post to it without TLS.
     let as_https = match webhook.url.strip_prefix("http://") {
         Some(rest) if !is_deployed && is_secure(&webhook.url) => format!("https://{rest}"),
         _ => webhook.url.clone(),

@@ -2,7 +2,7 @@ use ghl_sync_model::AdoptLimits;
 
 use super::*;
 
-/// What a function finds in Lambda, and no more.
+/// The minimal environment of a function in Lambda.
 fn minimal() -> BTreeMap<String, String> {
     [
         ("AWS_REGION", "eu-central-1"),
@@ -234,7 +234,7 @@ fn credentials_of_all_locations_may_be_elsewhere_but_not_in_two_places() {
 #[test]
 fn what_is_said_of_migrations_is_read_and_what_is_not_follows_from_the_account() {
     let config = Config::from_vars(minimal()).unwrap();
-    assert_eq!(config.migration, MigrationConfig::default());
+    assert_eq!(config.migration, MigrationEnvConfig::default());
     let config = Config::from_vars(with(&[
         ("MIGRATION_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/1/migrations"),
         ("MIGRATION_BATCH_SIZE", "20"),

@@ -1,31 +1,31 @@
-//! Variables, read one by one; what is wrong with them is collected.
+//! Reading variables one by one, and collecting their faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{ConfigError, Fault};
+use super::{ConfigError, ConfigFault};
 
-/// Names that start so are ours: one that nobody asks for is a spelling mistake.
+/// Prefixes of our variables: an unknown variable with one of them is a spelling mistake.
 const OUR_PREFIXES: [&str; 2] = ["GHL_", "MIGRATION_"];
 
-/// The variables, and what was found to be wrong with them.
-pub(super) struct Variables {
+/// The variables, and the faults found so far.
+pub(super) struct EnvironmentReader {
     vars: BTreeMap<String, String>,
     asked: BTreeSet<&'static str>,
     not_needed: Option<&'static str>,
-    faults: Vec<Fault>,
+    faults: Vec<ConfigFault>,
 }
 
-impl Variables {
-    pub(super) fn new(vars: BTreeMap<String, String>) -> Variables {
-        Variables { vars, asked: BTreeSet::new(), not_needed: None, faults: Vec::new() }
+impl EnvironmentReader {
+    pub(super) fn new(vars: BTreeMap<String, String>) -> EnvironmentReader {
+        EnvironmentReader { vars, asked: BTreeSet::new(), not_needed: None, faults: Vec::new() }
     }
 
-    /// The same, where the required variable `name` may be missing.
-    pub(super) fn without_need_of(self, name: &'static str) -> Variables {
-        Variables { not_needed: Some(name), ..self }
+    /// The same variables, where the required variable `name` may be missing.
+    pub(super) fn without_need_of(self, name: &'static str) -> EnvironmentReader {
+        EnvironmentReader { not_needed: Some(name), ..self }
     }
 
     /// The value of a variable; `None` if it is absent or empty.
@@ -55,7 +55,7 @@ impl Variables {
         self.url(name).unwrap_or_else(|| self.required(name))
     }
 
-    /// A whole number within `range`.
+    /// An integer within `range`.
     pub(super) fn number<T: TryFrom<u64> + Default>(
         &mut self,
         name: &'static str,
@@ -82,12 +82,12 @@ impl Variables {
         default: Duration,
         range: RangeInclusive<u64>,
     ) -> Duration {
-        // Defaults are whole milliseconds, and fit.
+        // Defaults are whole milliseconds that fit.
         let default = u64::try_from(default.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(self.number(name, default, range))
     }
 
-    /// A number of seconds, not less than 0 and not more than `most`; `None` if it is absent.
+    /// A number of seconds from 0 to `most`; `None` if it is absent.
     pub(super) fn seconds(&mut self, name: &'static str, most: f64) -> Option<f64> {
         let text = self.text(name)?;
         let seconds = text.parse::<f64>().ok().filter(|seconds| (0.0..=most).contains(seconds));
@@ -115,7 +115,7 @@ impl Variables {
         }
     }
 
-    /// A variable that holds JSON. Its value, which may hold tokens, is never part of a fault.
+    /// A variable that holds JSON. A fault never contains its value, which may hold tokens.
     pub(super) fn json<T, E: Display>(
         &mut self,
         name: &'static str,
@@ -132,20 +132,20 @@ impl Variables {
     }
 
     pub(super) fn fault(&mut self, name: &str, problem: impl Into<String>) {
-        self.faults.push(Fault { name: name.to_owned(), problem: problem.into() });
+        self.faults.push(ConfigFault { name: name.to_owned(), problem: problem.into() });
     }
 
-    /// The names that were asked for.
+    /// The names that were read.
     pub(super) fn asked(self) -> BTreeSet<&'static str> {
         self.asked
     }
 
-    /// All faults, with the variables that look like ours and are not.
+    /// Returns all faults, including unknown variables with our prefixes.
     pub(super) fn finish(mut self) -> Result<(), ConfigError> {
         let is_ours = |name: &str| OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         let unknown = self.vars.keys().filter(|name| is_ours(name) && !self.asked.contains(name.as_str()));
-        let unknown: Vec<Fault> = unknown
-            .map(|name| Fault { name: name.clone(), problem: "is not a variable of ghl-sync".to_owned() })
+        let unknown: Vec<ConfigFault> = unknown
+            .map(|name| ConfigFault { name: name.clone(), problem: "is not a variable of ghl-sync".to_owned() })
             .collect();
         self.faults.extend(unknown);
         if self.faults.is_empty() {

@@ -1,4 +1,4 @@
-//! Metrics are valid documents of CloudWatch's embedded metric format, and tell of what operators must know.
+//! Metrics are valid documents of CloudWatch's embedded metric format, and cover everything that operators must know.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use ghl_sync_engine::counts::{Counter, ReconcileCount};
 use ghl_sync_engine::usecase::{DeadLetterEnd, Event, Measures, Received};
 use ghl_sync_model::{Api, Batch, DeadLetter, EpochMs, LocationId, NotForUs, ScopeId};
 use ghl_sync_runtime::EmfSink;
-use ghl_sync_testkit::{Fault, Noted, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Noted, Setup, World, block_on_paused};
 use serde_json::Value;
 
 /// After the schema in "Specification: Embedded metric format", Amazon CloudWatch User Guide,
@@ -16,7 +16,7 @@ const SCHEMA: &str = include_str!("emf-schema.json");
 
 const NOW: EpochMs = EpochMs(1_795_000_000_000);
 
-/// The line of `measures`, which is valid.
+/// The metrics line of `measures`, checked against the schema.
 fn line(work: &'static str, measures: &Measures) -> Value {
     let location = LocationId::new("loc").unwrap();
     let event = Event::Measured { work, location: Some(&location), measures };
@@ -33,8 +33,8 @@ fn valid(line: &str) -> Value {
     if let Err(error) = schemas.validate(&document, schema) {
         panic!("{error}: {document}");
     }
-    // What the schema cannot say: every metric and dimension that is named is there, as a number, up to 100 numbers, or
-    // a string.
+    // The schema cannot express this: every named metric and dimension exists, as a number, up to 100 numbers, or a
+    // string.
     let directive = &document["_aws"]["CloudWatchMetrics"][0];
     assert_eq!(
         (&directive["Namespace"], &directive["Dimensions"]),
@@ -50,7 +50,7 @@ fn valid(line: &str) -> Value {
     document
 }
 
-/// All that was measured in batches, or ticks.
+/// All measures of batches, or of ticks.
 fn measured(world: &World, wanted: &str) -> Vec<Measures> {
     world.sink.pick(|_, noted| match noted {
         Noted::Measured { work, measures } if *work == wanted => Some(measures.clone()),
@@ -67,8 +67,8 @@ fn a_run_with_an_outage_and_a_429_is_told_in_valid_lines_one_a_batch() {
     block_on_paused(async {
         let world = Setup::default().start();
         world.ghl.on_call(|seen| match seen.number {
-            3 => Some(Fault::retry_after(429, Duration::from_secs(1))),
-            10..=60 => Some(Fault::status(503)),
+            3 => Some(CallFault::retry_after(429, Duration::from_secs(1))),
+            10..=60 => Some(CallFault::status(503)),
             _ => None,
         });
         let records: Vec<_> = (0..40).map(contact).collect();

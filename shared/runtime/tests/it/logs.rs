@@ -37,7 +37,7 @@ impl Write for Lines {
     }
 }
 
-/// The line of `event`.
+/// The log line of `event`.
 fn line(event: &Event<'_>) -> Value {
     let lines = Lines::default();
     let writer = lines.clone();
@@ -48,7 +48,7 @@ fn line(event: &Event<'_>) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Level and fields of each event, from the first table of the document.
+/// Level and fields of each event, from the document's first table.
 fn documented() -> BTreeMap<String, (String, BTreeSet<String>)> {
     let table = DOCS.split("## What the fields mean").next().unwrap();
     let rows = table.lines().filter(|line| line.starts_with("| `") && !line.starts_with("| `event`"));
@@ -187,7 +187,7 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         Event::Alerts(AlertNews::Untold { error: &failure }),
     ];
     let told: BTreeSet<EventKind> = events.iter().map(EventKind::from).collect();
-    // It sums up what the others say, and is written as metrics.
+    // It summarises the other events, and is written as metrics.
     let logged = EventKind::iter().filter(|kind| *kind != EventKind::Measured);
     assert_eq!(told, logged.collect(), "an example of each");
     let mut found: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What functions write to standard output: log lines and metrics.
+//! Functions' standard output: log lines and metrics.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 

@@ -1,75 +1,75 @@
-//! What goes wrong with calls, and what arrives of them.
+//! Faults of calls, and the requests that arrive.
 
 use std::time::Duration;
 
 use ghl_sync_model::{Call, Cause, Contact, Endpoint, EpochMs, LocationId, PageCursor, Quota, RetryAfter};
 
-/// A call as the rules of [`SimulatedGhl::on_call`](super::SimulatedGhl::on_call) see it.
+/// A call as seen by the rules of [`SimulatedGhl::on_call`](super::SimulatedGhl::on_call).
 #[derive(Debug)]
-pub struct Seen<'a> {
-    /// Its number among all calls, from 1.
+pub struct ObservedCall<'a> {
+    /// Number of the call, from 1.
     pub number: u64,
-    /// How often this was called for this subject, this time included.
+    /// Number of calls of this endpoint for the subject, including this one.
     pub tries: u32,
     /// When it is sent.
     pub at: EpochMs,
-    /// Time since the simulation began.
+    /// Time since the simulation started.
     pub elapsed: Duration,
-    /// For whom.
+    /// Location of the call.
     pub location: &'a LocationId,
-    /// The call that the fake is asked.
+    /// The call itself.
     pub call: &'a Call,
     /// The contact's e-mail address, the opportunity's name, or the id: see [`Arrival::subject`].
     pub subject: &'a str,
 }
 
-/// What goes wrong with a call.
+/// A fault of a call.
 #[derive(Debug, Clone)]
-pub enum Fault {
-    /// It is not done, and this is the answer.
+pub enum CallFault {
+    /// The call has no effect, and gets this answer.
     Refused {
         /// HTTP status.
         status: u16,
-        /// What the body says.
+        /// Cause in the body.
         cause: Option<Cause>,
-        /// What the headers say.
+        /// Quota in the headers.
         quota: Quota,
     },
-    /// It is done, and yet the answer has this status.
+    /// The call takes effect, but the answer has this status.
     DoneButRefused(u16),
-    /// There is no answer, though it may be done.
+    /// There is no answer, though the call may take effect.
     NoAnswer {
-        /// Whether it is done.
+        /// Whether the call takes effect.
         done: bool,
     },
-    /// It arrives, and is done, so long after its caller has given up.
+    /// The call arrives, and takes effect, this long after its caller has given up.
     ArrivesLate(Duration),
-    /// GHL is not reached.
+    /// GHL cannot be reached.
     Unreachable,
-    /// The client's code panics when the call is done.
+    /// The client panics after the call has taken effect.
     Panics,
-    /// The function hangs until it is killed; the call is done.
+    /// The function hangs until it is killed; the call takes effect.
     Hangs,
 }
 
-impl Fault {
-    /// An answer with `status`, and nothing else.
+impl CallFault {
+    /// An answer with only a `status`.
     #[must_use]
-    pub fn status(status: u16) -> Fault {
-        Fault::Refused { status, cause: None, quota: Quota::default() }
+    pub fn status(status: u16) -> CallFault {
+        CallFault::Refused { status, cause: None, quota: Quota::default() }
     }
 
     /// An answer with `status` and `Retry-After`.
     #[must_use]
-    pub fn retry_after(status: u16, span: Duration) -> Fault {
+    pub fn retry_after(status: u16, span: Duration) -> CallFault {
         let quota = Quota { retry_after: Some(RetryAfter::Delay(span)), ..Quota::default() };
-        Fault::Refused { status, cause: None, quota }
+        CallFault::Refused { status, cause: None, quota }
     }
 
-    /// An answer that says `cause`.
+    /// An answer with `status` and `cause`.
     #[must_use]
-    pub fn cause(status: u16, cause: Cause) -> Fault {
-        Fault::Refused { status, cause: Some(cause), quota: Quota::default() }
+    pub fn cause(status: u16, cause: Cause) -> CallFault {
+        CallFault::Refused { status, cause: Some(cause), quota: Quota::default() }
     }
 }
 
@@ -80,18 +80,18 @@ pub struct Arrival {
     pub sent_at: EpochMs,
     /// When it arrived and was counted.
     pub at: EpochMs,
-    /// For whom.
+    /// Location of the call.
     pub location: LocationId,
-    /// What was called.
+    /// The endpoint that was called.
     pub endpoint: Endpoint,
-    /// The contact's e-mail address, phone number or name, the opportunity's name, or the id of what is read or
-    /// tagged.
+    /// The contact's e-mail address, phone number or name, the opportunity's name, or the id of the record that is
+    /// read or tagged.
     pub subject: String,
     /// Whether the quota allowed it.
     pub allowed: bool,
 }
 
-/// What a call is about: see [`Arrival::subject`].
+/// The subject of a call: see [`Arrival::subject`].
 pub(super) fn subject_of(call: &Call) -> String {
     match call {
         Call::UpsertContact(contact) | Call::CreateContact(contact) | Call::UpdateContact { contact, .. } => {
@@ -125,7 +125,7 @@ pub(super) fn subject_of(call: &Call) -> String {
     }
 }
 
-/// What a contact is known by.
+/// The text that identifies a contact.
 fn name_of(contact: &Contact) -> String {
     let Contact { email, phone, name, first_name, .. } = contact;
     [email, phone, name, first_name].into_iter().flatten().next().cloned().unwrap_or_default()

@@ -1,19 +1,19 @@
-//! What is in the simulated GHL, whatever its search shows.
+//! Inspects the simulated GHL, regardless of its search index.
 
 use std::collections::BTreeSet;
 
 use ghl_sync_model::{
-    Call, Contact, GhlId, LocationId, Opportunity, Pipeline, PipelineStage, RemoteContact, RemoteDeal,
+    Call, Contact, GhlId, ListedContact, ListedOpportunity, LocationId, Opportunity, Pipeline, PipelineStage,
 };
 use serde_json::Value;
 
 use super::{SimulatedGhl, in_process, request};
 
-/// What a contact is known by, in this order.
+/// The fields that identify a contact, in this order.
 const NAMES: [&str; 4] = ["email", "phone", "name", "firstName"];
 
 impl SimulatedGhl {
-    /// Contacts and opportunities that are there twice.
+    /// Contacts and opportunities that exist twice.
     #[must_use]
     pub fn doubles(&self) -> Vec<String> {
         let mut seen = BTreeSet::new();
@@ -32,23 +32,23 @@ impl SimulatedGhl {
         doubles
     }
 
-    /// How many contacts there are, in all locations.
+    /// Number of contacts in all locations.
     #[must_use]
     pub fn contact_count(&self) -> usize {
         self.0.fake.counts().0
     }
 
-    /// How many opportunities there are, in all locations.
+    /// Number of opportunities in all locations.
     #[must_use]
     pub fn opportunity_count(&self) -> usize {
         self.0.fake.counts().1
     }
 
-    /// The contact of this e-mail address, and its tags.
+    /// The contact with this e-mail address, and its tags.
     #[must_use]
     pub fn contact(&self, location: &LocationId, email: &str) -> Option<(GhlId, Contact, BTreeSet<String>)> {
         let found = self.0.fake.contact_of(location.as_str(), Some(email), None)?;
-        let RemoteContact { id, mut content, .. } = in_process::contact(&found)?;
+        let ListedContact { id, mut content, .. } = in_process::contact(&found)?;
         let is_it = content.email.as_ref().is_some_and(|found| found.eq_ignore_ascii_case(email));
         let tags = std::mem::take(&mut content.tags).into_iter().collect();
         is_it.then_some((id, content, tags))
@@ -61,17 +61,17 @@ impl SimulatedGhl {
         found.is_some_and(|found| found["id"].as_str() != id.map(GhlId::as_str))
     }
 
-    /// The opportunities of this name, and whose they are.
+    /// The opportunities with this name, and the ids of their contacts.
     #[must_use]
     pub fn opportunities(&self, location: &LocationId, name: &str) -> Vec<(GhlId, Opportunity)> {
         let named = self.0.fake.opportunities_named(location.as_str(), name);
         named.iter().filter_map(in_process::opportunity).filter_map(opportunity).collect()
     }
 
-    /// The id of the only contact that the location has.
+    /// The id of the location's only contact.
     ///
     /// # Panics
-    /// If it has none or several.
+    /// If the location has none or several.
     #[must_use]
     #[expect(clippy::panic, reason = "for tests")]
     pub fn only_contact(&self, location: &LocationId) -> GhlId {
@@ -81,35 +81,35 @@ impl SimulatedGhl {
         }
     }
 
-    /// The pipelines that the location has.
+    /// The pipelines of the location.
     #[must_use]
     pub fn pipelines(&self, location: &LocationId) -> Vec<Pipeline> {
         self.0.fake.contents(location.as_str()).pipelines.iter().filter_map(pipeline).collect()
     }
 
     /// The contact that `call` reads, however long it is.
-    pub(super) fn read(&self, location: &LocationId, call: &Call) -> Option<RemoteContact> {
+    pub(super) fn read(&self, location: &LocationId, call: &Call) -> Option<ListedContact> {
         let (_, body) = self.0.fake.by_hand(&request(location, call).ok()?, location.as_str());
         let body: Value = serde_json::from_slice(&body).ok()?;
         in_process::contact(&body["contact"])
     }
 }
 
-/// Whether `there`, an opportunity as GHL has it, is whatever `deal` says.
+/// Whether `there`, GHL's opportunity, agrees with every field set in `opportunity`.
 #[must_use]
-pub fn says(deal: &Opportunity, there: &Opportunity) -> bool {
+pub fn says(opportunity: &Opportunity, there: &Opportunity) -> bool {
     let there = Opportunity {
-        contact_record: deal.contact_record.clone(),
-        contact_id: deal.contact_id.clone(),
-        status: deal.status.and(there.status),
-        pipeline_stage_id: there.pipeline_stage_id.clone().filter(|_| deal.pipeline_stage_id.is_some()),
+        contact_record: opportunity.contact_record.clone(),
+        contact_id: opportunity.contact_id.clone(),
+        status: opportunity.status.and(there.status),
+        pipeline_stage_id: there.pipeline_stage_id.clone().filter(|_| opportunity.pipeline_stage_id.is_some()),
         ..there.clone()
     };
-    there == *deal
+    there == *opportunity
 }
 
-/// An opportunity as it may be put, and its contact.
-fn opportunity(shown: RemoteDeal) -> Option<(GhlId, Opportunity)> {
+/// An opportunity as it may be put, and the id of its contact.
+fn opportunity(shown: ListedOpportunity) -> Option<(GhlId, Opportunity)> {
     let content = shown.content;
     let contact_id = id_of(&content.contact_id?)?;
     let opportunity = Opportunity {
@@ -126,7 +126,7 @@ fn opportunity(shown: RemoteDeal) -> Option<(GhlId, Opportunity)> {
     Some((contact_id, opportunity))
 }
 
-pub(super) fn pipeline(shown: &ghl_sync_fake_ghl::Pipeline) -> Option<Pipeline> {
+pub(super) fn pipeline(shown: &ghl_sync_fake_ghl::SandboxPipeline) -> Option<Pipeline> {
     let stage = |(position, stage): (u32, &ghl_sync_fake_ghl::Stage)| {
         Some(PipelineStage { id: id_of(&stage.id)?, name: stage.name.clone(), position })
     };

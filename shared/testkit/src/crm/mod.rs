@@ -1,7 +1,7 @@
-//! A simulated GHL: the fake one, called in this process, with a rate limit and faults of its own.
+//! A simulated GHL: the fake one, called in this process, with its own rate limit and faults.
 //!
-//! Each call is written as a request, answered by [`FakeGhl`] and read as over HTTP. What was sent arrives, whoever still
-//! waits for the answer: each request runs in a task of its own.
+//! Each call is written as a request, answered by [`FakeGhl`], and read as over HTTP. A sent request arrives even if
+//! nobody waits for its answer any more: each runs in its own task.
 
 mod fault;
 mod look;
@@ -17,39 +17,39 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use self::fault::subject_of;
-pub use self::fault::{Arrival, Fault, Seen};
+pub use self::fault::{Arrival, CallFault, ObservedCall};
 pub use self::look::says;
 pub use self::settings::GhlSettings;
 use super::{TestClock, TestRandomness, lock, quota};
 use ghl_sync_engine::ports::{Clock, Crm};
-use ghl_sync_fake_ghl::{Burst, Day, FakeGhl, Pipeline, Request, SandboxOptions, Stage};
-use ghl_sync_ghl::in_process::{self, Written};
+use ghl_sync_fake_ghl::{BurstWindow, DayWindow, FakeGhl, SandboxOptions, SandboxPipeline, SandboxRequest, Stage};
+use ghl_sync_ghl::in_process::{self, WrittenRequest};
 use ghl_sync_model::{Answer, Call, Cause, Endpoint, EpochMs, Failure, GhlId, LocationId, Quota, Reply};
 
-/// What a token lacks that may not change pipelines.
+/// The scopes that a token needs to change pipelines.
 const SCOPES_OF_PIPELINES: &[&str] = &["pipelines.create", "pipelines.write"];
 
-/// The most bytes of an answer that are read; fewer than the real client reads, to be quick.
+/// Most bytes of an answer; fewer than the real client reads, to be quick.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
-type Rule = Box<dyn Fn(&Seen<'_>) -> Option<Fault> + Send + Sync>;
+type Rule = Box<dyn Fn(&ObservedCall<'_>) -> Option<CallFault> + Send + Sync>;
 
 /// A [`Crm`] in memory.
 #[derive(Clone)]
-pub struct SimulatedGhl(Arc<Shared>);
+pub struct SimulatedGhl(Arc<SharedGhl>);
 
-struct Shared {
+struct SharedGhl {
     clock: TestClock,
     randomness: TestRandomness,
     settings: GhlSettings,
     fake: FakeGhl,
-    state: Mutex<State>,
+    state: Mutex<GhlState>,
 }
 
 #[derive(Default)]
-struct State {
-    quotas: BTreeMap<Option<LocationId>, Burst>,
-    days: BTreeMap<Option<LocationId>, Day>,
+struct GhlState {
+    quotas: BTreeMap<Option<LocationId>, BurstWindow>,
+    days: BTreeMap<Option<LocationId>, DayWindow>,
     arrivals: Vec<Arrival>,
     rules: Vec<Rule>,
     calls: u64,
@@ -58,15 +58,15 @@ struct State {
     most_at_once: BTreeMap<LocationId, u32>,
     pipelines_open: bool,
     stages_hidden: bool,
-    /// Pipelines that a call made.
+    /// Pipelines created by calls.
     made: BTreeSet<GhlId>,
 }
 
 impl SimulatedGhl {
-    /// A GHL whose locations are empty.
+    /// Creates a GHL with empty locations.
     #[must_use]
     pub fn new(clock: TestClock, settings: GhlSettings, randomness: TestRandomness) -> Self {
-        let pipeline = |id: &&str| Pipeline::new(id, id, vec![Stage::new(&format!("{id}-new"), "New")]);
+        let pipeline = |id: &&str| SandboxPipeline::new(id, id, vec![Stage::new(&format!("{id}-new"), "New")]);
         let options = SandboxOptions {
             search_lag: settings.search_lag,
             allow_duplicate_opportunity: settings.allow_duplicate_opportunities,
@@ -74,20 +74,20 @@ impl SimulatedGhl {
             ..SandboxOptions::default()
         };
         let fake = FakeGhl::new(options, move || Duration::from_millis(clock.now().0), 0);
-        SimulatedGhl(Arc::new(Shared { clock, randomness, settings, fake, state: Mutex::default() }))
+        SimulatedGhl(Arc::new(SharedGhl { clock, randomness, settings, fake, state: Mutex::default() }))
     }
 
-    /// Asks `rule` what goes wrong with each call from now on. The first rule that has an answer decides.
-    pub fn on_call(&self, rule: impl Fn(&Seen<'_>) -> Option<Fault> + Send + Sync + 'static) {
+    /// From now on, `rule` decides the fault of each call. The first rule with an answer wins.
+    pub fn on_call(&self, rule: impl Fn(&ObservedCall<'_>) -> Option<CallFault> + Send + Sync + 'static) {
         lock(&self.0.state).rules.push(Box::new(rule));
     }
 
-    /// Nothing goes wrong any more.
+    /// Removes all faults.
     pub fn heal(&self) {
         lock(&self.0.state).rules.clear();
     }
 
-    /// Somebody else makes `calls` calls now, as far as the quota still allows them.
+    /// Makes `calls` calls of another client now, as far as the quota still allows them.
     pub fn others_call(&self, location: &LocationId, calls: u32) {
         let now = self.0.clock.now();
         (0..calls).for_each(|_| {
@@ -95,31 +95,31 @@ impl SimulatedGhl {
         });
     }
 
-    /// The requests that arrived, in this order.
+    /// The requests that arrived, in order.
     #[must_use]
     pub fn arrivals(&self) -> Vec<Arrival> {
         lock(&self.0.state).arrivals.clone()
     }
 
-    /// The requests to `endpoint` that arrived.
+    /// The requests that arrived at `endpoint`.
     #[must_use]
     pub fn arrivals_at(&self, endpoint: Endpoint) -> Vec<Arrival> {
         self.arrivals().into_iter().filter(|arrival| arrival.endpoint == endpoint).collect()
     }
 
-    /// How many calls were made, whether they arrived or not.
+    /// Number of calls, including those that did not arrive.
     #[must_use]
     pub fn calls(&self) -> u64 {
         lock(&self.0.state).calls
     }
 
-    /// How many requests were refused because the quota was used up.
+    /// Number of requests refused because the quota was used up.
     #[must_use]
     pub fn over_quota(&self) -> usize {
         self.arrivals().iter().filter(|arrival| !arrival.allowed).count()
     }
 
-    /// Most requests of one quota that arrived within any window.
+    /// The most requests of one quota that arrived within any window.
     #[must_use]
     pub fn fullest_window(&self, window: Duration) -> usize {
         let mut by_quota: BTreeMap<Option<LocationId>, Vec<EpochMs>> = BTreeMap::new();
@@ -133,22 +133,22 @@ impl SimulatedGhl {
         by_quota.values().map(fullest).max().unwrap_or(0)
     }
 
-    /// Most calls of `location` that were under way at once, as their callers saw it.
+    /// The most calls of `location` under way at once, from the callers' point of view.
     #[must_use]
     pub fn most_at_once(&self, location: &LocationId) -> u32 {
         lock(&self.0.state).most_at_once.get(location).copied().unwrap_or(0)
     }
 }
 
-impl Shared {
-    /// Decides on a call that is sent now.
-    fn send(&self, location: &LocationId, call: &Call, subject: &str) -> Option<Fault> {
+impl SharedGhl {
+    /// Decides the fault of a call that is sent now.
+    fn send(&self, location: &LocationId, call: &Call, subject: &str) -> Option<CallFault> {
         let mut state = lock(&self.state);
         state.calls += 1;
         let tries = state.tries.entry((location.clone(), call.endpoint(), subject.to_owned())).or_default();
         *tries += 1;
         let (at, elapsed) = (self.clock.now(), self.clock.elapsed());
-        let seen = Seen { tries: *tries, number: state.calls, at, elapsed, location, call, subject };
+        let seen = ObservedCall { tries: *tries, number: state.calls, at, elapsed, location, call, subject };
         state.rules.iter().find_map(|rule| rule(&seen))
     }
 
@@ -156,26 +156,26 @@ impl Shared {
         (!self.settings.shared_quota).then(|| location.clone())
     }
 
-    /// Counts a request. Returns whether the quota allows it, and what the headers say.
+    /// Counts a request. Returns whether the quota allows it, and the quota headers.
     fn count(&self, location: &LocationId, now: EpochMs) -> (bool, Quota) {
         let mut state = lock(&self.state);
-        let (quota, State { quotas, days, .. }) = (self.quota_of(location), &mut *state);
+        let (quota, GhlState { quotas, days, .. }) = (self.quota_of(location), &mut *state);
         let day = days.entry(quota.clone().filter(|_| !self.settings.shared_day)).or_default();
-        let burst = quotas.entry(quota).or_insert_with(|| Burst::of(self.settings.counting));
+        let burst = quotas.entry(quota).or_insert_with(|| BurstWindow::of(self.settings.counting));
         quota::count(burst, day, &self.settings, now)
     }
 
-    /// The request's way to GHL, through it and back. `None` if no answer comes.
+    /// Carries the request to GHL and the answer back. `None` if no answer arrives.
     async fn serve(
         &self,
         sent_at: EpochMs,
         location: &LocationId,
         call: &Call,
         subject: String,
-        fault: Option<Fault>,
+        fault: Option<CallFault>,
     ) -> Option<Reply> {
-        // What arrives late has been on its way all the time.
-        if !matches!(fault, Some(Fault::ArrivesLate(_))) {
+        // A late request has been on its way all the time.
+        if !matches!(fault, Some(CallFault::ArrivesLate(_))) {
             self.take(&self.settings.network_ms).await;
         }
         let at = self.clock.now();
@@ -188,17 +188,17 @@ impl Shared {
         } else {
             self.take(&self.settings.work_ms).await;
             match fault {
-                Some(Fault::Refused { status, cause, quota: said }) => {
+                Some(CallFault::Refused { status, cause, quota: said }) => {
                     self.take(&self.settings.network_ms).await;
                     let quota = if said == Quota::default() { quota } else { said };
                     return Some(Reply { answer: Err(refused(status, cause)), status: Some(status), quota });
                 }
-                Some(Fault::NoAnswer { done: false }) => return None,
-                Some(Fault::NoAnswer { done: true } | Fault::ArrivesLate(_)) => {
+                Some(CallFault::NoAnswer { done: false }) => return None,
+                Some(CallFault::NoAnswer { done: true } | CallFault::ArrivesLate(_)) => {
                     let _ = self.act(location, call);
                     return None;
                 }
-                Some(Fault::DoneButRefused(status)) => {
+                Some(CallFault::DoneButRefused(status)) => {
                     let _ = self.act(location, call);
                     Err(refused(status, None))
                 }
@@ -214,7 +214,7 @@ impl Shared {
         tokio::time::sleep(Duration::from_millis(self.randomness.within(ms.clone()))).await;
     }
 
-    /// Does `call`.
+    /// Performs `call`.
     fn act(&self, location: &LocationId, call: &Call) -> Result<Answer, Failure> {
         let request = request(location, call)?;
         let lacking: &[&str] = if lock(&self.state).pipelines_open { &[] } else { SCOPES_OF_PIPELINES };
@@ -227,7 +227,7 @@ impl Shared {
         Ok(answer)
     }
 
-    /// Takes from reads the stages of pipelines that a call made, while they are hidden.
+    /// While stages are hidden, removes them from reads of pipelines that calls created.
     fn hide_stages(&self, call: &Call, answer: &mut Answer) {
         let mut state = lock(&self.state);
         let shown = match answer {
@@ -243,10 +243,11 @@ impl Shared {
     }
 }
 
-/// The request that `call` is.
-fn request(location: &LocationId, call: &Call) -> Result<Request, Failure> {
-    let Written { method, path, query, body } = in_process::write(location, call)?;
-    Ok(Request::of(method, path, query.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(), body))
+/// Writes `call` as a request.
+fn request(location: &LocationId, call: &Call) -> Result<SandboxRequest, Failure> {
+    let WrittenRequest { method, path, query, body } = in_process::write(location, call)?;
+    let query = query.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Ok(SandboxRequest::of(method, path, query, body))
 }
 
 #[async_trait]
@@ -255,16 +256,16 @@ impl Crm for SimulatedGhl {
         let shared = &self.0;
         let subject = subject_of(call);
         let fault = shared.send(location, call, &subject);
-        let _under_way = UnderWay::begin(shared.clone(), location);
-        if let Some(Fault::Unreachable) = fault {
+        let _under_way = CallInFlight::begin(shared.clone(), location);
+        if let Some(CallFault::Unreachable) = fault {
             shared.take(&shared.settings.network_ms).await;
             return unanswered(false, "connection refused");
         }
         let late = match fault {
-            Some(Fault::ArrivesLate(late)) => timeout + late,
+            Some(CallFault::ArrivesLate(late)) => timeout + late,
             _ => Duration::ZERO,
         };
-        let (panics, hangs) = (matches!(fault, Some(Fault::Panics)), matches!(fault, Some(Fault::Hangs)));
+        let (panics, hangs) = (matches!(fault, Some(CallFault::Panics)), matches!(fault, Some(CallFault::Hangs)));
         let (answered, answer) = oneshot::channel();
         let sent_at = shared.clock.now();
         let request = {
@@ -274,7 +275,7 @@ impl Crm for SimulatedGhl {
                 let mut answered = answered;
                 match shared.serve(sent_at, &location, &call, subject, fault).await {
                     Some(reply) => drop(answered.send(reply)),
-                    // The connection stays open, and silent.
+                    // The connection stays open and silent.
                     None => answered.closed().await,
                 }
             }
@@ -299,14 +300,14 @@ impl Crm for SimulatedGhl {
     }
 }
 
-/// Counts the calls that are under way.
-struct UnderWay {
-    shared: Arc<Shared>,
+/// Counts the calls under way.
+struct CallInFlight {
+    shared: Arc<SharedGhl>,
     location: LocationId,
 }
 
-impl UnderWay {
-    fn begin(shared: Arc<Shared>, location: &LocationId) -> UnderWay {
+impl CallInFlight {
+    fn begin(shared: Arc<SharedGhl>, location: &LocationId) -> CallInFlight {
         {
             let mut state = lock(&shared.state);
             let now = state.at_once.entry(location.clone()).or_default();
@@ -315,11 +316,11 @@ impl UnderWay {
             let most = state.most_at_once.entry(location.clone()).or_default();
             *most = now.max(*most);
         }
-        UnderWay { shared, location: location.clone() }
+        CallInFlight { shared, location: location.clone() }
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for CallInFlight {
     fn drop(&mut self) {
         if let Some(now) = lock(&self.shared.state).at_once.get_mut(&self.location) {
             *now -= 1;

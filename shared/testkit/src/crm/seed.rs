@@ -1,4 +1,4 @@
-//! What is there from the start, and what users of GHL do by hand. No call is made and no quota used for it.
+//! Initial data, and changes that users of GHL make by hand. These make no calls and use no quota.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::{SimulatedGhl, in_process, look, request};
 use crate::lock;
 
 impl SimulatedGhl {
-    /// A contact that is there from the start. Returns its id.
+    /// Adds a contact. Returns its id.
     pub fn add_contact(&self, location: &LocationId, contact: Contact, tags: &[&str]) -> Option<GhlId> {
         let tags = tags.iter().map(|tag| (*tag).to_owned());
         let tags = contact.tags.iter().cloned().chain(tags).collect();
@@ -22,7 +22,7 @@ impl SimulatedGhl {
         }
     }
 
-    /// The contact or opportunity has what no call can write.
+    /// Adds fields to a contact or opportunity that no call can write.
     pub fn attach(&self, _: &LocationId, id: &GhlId, not_carried: NotCarried) {
         let NotCarried { additional_emails, additional_phones, attachments, lost_reason, followers } = not_carried;
         let lists = [
@@ -36,19 +36,20 @@ impl SimulatedGhl {
         self.show(id, fields.chain(lost_reason.map(|reason| ("lostReasonId".to_owned(), json!(reason)))).collect());
     }
 
-    /// From now on GHL shows `fields`, by its own names, of a contact or opportunity, though no call could write them.
+    /// From now on GHL shows `fields` (by its own names) of a contact or opportunity, though no call could write
+    /// them.
     pub fn show(&self, id: &GhlId, fields: Map<String, Value>) {
-        // It has no journal that could fail.
+        // There is no journal that could fail.
         let _ = self.0.fake.attach(id.as_str(), &fields);
     }
 
-    /// Changes a contact, as a user of GHL does.
+    /// Changes a contact as a user of GHL does.
     pub fn edit_contact(&self, location: &LocationId, id: &GhlId, edit: impl FnOnce(&mut Contact)) {
         let Some(before) = self.read(location, &Call::GetContact(id.clone())) else { return };
         let had = before.content.tags.clone();
         let mut contact = before.content.clone();
         edit(&mut contact);
-        // GHL makes the name of its parts.
+        // GHL derives the name from its parts.
         contact.name = contact.name.filter(|name| before.content.name.as_ref() != Some(name));
         if let (Ok(Value::Object(before)), Ok(Value::Object(mut after))) =
             (serde_json::to_value(before.content), serde_json::to_value(contact))
@@ -72,12 +73,12 @@ impl SimulatedGhl {
         }
     }
 
-    /// Deletes a contact, as a user of GHL does.
+    /// Deletes a contact as a user of GHL does.
     pub fn delete_contact(&self, location: &LocationId, id: &GhlId) {
         let _ = self.by_hand(location, &Call::DeleteContact(id.clone()));
     }
 
-    /// An opportunity that is there from the start. Returns its id.
+    /// Adds an opportunity. Returns its id.
     pub fn add_opportunity(
         &self,
         location: &LocationId,
@@ -90,17 +91,17 @@ impl SimulatedGhl {
         }
     }
 
-    /// Changes an opportunity, as a user of GHL does.
+    /// Changes an opportunity as a user of GHL does.
     pub fn edit_opportunity(&self, location: &LocationId, id: &GhlId, opportunity: Opportunity) {
         let _ = self.by_hand(location, &Call::UpdateOpportunity { id: id.clone(), opportunity });
     }
 
-    /// What the location says of itself; its time zone is that of Berlin.
+    /// Sets the location's profile, with the time zone of Berlin.
     pub fn set_profile(&self, location: &LocationId, name: &str, country: &str) {
         let _ = self.0.fake.seed(location.as_str()).profile(name, "Europe/Berlin", country);
     }
 
-    /// A custom field that is defined from the start; `None` if there is one of its name.
+    /// Adds a custom field; `None` if one with its name exists.
     pub fn add_custom_field(&self, location: &LocationId, field: NewField) -> Option<FieldDefinition> {
         match self.by_hand(location, &Call::CreateCustomField(field)) {
             Ok(Answer::CustomField(made)) => Some(made),
@@ -108,7 +109,7 @@ impl SimulatedGhl {
         }
     }
 
-    /// A custom value that is there from the start.
+    /// Adds a custom value.
     pub fn add_custom_value(&self, location: &LocationId, name: &str, value: &str) -> Option<CustomValue> {
         match self.by_hand(location, &Call::CreateCustomValue { name: name.to_owned(), value: value.to_owned() }) {
             Ok(Answer::CustomValue(made)) => Some(made),
@@ -116,7 +117,7 @@ impl SimulatedGhl {
         }
     }
 
-    /// A tag that is known from the start; `None` if it is already.
+    /// Adds a tag; `None` if it exists already.
     pub fn add_tag(&self, location: &LocationId, name: &str) -> Option<Tag> {
         match self.by_hand(location, &Call::CreateTag(name.to_owned())) {
             Ok(Answer::Tag(made)) => Some(made),
@@ -124,24 +125,24 @@ impl SimulatedGhl {
         }
     }
 
-    /// A user of the location. From the first one on, records can be assigned to users of the location only.
+    /// Adds a user. Once a location has a user, records can be assigned only to its users.
     pub fn add_user(&self, location: &LocationId, user: User) {
         let email = user.email.unwrap_or_default();
         let _ = self.0.fake.seed(location.as_str()).user_of_id(user.id.as_str(), &user.name, &email);
     }
 
-    /// A pipeline that is there from the start, whether calls can make one or not.
+    /// Adds a pipeline, whether calls can create one or not.
     pub fn add_pipeline(&self, location: &LocationId, pipeline: &NewPipeline) -> Option<Pipeline> {
         let stages: Vec<&str> = pipeline.stages.iter().map(String::as_str).collect();
         look::pipeline(&self.0.fake.seed(location.as_str()).pipeline(&pipeline.name, &stages).ok()?)
     }
 
-    /// Somebody adds a stage to a pipeline.
+    /// Adds a stage to a pipeline.
     pub fn add_stage(&self, location: &LocationId, pipeline: &GhlId, name: &str) {
         let _ = self.0.fake.seed(location.as_str()).stage(pipeline.as_str(), name);
     }
 
-    /// From now on an update may not have a `companyName`, as it was at GHL for long; or may again.
+    /// Sets whether updates with a `companyName` are refused from now on, as GHL did for a long time.
     pub fn refuse_company_in_updates(&self, refuses: bool) {
         self.0.fake.take_company_in_updates(!refuses);
     }
@@ -151,12 +152,12 @@ impl SimulatedGhl {
         lock(&self.0.state).pipelines_open = true;
     }
 
-    /// From now on reads show pipelines that a call made without their stages, however old they are; or with them again.
+    /// Sets whether reads omit the stages of pipelines that calls created, however old these are.
     pub fn hide_stages(&self, hidden: bool) {
         lock(&self.0.state).stages_hidden = hidden;
     }
 
-    /// What a user does in GHL that is the same as `call`.
+    /// Performs `call` as a user would by hand in GHL.
     pub(super) fn by_hand(&self, location: &LocationId, call: &Call) -> Result<Answer, Failure> {
         let (status, body) = self.0.fake.by_hand(&request(location, call)?, location.as_str());
         in_process::read(location, call, status, body)

@@ -1,4 +1,4 @@
-//! The decorator over the ports of migrations.
+//! Decorates the ports of migrations.
 
 use std::time::Duration;
 

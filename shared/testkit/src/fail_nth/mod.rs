@@ -1,4 +1,4 @@
-//! A decorator that fails chosen calls of a port, and makes every call take a while.
+//! A decorator that makes chosen calls of a port fail, and adds latency to every call.
 
 mod migrations;
 mod outbox;
@@ -101,7 +101,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// Reading an item of this kind, and replacing it.
+    /// The operations that read and replace an item of this kind.
     #[expect(clippy::panic, reason = "for tests: a new kind is told of here")]
     fn of_items(kind: &ItemKind) -> (Op, Op) {
         match kind.name {
@@ -128,40 +128,40 @@ impl Op {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PortFault {
-    /// It is not done, and says so.
+    /// The call has no effect, and reports an error.
     Refused,
-    /// It is done, but the answer is lost: the caller sees an error.
+    /// The call takes effect, but its answer is lost: the caller sees an error.
     Unanswered,
-    /// It is not done, and never returns.
+    /// The call has no effect, and never returns.
     Hangs,
 }
 
-/// Which calls fail, shared by all decorators of a world.
-pub struct Faults {
+/// Decides which calls fail. Shared by all decorators of a world.
+pub struct PortFaults {
     randomness: TestRandomness,
-    /// What the way to a port takes, and the way back, in milliseconds.
+    /// Latency of a port in each direction, in milliseconds.
     way_ms: RangeInclusive<u64>,
-    state: Mutex<State>,
+    state: Mutex<FaultsState>,
 }
 
-/// Decides whether a call fails; it is told its number (from 1).
+/// Decides whether a call fails, by its operation and number (from 1).
 type Rule = Box<dyn Fn(Op, u64) -> Option<PortFault> + Send>;
 
 #[derive(Default)]
-struct State {
+struct FaultsState {
     calls: BTreeMap<Op, u64>,
     rules: Vec<Rule>,
 }
 
-impl Faults {
-    /// No faults yet. Each call takes twice a time in `way_ms`, as chance will have it: it is an await before the port
+impl PortFaults {
+    /// Starts without faults. Each call takes a random time of `way_ms` in each direction: one await before the port
     /// has done anything, and one after.
     #[must_use]
     pub fn new(way_ms: RangeInclusive<u64>, randomness: TestRandomness) -> Self {
-        Faults { randomness, way_ms, state: Mutex::default() }
+        PortFaults { randomness, way_ms, state: Mutex::default() }
     }
 
-    /// Of the calls of `op` from now on, those with these numbers (from 1) fail like this.
+    /// Makes future calls of `op` with these numbers (from 1, counted from now) fail with `fault`.
     pub fn fail(&self, op: Op, calls: RangeInclusive<u64>, fault: PortFault) {
         let mut state = lock(&self.state);
         let made = state.calls.get(&op).copied().unwrap_or_default();
@@ -170,18 +170,18 @@ impl Faults {
         state.rules.push(Box::new(move |of, number| (of == op && calls.contains(&number)).then_some(fault)));
     }
 
-    /// From now on, `rule` says which calls fail; it is told the operation and the call's number (from 1). The first
-    /// rule that has an answer decides.
+    /// From now on, `rule` decides which calls fail, by operation and number (from 1). The first rule with an answer
+    /// wins.
     pub fn decide(&self, rule: impl Fn(Op, u64) -> Option<PortFault> + Send + 'static) {
         lock(&self.state).rules.push(Box::new(rule));
     }
 
-    /// All ports are well again.
+    /// Removes all faults.
     pub fn heal(&self) {
         lock(&self.state).rules.clear();
     }
 
-    /// How often `op` was called.
+    /// Number of calls of `op`.
     #[must_use]
     pub fn calls(&self, op: Op) -> u64 {
         lock(&self.state).calls.get(&op).copied().unwrap_or_default()
@@ -207,7 +207,7 @@ impl Faults {
         answer
     }
 
-    /// For what the real port mostly answers from memory.
+    /// For calls that the real port mostly answers from memory: adds no latency.
     async fn pass_at_once<T>(&self, op: Op, call: impl Future<Output = Result<T, PortError>>) -> Result<T, PortError> {
         suffer(self.next(op), call).await
     }
@@ -224,23 +224,23 @@ async fn suffer<T>(fault: Option<PortFault>, call: impl Future<Output = Result<T
     }
 }
 
-impl fmt::Debug for Faults {
+impl fmt::Debug for PortFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Faults").field("way_ms", &self.way_ms).finish_non_exhaustive()
+        f.debug_struct("PortFaults").field("way_ms", &self.way_ms).finish_non_exhaustive()
     }
 }
 
-/// A port whose calls fail as [`Faults`] says.
+/// A port with the faults of [`PortFaults`].
 #[derive(Debug)]
 pub struct FailNth<P> {
     port: Arc<P>,
-    faults: Arc<Faults>,
+    faults: Arc<PortFaults>,
 }
 
 impl<P> FailNth<P> {
-    /// `port`, with `faults`.
+    /// Decorates `port` with `faults`.
     #[must_use]
-    pub fn new(port: Arc<P>, faults: Arc<Faults>) -> Self {
+    pub fn new(port: Arc<P>, faults: Arc<PortFaults>) -> Self {
         FailNth { port, faults }
     }
 }

@@ -1,4 +1,4 @@
-//! The decorator over the outbox.
+//! Decorates the outbox.
 
 use async_trait::async_trait;
 

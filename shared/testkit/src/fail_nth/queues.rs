@@ -1,4 +1,4 @@
-//! The decorator over the queue of batches and those of dead letters.
+//! Decorates the queue of batches and the dead-letter queues.
 
 use std::time::Duration;
 

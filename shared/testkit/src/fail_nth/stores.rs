@@ -1,4 +1,4 @@
-//! The decorator over what is stored of locations beside their records: gates, settings, items, counts, what GHL told.
+//! Decorates the stores of a location's other data: gates, settings, items, counters, and GHL's reported states.
 
 use async_trait::async_trait;
 

@@ -1,4 +1,4 @@
-//! An item of the outbox in memory: what each write makes of it.
+//! An item of the in-memory outbox, and the effect of each write on it.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use ghl_sync_model::{
     Provenance, PutRecord, Record, RecordKey, Resolution, Undo, Undone,
 };
 
-/// A record as it is stored.
+/// A record in stored form.
 #[derive(Debug, Clone)]
-pub(super) struct Item {
+pub(super) struct OutboxItem {
     pub(super) payload: Payload,
     pub(super) version: u64,
     pub(super) priority: Priority,
-    /// Whether the index has it; its due time stands beside it and may outlive it.
+    /// Whether the index contains the record. Its due time is stored separately and may remain afterwards.
     pub(super) in_due_index: bool,
     pub(super) due_at: Option<EpochMs>,
     pub(super) put_at: EpochMs,
@@ -45,8 +45,8 @@ pub(super) struct Item {
     pub(super) damage: Option<String>,
 }
 
-/// The item of `key` as a record.
-pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
+/// Reads the item of `key` as a record.
+pub(super) fn record((location_id, key): &Key, item: &OutboxItem) -> Record {
     Record {
         location_id: location_id.clone(),
         key: key.clone(),
@@ -81,13 +81,13 @@ pub(super) fn record((location_id, key): &Key, item: &Item) -> Record {
     }
 }
 
-/// What DynamoDB takes as one item, in bytes.
+/// Maximum size of a DynamoDB item, in bytes.
 const MAX_ITEM: usize = 400 * 1024;
-/// What all attributes of a bounded length need at most, their names included.
+/// Maximum size of all attributes of bounded length, including their names.
 const SMALL_ATTRIBUTES: usize = 4 * 1024;
 
-impl Item {
-    /// Whether DynamoDB would take it.
+impl OutboxItem {
+    /// Whether DynamoDB would accept the item.
     pub(super) fn fits(&self) -> bool {
         let json = |errors: &[LastError]| serde_json::to_string(errors).map_or(0, |json| json.len());
         let dry_run = self.dry_run.as_ref().map_or(0, String::len);
@@ -96,11 +96,11 @@ impl Item {
         self.payload.to_json().len() + dry_run + errors + awaited_by + SMALL_ATTRIBUTES <= MAX_ITEM
     }
 
-    /// Changes it, unless DynamoDB would not take what comes of that.
+    /// Applies a change, unless DynamoDB would not accept the result.
     pub(super) fn within_bounds<T>(
         &mut self,
         action: &'static str,
-        change: impl FnOnce(&mut Item) -> T,
+        change: impl FnOnce(&mut OutboxItem) -> T,
     ) -> Result<T, PortError> {
         let before = self.clone();
         let answer = change(self);
@@ -111,8 +111,8 @@ impl Item {
         Err(PortError::new(action, "ValidationException: Item size has exceeded the maximum allowed size"))
     }
 
-    pub(super) fn new(put: &PutRecord, now: EpochMs) -> Item {
-        Item {
+    pub(super) fn new(put: &PutRecord, now: EpochMs) -> OutboxItem {
+        OutboxItem {
             payload: put.payload.clone(),
             version: 1,
             priority: put.priority,
@@ -146,8 +146,8 @@ impl Item {
         }
     }
 
-    /// Whether GHL has accepted this content as the record's last version, or has superseded it.
-    /// A put that names another id of GHL's is news.
+    /// Whether the content was accepted as the record's last version, or was superseded. A put with another GHL id is
+    /// always new.
     pub(super) fn has_settled(&self, put: &PutRecord) -> bool {
         let payload = &put.payload;
         if put.ghl_id.is_some() && put.ghl_id != self.ghl_id {
@@ -157,7 +157,7 @@ impl Item {
         is_superseded || self.accepted == Some((self.version, payload.hash()))
     }
 
-    /// When the content that stands was true.
+    /// When the current content was true.
     pub(super) fn true_since(&self) -> EpochMs {
         self.as_of.unwrap_or(self.put_at)
     }
@@ -188,7 +188,8 @@ impl Item {
         self.ghl_id = put.ghl_id.clone().or(self.ghl_id.take());
     }
 
-    /// Other content in place of what failed: a put under the same import that makes nothing of it true at a later time.
+    /// Replaces the content of a failed record: a put under the same import that does not make the content true at a
+    /// later time.
     pub(super) fn mend(&mut self, seen: &Record, payload: &Payload, now: EpochMs) {
         let as_of = self.true_since();
         let put = PutRecord {
@@ -202,7 +203,7 @@ impl Item {
         self.put(&put, now);
     }
 
-    /// Returns whether it is due for being deleted now.
+    /// Returns whether the record is now due for deletion.
     pub(super) fn ask_deletion(&mut self, seen: &Record, now: EpochMs) -> bool {
         let asked = self.version == seen.version && self.ghl_id.is_some();
         if asked {
@@ -218,7 +219,8 @@ impl Item {
         asked
     }
 
-    /// Returns whether GHL has its last version, and nothing has happened to it since.
+    /// Returns whether GHL has the record's last version and nothing has happened to it since; only then is the
+    /// content dropped.
     pub(super) fn drop_content(&mut self, seen: &Record, now: EpochMs) -> bool {
         let is_at_rest = !self.in_due_index && self.failed_at.is_none() && self.dry_run.is_none();
         let dropped = is_at_rest
@@ -232,7 +234,7 @@ impl Item {
         dropped
     }
 
-    /// Returns whether it is due for being undone now.
+    /// Returns whether the record is now due for its undo.
     pub(super) fn ask_undo(&mut self, seen: &Record, now: EpochMs) -> bool {
         let since = seen.undo_since().filter(|_| self.version == seen.version && !self.deletion);
         if let Some(since) = since {
@@ -247,7 +249,8 @@ impl Item {
         since.is_some()
     }
 
-    /// GHL may have created it under a key that the new content does not have.
+    /// Remembers the current creation key if the new content lacks it: GHL may have created the record under that
+    /// key.
     fn remember_key(&mut self, put: &PutRecord) {
         let former = CreationKey::of(&self.payload).filter(|key| CreationKey::of(&put.payload).as_ref() != Some(key));
         if let Some(key) = former.filter(|_| self.ghl_id.is_none()) {
@@ -255,8 +258,8 @@ impl Item {
         }
     }
 
-    /// Writes down how it ended with the version that was sent. An acceptance always counts, anything else only while
-    /// the record is due (or when it was written already). Returns whether it counted.
+    /// Stores the outcome of the version that was sent. An acceptance always counts, any other outcome only while the
+    /// record is due (or if it was stored already). Returns whether it counted.
     pub(super) fn settle(&mut self, sent: &Record, outcome: &Outcome, now: EpochMs) -> bool {
         match outcome {
             Outcome::Accepted { ghl_id, hash, provenance, not_stored } => {
@@ -335,7 +338,7 @@ impl Item {
         true
     }
 
-    /// What does not count: attempts and errors are as they were.
+    /// For outcomes that do not count: restores attempts and errors.
     fn keep_errors(&mut self, sent: &Record) {
         self.attempts = sent.attempts;
         self.last_error.clone_from(&sent.last_error);
@@ -364,7 +367,7 @@ impl Item {
         }
     }
 
-    /// Writes down what GHL told of an older version: it is true of the record all the same.
+    /// Stores the facts that GHL reported for an older version: they hold for the record all the same.
     pub(super) fn learn(&mut self, sent: &Record, outcome: &Outcome, now: EpochMs) {
         match outcome {
             Outcome::Accepted { ghl_id, hash, provenance, not_stored } => {
@@ -380,7 +383,7 @@ impl Item {
             | Outcome::Wait { not_before, ghl_id, provenance, .. } => {
                 self.learn_id(sent, ghl_id.as_ref(), *provenance);
                 if matches!(outcome, Outcome::Wait { .. }) && self.is_marked_since(sent) {
-                    // What was written against it as a suspect is taken back.
+                    // Removes the crash mark.
                     self.last_error.clone_from(&sent.last_error);
                     self.earlier_errors.clone_from(&sent.earlier_errors);
                 }
@@ -404,7 +407,7 @@ impl Item {
         }
     }
 
-    /// Whether something stands against a version that was put since.
+    /// Whether a version that was put since has a crash mark.
     fn is_marked_since(&self, sent: &Record) -> bool {
         let is_ours = self.last_error.as_ref().is_some_and(|error| error.code == ErrorCode::Internal);
         is_ours && self.last_error != sent.last_error && self.version != sent.version && self.failed_at.is_none()
@@ -418,7 +421,7 @@ impl Item {
         }
     }
 
-    /// Whether an acceptance would forget a record that waits, and of which the sender did not know.
+    /// Whether an acceptance would forget a waiting record that the sender did not know of.
     pub(super) fn is_awaited_by_more_than(&self, sent: &Record, outcome: &Outcome) -> bool {
         let is_accepted = matches!(outcome, Outcome::Accepted { .. }) && self.version == sent.version;
         is_accepted && self.awaited_by.iter().any(|key| !sent.awaited_by.contains(key))
@@ -449,7 +452,7 @@ impl Item {
         !self.in_due_index && self.waits_for.as_ref() == Some(awaited)
     }
 
-    /// Returns whether it was pending, or was withdrawn by this very write.
+    /// Returns whether the record was pending, or was withdrawn by this very write.
     pub(super) fn withdraw(&mut self, seen: &Record, error: &LastError, now: EpochMs) -> bool {
         let is_pending = self.in_due_index || self.waits_for.is_some() || self.failed_at == Some(now);
         if is_pending {

@@ -1,4 +1,4 @@
-//! The outbox in memory, with the meaning that `shared/aws` gives it in DynamoDB.
+//! The outbox in memory, with the semantics of the DynamoDB outbox in `shared/aws`.
 
 mod item;
 #[cfg(test)]
@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 
-use self::item::{Item, record};
+use self::item::{OutboxItem, record};
 use super::lock;
 use ghl_sync_engine::ports::{
     Backlog, Due, FailedPage, ImportPage, ListedPage, Loaded, Outbox, PortError, Put, Settled, Tallied,
@@ -23,21 +23,21 @@ use ghl_sync_model::{
 /// An [`Outbox`] in memory.
 #[derive(Debug, Default)]
 pub struct MemoryOutbox {
-    state: Mutex<State>,
+    state: Mutex<OutboxState>,
 }
 
 type Key = (LocationId, RecordKey);
 
 #[derive(Debug, Default)]
-struct State {
-    items: BTreeMap<Key, Item>,
+struct OutboxState {
+    items: BTreeMap<Key, OutboxItem>,
     due: Index<(Priority, EpochMs)>,
     ghl: Index<GhlId>,
     imports: Index<(ImportId, ImportStanding)>,
     is_confused: bool,
 }
 
-/// The records of each location in the order of what they are indexed by.
+/// The records of each location, in the order of the index.
 #[derive(Debug)]
 struct Index<E> {
     entries: BTreeMap<Key, E>,
@@ -76,20 +76,20 @@ impl<E: Ord + Clone> Index<E> {
 }
 
 impl MemoryOutbox {
-    /// From now on it is broken: of several records with one of GHL's ids it hides the one that GHL accepted last, and it
-    /// forgets what was overruled. Whoever says that records never flip must notice.
+    /// Breaks the outbox from now on: of several records with one GHL id it hides the one that GHL accepted last, and
+    /// it forgets overruled content. A check that records never flip must detect this.
     pub fn confuse(&self) {
         lock(&self.state).is_confused = true;
     }
 
-    /// The record as it is now.
+    /// The current record.
     #[must_use]
     pub fn record(&self, location: &LocationId, key: &RecordKey) -> Option<Record> {
         let key = (location.clone(), key.clone());
         lock(&self.state).items.get(&key).map(|item| record(&key, item))
     }
 
-    /// All records as they are now.
+    /// All current records.
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
         lock(&self.state).items.iter().map(|(key, item)| record(key, item)).collect()
@@ -103,13 +103,13 @@ impl MemoryOutbox {
         open.map(|(key, item)| record(key, item)).collect()
     }
 
-    /// How many records are due now or later.
+    /// Number of records that are due now or later.
     #[must_use]
     pub fn open_count(&self) -> usize {
         lock(&self.state).items.values().filter(|item| item.in_due_index).count()
     }
 
-    /// The records that failed for good.
+    /// The permanently failed records.
     #[must_use]
     pub fn failed(&self) -> Vec<Record> {
         let state = lock(&self.state);
@@ -117,7 +117,7 @@ impl MemoryOutbox {
         failed.map(|(key, item)| record(key, item)).collect()
     }
 
-    /// When and which records of `location` failed, in the index's order.
+    /// The failed records of `location` and their times, in the index's order.
     fn failed_in(&self, location: &LocationId) -> Vec<(EpochMs, RecordKey)> {
         let state = lock(&self.state);
         let failed = state.items.iter().filter(|((of, _), _)| of == location);
@@ -126,13 +126,13 @@ impl MemoryOutbox {
         failed
     }
 
-    /// The request that a dry run left at the record.
+    /// The request that a dry run stored with the record.
     #[must_use]
     pub fn dry_run(&self, location: &LocationId, key: &RecordKey) -> Option<String> {
         lock(&self.state).items.get(&(location.clone(), key.clone()))?.dry_run.clone()
     }
 
-    /// Makes the record unreadable; a put mends it.
+    /// Makes the record unreadable; a put repairs it.
     pub fn damage(&self, location: &LocationId, key: &RecordKey, reason: &str) {
         if let Some(item) = lock(&self.state).items.get_mut(&(location.clone(), key.clone())) {
             item.damage = Some(reason.to_owned());
@@ -147,8 +147,8 @@ impl MemoryOutbox {
         state.index(&key);
     }
 
-    /// Changes the item of `key`, and then its entry in the index.
-    fn change<T>(&self, key: &Key, change: impl FnOnce(&mut BTreeMap<Key, Item>) -> T) -> T {
+    /// Changes the item of `key`, and then its index entries.
+    fn change<T>(&self, key: &Key, change: impl FnOnce(&mut BTreeMap<Key, OutboxItem>) -> T) -> T {
         let mut state = lock(&self.state);
         let answer = change(&mut state.items);
         state.index(key);
@@ -156,8 +156,8 @@ impl MemoryOutbox {
     }
 }
 
-impl State {
-    /// Brings the indexes up to the item of `key`.
+impl OutboxState {
+    /// Updates the indexes from the item of `key`.
     fn index(&mut self, key: &Key) {
         let entry = self.items.get(key).filter(|item| item.in_due_index);
         let entry = entry.and_then(|item| Some((item.priority, item.due_at?)));
@@ -182,7 +182,7 @@ impl Outbox for MemoryOutbox {
             }
             Some(item) => item.within_bounds("outbox.put", |item| item.put(put, now)).map(|()| Put::Stored),
             None => {
-                let mut item = Item::new(put, now);
+                let mut item = OutboxItem::new(put, now);
                 item.within_bounds("outbox.put", |_| ())?;
                 items.insert(key.clone(), item);
                 Ok(Put::Stored)
@@ -212,7 +212,7 @@ impl Outbox for MemoryOutbox {
         let key = (sent.location_id.clone(), sent.key.clone());
         self.change(&key, |items| {
             let Some(item) = items.get_mut(&key) else {
-                return Ok(Settled::ChangedMeanwhile); // What was deleted is not brought back.
+                return Ok(Settled::ChangedMeanwhile); // A deleted record must not come back.
             };
             if *outcome == Outcome::Deleted {
                 if item.version == sent.version && item.deletion {
@@ -433,15 +433,15 @@ impl Outbox for MemoryOutbox {
     }
 }
 
-fn loaded(key: &Key, item: &Item) -> Loaded {
+fn loaded(key: &Key, item: &OutboxItem) -> Loaded {
     match &item.damage {
         Some(reason) => Loaded::Damaged { key: key.1.clone(), reason: reason.clone() },
         None => Loaded::Record(Box::new(record(key, item))),
     }
 }
 
-/// Whether it is, or is not, due as `seen`.
-fn is_as_due_as(item: &Item, seen: &Record) -> bool {
+/// Whether the item's due state equals that of `seen`.
+fn is_as_due_as(item: &OutboxItem, seen: &Record) -> bool {
     item.due_at.filter(|_| item.in_due_index) == seen.due_at
 }
 

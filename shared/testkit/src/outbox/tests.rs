@@ -1,4 +1,4 @@
-//! The meaning that the tests of `shared/aws` (`put.rs`, `settle.rs`) give to the table.
+//! Tests of the semantics that `shared/aws` (`put.rs`, `settle.rs`) defines for the table.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ fn wait() -> Outcome {
     }
 }
 
-/// An outbox that holds Ada, and Ada as she was loaded.
+/// An outbox that holds Ada, and Ada as loaded.
 async fn with_ada() -> (MemoryOutbox, Record) {
     let outbox = MemoryOutbox::default();
     outbox.put(&put("Ada"), NOW).await.unwrap();
@@ -254,7 +254,7 @@ fn the_indexes_show_each_change_at_once_in_the_order_of_priority_and_time() {
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
 
-    /// The outbox refuses an item that DynamoDB would refuse.
+    /// The outbox refuses every item that DynamoDB would refuse.
     #[test]
     fn whatever_may_be_put_can_be_settled_however_long_its_errors_and_requests_are(
         length in 0_usize..=100_000,

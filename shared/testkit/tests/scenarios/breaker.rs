@@ -1,15 +1,15 @@
-//! The circuit breaker, in the whole system: an outage costs few calls, and ends by itself.
+//! The circuit breaker in the whole system: an outage costs few calls, and recovery is automatic.
 
 use std::time::Duration;
 
 use ghl_sync_model::EpochMs;
-use ghl_sync_testkit::{Arrival, Fate, Fault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{Arrival, CallFault, MessageFate, Setup, World, block_on_paused};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contacts, each_seed, exact, loc};
 
-/// GHL answers 503 for so long, from the start.
+/// GHL answers 503 from the start, for `length`.
 fn outage(world: &World, length: Duration) {
-    world.ghl.on_call(move |seen| (seen.elapsed < length).then(|| Fault::status(503)));
+    world.ghl.on_call(move |seen| (seen.elapsed < length).then(|| CallFault::status(503)));
 }
 
 fn sent_after(world: &World, time: EpochMs) -> Vec<Arrival> {
@@ -44,7 +44,7 @@ fn opens_when_five_different_records_failed_and_closes_through_exactly_one_probe
 fn four_failing_records_do_not_open_it() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.tries <= 2).then(|| Fault::status(503)));
+        world.ghl.on_call(|seen| (seen.tries <= 2).then(|| CallFault::status(503)));
         world.put(&contacts(4)).await.unwrap();
         let took = world.run_until_settled(MINUTE).await.unwrap();
         assert!(took < 5 * SECOND, "{took:?}");
@@ -96,8 +96,8 @@ fn a_probe_whose_invocation_died_strands_nothing() {
         let world = Setup { visibility: 2 * MINUTE, ..exact() }.start();
         outage(&world, 30 * SECOND);
         world.put(&contacts(20)).await.unwrap();
-        // The sixth call is the probe; its invocation hangs in it until it is killed.
-        world.ghl.on_call(|seen| (seen.number == 6).then_some(Fault::Hangs));
+        // The sixth call is the probe. Its invocation hangs in it until it is killed.
+        world.ghl.on_call(|seen| (seen.number == 6).then_some(CallFault::Hangs));
         world.put(&contacts(20)).await.unwrap();
         world.run_until_settled(10 * MINUTE).await.unwrap();
         assert_eq!(world.died(), 1);
@@ -111,7 +111,11 @@ fn a_probe_whose_message_comes_late_is_sent_at_once_and_once() {
         block_on_paused(async move {
             let world = exact().start();
             outage(&world, 30 * SECOND);
-            world.queue.decide(move |number, _| if number == 2 { Fate::Late(late) } else { Fate::Arrives });
+            world.queue.decide(
+                move |number, _| {
+                    if number == 2 { MessageFate::Late(late) } else { MessageFate::Arrives }
+                },
+            );
             world.put(&contacts(20)).await.unwrap();
             world.run_for(62 * SECOND + late).await;
             assert!(world.invocations() < 10, "{} invocations", world.invocations());

@@ -1,4 +1,4 @@
-//! Consent: whatever is put, sent again or replayed, nobody who opted out in GHL is opted in.
+//! Consent: no put, resend or replay opts anyone in who opted out in GHL.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use ghl_sync_model::{
     Conflict, Contact, Endpoint, GhlId, Holder, Payload, PutRecord, RemoteChange, RemoteContent, RemoteEvent, Webhook,
 };
 use ghl_sync_operate::{Chosen, FailedFilter, RecordState};
-use ghl_sync_testkit::{Fault, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, World, block_on_paused};
 use serde_json::{Value, json};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact_key, email, exact, loc, put_of};
@@ -38,7 +38,7 @@ fn in_ghl(world: &World) -> (GhlId, Contact) {
     (id, contact)
 }
 
-/// A person changes the contact in GHL, and an hour passes.
+/// Changes the contact in GHL by hand, and lets an hour pass.
 async fn edit(world: &World, fields: &Value) {
     let (id, contact) = in_ghl(world);
     let mut merged = serde_json::to_value(&contact).unwrap();
@@ -61,7 +61,7 @@ fn channels(states: &[(&str, &str)]) -> Value {
 fn a_resend_repairs_what_differs_and_leaves_consent_as_a_person_set_it() {
     let ours =
         json!({"city": "Ulm", "dnd": false, "dndSettings": channels(&[("SMS", "inactive"), ("Email", "active")])});
-    // The person opts out, of one channel or of all, or lifts what we had set.
+    // The person opts out of one channel or of all, or lifts an opt-out that we had set.
     let edits = [
         json!({"dnd": true}),
         json!({"dndSettings": channels(&[("SMS", "active"), ("Email", "active")])}),
@@ -106,7 +106,7 @@ fn a_resend_that_failed_and_is_replayed_is_still_without_consent() {
     block_on_paused(async {
         let world = world(&json!({"city": "Ulm", "dnd": true}), Conflict::Ours).await;
         edit(&world, &json!({"city": "Bonn", "dnd": false})).await;
-        world.ghl.on_call(|seen| (seen.call.endpoint() == Endpoint::UpdateContact).then(|| Fault::status(422)));
+        world.ghl.on_call(|seen| (seen.call.endpoint() == Endpoint::UpdateContact).then(|| CallFault::status(422)));
         assert_eq!(reconcile(&world).await.resent, 1);
         world.run_until_settled(MINUTE).await.unwrap();
         assert!(world.record(&contact_key(0)).failed_at.is_some());
@@ -127,8 +127,8 @@ fn a_put_of_other_fields_or_of_consent_itself_lifts_no_opt_out_and_its_record_sa
             accepted(&world, &json!({"city": "Bonn", "dnd": false})).await;
             let (_, contact) = in_ghl(&world);
             assert_eq!((contact.city.as_deref(), contact.dnd), (Some("Bonn"), Some(true)), "{was}");
-            let story = world.operator().record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
-            assert_eq!((story.state, story.not_sent), (RecordState::Accepted, vec!["dnd"]), "{was}");
+            let status = world.operator().record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
+            assert_eq!((status.state, status.not_sent), (RecordState::Accepted, vec!["dnd"]), "{was}");
         });
     }
 }
@@ -173,7 +173,7 @@ fn an_opt_out_that_rests_after_errors_goes_out_whatever_the_rule_says() {
         block_on_paused(async move {
             let world = world(&json!({"city": "Ulm"}), rule).await;
             reconcile(&world).await;
-            world.ghl.on_call(|seen| (seen.call.endpoint() == Endpoint::UpdateContact).then(|| Fault::status(500)));
+            world.ghl.on_call(|seen| (seen.call.endpoint() == Endpoint::UpdateContact).then(|| CallFault::status(500)));
             world.put(&[put(&json!({"city": "Ulm", "dnd": true}))]).await.unwrap();
             while world.record(&contact_key(0)).attempts < 4 {
                 world.run_for(SECOND).await;

@@ -1,9 +1,9 @@
-//! What is called for a contact.
+//! The calls made for a contact.
 
 use std::collections::BTreeSet;
 
 use ghl_sync_model::{Cause, Contact, Endpoint, ErrorCode, GhlId, Payload, PutRecord};
-use ghl_sync_testkit::{Fault, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, World, block_on_paused};
 
 use crate::fixtures::{Look, MINUTE, contact, contact_key, email, exact, loc, named_contact, with_tags};
 
@@ -33,9 +33,9 @@ fn tags_are_added_to_those_that_the_contact_has() {
 fn tags_that_failed_in_passing_are_added_in_the_end() {
     block_on_paused(async {
         let world = exact().start();
-        world
-            .ghl
-            .on_call(|seen| (seen.call.endpoint() == Endpoint::AddTags && seen.tries <= 8).then(|| Fault::status(503)));
+        world.ghl.on_call(|seen| {
+            (seen.call.endpoint() == Endpoint::AddTags && seen.tries <= 8).then(|| CallFault::status(503))
+        });
         world.put(&[with_tags(0, &["new"])]).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
         let (_, _, found) = world.ghl.contact(&loc(), &email(0)).unwrap();
@@ -90,7 +90,7 @@ fn a_contact_that_is_gone_is_made_anew_once() {
 fn a_contact_that_is_gone_and_gone_again_fails() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|_| Some(Fault::cause(400, Cause::Missing)));
+        world.ghl.on_call(|_| Some(CallFault::cause(400, Cause::Missing)));
         world.put(&[PutRecord { ghl_id: Some(GhlId::new("gone").unwrap()), ..contact(0) }]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!(endpoints(&world), [Endpoint::UpdateContact, Endpoint::UpsertContact]);
@@ -107,7 +107,7 @@ fn a_duplicate_answer_leads_to_an_update_of_the_one_that_exists() {
         let duplicate = id.clone();
         world.ghl.on_call(move |seen| {
             let upsert = seen.call.endpoint() == Endpoint::UpsertContact;
-            upsert.then(|| Fault::cause(400, Cause::Duplicate(duplicate.clone())))
+            upsert.then(|| CallFault::cause(400, Cause::Duplicate(duplicate.clone())))
         });
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();

@@ -1,4 +1,4 @@
-//! What is counted: once for each batch, by what happened, and never in the way.
+//! Counters: each batch is counted once, by its results, and counting never blocks the work.
 
 use std::num::NonZeroU32;
 
@@ -6,9 +6,9 @@ use ghl_sync_engine::counts::{Counter, Counts, RecordCount};
 use ghl_sync_engine::ports::{Counters, DeadLetterQueue};
 use ghl_sync_model::{ErrorCode, LastError};
 use ghl_sync_operate::{Health, OverviewPage};
-use ghl_sync_testkit::{Fault, Noted, Op, PortFault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Noted, Op, PortFault, Setup, World, block_on_paused};
 
-use crate::fixtures::{MINUTE, SECOND, contact, contacts, deal, each_seed, exact, letter, loc, with_tags};
+use crate::fixtures::{MINUTE, SECOND, contact, contacts, each_seed, exact, letter, loc, opportunity, with_tags};
 
 async fn totals(world: &World) -> Counts {
     world.counters.of(&loc(), world.engine.ports().clock.now()).await.unwrap().total
@@ -19,9 +19,9 @@ fn every_call_hit_retry_and_record_is_counted_with_one_write_a_batch() {
     each_seed(5, |seed| async move {
         let world = Setup { seed, ..Setup::default() }.start();
         world.ghl.on_call(|seen| match (seen.number, seen.tries) {
-            (7, _) => Some(Fault::retry_after(429, SECOND)),
-            (12, _) => Some(Fault::status(400)),
-            (number, 1) if number % 9 == 0 => Some(Fault::status(503)),
+            (7, _) => Some(CallFault::retry_after(429, SECOND)),
+            (12, _) => Some(CallFault::status(400)),
+            (number, 1) if number % 9 == 0 => Some(CallFault::status(503)),
             _ => None,
         });
         world.put(&contacts(80)).await.unwrap();
@@ -49,7 +49,7 @@ fn every_call_hit_retry_and_record_is_counted_with_one_write_a_batch() {
 fn puts_of_what_ghl_has_already_are_counted_as_calls_saved() {
     block_on_paused(async {
         let world = exact().start();
-        let mut records = vec![contact(0), contact(1), with_tags(2, &["new"]), deal(0)];
+        let mut records = vec![contact(0), contact(1), with_tags(2, &["new"]), opportunity(0)];
         world.put(&records).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         let calls = world.ghl.calls();
@@ -114,7 +114,7 @@ fn health_tells_of_a_scheduler_that_stands_still_dead_letters_and_failed_records
         letters.add(DeadLetterQueue::Dead, letter("m1", "{"));
         letters.add(DeadLetterQueue::Parked, letter("m2", "{"));
         assert_eq!(health().await.health, Health::Degraded);
-        world.ghl.on_call(|_| Some(Fault::status(400)));
+        world.ghl.on_call(|_| Some(CallFault::status(400)));
         world.put(&[contact(0)]).await.unwrap();
         world.run_for(SECOND).await;
         let degraded = health().await;

@@ -1,4 +1,4 @@
-//! Invocations that die: at every single await, and at any time.
+//! Invocations that die, at every single await and at any time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,47 +7,57 @@ use ghl_sync_engine::counts::RecordCount;
 use ghl_sync_engine::ports::{Clock, Counters};
 use ghl_sync_engine::usecase::RecordResult;
 use ghl_sync_model::{ErrorCode, LocationId, PutRecord};
-use ghl_sync_testkit::{Crash, Fault, Setup, World, block_on_paused, dying_at_await};
+use ghl_sync_testkit::{CallFault, Crash, Setup, World, block_on_paused, dying_at_await};
 
 use crate::fixtures::{
-    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_name, each_await, each_seed, email, loc,
-    nameless, with_tags,
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, each_await, each_seed, email, loc, nameless,
+    opportunity, opportunity_name, with_tags,
 };
 
-/// Everything is in GHL once, and the gate is free.
-fn assert_all_is_well(world: &World, contacts: usize, deals: usize) {
+/// Checks that everything is in GHL once, and the gate is free.
+fn assert_all_is_well(world: &World, contacts: usize, opportunities: usize) {
     assert_eq!(world.ghl.doubles(), Vec::<String>::new(), "doubled");
-    assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (contacts, deals));
+    assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (contacts, opportunities));
     assert_eq!(world.outbox.failed(), []);
     assert_eq!(world.ghl.over_quota(), 0);
     assert!(world.ghl.most_at_once(&loc()) <= 5);
     assert_eq!(world.gate(&loc()).breaker().as_str(), "closed");
 }
 
-/// What one batch can meet: upserts, tags, contacts that must not be created twice, and opportunities of contacts of
-/// the same batch.
+/// All that a batch can contain: upserts, tags, contacts that must not be created twice, and opportunities of
+/// contacts in the same batch.
 fn a_batch_of_everything() -> Vec<PutRecord> {
-    vec![contact(0), contact(1), with_tags(2, &["new"]), nameless(10), nameless(11), deal(0), deal(1), deal(2)]
+    vec![
+        contact(0),
+        contact(1),
+        with_tags(2, &["new"]),
+        nameless(10),
+        nameless(11),
+        opportunity(0),
+        opportunity(1),
+        opportunity(2),
+    ]
 }
 
 #[test]
 fn an_invocation_that_dies_at_any_of_its_awaits_loses_nothing_and_doubles_nothing() {
-    // An await before and after each effect, so this is every state that a crash can leave behind: taking the run,
-    // loading, leasing permits, each call, each outcome, the end, the next batch's message, the counters.
+    // There is an await before and after each effect, so this covers every state that a crash can leave behind:
+    // taking the run, loading, leasing permits, each call, each outcome, the end, the next batch's message, the
+    // counters.
     for seed in 1..=4 {
         let awaits = each_await(|awaits| async move {
             let mut setup =
                 Setup { seed, visibility: 2 * MINUTE, index_lag: Duration::ZERO..=2 * SECOND, ..Setup::default() };
             setup.config.batch_size = 8;
             setup.config.lease_size = 5;
-            // As slow as the engine is told that the search may be.
+            // Equals the maximum lag that the engine assumes.
             setup.ghl.search_lag = setup.config.search_lag;
             let world = setup.start();
             world.crash(move |number| (number == 1).then_some(Crash::AtAwait(awaits)));
             world.put_only(&a_batch_of_everything()).await.unwrap();
             world.run_for(SECOND / 10).await;
-            world.put_only(&[contact(20), contact(21), deal(20)]).await.unwrap();
-            // The index shows all of it, so that the first batch is a full one.
+            world.put_only(&[contact(20), contact(21), opportunity(20)]).await.unwrap();
+            // The index shows all records, so that the first batch is a full one.
             world.run_for(5 * SECOND).await;
             world.engine.fan_out(&loc().into()).await.unwrap();
             world.run_until_settled(20 * MINUTE).await.unwrap();
@@ -66,7 +76,7 @@ fn a_producer_that_dies_at_any_of_its_awaits_leaves_each_record_whole_or_not_the
         let lived = dying_at_await(awaits, world.engine.put_and_start(&records)).await.is_some();
         world.run_for(20 * MINUTE).await;
         assert!(world.outbox.open().iter().all(|record| record.waits_for.is_some()), "its contact was not stored");
-        // Whoever sent them sends them again.
+        // The producer sends them again.
         world.put(&records).await.unwrap();
         world.run_until_settled(20 * MINUTE).await.unwrap();
         assert_all_is_well(&world, 5, 3);
@@ -101,7 +111,7 @@ fn invocations_that_die_one_after_the_other_at_random_times_lose_nothing_and_dou
             unlucky.then(|| Crash::After(Duration::from_millis(randomness.within(0..=2_500))))
         });
         let mut records = contacts(30);
-        records.extend((0..10).map(deal));
+        records.extend((0..10).map(opportunity));
         world.put(&records).await.unwrap();
         world.run_until_settled(2 * HOUR).await.unwrap();
         assert_all_is_well(&world, 30, 10);
@@ -113,7 +123,7 @@ fn crashes_during_an_outage_strand_neither_the_breaker_nor_its_probe() {
     each_seed(25, |seed| async move {
         let setup = Setup { seed, visibility: 2 * MINUTE, index_lag: Duration::ZERO..=2 * SECOND, ..Setup::default() };
         let world = setup.start();
-        world.ghl.on_call(|seen| (seen.elapsed < 6 * MINUTE).then(|| Fault::status(503)));
+        world.ghl.on_call(|seen| (seen.elapsed < 6 * MINUTE).then(|| CallFault::status(503)));
         let randomness = world.randomness.fork();
         world.crash(move |number| {
             let unlucky = number <= 6 && randomness.within(0..=1) == 0;
@@ -128,24 +138,24 @@ fn crashes_during_an_outage_strand_neither_the_breaker_nor_its_probe() {
 #[test]
 fn an_opportunity_that_was_created_but_not_written_down_is_found_again() {
     each_seed(20, |seed| async move {
-        // The dead run expires before GHL's search shows what it did, and its message comes again at once.
+        // The dead run expires before GHL's search shows its effects, and its message comes again at once.
         let (function_timeout, visibility) = (20 * SECOND, 26 * SECOND);
         let mut setup = Setup { seed, function_timeout, visibility, ..Setup::default() };
-        // As slow as the engine is told that the search may be.
+        // Equals the maximum lag that the engine assumes.
         setup.ghl.search_lag = setup.config.search_lag;
         let world = setup.start();
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         let from = world.invocations();
-        // Two calls: it dies while the second is under way, or its outcome is being written down.
+        // Two calls: the invocation dies during the second, or while it stores the outcome.
         world.crash(move |number| (number == from + 1).then_some(Crash::After(Duration::from_millis(150 + 25 * seed))));
-        world.put(&[deal(0)]).await.unwrap();
+        world.put(&[opportunity(0)]).await.unwrap();
         world.run_until_settled(20 * MINUTE).await.unwrap();
-        assert_eq!(world.ghl.opportunities(&loc(), &deal_name(0)).len(), 1);
+        assert_eq!(world.ghl.opportunities(&loc(), &opportunity_name(0)).len(), 1);
     });
 }
 
-/// Every invocation dies before its call is answered, for so long, from the start.
+/// Every invocation dies before its call is answered, from the start, for `length`.
 fn an_outage_of_ours(locations: usize, length: Duration) -> Arc<World> {
     let mut setup = Setup { function_timeout: 20 * SECOND, visibility: 26 * SECOND, ..Setup::default() };
     setup.locations = (0..locations).filter_map(|n| Setup::settings(&format!("l{n}"))).collect();
@@ -171,7 +181,7 @@ fn when_invocations_die_in_many_locations_no_record_is_marked() {
         for _ in 0..50 {
             world.run_for(MINUTE).await;
             let marked = world.outbox.open().into_iter().filter(|record| record.last_error.is_some()).count();
-            // The first two locations cannot know yet that they are not alone.
+            // The first two locations cannot know yet that others are affected too.
             assert!(marked <= 2, "{marked} records are held responsible");
             assert_eq!(world.outbox.failed(), []);
         }
@@ -186,7 +196,7 @@ fn the_same_bad_record_in_many_locations_is_put_aside_after_an_hour_and_their_ot
     block_on_paused(async {
         let world = an_outage_of_ours(4, Duration::ZERO);
         world.crash(|_| None);
-        world.ghl.on_call(|seen| (seen.subject == email(99)).then_some(Fault::Hangs));
+        world.ghl.on_call(|seen| (seen.subject == email(99)).then_some(CallFault::Hangs));
         for n in 0..4 {
             let location_id = LocationId::new(format!("l{n}")).unwrap();
             let mut records = vec![PutRecord { location_id: location_id.clone(), ..contact(99) }];
@@ -204,7 +214,7 @@ fn the_same_bad_record_in_many_locations_is_put_aside_after_an_hour_and_their_ot
 fn a_record_that_kills_the_function_each_time_is_put_aside_and_counted_and_its_neighbours_are_sent() {
     each_seed(3, |seed| async move {
         let world = Setup { seed, ..Setup::default() }.start();
-        world.ghl.on_call(|seen| (seen.subject == email(4)).then_some(Fault::Hangs));
+        world.ghl.on_call(|seen| (seen.subject == email(4)).then_some(CallFault::Hangs));
         world.put(&contacts(50)).await.unwrap();
         world.run_for(10 * MINUTE).await;
         assert_eq!(world.ghl.contact_count(), 50, "its neighbours, and it was created before it killed");
@@ -214,7 +224,7 @@ fn a_record_that_kills_the_function_each_time_is_put_aside_and_counted_and_its_n
         let open: Vec<_> = world.outbox.open().into_iter().map(|record| record.key).collect();
         let failed: Vec<_> = world.outbox.failed().into_iter().map(|record| record.key).collect();
         assert_eq!((open, failed), (vec![], vec![contact_key(4)]));
-        // An invocation that dies tells nothing: the failure must be told by one that lives.
+        // A dead invocation reports nothing: a surviving one must report the failure.
         let settled = world.results().into_iter().filter(|(key, _)| *key == contact_key(4)).map(|(_, result)| result);
         assert_eq!(settled.collect::<Vec<_>>(), [RecordResult::Failed(ErrorCode::Internal)]);
         let counts = world.counters.of(&loc(), world.clock.now()).await.unwrap().total;

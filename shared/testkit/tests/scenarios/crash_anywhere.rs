@@ -1,5 +1,5 @@
-//! What dies at any await of its own, where records share a contact, an operator changes something, or GHL is read:
-//! whoever comes next loses nothing and doubles nothing.
+//! Processes that die at any of their awaits while records share a contact, an operator changes something, or GHL is
+//! read: whoever continues loses nothing and duplicates nothing.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,29 +10,29 @@ use ghl_sync_engine::usecase::Invocation;
 use ghl_sync_inbound::Reconciler;
 use ghl_sync_model::{Conflict, Contact, Holder, Kind, Payload, PutRecord, RecordKey, SettingsOverlay};
 use ghl_sync_operate::{Chosen, FailedFilter};
-use ghl_sync_testkit::{Crash, Fault, Setup, World, dying_at_await};
+use ghl_sync_testkit::{CallFault, Crash, Setup, World, dying_at_await};
 
 use crate::fixtures::{
-    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_name, each_await, email, loc, nameless,
-    put_of, with_tags,
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, each_await, email, loc, nameless, opportunity,
+    opportunity_name, put_of, with_tags,
 };
 
-/// A second record of the contact of record `n`.
+/// A second record of the same contact as record `n`.
 fn shared(n: usize, name: &str) -> PutRecord {
     let content = Contact { email: Some(email(n)), first_name: Some(name.to_owned()), ..Contact::default() };
     put_of(&format!("s{n}"), Payload::Contact(content))
 }
 
-/// A second opportunity of the contact of record `n`, of the same name and in the same pipeline.
+/// A second opportunity of the contact of record `n`, with the same name and pipeline.
 fn twin(n: usize) -> PutRecord {
-    let mut put = deal(n);
-    if let Payload::Opportunity(deal) = &mut put.payload {
-        deal.monetary_value = Some(7.into());
+    let mut put = opportunity(n);
+    if let Payload::Opportunity(opportunity) = &mut put.payload {
+        opportunity.monetary_value = Some(7.into());
     }
     PutRecord { id: format!("t{n}").parse().unwrap(), ..put }
 }
 
-/// Two contacts of two records each, the opportunities of one of them (two of one name), and others beside them.
+/// Two contacts with two records each, the opportunities of one of them (two with one name), and some other records.
 fn of_shared_contacts() -> Vec<PutRecord> {
     vec![
         contact(0),
@@ -40,29 +40,33 @@ fn of_shared_contacts() -> Vec<PutRecord> {
         with_tags(1, &["new"]),
         shared(1, "Bea"),
         nameless(10),
-        deal(0),
+        opportunity(0),
         twin(0),
-        deal(1),
+        opportunity(1),
     ]
 }
 
 async fn shares_with(world: &World, key: &RecordKey) -> Vec<String> {
-    let story = world.operator().record_status(&loc(), key).await.unwrap().unwrap();
-    story.shares_ghl_id_with.iter().map(ToString::to_string).collect()
+    let status = world.operator().record_status(&loc(), key).await.unwrap().unwrap();
+    status.shares_ghl_id_with.iter().map(ToString::to_string).collect()
 }
 
-/// All of [`of_shared_contacts`] is in GHL: no contact twice, each opportunity by itself, and the records say who shares.
+/// Checks that all of [`of_shared_contacts`] is in GHL: no contact twice, every opportunity separate, and the records
+/// say who shares.
 async fn assert_all_is_there(world: &World) {
     assert_eq!(world.outbox.failed(), []);
     assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (3, 3));
     assert_eq!(world.ghl.doubles().len(), 1, "the twins, and nothing else: {:?}", world.ghl.doubles());
     let records = world.outbox.records();
     assert!(records.iter().all(|record| record.accepted_version == Some(record.version)), "{records:?}");
-    let deals = records.iter().filter(|record| record.key.kind == Kind::Opportunity);
-    let ids: BTreeSet<_> = deals.filter_map(|deal| deal.ghl_id.clone()).collect();
+    let opportunities = records.iter().filter(|record| record.key.kind == Kind::Opportunity);
+    let ids: BTreeSet<_> = opportunities.filter_map(|opportunity| opportunity.ghl_id.clone()).collect();
     assert_eq!(ids.len(), 3, "no opportunity is two records'");
-    let worth =
-        world.ghl.opportunities(&loc(), &deal_name(0)).into_iter().map(|(_, deal)| deal.monetary_value.is_some());
+    let worth = world
+        .ghl
+        .opportunities(&loc(), &opportunity_name(0))
+        .into_iter()
+        .map(|(_, opportunity)| opportunity.monetary_value.is_some());
     assert_eq!(worth.collect::<BTreeSet<_>>(), BTreeSet::from([false, true]), "each as its record says");
     for n in [0, 1] {
         let name = world.ghl.contact(&loc(), &email(n)).unwrap().1.first_name;
@@ -78,7 +82,7 @@ fn setup(seed: u64) -> Setup {
     let mut setup = Setup { seed, visibility: 2 * MINUTE, index_lag: Duration::ZERO..=2 * SECOND, ..Setup::default() };
     setup.config.batch_size = 8;
     setup.config.lease_size = 5;
-    // As slow as the engine is told that the search may be.
+    // Equals the maximum lag that the engine assumes.
     setup.ghl.search_lag = setup.config.search_lag;
     setup
 }
@@ -90,7 +94,7 @@ fn a_batch_of_records_that_share_a_contact_dies_at_any_of_its_awaits() {
             let world = setup(seed).start();
             world.crash(move |number| (number == 1).then_some(Crash::AtAwait(awaits)));
             world.put_only(&of_shared_contacts()).await.unwrap();
-            // The index shows all of it, so that the first batch is a full one.
+            // The index shows all records, so that the first batch is a full one.
             world.run_for(5 * SECOND).await;
             world.engine.fan_out(&loc().into()).await.unwrap();
             world.run_until_settled(20 * MINUTE).await.unwrap();
@@ -110,7 +114,7 @@ fn the_put_of_records_that_share_a_contact_dies_at_any_of_its_awaits() {
         let lived = dying_at_await(awaits, world.engine.put_and_start(&records)).await.is_some();
         world.run_for(20 * MINUTE).await;
         assert!(world.outbox.open().iter().all(|record| record.waits_for.is_some()), "its contact was not stored");
-        // Whoever sent them sends them again.
+        // The producer sends them again.
         world.put(&records).await.unwrap();
         world.run_until_settled(20 * MINUTE).await.unwrap();
         world.run_for(MINUTE).await;
@@ -120,7 +124,7 @@ fn the_put_of_records_that_share_a_contact_dies_at_any_of_its_awaits() {
     assert!(awaits >= 10, "{awaits}");
 }
 
-/// Contacts of two records each that were synced an hour ago; a user of GHL has renamed one since.
+/// Contacts with two records each that were synced an hour ago. A user of GHL has renamed one since.
 async fn renamed(rule: Conflict, seed: u64) -> Arc<World> {
     let world = setup(seed).start();
     world.registry.change(&loc(), |settings| settings.conflict = rule);
@@ -156,7 +160,7 @@ fn reconciling_dies_at_any_of_its_awaits_and_the_next_reading_decides_each_confl
             let name = |n| world.ghl.contact(&loc(), &email(n)).unwrap().1.first_name.unwrap();
             assert_eq!([name(0), name(1), name(2)], [expected, "Bea", "Ada"]);
             assert_eq!((world.ghl.contact_count(), world.ghl.doubles().len(), world.outbox.failed().len()), (3, 0, 0));
-            // Five puts, and our content once more if it stands.
+            // Five puts, plus our content once more if it wins.
             let written = world.sent_to(&email(0)).len();
             assert_eq!(written, if rule == Conflict::Ours { 3 } else { 2 }, "{rule:?}");
             let superseded = world.outbox.records().iter().filter(|record| record.superseded_at.is_some()).count();
@@ -236,7 +240,7 @@ fn a_pause_a_resume_and_a_reset_die_at_any_of_their_awaits_and_hold_once_they_we
 fn a_replay_dies_at_any_of_its_awaits_and_another_one_makes_the_rest_due() {
     let awaits = each_await(|awaits| async move {
         let world = setup(awaits).start();
-        world.ghl.on_call(|seen| (seen.elapsed < HOUR).then(|| Fault::status(422)));
+        world.ghl.on_call(|seen| (seen.elapsed < HOUR).then(|| CallFault::status(422)));
         let records = contacts(6);
         world.put(&records).await.unwrap();
         world.run_for(HOUR).await;

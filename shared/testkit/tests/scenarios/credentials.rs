@@ -1,4 +1,4 @@
-//! Tokens that expire: many processes, one refresh; crashes, lost answers, leases that end too early.
+//! Expiring tokens: many processes share one refresh; crashes, lost answers, leases that end too early.
 
 use futures::future::join_all;
 use ghl_sync_access::{NoToken, TokenEntry};
@@ -16,7 +16,8 @@ fn a_token_that_expires_in_the_middle_of_a_batch_of_8_invocations_is_refreshed_e
         world.process("first").token().await.unwrap();
         tokio::time::sleep(100 * SECOND).await;
         let processes = world.processes(8);
-        // 40 workers × 300 calls of 80 ms: from 20 s before its end, past its renewal, to 4 s after its end.
+        // 40 workers × 300 calls of 80 ms: from 20 s before the token's expiry, past its renewal, to 4 s after the
+        // expiry.
         let failed: usize = join_all(processes.iter().map(|process| process.batch(&location, 300))).await.iter().sum();
         assert_eq!(failed, 0);
         assert_eq!((world.oauth.refreshes(), world.oauth.repeats(), world.oauth.refused()), (2, 0, 0));
@@ -50,7 +51,7 @@ fn eight_invocations_of_eight_locations_share_one_refresh_of_their_agencys_token
         let batches = processes.iter().zip(&locations).map(|(process, location)| process.batch(location, 20));
         assert_eq!(join_all(batches).await.iter().sum::<usize>(), 0);
         assert_eq!((world.oauth.refreshes(), world.oauth.location_tokens()), (1, 8));
-        // Any process finds any location's token in the store.
+        // Every process finds every location's token in the store.
         let others = join_all(locations.iter().rev().zip(&processes).map(|(location, process)| process.call(location)));
         assert!(others.await.iter().all(Result::is_ok));
         assert_eq!((world.oauth.refreshes(), world.oauth.location_tokens()), (1, 8));
@@ -76,7 +77,7 @@ fn a_location_token_that_the_agencys_token_cannot_get_any_more_is_got_with_a_new
 
 #[test]
 fn a_process_that_dies_at_any_await_of_a_refresh_locks_nobody_out() {
-    // Loading, the lease, the request out and back, writing down: all of its awaits.
+    // All of its awaits: loading, the lease, the request and its answer, storing.
     each_seed(40, |awaits| async move {
         let world = Tokens::of_location(24 * HOUR, awaits);
         let (dying, others) = (world.process("dying"), world.processes(3));
@@ -87,7 +88,7 @@ fn a_process_that_dies_at_any_await_of_a_refresh_locks_nobody_out() {
         let tokens: Vec<Secret> = answers.into_iter().map(Result::unwrap).collect();
         assert!(tokens.iter().all(|token| world.oauth.accepts(token, &loc())));
         assert_eq!((world.oauth.refreshes(), world.oauth.refused()), (1, 0), "one rotation, or its repetition");
-        // The chain goes on from the token that was written down.
+        // The chain continues from the stored token.
         tokio::time::sleep(23 * HOUR).await;
         assert!(world.process("tomorrow").call(&loc()).await.is_ok());
         assert_eq!((world.oauth.refreshes(), world.oauth.refused()), (2, 0));
@@ -139,7 +140,7 @@ fn a_refresh_whose_answer_is_lost_for_longer_stops_the_location_only_when_its_to
 
 #[test]
 fn of_two_holders_the_one_whose_lease_has_ended_takes_nothing_from_the_other() {
-    // The first one's answer comes only when the second one has long written its own down.
+    // The first answer arrives long after the second process has stored its own.
     each_seed(10, |seed| async move {
         let settings = OAuthSettings { timeout: MINUTE, ..OAuthSettings::default() };
         let world = Tokens::start(settings, &location_grant("refresh-0"), seed);
@@ -160,7 +161,7 @@ fn a_holder_that_is_refused_when_its_lease_has_ended_stops_nobody() {
         let world = Tokens::start(settings, &location_grant("refresh-0"), 1);
         world.oauth.on_request(|number| (number == 1).then_some(OAuthFault::Unanswered));
         let (slow, fast) = (world.process("slow"), world.process("fast"));
-        // The first one gives up after the window, and tries again with a token that is used up.
+        // The first process gives up after the window, and tries again with a used token.
         let (first, second) = futures::future::join(slow.token(), fast.token()).await;
         assert_eq!(first.unwrap(), second.unwrap());
         assert_eq!((world.oauth.refreshes(), world.oauth.refused()), (1, 1));
@@ -173,7 +174,7 @@ fn new_tokens_that_cannot_be_written_down_are_not_used_and_not_lost() {
     block_on_paused(async {
         let world = Tokens::of_location(24 * HOUR, 1);
         let process = world.process("one");
-        // The lease is written; the tokens are not, for longer than GHL would repeat them.
+        // The lease is stored, but the tokens are not, for longer than GHL would repeat its answer.
         world.faults.fail(Op::TokenReplace, 2..=u64::MAX, PortFault::Refused);
         for _ in 0..12 {
             assert!(matches!(process.token().await, Err(NoToken::Unavailable(_))));
@@ -215,7 +216,7 @@ fn stores_that_fail_in_every_way_at_every_write_lose_no_refresh_token() {
         }
         let processes = world.processes(3);
         for _ in 0..48 {
-            // What fails for a moment is asked for again, as the engine does.
+            // Temporary failures are retried, as the engine does.
             join_all(processes.iter().map(|process| process.call(&location))).await;
             tokio::time::sleep(15 * MINUTE).await;
         }

@@ -1,4 +1,4 @@
-//! Credentials that do not work: whom they stop, what is said of them, and how they are mended.
+//! Credentials that do not work: what they stop, how they are reported, and how they are fixed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ghl_sync_access::NoToken;
 use ghl_sync_limiter::PauseReason;
 use ghl_sync_model::Cause;
-use ghl_sync_testkit::{Fault, OAuthFault, OAuthSettings, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, OAuthFault, OAuthSettings, World, block_on_paused};
 
 use crate::credentials_world::{Tokens, agency, agency_grant, location_grant, reference};
 use crate::fixtures::{HOUR, MINUTE, SECOND, contacts, exact, loc};
@@ -26,7 +26,7 @@ fn a_dead_refresh_token_stops_the_location_says_what_to_do_and_is_mended_by_new_
              the new `refresh_token` at ssm:/ghl-sync/app"
         );
         assert_eq!(world.reasons(), [reason]);
-        // Nobody hammers GHL with it.
+        // Nobody hammers GHL with them.
         for _ in 0..60 {
             assert!(matches!(process.token().await, Err(NoToken::Refused(_))));
             tokio::time::sleep(MINUTE).await;
@@ -48,7 +48,8 @@ fn a_location_that_is_not_active_waits_and_goes_on_with_the_same_refresh_token_o
             process.call(&loc()).await.unwrap();
             tokio::time::sleep(25 * HOUR).await;
             world.oauth.set_inactive(true);
-            // A day, and a call a minute: nobody waits, nobody hammers GHL, and nobody is told to connect the app anew.
+            // A day with a call per minute: nobody waits, nobody hammers GHL, and nobody is told to reconnect the
+            // app.
             for minute in 0..24 * 60 {
                 let began = world.clock.elapsed();
                 let none = process.token().await.unwrap_err();
@@ -73,7 +74,7 @@ fn a_location_that_is_not_active_waits_and_goes_on_with_the_same_refresh_token_o
 fn credentials_that_take_the_place_of_refused_ones_are_used_at_once_whatever_either_is_and_why_ever_they_were_refused()
 {
     let cases = [
-        // What stood there, what GHL says of it, and what is put in its place.
+        // The old credentials, GHL's objection to them, and their replacement.
         (location_grant("refresh-0"), "inactive", location_grant("refresh-new")),
         (location_grant("refresh-0"), "dead", location_grant("refresh-new")),
         (location_grant("refresh-0"), "inactive", "pit-new".to_owned()),
@@ -127,12 +128,12 @@ fn a_token_that_is_refused_for_what_it_is_for_gives_way_to_others_that_are_there
     }
 }
 
-/// A location whose token is refused as long as it says so.
+/// A location with a token that is refused while the flag is set.
 async fn refused_location(records: usize) -> (Arc<World>, Arc<AtomicBool>) {
     let world = exact().start();
     let is_refused = Arc::new(AtomicBool::new(true));
     let asked = is_refused.clone();
-    world.ghl.on_call(move |_| asked.load(Ordering::SeqCst).then(|| Fault::cause(401, Cause::Credentials)));
+    world.ghl.on_call(move |_| asked.load(Ordering::SeqCst).then(|| CallFault::cause(401, Cause::Credentials)));
     world.put(&contacts(records)).await.unwrap();
     world.run_for(10 * SECOND).await;
     assert_eq!(world.gate(&loc()).pause().unwrap().reason, PauseReason::Credentials);

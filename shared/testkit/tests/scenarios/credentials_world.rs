@@ -1,4 +1,4 @@
-//! GHL's OAuth, the stores of tokens, and processes that call with what they get from there.
+//! GHL's OAuth, the token stores, and processes that call GHL with the stored tokens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use ghl_sync_access::{AccessTokens, NoToken, TokenPorts};
 use ghl_sync_engine::ports::Versioned;
 use ghl_sync_model::{CredentialsRef, Holder, LocationId, Secret};
 use ghl_sync_testkit::{
-    FailNth, Faults, MemoryItems, MemorySecrets, Noted, OAuthSettings, RecordingSink, SimulatedOAuth, TestClock,
+    FailNth, MemoryItems, MemorySecrets, Noted, OAuthSettings, PortFaults, RecordingSink, SimulatedOAuth, TestClock,
     TestRandomness,
 };
 
 use crate::fixtures::loc;
 
-/// GHL, the stores, and as many processes as a test wants.
+/// GHL, the stores, and a factory of processes.
 pub(crate) struct Tokens {
     pub(crate) clock: TestClock,
     pub(crate) oauth: SimulatedOAuth,
     pub(crate) secrets: Arc<MemorySecrets>,
     pub(crate) store: Arc<MemoryItems>,
-    pub(crate) faults: Arc<Faults>,
+    pub(crate) faults: Arc<PortFaults>,
     sink: Arc<RecordingSink>,
 }
 
@@ -34,7 +34,7 @@ impl Tokens {
             oauth: SimulatedOAuth::new(clock, settings, "refresh-0"),
             secrets,
             store: Arc::default(),
-            faults: Arc::new(Faults::new(1..=4, TestRandomness::seeded(seed))),
+            faults: Arc::new(PortFaults::new(1..=4, TestRandomness::seeded(seed))),
             sink: Arc::new(RecordingSink::new(clock)),
         }
     }
@@ -44,7 +44,7 @@ impl Tokens {
         Tokens::start(settings, &location_grant("refresh-0"), seed)
     }
 
-    /// A process of this name, whose clock is ahead by so much.
+    /// A process called `name` with a clock that is ahead by `ahead_ms`.
     pub(crate) fn process_ahead(&self, name: &str, ahead_ms: i64) -> Process {
         let ports = TokenPorts {
             clock: Arc::new(self.clock.skewed(ahead_ms)),
@@ -83,7 +83,7 @@ impl Process {
         self.tokens.of(&loc(), &reference()).await
     }
 
-    /// A call as the engine makes it: with a token, and once more if GHL does not accept it and there is another one.
+    /// Makes a call as the engine does: with a token, and once more with another one if GHL rejects the first.
     pub(crate) async fn call(&self, location: &LocationId) -> Result<(), String> {
         for attempt in 1..=2 {
             let token = self.tokens.of(location, &reference()).await.map_err(|none| none.to_string())?;
@@ -100,7 +100,7 @@ impl Process {
         Err("401".to_owned())
     }
 
-    /// A batch: five workers, so many calls each. Returns how many failed.
+    /// A batch: five workers with `calls` calls each. Returns how many failed.
     pub(crate) async fn batch(&self, location: &LocationId, calls: usize) -> usize {
         let worker = async || {
             let mut failed = 0;

@@ -1,4 +1,4 @@
-//! The end of a function's time: no call begins that could not end, and be written down, before it.
+//! The end of a function's time: no call begins unless it can end and be stored before the deadline.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::Invocation;
 use ghl_sync_model::{Holder, Pace};
-use ghl_sync_testkit::{Fault, Setup, block_on_paused};
+use ghl_sync_testkit::{CallFault, Setup, block_on_paused};
 
 use crate::fixtures::{HOUR, SECOND, batch, contact_key, contacts, each_seed, exact, loc};
 
-/// A request may take 10 s, and 1.5 s are kept to write everything down.
+/// A request may take 10 s, and storing everything is given 1.5 s.
 const CALL_AND_WRITE: Duration = Duration::from_millis(11_500);
 
 #[test]
 fn whatever_the_deadline_and_the_wait_a_call_begins_only_if_it_can_end_and_be_written_down() {
-    // The first windows are used up by the warm-up: the permits that follow come at any time before the deadline.
+    // The warm-up uses up the first windows, so later permits come at any time before the deadline.
     for (window_s, timeout_ms) in
         [1, 2, 3, 5, 8, 13].into_iter().flat_map(|w| (11_000..26_000).step_by(487).map(move |t| (w, t)))
     {
@@ -30,8 +30,8 @@ fn whatever_the_deadline_and_the_wait_a_call_begins_only_if_it_can_end_and_be_wr
             world.invoke(&batch(None, (0..3).map(contact_key))).await.unwrap();
             let before = world.ghl.arrivals().len();
             let deadline = world.clock.now() + Duration::from_millis(timeout_ms);
-            // GHL is silent from time to time: the call takes all of its timeout.
-            world.ghl.on_call(|seen| (seen.number % 5 == 0).then_some(Fault::NoAnswer { done: true }));
+            // GHL is silent from time to time: the call takes its full timeout.
+            world.ghl.on_call(|seen| (seen.number % 5 == 0).then_some(CallFault::NoAnswer { done: true }));
             let report = world.invoke(&batch(None, (3..40).map(contact_key))).await;
             assert!(report.is_some(), "it died: {window_s} s, {timeout_ms} ms");
             for arrival in &world.ghl.arrivals()[before..] {
@@ -50,7 +50,7 @@ fn requests_that_time_out_at_the_end_of_a_function_are_no_crashes() {
             settings.pace = Pace { limit: NonZeroU32::new(4).unwrap(), window: 5 * SECOND };
         }
         let world = setup.start();
-        world.ghl.on_call(|seen| (seen.number % 3 == 0).then_some(Fault::NoAnswer { done: true }));
+        world.ghl.on_call(|seen| (seen.number % 3 == 0).then_some(CallFault::NoAnswer { done: true }));
         world.put(&contacts(40)).await.unwrap();
         world.run_until_settled(HOUR).await.unwrap();
         assert_eq!((world.died(), world.gate(&loc()).crashes()), (0, 0));
@@ -63,7 +63,7 @@ fn reads_that_belong_to_no_record_leave_time_to_give_their_permits_back() {
     for timeout_ms in (11_000..14_000).step_by(250) {
         block_on_paused(async move {
             let world = exact().start();
-            world.ghl.on_call(|_| Some(Fault::NoAnswer { done: true }));
+            world.ghl.on_call(|_| Some(CallFault::NoAnswer { done: true }));
             let now = world.clock.now();
             let deadline = now + Duration::from_millis(timeout_ms);
             let invocation = Invocation { holder: Holder::new("pull").unwrap(), deadline };

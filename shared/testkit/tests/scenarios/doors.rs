@@ -1,4 +1,4 @@
-//! What is refused at put, and that what was taken can be carried to its end.
+//! Records refused at put, and that every accepted record can be carried to its end.
 
 use ghl_sync_engine::ports::{Clock, Put};
 use ghl_sync_model::{CustomField, MAX_PAYLOAD_BYTES, Payload, PutRecord, RecordId};
@@ -10,7 +10,7 @@ fn with_id(text: &str, n: usize) -> PutRecord {
     PutRecord { id: RecordId::try_from(text.to_owned()).unwrap(), ..contact(n) }
 }
 
-/// Contact `n`, with a field of so many characters, each of which is written as six bytes.
+/// Contact `n` with a field of `characters` characters, each of which is written as six bytes.
 fn long(n: usize, characters: usize) -> PutRecord {
     let mut put = contact(n);
     if let Payload::Contact(contact) = &mut put.payload {
@@ -29,7 +29,7 @@ fn an_id_that_no_queue_carries_is_refused_at_put_and_one_that_is_stored_already_
         let error = format!("{:?}", put.items[0].as_ref().unwrap_err());
         assert!(error.contains("noncharacter") && error.contains("id"), "{error}");
         assert_eq!(*put.items[1].as_ref().unwrap(), Put::Stored);
-        // An earlier build took it.
+        // An earlier build accepted it.
         world.engine.ports().outbox.put(&bad, world.clock.now()).await.unwrap();
         world.put(&[contact(2)]).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();

@@ -1,23 +1,23 @@
-//! Lists that are dropped into a bucket: whatever dies, every row is accounted for once.
+//! Lists dropped into a bucket: whatever dies, every row is accounted for exactly once.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghl_sync_drop::{AHEAD, Checkpoint, End, Handled, Importer, Phase};
+use ghl_sync_drop::{AHEAD, Checkpoint, Handled, ImportEnd, Importer, Phase};
 use ghl_sync_engine::ports::{Clock, ItemStore};
-use ghl_sync_model::{EpochMs, ImportId, ImportState, LocationFacts, LocationId, ToldFacts};
+use ghl_sync_model::{EpochMs, ImportId, ImportState, LocationFacts, LocationId, ReportedFacts};
 use ghl_sync_testkit::{MemoryBucket, MemorySteps, Setup, World, block_on_paused, dying_at_await};
 use serde_json::Value;
 
 use crate::fixtures::{HOUR, MINUTE, each_await, exact, loc};
 
 pub(crate) const LIST: &str = "in/loc/contacts/list.csv";
-/// A message whose invocation died, or that was not done with, comes again after this.
+/// Time after which a message comes again if its invocation died or did not finish it.
 const VISIBILITY: Duration = Duration::from_secs(90);
 
-/// A bucket beside a world, and what imports from it.
+/// A bucket next to a world, and the importer that reads it.
 pub(crate) struct Drops {
     pub(crate) world: Arc<World>,
     pub(crate) bucket: Arc<MemoryBucket>,
@@ -26,11 +26,11 @@ pub(crate) struct Drops {
 }
 
 impl Drops {
-    /// Of which it is known already what its location is.
+    /// Here the location's facts are known already.
     fn beside(world: Arc<World>) -> Drops {
         world
             .items
-            .keep(&loc(), &LocationFacts::told(world.clock.now(), None, ToldFacts::default(), Vec::new(), false));
+            .keep(&loc(), &LocationFacts::told(world.clock.now(), None, ReportedFacts::default(), Vec::new(), false));
         Drops::knowing_nothing(world)
     }
 
@@ -46,13 +46,13 @@ impl Drops {
         Drops::beside(exact().start())
     }
 
-    /// Somebody puts a file into the bucket, and S3 says so.
+    /// Puts a file into the bucket, and sends S3's event.
     pub(crate) fn drop(&self, key: &str, bytes: impl Into<Vec<u8>>) {
         self.bucket.drop_file(key, bytes);
         self.say(key);
     }
 
-    /// S3 says that a file was put.
+    /// Sends S3's event for a file that was put.
     pub(crate) fn say(&self, key: &str) {
         let event = serde_json::json!({ "Records": [{
             "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": { "object": { "key": key } },
@@ -60,8 +60,8 @@ impl Drops {
         self.steps.push(event.to_string(), Duration::ZERO);
     }
 
-    /// Handles messages until there are none. The invocation of number `n` (from 1) dies at the await that `dies` names.
-    /// How many died.
+    /// Handles messages until there are none. Invocation number `n` (from 1) dies at the await that `dies` returns.
+    /// Returns how many died.
     pub(crate) async fn run_dying(&self, dies: impl Fn(u64) -> Option<u64>) -> u64 {
         let mut died = 0;
         for number in 1.. {
@@ -81,7 +81,7 @@ impl Drops {
         died
     }
 
-    /// What S3 says, and the first step.
+    /// Handles S3's event and the first step.
     pub(crate) async fn two_messages(&self) {
         for _ in 0..2 {
             let body = self.steps.next().await.unwrap();
@@ -102,13 +102,13 @@ impl Drops {
         self.report_of("list.csv")
     }
 
-    /// The lines of a file, as columns by their names.
+    /// The lines of a file, each as a map from column to value.
     pub(crate) fn lines(&self, file: &str) -> Vec<BTreeMap<String, String>> {
         let text = self.bucket.text(&format!("out/loc/list.csv/{file}")).expect(file);
         csv::Reader::from_reader(text.as_bytes()).deserialize().map(Result::unwrap).collect()
     }
 
-    /// The states of all rows in the results, and the rows that are left out, in order.
+    /// The states of all rows in the results, and the rejected rows, in order.
     fn accounts(&self) -> (BTreeMap<u64, String>, Vec<u64>) {
         let row = |line: &BTreeMap<String, String>| line["_row"].parse::<u64>().unwrap();
         let results = self.lines("results.csv");
@@ -118,7 +118,7 @@ impl Drops {
     }
 }
 
-/// A list of people, of one in ten of whom nothing says who it is, so that the row is left out.
+/// A list of people. One in ten has nothing that identifies a person, so that its row is rejected.
 fn people(count: u64) -> String {
     let mut list = "First Name,Email\n".to_owned();
     for n in 0..count {
@@ -127,7 +127,7 @@ fn people(count: u64) -> String {
     list
 }
 
-/// Every row of [`people`] is in the results as synced, or in the rejects.
+/// Checks that every row of [`people`] is in the results as synced, or in the rejects.
 fn assert_all_accounted_for(drops: &Drops, count: u64) {
     let (states, rejects) = drops.accounts();
     assert!(states.values().all(|state| state == "synced"), "{states:?}");
@@ -164,7 +164,7 @@ fn a_dropped_list_is_an_import_of_the_stack_that_is_counted_and_can_be_cancelled
         let status = operator.import(&loc(), &first).await.unwrap();
         assert_eq!((status.counts.accepted.count, status.state), (90, ImportState::Complete));
         assert_eq!((status.name.as_deref(), status.rows, status.records), (Some("list.csv"), Some(100), Some(90)));
-        // Of the longer list the new people alone are put; they are withdrawn before they are sent.
+        // Only the new people of the longer list are put; they are withdrawn before they are sent.
         operator.pause(&loc(), None, None).await.unwrap();
         drops.drop(LIST, people(200));
         drops.two_messages().await;
@@ -187,7 +187,7 @@ fn an_import_that_dies_at_any_of_its_awaits_accounts_for_every_row_once() {
     let awaits = each_await(|awaits| async move {
         let drops = Drops::beside(Setup::default().start());
         drops.drop(LIST, people(30));
-        // Each of the first invocations that gets so far dies there.
+        // Each of the first invocations that gets this far dies there.
         let died = drops.run_dying(|number| (number <= 8).then_some(awaits)).await;
         assert_all_accounted_for(&drops, 30);
         died > 0
@@ -244,7 +244,7 @@ fn a_list_that_is_dropped_twice_does_nothing_twice() {
         drops.drop(LIST, people(50));
         drops.run().await;
         assert_eq!(drops.world.ghl.calls(), calls);
-        // Under another name it is another list, and its people are known.
+        // Under another name it is another list, but its people are known.
         drops.drop("in/loc/contacts/copy.csv", people(50));
         drops.run().await;
         assert_eq!(drops.world.ghl.calls(), calls);
@@ -299,7 +299,7 @@ fn a_list_that_leaves_a_question_open_is_not_imported_before_its_mapping_answers
         assert_eq!(report["import"]["questions"][0]["question"], "date_order");
         assert!(report["next"].as_str().unwrap().contains("in/loc/contacts/list.csv.mapping.json"));
         assert_eq!((drops.world.ghl.calls(), drops.world.outbox.records().len()), (0, 0));
-        // The mapping that the report begins, with the answer.
+        // The suggested mapping in the report, plus the answer.
         let mut mapping = report["mapping"].clone();
         mapping["answers"]["date_order"] = "day_first".into();
         drops.drop(&format!("{LIST}.mapping.json"), mapping.to_string());
@@ -352,12 +352,12 @@ fn what_is_no_list_or_of_an_unknown_location_is_refused_with_the_reason() {
             assert!(report["reason"].as_str().unwrap().contains(reason), "{report}");
         }
         assert_eq!(drops.world.outbox.records().len(), 0);
-        // What stood in the way is mended: the file is put there again.
+        // The obstacle is removed, and the file is put there again.
         drops.drop("in/loc/contacts/b.csv", "Email\na@example.com\n");
         drops.run().await;
         assert_eq!(drops.world.ghl.contact_count(), 1);
         let ends = drops.world.items.entries::<Checkpoint>();
-        let done = ends.iter().filter(|end| end.value.phase == Phase::Ended(End::Done)).count();
+        let done = ends.iter().filter(|end| end.value.phase == Phase::Ended(ImportEnd::Done)).count();
         assert_eq!((ends.len(), done), (5, 1));
     });
 }

@@ -1,4 +1,4 @@
-//! Doing everything but the call.
+//! Dry runs: everything except the call.
 
 use ghl_sync_testkit::block_on_paused;
 
@@ -15,7 +15,7 @@ fn in_a_location_in_dry_run_nothing_is_called_and_the_request_stands_at_the_reco
         assert_eq!(world.reports()[0].would_send, 3);
         let request = world.outbox.dry_run(&loc(), &contact_key(0)).unwrap();
         assert!(request.contains("contacts.upsert"), "{request}");
-        // And for real.
+        // Now for real.
         world.registry.change(&loc(), |settings| settings.dry_run = false);
         world.put(&contacts(3)).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
@@ -41,10 +41,10 @@ fn a_dry_run_of_one_batch_leaves_its_records_due_and_they_are_sent_soon() {
 
 #[test]
 fn a_dry_run_that_comes_while_the_location_is_paused_calls_nothing_later() {
-    use ghl_sync_testkit::Fault;
+    use ghl_sync_testkit::CallFault;
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.number == 1).then(|| Fault::retry_after(429, 2 * MINUTE)));
+        world.ghl.on_call(|seen| (seen.number == 1).then(|| CallFault::retry_after(429, 2 * MINUTE)));
         world.put(&[contact(0)]).await.unwrap();
         world.run_for(SECOND).await;
         let mut message = batch(None, [contact_key(0)]);

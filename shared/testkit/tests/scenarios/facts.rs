@@ -1,4 +1,4 @@
-//! What locations are: asked of GHL once a day, and by lists that need it.
+//! Facts about locations, read from GHL once a day, and on demand by lists that need them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use ghl_sync_inbound::FactsReader;
 use ghl_sync_model::{
     Ask, Call, Cause, FieldType, Holder, Kind, LocationFacts, LocationProfile, NewField, NewPipeline, SettingsOverlay,
 };
-use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Setup, World, block_on_paused};
 
 use crate::drop::{Drops, LIST};
 use crate::fixtures::{HOUR, MINUTE, SECOND, each_await, exact, loc};
 
-/// National numbers, and a column of a custom field by its name.
+/// National phone numbers, and columns of custom fields by name.
 const MEMBERS: &str = "Name,Email,Phone,Shoe size,Diet\n\
                        Ada,ada@example.com,030 901820,41,Vegan\n\
                        Eve,eve@example.com,030 901821,38,Fish\n";
@@ -63,7 +63,7 @@ fn in_germany(setup: Setup) -> Arc<World> {
     world
 }
 
-/// From now on, whoever asks what the location is gets it read.
+/// From now on, requests for the location's facts are fulfilled.
 fn consumer(world: &Arc<World>) -> tokio::task::JoinHandle<()> {
     let world = world.clone();
     tokio::spawn(async move {
@@ -109,9 +109,9 @@ fn what_a_token_may_not_read_is_told_and_neither_stops_the_location_nor_takes_aw
         let world = in_germany(exact());
         read(&world).await;
         let before = known(&world);
-        world
-            .ghl
-            .on_call(|seen| matches!(seen.call, Call::ListCustomFields).then(|| Fault::cause(401, Cause::Forbidden)));
+        world.ghl.on_call(|seen| {
+            matches!(seen.call, Call::ListCustomFields).then(|| CallFault::cause(401, Cause::Forbidden))
+        });
         world.run_for(HOUR).await;
         read(&world).await;
         let facts = known(&world);
@@ -122,11 +122,11 @@ fn what_a_token_may_not_read_is_told_and_neither_stops_the_location_nor_takes_aw
             ("custom fields", "locations/customFields.readonly")
         );
         assert!(facts.is_fresh(facts.asked_at + 23 * HOUR), "asking again is of no use");
-        // The location goes on.
+        // The location continues.
         read(&world).await;
         assert!(known(&world).asked_at > facts.asked_at);
-        // GHL itself fails: in some minutes somebody may ask again.
-        world.ghl.on_call(|_| Some(Fault::status(503)));
+        // GHL itself fails: another request is possible after some minutes.
+        world.ghl.on_call(|_| Some(CallFault::status(503)));
         read(&world).await;
         let facts = known(&world);
         assert_eq!((facts.untold.len(), facts.country()), (3, Some("DE")));
@@ -220,7 +220,7 @@ fn a_list_with_national_numbers_and_custom_fields_waits_for_the_facts_and_arrive
         let known = &drops.report()["known"];
         assert_eq!((&known["country"], &known["custom_fields"]), (&"DE".into(), &2.into()), "{known}");
         assert_eq!(drops.world.queue.asked(Ask::Facts).len(), 1);
-        // Of a second list, within the day, nobody asks.
+        // A second list within the day makes no new request.
         drops.drop("in/loc/contacts/more.csv", MEMBERS);
         drops.run().await;
         assert_eq!(drops.world.queue.asked(Ask::Facts).len(), 1);
@@ -256,7 +256,7 @@ fn without_facts_a_list_goes_on_after_two_minutes_says_so_and_is_read_again_once
         assert_eq!(report["state"], "done");
         assert!(report["known"]["unknown"][0].as_str().unwrap().contains("GHL has not told them yet"), "{report}");
         assert_eq!(drops.lines("rejects.csv").len(), 1, "the number is of no country");
-        // The same file is another matter once the country is known.
+        // The same file gives another result once the country is known.
         read(&drops.world).await;
         drops.drop(LIST, "Name,Email,Phone\nAda,ada@example.com,030 901820\n");
         drops.run().await;
@@ -270,10 +270,9 @@ fn without_facts_a_list_goes_on_after_two_minutes_says_so_and_is_read_again_once
 fn a_list_says_which_scope_the_token_lacks() {
     block_on_paused(async {
         let drops = Drops::knowing_nothing(in_germany(exact()));
-        drops
-            .world
-            .ghl
-            .on_call(|seen| matches!(seen.call, Call::ListCustomFields).then(|| Fault::cause(401, Cause::Forbidden)));
+        drops.world.ghl.on_call(|seen| {
+            matches!(seen.call, Call::ListCustomFields).then(|| CallFault::cause(401, Cause::Forbidden))
+        });
         let consumer = consumer(&drops.world);
         drops.drop(LIST, MEMBERS);
         drops.run().await;
@@ -332,7 +331,7 @@ fn a_list_without_a_mapping_is_read_by_that_of_the_settings_and_anew_where_it_ch
         );
         assert_eq!(report["records"]["synced"], 2, "{report}");
         let calls = world.ghl.calls();
-        // The same again does nothing, another mapping begins anew, and one in the bucket comes first.
+        // The same file does nothing, another mapping starts over, and a mapping in the bucket takes precedence.
         drops.drop(LIST, MEMBERS);
         drops.run().await;
         assert_eq!(world.ghl.calls(), calls);

@@ -1,5 +1,5 @@
-//! Failures of one cause that are mended or dismissed together: nothing that was put since is touched, nothing is sent that
-//! nobody wanted, and what is left is counted by its reason.
+//! Failures with one cause that are mended or dismissed together: records put since stay untouched, nothing unwanted
+//! is sent, and the leftovers are counted by reason.
 
 use std::sync::Arc;
 
@@ -8,13 +8,15 @@ use ghl_sync_model::{
     Call, Contact, EpochMs, ErrorCode, ImportStanding, Kind, NewPipeline, Opportunity, Payload, PutRecord, RecordKey,
     Undo,
 };
-use ghl_sync_operate::{Change, Chosen, ChosenError, DismissReport, FailedFilter, LeftAlone, MendReport, RecordState};
-use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused, dying_at_await};
+use ghl_sync_operate::{
+    Chosen, ChosenError, ContentChange, DismissReport, FailedFilter, LeftAlone, MendReport, RecordState,
+};
+use ghl_sync_testkit::{CallFault, Op, PortFault, Setup, World, block_on_paused, dying_at_await};
 use serde_json::{Value, json};
 
 use crate::fixtures::{
-    Look, MINUTE, SECOND, contact, contact_key, deal, deal_key, deal_name, each_await, each_seed, email, exact, loc,
-    named_contact, put_of,
+    Look, MINUTE, SECOND, contact, contact_key, each_await, each_seed, email, exact, loc, named_contact, opportunity,
+    opportunity_key, opportunity_name, put_of,
 };
 use crate::undo::{import, put_undoable, standing, undo};
 
@@ -36,10 +38,10 @@ fn is_refused(call: &Call) -> bool {
     contact.city.as_deref() == Some("nowhere")
 }
 
-/// A world whose GHL refuses that city, and a pipeline.
+/// A world with a GHL that refuses that city, and a pipeline.
 fn world() -> Arc<World> {
     let world = Setup { store_ms: 1..=4, ..exact() }.start();
-    world.ghl.on_call(|seen| is_refused(seen.call).then(|| Fault::status(400)));
+    world.ghl.on_call(|seen| is_refused(seen.call).then(|| CallFault::status(400)));
     world
 }
 
@@ -55,12 +57,12 @@ fn all() -> Chosen {
     Chosen::Failed(FailedFilter { cause: Some(ErrorCode::Rejected.into()), ..FailedFilter::default() })
 }
 
-fn change(without: &[&str], set: &Value) -> Change {
+fn change(without: &[&str], set: &Value) -> ContentChange {
     let set = serde_json::from_value(set.clone()).unwrap();
-    Change::new(without.iter().map(|name| (*name).to_owned()).collect(), set, None).unwrap()
+    ContentChange::new(without.iter().map(|name| (*name).to_owned()).collect(), set, None).unwrap()
 }
 
-async fn mend(world: &World, change: &Change) -> MendReport {
+async fn mend(world: &World, change: &ContentChange) -> MendReport {
     world.operator().mend(&loc(), &all(), change, None).await.unwrap()
 }
 
@@ -96,7 +98,7 @@ fn what_is_mended_goes_out_once_without_the_field_and_all_else_of_it_as_it_was()
 fn opportunities_of_a_wrong_pipeline_get_another_one_and_none_is_doubled() {
     block_on_paused(async {
         let world = world();
-        world.put(&[contact(0), contact(1), deal(0), deal(1), refused(5)]).await.unwrap();
+        world.put(&[contact(0), contact(1), opportunity(0), opportunity(1), refused(5)]).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
         assert_eq!(world.outbox.failed().len(), 3);
         let sales = NewPipeline { name: "Sales".to_owned(), stages: vec!["New".to_owned()] };
@@ -108,10 +110,10 @@ fn opportunities_of_a_wrong_pipeline_get_another_one_and_none_is_doubled() {
         assert_eq!((report.mended, report.left), (2, left), "a contact has no pipeline");
         world.run_until_settled(5 * MINUTE).await.unwrap();
         for n in 0..2 {
-            let there = world.ghl.opportunities(&loc(), &deal_name(n));
+            let there = world.ghl.opportunities(&loc(), &opportunity_name(n));
             let [(_, Opportunity { pipeline_id, pipeline_stage_id, .. })] = &there[..] else { panic!("{there:?}") };
             assert_eq!((pipeline_id, pipeline_stage_id.as_ref()), (&sales.id, Some(stage)));
-            assert_eq!(world.record(&deal_key(n)).former, []);
+            assert_eq!(world.record(&opportunity_key(n)).former, []);
         }
     });
 }
@@ -120,11 +122,11 @@ fn opportunities_of_a_wrong_pipeline_get_another_one_and_none_is_doubled() {
 fn a_mended_opportunity_is_still_looked_for_where_it_may_have_been_created() {
     block_on_paused(async {
         let world = exact().start();
-        // It was done, and GHL said that it was not.
-        world
-            .ghl
-            .on_call(|seen| matches!(seen.call, Call::CreateOpportunity { .. }).then_some(Fault::DoneButRefused(400)));
-        world.put(&[contact(0), deal(0)]).await.unwrap();
+        // GHL created the opportunity, but reported a failure.
+        world.ghl.on_call(|seen| {
+            matches!(seen.call, Call::CreateOpportunity { .. }).then_some(CallFault::DoneButRefused(400))
+        });
+        world.put(&[contact(0), opportunity(0)]).await.unwrap();
         world.run_until_settled(10 * MINUTE).await.unwrap();
         world.ghl.heal();
         assert_eq!((world.outbox.failed().len(), world.ghl.opportunity_count()), (1, 1));
@@ -141,14 +143,14 @@ fn whatever_cannot_be_mended_is_left_as_it_is_and_counted_by_its_reason() {
     block_on_paused(async {
         let world = with_failures(6).await;
         let without_city = named_contact(6, "Eve");
-        world.ghl.on_call(|_| Some(Fault::status(400)));
+        world.ghl.on_call(|_| Some(CallFault::status(400)));
         world.put(&[without_city]).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
-        // GHL has it, and somebody asks that it be deleted, which GHL refuses.
+        // GHL has the record, and refuses its requested deletion.
         world.ghl.heal();
         world.put(&[contact(7)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
-        world.ghl.on_call(|_| Some(Fault::status(400)));
+        world.ghl.on_call(|_| Some(CallFault::status(400)));
         world.operator().delete_in_ghl(&loc(), &contact_key(7)).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
         world.ghl.heal();
@@ -174,7 +176,7 @@ fn whatever_cannot_be_mended_is_left_as_it_is_and_counted_by_its_reason() {
     });
 }
 
-/// A put that comes at whatever moment of a mend stands afterwards, and GHL has it.
+/// A put at any moment of a mend prevails, and reaches GHL.
 #[test]
 fn a_record_that_is_put_while_a_group_is_mended_keeps_what_was_put() {
     each_seed(40, |seed| async move {
@@ -189,7 +191,7 @@ fn a_record_that_is_put_while_a_group_is_mended_keeps_what_was_put() {
         let location = loc();
         let (mended, _) = futures::join!(operator.mend(&location, &what, &change, None), later);
         let mended = mended.unwrap();
-        // One that was put before the failures were read is not among them.
+        // If the put came before the failures were read, its record is not among them.
         assert!((3..=4).contains(&(mended.mended + mended.left.sum())), "{mended:?}");
         assert!(mended.left.sum() <= 1 && mended.left.not_valid == 0, "{mended:?}");
         world.run_until_settled(5 * MINUTE).await.unwrap();
@@ -246,7 +248,7 @@ fn whichever_write_of_a_mend_or_a_dismissal_fails_doing_it_again_makes_it_good()
     }
 }
 
-/// Of a mend that never gets an answer all is due, and goes out all the same.
+/// Even if no write of a mend is answered, all its records are due and are sent.
 #[test]
 fn a_location_is_started_even_if_no_write_of_a_mend_was_answered() {
     block_on_paused(async {
@@ -285,7 +287,7 @@ fn an_undo_that_failed_is_no_content_to_mend_or_dismiss() {
         let world = exact().start();
         put_undoable(&world, [contact(0)]).await;
         world.run_until_settled(MINUTE).await.unwrap();
-        world.ghl.on_call(|_| Some(Fault::status(400)));
+        world.ghl.on_call(|_| Some(CallFault::status(400)));
         undo(&world).await;
         world.run_until_settled(5 * MINUTE).await.unwrap();
         let record = world.record(&contact_key(0));
@@ -311,7 +313,7 @@ fn content_that_its_source_says_is_newer_than_what_was_mended_replaces_it_and_ol
                 world.outbox.put(&at(named_contact(n, name), as_of), world.clock.now()).await.unwrap()
             };
             assert_eq!(put("Old", EpochMs(begin.0 - 1)).await, Put::Outdated);
-            // It was true before the mend, and after what was mended.
+            // The content was true before the mend, but after the mended content.
             assert_eq!(put("New", begin + SECOND).await, Put::Stored);
         }
     });
@@ -340,13 +342,13 @@ fn what_is_dismissed_is_gone_here_and_ghl_keeps_what_it_has() {
 fn opportunities_that_wait_for_a_dismissed_contact_are_woken_and_go_out_once_it_is_put() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| is_refused(seen.call).then(|| Fault::status(400)));
-        world.put(&[refused(0), deal(0)]).await.unwrap();
+        world.ghl.on_call(|seen| is_refused(seen.call).then(|| CallFault::status(400)));
+        world.put(&[refused(0), opportunity(0)]).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
-        assert_eq!(world.record(&contact_key(0)).awaited_by, [deal_key(0)]);
+        assert_eq!(world.record(&contact_key(0)).awaited_by, [opportunity_key(0)]);
         let what = Chosen::Failed(FailedFilter { kind: Some(Kind::Contact), ..FailedFilter::default() });
         assert_eq!(world.operator().dismiss(&loc(), &what, None).await.unwrap().dismissed, 1);
-        assert!(world.record(&deal_key(0)).due_at.is_some());
+        assert!(world.record(&opportunity_key(0)).due_at.is_some());
         world.ghl.heal();
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(30 * MINUTE).await.unwrap();
@@ -354,7 +356,8 @@ fn opportunities_that_wait_for_a_dismissed_contact_are_woken_and_go_out_once_it_
     });
 }
 
-/// Whoever mends or dismisses may die at any moment: what was written by then counts, and the next one does the rest.
+/// A process that mends or dismisses may die at any moment: what it wrote by then counts, and the next one does the
+/// rest.
 #[test]
 fn a_mend_that_dies_anywhere_leaves_each_record_mended_or_as_it_was() {
     let awaits = each_await(|awaits| async move {
@@ -379,9 +382,9 @@ fn a_mend_that_dies_anywhere_leaves_each_record_mended_or_as_it_was() {
 fn failures_of_one_cause_are_listed_page_by_page_and_no_other() {
     block_on_paused(async {
         let world = world();
-        world.put(&[contact(0), deal(0), refused(1), refused(2), refused(3)]).await.unwrap();
+        world.put(&[contact(0), opportunity(0), refused(1), refused(2), refused(3)]).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
-        world.ghl.on_call(|_| Some(Fault::status(404)));
+        world.ghl.on_call(|_| Some(CallFault::status(404)));
         world.put(&[put_of("other", contact(9).payload)]).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
         let failures = world.operator().failures(&loc()).await.unwrap();

@@ -1,20 +1,20 @@
-//! Times that nobody can mean: told by GHL or a gateway before it, or left by a clock that was wrong.
+//! Absurd times, sent by GHL or a gateway before it, or left by a wrong clock.
 
 use std::time::Duration;
 
 use ghl_sync_limiter::PauseReason;
 use ghl_sync_model::{EpochMs, Quota, RetryAfter};
 use ghl_sync_operate::{Health, OverviewPage};
-use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{HOUR, MINUTE, SECOND, contact, contacts, each_seed, email, exact, loc};
 
 /// The year 2083.
 const FAR: EpochMs = EpochMs(3_590_524_800_000);
 
-/// A 429 or another refusal, to the first call only, with this in its headers.
+/// Refuses only the first call, with a 429 or another status and `quota` in the headers.
 fn refuse_first(world: &World, status: u16, quota: Quota) {
-    world.ghl.on_call(move |seen| (seen.number == 1).then_some(Fault::Refused { status, cause: None, quota }));
+    world.ghl.on_call(move |seen| (seen.number == 1).then_some(CallFault::Refused { status, cause: None, quota }));
 }
 
 fn far() -> [Quota; 4] {
@@ -117,7 +117,7 @@ fn a_clock_that_is_set_while_records_go_out_holds_them_up_for_no_longer_than_a_r
             world.put(&contacts(200)).await.unwrap();
             world.run_for(8 * SECOND).await;
             world.hosts_clock.set_by(set_by);
-            // These are put by the clock as it is now.
+            // The new time of the clock applies to these puts.
             world.run_for(SECOND).await;
             world.put(&[contact(1000)]).await.unwrap();
             world.run_for(40 * MINUTE).await;

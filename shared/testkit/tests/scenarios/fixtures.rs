@@ -1,4 +1,4 @@
-//! Records, and runs by seed.
+//! Records, and test runs by seed.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -19,18 +19,18 @@ pub(crate) fn loc() -> LocationId {
     LocationId::new("loc").unwrap()
 }
 
-/// Contact number `n`, as it is put first.
+/// Contact number `n`, as first put.
 pub(crate) fn contact(n: usize) -> PutRecord {
     named_contact(n, "Ada")
 }
 
-/// Contact number `n`, with this given name.
+/// Contact number `n` with this first name.
 pub(crate) fn named_contact(n: usize, first_name: &str) -> PutRecord {
     let content = Contact { email: Some(email(n)), first_name: Some(first_name.to_owned()), ..Contact::default() };
     put_of(&format!("{n}"), Payload::Contact(content))
 }
 
-/// Contact number `n`, with these tags: a call of their own.
+/// Contact number `n` with these tags, which need a call of their own.
 pub(crate) fn with_tags(n: usize, tags: &[&str]) -> PutRecord {
     let mut put = contact(n);
     if let Payload::Contact(contact) = &mut put.payload {
@@ -39,19 +39,19 @@ pub(crate) fn with_tags(n: usize, tags: &[&str]) -> PutRecord {
     put
 }
 
-/// A contact with neither e-mail nor phone: GHL makes a second one of it if it is created twice.
+/// A contact with neither e-mail nor phone: creating it twice makes two contacts in GHL.
 pub(crate) fn nameless(n: usize) -> PutRecord {
     let content = Contact { first_name: Some(format!("Ada {n}")), source: Some("Fair".into()), ..Contact::default() };
     put_of(&format!("{n}"), Payload::Contact(content))
 }
 
 /// An opportunity of contact record number `n`.
-pub(crate) fn deal(n: usize) -> PutRecord {
+pub(crate) fn opportunity(n: usize) -> PutRecord {
     let content = Opportunity {
         contact_record: Some(RecordId::new(format!("{n}")).unwrap()),
         contact_id: None,
         pipeline_id: GhlId::new("pipeline").unwrap(),
-        name: deal_name(n),
+        name: opportunity_name(n),
         status: None,
         pipeline_stage_id: None,
         monetary_value: None,
@@ -74,7 +74,7 @@ pub(crate) fn email(n: usize) -> String {
     format!("c{n}@example.test")
 }
 
-pub(crate) fn deal_name(n: usize) -> String {
+pub(crate) fn opportunity_name(n: usize) -> String {
     format!("deal {n}")
 }
 
@@ -82,22 +82,22 @@ pub(crate) fn contact_key(n: usize) -> RecordKey {
     RecordKey { kind: Kind::Contact, id: RecordId::new(format!("{n}")).unwrap() }
 }
 
-pub(crate) fn deal_key(n: usize) -> RecordKey {
+pub(crate) fn opportunity_key(n: usize) -> RecordKey {
     RecordKey { kind: Kind::Opportunity, id: RecordId::new(format!("{n}")).unwrap() }
 }
 
-/// The message for these records, planned in `generation` or sent by hand.
+/// A batch of these records, planned in `generation` or sent by hand.
 pub(crate) fn batch(generation: Option<u64>, keys: impl IntoIterator<Item = RecordKey>) -> Batch {
     Batch { generation: generation.map(Generation), keys: keys.into_iter().collect(), ..Batch::new(loc()) }
 }
 
-/// A message that died after five receives.
+/// A dead-letter message that died after five receives.
 pub(crate) fn letter(id: &str, body: &str) -> DeadLetter {
     let source = Some("batches".to_owned());
     DeadLetter { id: id.to_owned(), body: body.to_owned(), sent_at: Some(EpochMs(0)), receives: Some(5), source }
 }
 
-/// Everything takes the same time: a call 100 ms, a store nothing.
+/// Constant latencies: 100 ms for a call, none for a store.
 pub(crate) fn exact() -> Setup {
     let mut setup = Setup { store_ms: 0..=0, ..Setup::default() };
     setup.ghl.network_ms = 10..=10;
@@ -105,7 +105,7 @@ pub(crate) fn exact() -> Setup {
     setup
 }
 
-/// Runs `test` with each of so many seeds; a failure names its seed.
+/// Runs `test` with each of the seeds. A failure names its seed.
 #[expect(clippy::print_stderr, reason = "the harness shows it with the failure")]
 pub(crate) fn each_seed<F: Future<Output = ()>>(count: u64, test: impl Fn(u64) -> F) {
     for seed in 1..=count {
@@ -116,8 +116,8 @@ pub(crate) fn each_seed<F: Future<Output = ()>>(count: u64, test: impl Fn(u64) -
     }
 }
 
-/// Runs `test` with each number of an await in turn, until what was to die there has outlived all of its awaits (it
-/// says whether it died). How many awaits there were.
+/// Runs `test` for each await in turn until nothing dies any more (`test` returns whether anything died). Returns the
+/// number of awaits.
 #[expect(clippy::print_stderr, reason = "the harness shows it with the failure")]
 pub(crate) fn each_await<F: Future<Output = bool>>(test: impl Fn(u64) -> F) -> u64 {
     for awaits in 1.. {
@@ -159,7 +159,7 @@ impl Look for World {
     }
 }
 
-/// The spans between successive times, in milliseconds.
+/// The intervals between successive times, in milliseconds.
 pub(crate) fn gaps_ms(times: &[EpochMs]) -> Vec<u64> {
     times.windows(2).map(|pair| pair[1].0 - pair[0].0).collect()
 }

@@ -1,4 +1,4 @@
-//! Messages that come twice, late, or not at all, and puts in the very moment in which a batch ends.
+//! Messages that come twice, late, or never, and puts at the very moment when a batch ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,14 +7,14 @@ use std::time::Duration;
 use ghl_sync_engine::ports::{Clock, Outbox};
 use ghl_sync_engine::usecase::NotRun;
 use ghl_sync_model::{Endpoint, Priority, PutRecord, RecordKey};
-use ghl_sync_testkit::{Crash, Fate, Fault, Noted, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Crash, MessageFate, Noted, Setup, World, block_on_paused};
 
 use crate::fixtures::{
-    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, each_seed, email, exact, loc, named_contact,
-    nameless,
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, each_seed, email, exact, loc, named_contact, nameless,
+    opportunity,
 };
 
-/// Each contact was written once, and is there once.
+/// Checks that each contact was written once and exists once.
 fn assert_each_sent_once(world: &World, count: usize) {
     assert_eq!(world.ghl.contact_count(), count);
     assert_eq!(world.ghl.arrivals_at(Endpoint::UpsertContact).len(), count);
@@ -26,7 +26,7 @@ fn a_message_that_arrives_twice_is_sent_once() {
     for later in [Duration::ZERO, Duration::from_millis(300), 5 * SECOND, 5 * MINUTE] {
         block_on_paused(async move {
             let world = exact().start();
-            world.queue.decide(move |_, _| Fate::Twice(later));
+            world.queue.decide(move |_, _| MessageFate::Twice(later));
             world.put(&contacts(70)).await.unwrap();
             world.run_until_settled(5 * MINUTE).await.unwrap();
             world.run_for(10 * MINUTE).await;
@@ -71,7 +71,7 @@ fn a_message_that_comes_again_after_a_crash_goes_on_where_it_ended_or_is_stale()
             world.run_until_settled(5 * MINUTE).await.unwrap();
             world.run_for(10 * MINUTE).await;
             assert_eq!(world.ghl.contact_count(), 20);
-            // Those that were under way or not written down were sent again, and no others.
+            // Only records that were under way, or without a stored outcome, were sent again.
             assert!(world.ghl.calls() <= 25, "{} calls", world.ghl.calls());
         });
     }
@@ -81,7 +81,7 @@ fn a_message_that_comes_again_after_a_crash_goes_on_where_it_ended_or_is_stale()
 fn a_lost_message_is_made_good_by_the_tick() {
     block_on_paused(async {
         let world = exact().start();
-        world.queue.decide(|number, _| if number == 1 { Fate::Lost } else { Fate::Arrives });
+        world.queue.decide(|number, _| if number == 1 { MessageFate::Lost } else { MessageFate::Arrives });
         world.put(&contacts(3)).await.unwrap();
         let took = world.run_until_settled(5 * MINUTE).await.unwrap();
         assert!(took < 65 * SECOND, "{took:?}");
@@ -99,19 +99,19 @@ fn messages_that_come_twice_late_or_never_lose_nothing_and_double_nothing() {
         world.queue.decide(move |_, _| {
             let later = Duration::from_millis(randomness.within(0..=20 * 60_000));
             match randomness.within(0..=3) {
-                0 => Fate::Twice(later),
-                1 => Fate::Late(later),
-                2 => Fate::Lost,
-                _ => Fate::Arrives,
+                0 => MessageFate::Twice(later),
+                1 => MessageFate::Late(later),
+                2 => MessageFate::Lost,
+                _ => MessageFate::Arrives,
             }
         });
         for from in [0, 40, 80] {
-            let records = (from..from + 20).flat_map(|n| [contact(n), nameless(n + 20), deal(n)]);
+            let records = (from..from + 20).flat_map(|n| [contact(n), nameless(n + 20), opportunity(n)]);
             world.put(&records.collect::<Vec<_>>()).await.unwrap();
             world.run_for(Duration::from_millis(world.randomness.within(0..=90_000))).await;
         }
         world.run_until_settled(4 * HOUR).await.unwrap();
-        // What is still on its way comes, and finds nothing to do.
+        // The last messages arrive, and find nothing to do.
         world.run_for(HOUR).await;
         assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (120, 60));
         assert_eq!((world.ghl.doubles(), world.outbox.failed()), (vec![], vec![]));
@@ -120,11 +120,11 @@ fn messages_that_come_twice_late_or_never_lose_nothing_and_double_nothing() {
     });
 }
 
-/// A world whose first batch is under way, and in which nothing is left to chance.
+/// A world with its first batch under way, and without randomness.
 async fn with_a_batch_under_way(lag: Duration) -> std::sync::Arc<World> {
     let world = Setup { index_lag: lag..=lag, store_ms: 2..=2, ..exact() }.start();
     world.put_only(&contacts(3)).await.unwrap();
-    // Long enough ago that nobody looks again because of it.
+    // Long enough after the put that no check is pending because of it.
     world.run_for(20 * SECOND).await;
     world.engine.fan_out(&loc().into()).await.unwrap();
     world
@@ -147,7 +147,7 @@ fn at_every_single_millisecond_around_the_end_of_a_batch_a_put_is_seen() {
                 world.run_for(moment.saturating_sub(world.clock.elapsed())).await;
                 world.put_only(&[named_contact(0, "Eve"), contact(7)]).await.unwrap();
                 let took = world.run_until_settled(20 * MINUTE).await.unwrap();
-                // The tick that comes before the index shows it looks again at the next one.
+                // The tick before the index shows the record schedules another check for the next tick.
                 assert!(took <= 2 * MINUTE + 2 * SECOND, "{before_ms} ms, lag {lag:?}: waited {took:?}");
                 let (_, found, _) = world.ghl.contact(&loc(), &email(0)).unwrap();
                 assert_eq!((found.first_name.as_deref(), world.ghl.contact_count()), (Some("Eve"), 4));
@@ -156,7 +156,8 @@ fn at_every_single_millisecond_around_the_end_of_a_batch_a_put_is_seen() {
     }
 }
 
-/// A batch under way after which the day has calls left for urgent records only, put every millisecond around its end.
+/// A batch under way, after which the day has calls left only for urgent records; puts come every millisecond around
+/// its end.
 async fn with_puts_that_the_day_keeps_back(urgent_at: Duration, ends_at: Duration) -> std::sync::Arc<World> {
     let mut setup = Setup { store_ms: 2..=2, ..exact() };
     for settings in setup.locations.values_mut() {
@@ -201,7 +202,7 @@ fn what_is_put_in_the_moment_in_which_a_batch_ends_waits_no_longer_than_a_tick_a
         let world = setup.start();
         world.put_only(&contacts(3)).await.unwrap();
         world.run_for(65 * SECOND).await;
-        // The batch takes up to a second from here; the put falls into it, its end, or just after.
+        // The batch takes up to a second from here; the put comes during it, at its end, or just after.
         world.engine.put(&[named_contact(0, "Eve"), contact(1)]).await.unwrap();
         world.engine.fan_out(&loc().into()).await.unwrap();
         world.run_for(Duration::from_millis(world.randomness.within(0..=1_500))).await;
@@ -225,8 +226,8 @@ fn a_fresh_record_does_not_wait_for_one_that_rests_for_minutes() {
         let mut setup = Setup { seed, index_lag: Duration::ZERO..=5 * SECOND, ..Setup::default() };
         setup.config.backoff.max_retries = 0;
         let world = setup.start();
-        // Contact 0 rests longer and longer: soon for minutes.
-        world.ghl.on_call(|seen| (seen.subject == email(0)).then(|| Fault::status(500)));
+        // The pauses of contact 0 grow, soon to minutes.
+        world.ghl.on_call(|seen| (seen.subject == email(0)).then(|| CallFault::status(500)));
         world.put(&[contact(0)]).await.unwrap();
         world.run_for(10 * MINUTE + Duration::from_millis(world.randomness.within(0..=60_000))).await;
         world.put(&[contact(1)]).await.unwrap();
@@ -243,7 +244,7 @@ fn a_fresh_record_supersedes_a_plan_that_only_waits_for_time() {
         let mut setup = exact();
         setup.config.backoff.max_retries = 0;
         let world = setup.start();
-        world.ghl.on_call(|seen| (seen.subject == email(0) && seen.tries <= 4).then(|| Fault::status(500)));
+        world.ghl.on_call(|seen| (seen.subject == email(0) && seen.tries <= 4).then(|| CallFault::status(500)));
         world.put(&[contact(0)]).await.unwrap();
         world.run_for(2 * MINUTE).await;
         world.put(&[contact(1)]).await.unwrap();
@@ -313,7 +314,7 @@ fn a_sweep_over_locations_with_nothing_to_do_writes_no_gate() {
         let swept = world.engine.tick(true).await.unwrap();
         assert_eq!((swept.looked_at, swept.started), (2, 0));
         assert_eq!(writes.load(Ordering::Relaxed), 0);
-        // What a producer put, that died before it told the gate, is found all the same.
+        // A record is found even if its producer died before it notified the gate.
         world.outbox.put(&contact(7), world.clock.now()).await.unwrap();
         assert_eq!(world.engine.tick(true).await.unwrap().started, 1);
         assert_eq!(writes.load(Ordering::Relaxed), 1);
@@ -327,7 +328,7 @@ fn a_sweep_that_never_has_time_for_all_locations_gets_to_each_of_them_in_the_end
         let last = locations[79].0.clone();
         let setup = Setup { seed, locations: locations.into_iter().collect(), triggers: false, ..exact() };
         let world = Setup { store_ms: 10..=10, ..setup }.start();
-        // Nobody was told of this record: only a sweep finds it.
+        // Nobody was notified of this record: only a sweep finds it.
         let put = PutRecord { location_id: last, ..contact(0) };
         world.outbox.put(&put, world.clock.now()).await.unwrap();
         for _ in 0..30 {

@@ -1,11 +1,11 @@
-//! An outage of GHL for everyone: all locations know of it together.
+//! An outage of GHL for everyone: all locations learn of it together.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ghl_sync_limiter::HostHealth;
 use ghl_sync_model::{Cause, LocationId, PutRecord};
-use ghl_sync_testkit::{Fault, Noted, Op, PortFault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Noted, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{HOUR, MINUTE, SECOND, contact, each_seed, exact};
 
@@ -13,10 +13,10 @@ fn location(n: usize) -> LocationId {
     LocationId::new(format!("l{n}")).unwrap()
 }
 
-/// So many locations, each with its own quota.
+/// `count` locations, each with its own quota.
 fn locations(count: usize) -> Setup {
     let mut setup = exact();
-    // Each looks again now and then whether the host is up.
+    // Each location occasionally checks whether the host is up.
     setup.storm = 20_000;
     setup.locations = (0..count).filter_map(|n| Setup::settings(location(n).as_str())).collect();
     setup
@@ -33,12 +33,12 @@ async fn put(world: &World, of: usize, count: usize) {
     world.engine.fan_out(&location(of).into()).await.unwrap();
 }
 
-/// GHL answers 503 to everyone for so long, from the start.
+/// GHL answers 503 to everyone from the start, for `length`.
 fn outage(world: &World, length: Duration) {
-    world.ghl.on_call(move |seen| (seen.elapsed < length).then(|| Fault::status(503)));
+    world.ghl.on_call(move |seen| (seen.elapsed < length).then(|| CallFault::status(503)));
 }
 
-/// Everything is in GHL once.
+/// Checks that everything is in GHL once.
 fn assert_all_is_well(world: &World, contacts: usize) {
     assert_eq!(world.ghl.doubles(), Vec::<String>::new(), "doubled");
     assert_eq!(world.ghl.contact_count(), contacts);
@@ -69,7 +69,7 @@ fn an_outage_of_three_hours_over_200_locations_costs_three_of_them_their_thresho
             world.run_for(left).await;
             let calls = world.ghl.calls();
             let probes = length.as_secs() / 60;
-            // Of few records, each is tried 6 times; of many, 5 open the breaker, and 4 more may be under way.
+            // With few records, each is tried 6 times; with many, 5 open the breaker, and 4 more may be under way.
             let burned = 4 * if records < 5 { 6 * records as u64 } else { 9 };
             assert!(calls <= burned + probes, "{calls} calls for {records} records each");
             assert_eq!(world.outbox.failed(), [], "nothing is given up");
@@ -86,9 +86,9 @@ fn an_outage_that_meets_200_busy_locations_costs_each_what_is_under_way_and_then
         let setup = Setup { seed, locations, storm, ..Setup::default() };
         let world = setup.start();
         let (begin, length) = (SECOND, 20 * MINUTE);
-        world
-            .ghl
-            .on_call(move |seen| (seen.elapsed > begin && seen.elapsed < begin + length).then(|| Fault::status(503)));
+        world.ghl.on_call(move |seen| {
+            (seen.elapsed > begin && seen.elapsed < begin + length).then(|| CallFault::status(503))
+        });
         for of in 0..200 {
             put(&world, of, 12).await;
         }
@@ -121,7 +121,7 @@ fn after_an_outage_a_location_calls_with_10_25_50_and_then_100_percent_of_its_pa
             };
             (0..4).map(|of| sent(&location(of))).max().unwrap()
         };
-        // 100 calls in 10 s are the whole pace: 600 a minute. A step that begins allows what the last one had left.
+        // 100 calls in 10 s are the whole pace: 600 a minute. A new step adds to what the last one left over.
         let steps = [0, 1, 2, 3].map(|step| most(step * MINUTE, (step + 1) * MINUTE));
         assert!(steps[0] <= 70 && steps[1] <= 175 && steps[2] <= 350 && steps[3] > 350, "{steps:?}");
         assert!(steps.is_sorted(), "{steps:?}");
@@ -134,7 +134,9 @@ fn locations_whose_token_is_refused_never_bring_the_host_down() {
     block_on_paused(async {
         let world = locations(6).start();
         let refused: BTreeSet<LocationId> = (0..4).map(location).collect();
-        world.ghl.on_call(move |seen| refused.contains(seen.location).then(|| Fault::cause(401, Cause::Credentials)));
+        world
+            .ghl
+            .on_call(move |seen| refused.contains(seen.location).then(|| CallFault::cause(401, Cause::Credentials)));
         for of in 0..6 {
             put(&world, of, 20).await;
         }
@@ -148,7 +150,7 @@ fn locations_whose_token_is_refused_never_bring_the_host_down() {
 fn one_location_that_ghl_always_fails_holds_up_no_other() {
     block_on_paused(async {
         let world = locations(3).start();
-        world.ghl.on_call(|seen| (*seen.location == location(0)).then(|| Fault::status(500)));
+        world.ghl.on_call(|seen| (*seen.location == location(0)).then(|| CallFault::status(500)));
         put(&world, 0, 50).await;
         for minute in 0..60 {
             put(&world, 1, minute).await;
@@ -163,9 +165,9 @@ fn one_location_that_ghl_always_fails_holds_up_no_other() {
 fn a_location_that_always_fails_does_not_keep_the_host_down_after_an_outage() {
     block_on_paused(async {
         let world = locations(5).start();
-        world
-            .ghl
-            .on_call(|seen| (*seen.location == location(0) || seen.elapsed < 20 * MINUTE).then(|| Fault::status(503)));
+        world.ghl.on_call(|seen| {
+            (*seen.location == location(0) || seen.elapsed < 20 * MINUTE).then(|| CallFault::status(503))
+        });
         for of in 0..5 {
             put(&world, of, 10).await;
         }

@@ -1,4 +1,4 @@
-//! Imports: whose records they are, how they stand, and that a cancelled one sends nothing any more.
+//! Imports: their records and standings, and that a cancelled import sends nothing more.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use ghl_sync_model::{
     ErrorCode, ImportId, ImportStanding, ImportState, LISTED_IMPORTS, PutRecord, Reach, Record, RecordKey,
 };
 use ghl_sync_operate::{CancelReport, Chosen, FailedFilter, ImportError, ImportUpdate, take_into_import};
-use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{
-    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_key, each_seed, email, exact, loc,
-    named_contact,
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, each_seed, email, exact, loc, named_contact,
+    opportunity, opportunity_key,
 };
 
 fn import(id: &str) -> ImportId {
@@ -22,9 +22,9 @@ fn of(id: &str, puts: impl IntoIterator<Item = PutRecord>) -> Vec<PutRecord> {
     puts.into_iter().map(|put| PutRecord { import: Some(import(id)), ..put }).collect()
 }
 
-/// How many records of an import are pending, accepted, failed, and otherwise.
+/// The numbers of an import's records that are pending, accepted, failed, and otherwise.
 async fn counts(world: &World, id: &str) -> [u64; 4] {
-    // Past the faults and delays of the port, so at one time.
+    // Bypasses the port's faults and latency, so that all counts are from one moment.
     let mut counts = [0; 4];
     for (count, standing) in counts.iter_mut().zip(ImportStanding::ALL) {
         *count = world.outbox.count_import(&loc(), &import(id), standing, 1_000).await.unwrap().count;
@@ -51,7 +51,7 @@ fn a_record_counts_for_the_import_that_put_its_present_content_wherever_it_stand
         let mut setup = exact();
         setup.config.backoff.max_retries = 0;
         let world = setup.start();
-        world.ghl.on_call(|seen| (seen.subject == email(1)).then(|| Fault::status(422)));
+        world.ghl.on_call(|seen| (seen.subject == email(1)).then(|| CallFault::status(422)));
         world.put(&of("x", contacts(4))).await.unwrap();
         assert_eq!(counts(&world, "x").await, [4, 0, 0, 0]);
         world.run_until_settled(MINUTE).await.unwrap();
@@ -131,7 +131,7 @@ fn of_a_cancelled_import_no_call_begins_after_the_answer_and_everything_else_goe
         assert_eq!((pending, accepted + failed, other), (0, 300, 0));
         assert!(failed > 0 && failed as usize == withdrawn.count());
         assert!((300..330).all(|n| world.record(&contact_key(n)).accepted_version == Some(1)));
-        // What was under way ended as it ended, and a replay brings back the rest.
+        // Calls under way ended normally, and a replay brings back the rest.
         let mut after = None;
         loop {
             let what = Chosen::Failed(FailedFilter {
@@ -178,12 +178,12 @@ fn an_opportunity_that_waits_is_withdrawn_with_its_import_and_is_not_woken_by_it
     block_on_paused(async {
         let world = exact().start();
         begin(&world, "x").await;
-        world.ghl.on_call(|_| Some(Fault::status(422)));
+        world.ghl.on_call(|_| Some(CallFault::status(422)));
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
-        world.put(&of("x", [deal(0)])).await.unwrap();
+        world.put(&of("x", [opportunity(0)])).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
-        assert!(world.record(&deal_key(0)).waits_for.is_some(), "it sleeps");
+        assert!(world.record(&opportunity_key(0)).waits_for.is_some(), "it sleeps");
         assert_eq!(counts(&world, "x").await, [1, 0, 0, 0]);
         assert_eq!(cancel(&world, "x").await.withdrawn, 1);
         world.ghl.heal();
@@ -239,7 +239,7 @@ fn the_last_imports_are_listed_the_newest_first_whatever_write_failed() {
     });
 }
 
-/// Producers put records with and without imports, GHL fails now and then, stores fail now and then, operators cancel and
+/// Producers put records with and without imports, GHL and the stores fail now and then, and operators cancel and
 /// replay.
 #[test]
 fn through_whatever_happens_counts_add_up_to_the_records_that_an_import_put_last() {
@@ -248,8 +248,8 @@ fn through_whatever_happens_counts_add_up_to_the_records_that_an_import_put_last
         let chance = world.randomness.fork();
         let picks = chance.clone();
         world.ghl.on_call(move |_| match picks.within(0..=9) {
-            0 => Some(Fault::status(422)),
-            1 => Some(Fault::status(503)),
+            0 => Some(CallFault::status(422)),
+            1 => Some(CallFault::status(503)),
             _ => None,
         });
         let faults = chance.fork();

@@ -1,22 +1,22 @@
-//! Answers that are not GHL's, and answers of somebody else's account.
+//! Answers that do not come from GHL, and answers for another account.
 
 use ghl_sync_limiter::PauseReason;
 use ghl_sync_model::Cause;
 use ghl_sync_operate::{LocationState, OverviewPage};
-use ghl_sync_testkit::{Fault, block_on_paused};
+use ghl_sync_testkit::{CallFault, block_on_paused};
 
-use crate::fixtures::{HOUR, Look, MINUTE, contact_key, contacts, deal, exact, loc, nameless};
+use crate::fixtures::{HOUR, Look, MINUTE, contact_key, contacts, exact, loc, nameless, opportunity};
 
-/// A captive proxy, a firewall's page, a gateway that knows no path: none of it is a verdict on a record.
+/// A captive proxy, a firewall's page, a gateway that knows no path: none of these says anything about a record.
 #[test]
 fn pages_of_something_on_the_way_fail_no_record_and_stop_the_location_soon() {
     for status in [302, 400, 404, 405, 410, 413, 451] {
         block_on_paused(async move {
             let world = exact().start();
             let ends = 2 * HOUR;
-            world.ghl.on_call(move |seen| (seen.elapsed < ends).then(|| Fault::cause(status, Cause::Gateway)));
+            world.ghl.on_call(move |seen| (seen.elapsed < ends).then(|| CallFault::cause(status, Cause::Gateway)));
             world.put(&contacts(50)).await.unwrap();
-            world.put(&[deal(1), nameless(60)]).await.unwrap();
+            world.put(&[opportunity(1), nameless(60)]).await.unwrap();
             world.run_for(ends).await;
             assert_eq!(world.outbox.failed(), [], "{status}");
             assert_ne!(world.gate(&loc()).breaker().as_str(), "closed", "{status}");
@@ -33,10 +33,10 @@ fn an_answer_for_another_location_is_no_acceptance_and_stops_the_location_with_t
     block_on_paused(async {
         let world = exact().start();
         let mended = 3 * HOUR;
-        world.ghl.on_call(move |seen| (seen.elapsed < mended).then(|| Fault::cause(200, Cause::OtherLocation)));
+        world.ghl.on_call(move |seen| (seen.elapsed < mended).then(|| CallFault::cause(200, Cause::OtherLocation)));
         world.put(&contacts(40)).await.unwrap();
         world.run_for(10 * MINUTE).await;
-        // Those that were under way together.
+        // The calls that were under way together.
         assert!(world.ghl.calls() <= 10, "{} calls", world.ghl.calls());
         assert_eq!(world.outbox.failed(), []);
         assert_eq!(world.record(&contact_key(0)).accepted_version, None);

@@ -1,7 +1,7 @@
-//! Keys of the API, and the trail of who changed what, whatever else happens at the same time.
+//! API keys and the audit log, under concurrent changes.
 
 use ghl_sync_model::{AuditedRequest, EpochMs, KeyHash, KeyId, Role};
-use ghl_sync_operate::{AuditPage, KeyError, NewKey};
+use ghl_sync_operate::{ApiKeyError, AuditPage, NewKey};
 use ghl_sync_testkit::{Op, PortFault, World, block_on_paused};
 
 use crate::fixtures::{HOUR, exact};
@@ -10,7 +10,7 @@ fn id(number: u64) -> KeyId {
     KeyId::of_random(number).unwrap()
 }
 
-async fn make(world: &World, number: u64) -> Result<(), KeyError> {
+async fn make(world: &World, number: u64) -> Result<(), ApiKeyError> {
     let new = NewKey {
         id: id(number),
         hash: KeyHash::of(&number.to_be_bytes()),
@@ -32,7 +32,7 @@ fn a_key_stays_revoked_though_its_use_is_written_down_in_the_same_moment() {
         world.operator().revoke_key(&id(1), by).await.unwrap();
         let standing = world.operator().key_used(&id(1), read).await.unwrap().unwrap().value;
         assert!(standing.revoked_at.is_some() && standing.last_used_at.is_none());
-        // And the other way round: the revocation is tried again.
+        // The other way round, the revocation is retried.
         make(&world, 2).await.unwrap();
         let read = world.operator().key(&id(2)).await.unwrap().unwrap();
         let (operator, second) = (world.operator(), id(2));
@@ -41,11 +41,11 @@ fn a_key_stays_revoked_though_its_use_is_written_down_in_the_same_moment() {
         used.unwrap();
         let standing = world.operator().key(&id(2)).await.unwrap().unwrap().value;
         assert_eq!(standing.revoked_by.as_deref(), Some(by));
-        // Once more changes nothing, and nobody revokes what is not there.
+        // Revoking again changes nothing, and an unknown key cannot be revoked.
         world.run_for(HOUR).await;
         world.operator().revoke_key(&id(2), "somebody else").await.unwrap();
         assert_eq!(world.operator().key(&id(2)).await.unwrap().unwrap().value, standing);
-        assert!(matches!(world.operator().revoke_key(&id(3), by).await, Err(KeyError::Unknown(_))));
+        assert!(matches!(world.operator().revoke_key(&id(3), by).await, Err(ApiKeyError::Unknown(_))));
     });
 }
 
@@ -59,7 +59,7 @@ fn a_thousand_keys_are_listed_each_once_and_one_more_is_refused() {
         let mut listed: Vec<KeyId> = world.operator().keys().await.unwrap().into_iter().map(|(id, _)| id).collect();
         listed.sort();
         assert_eq!(listed, (0..1_000).map(id).collect::<Vec<_>>());
-        assert!(matches!(make(&world, 1_000).await, Err(KeyError::TooMany)));
+        assert!(matches!(make(&world, 1_000).await, Err(ApiKeyError::TooMany)));
     });
 }
 
@@ -69,7 +69,7 @@ fn a_key_is_made_or_not_whenever_the_store_fails() {
         block_on_paused(async {
             let world = exact().start();
             world.faults.fail(Op::KeyReplace, 1..=1, fault);
-            assert!(matches!(make(&world, 1).await, Err(KeyError::Port(_))));
+            assert!(matches!(make(&world, 1).await, Err(ApiKeyError::Port(_))));
             let is_there = world.operator().key(&id(1)).await.unwrap().is_some();
             assert_eq!(is_there, fault == PortFault::Unanswered);
         });

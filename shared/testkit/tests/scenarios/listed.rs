@@ -1,4 +1,4 @@
-//! The lists of a location: each once, the newest first, and never told of as what it is not, whatever dies.
+//! The lists of a location: each appears once, newest first, and always in its true state, whatever dies.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl Drops {
         lists
     }
 
-    /// All of them, by pages of `limit`.
+    /// All lists, read in pages of `limit`.
     async fn by_pages(&self, limit: u32) -> Vec<ListSummary> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
@@ -118,7 +118,7 @@ fn a_file_that_is_put_there_again_is_one_list_and_the_newest() {
         assert_eq!(all.iter().map(|list| list.name.as_str()).collect::<Vec<_>>(), ["list.csv", "b.csv"]);
         assert!(all.iter().all(|list| list.state == ListState::Done));
         assert!(all[0].uploaded_at > all[1].uploaded_at + HOUR, "the same bytes once more are an upload, too");
-        // While it is read, too.
+        // The same while the list is being read.
         drops.drop(LIST, PEOPLE);
         drops.two_messages().await;
         tokio::time::sleep(MINUTE).await;
@@ -136,7 +136,7 @@ fn marks_of_earlier_files_that_are_left_behind_hide_no_list_and_show_none_twice(
         let drops = Drops::begin();
         drops.drop("in/loc/contacts/first.csv", PEOPLE);
         drops.run().await;
-        // The importer dies somewhere between a file's mark, the checkpoint, and taking the former mark away.
+        // The importer dies somewhere between writing a file's mark, the checkpoint, and removing the earlier mark.
         for number in 0..20_u64 {
             tokio::time::sleep(HOUR).await;
             drops.drop(LIST, format!("{OTHERS}Bob,bob{number}@example.com\n"));

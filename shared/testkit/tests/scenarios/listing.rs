@@ -1,14 +1,15 @@
-//! Finding records, naming what went wrong, and forgetting.
+//! Lists records, reports their errors, and forgets them.
 
 use std::time::Duration;
 
 use ghl_sync_engine::ports::RemoteKey;
 use ghl_sync_model::{Endpoint, ErrorCode, Kind, Payload, PutRecord, RecordKey};
 use ghl_sync_operate::{Chosen, DeletionError, FailedFilter, Person, RecordFilter, RecordState, SearchText};
-use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{
-    HOUR, Look, MINUTE, contact, contact_key, contacts, deal, deal_key, each_seed, email, exact, loc, named_contact,
+    HOUR, Look, MINUTE, contact, contact_key, contacts, each_seed, email, exact, loc, named_contact, opportunity,
+    opportunity_key,
 };
 
 async fn listed(world: &World, filter: &RecordFilter, limit: usize) -> Vec<RecordKey> {
@@ -46,8 +47,8 @@ fn every_record_is_listed_once_by_any_page_size_and_in_the_list_of_its_state_alo
         }
         of_states.sort();
         assert_eq!(of_states, expected);
-        let deals = RecordFilter { kind: Some(Kind::Opportunity), ..RecordFilter::default() };
-        assert_eq!(listed(&world, &deals, 3).await, []);
+        let opportunities = RecordFilter { kind: Some(Kind::Opportunity), ..RecordFilter::default() };
+        assert_eq!(listed(&world, &opportunities, 3).await, []);
     });
 }
 
@@ -78,7 +79,7 @@ fn a_person_is_found_by_name_address_phone_and_either_id() {
 fn records_that_failed_in_the_same_way_are_one_cause() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| Some(Fault::status(if seen.subject == email(2) { 400 } else { 422 })));
+        world.ghl.on_call(|seen| Some(CallFault::status(if seen.subject == email(2) { 400 } else { 422 })));
         world.put(&contacts(5)).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
         let failures = world.operator().failures(&loc()).await.unwrap();
@@ -99,7 +100,7 @@ fn what_is_forgotten_is_not_known_any_more_and_nothing_is_deleted_in_ghl() {
         assert!(!world.operator().forget(&loc(), &contact_key(0)).await.unwrap());
         assert_eq!(world.operator().record_status(&loc(), &contact_key(0)).await.unwrap(), None);
         assert_eq!(world.ghl.contact_count(), 2);
-        // Put again it is a new record, of the same contact.
+        // A new put creates a new record of the same contact.
         world.put(&contacts(1)).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
         assert_eq!(world.ghl.contact_count(), 2);
@@ -110,7 +111,7 @@ fn what_is_forgotten_is_not_known_any_more_and_nothing_is_deleted_in_ghl() {
 fn erasing_a_person_takes_their_contacts_and_opportunities_and_what_ghl_told_of_them_and_nobody_else_s() {
     block_on_paused(async {
         let world = exact().start();
-        world.put(&[contact(1), contact(2), deal(1), deal(2)]).await.unwrap();
+        world.put(&[contact(1), contact(2), opportunity(1), opportunity(2)]).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
         let Payload::Contact(content) = contact(1).payload else { panic!() };
         let person = Person { email: content.email.map(|email| email.to_uppercase()), ..Person::default() };
@@ -119,12 +120,12 @@ fn erasing_a_person_takes_their_contacts_and_opportunities_and_what_ghl_told_of_
         assert_eq!(erased.next, None);
         assert_eq!(erased.contacts.len(), 1);
         assert_eq!((&erased.contacts[0].record, &erased.contacts[0].ghl_id), (&contact_key(1), &Some(ghl_id.clone())));
-        assert_eq!(erased.opportunities, [deal_key(1)]);
+        assert_eq!(erased.opportunities, [opportunity_key(1)]);
         let left: Vec<RecordKey> = world.outbox.records().into_iter().map(|record| record.key).collect();
-        assert_eq!(left, [contact_key(2), deal_key(2)]);
+        assert_eq!(left, [contact_key(2), opportunity_key(2)]);
         let key = RemoteKey { location: &loc(), kind: Kind::Contact, ghl_id: &ghl_id };
         assert_eq!(world.engine.ports().known.load(key).await.unwrap(), None);
-        // Once more: nothing is left.
+        // A second erasure finds nothing.
         assert_eq!(world.operator().erase(&loc(), &person, None).await.unwrap().contacts, []);
     });
 }
@@ -133,13 +134,16 @@ fn erasing_a_person_takes_their_contacts_and_opportunities_and_what_ghl_told_of_
 fn an_opportunity_that_waits_for_a_forgotten_contact_wakes_and_ends() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.subject == email(1)).then(|| Fault::status(422)));
-        world.put(&[contact(1), deal(1)]).await.unwrap();
+        world.ghl.on_call(|seen| (seen.subject == email(1)).then(|| CallFault::status(422)));
+        world.put(&[contact(1), opportunity(1)]).await.unwrap();
         world.run_for(MINUTE).await;
         world.operator().forget(&loc(), &contact_key(1)).await.unwrap();
         world.run_for(HOUR).await;
-        let deal = world.outbox.record(&loc(), &deal_key(1)).unwrap();
-        assert!(deal.due_at.is_some() || deal.failed_at.is_some(), "it does not sleep for ever: {deal:?}");
+        let opportunity = world.outbox.record(&loc(), &opportunity_key(1)).unwrap();
+        assert!(
+            opportunity.due_at.is_some() || opportunity.failed_at.is_some(),
+            "it does not sleep for ever: {opportunity:?}"
+        );
     });
 }
 
@@ -147,16 +151,16 @@ fn an_opportunity_that_waits_for_a_forgotten_contact_wakes_and_ends() {
 fn what_is_to_be_deleted_in_ghl_is_deleted_there_once_and_then_here_through_faults_and_crashes() {
     each_seed(20, |seed| async move {
         let world = Setup { seed, ..exact() }.start();
-        world.put(&[contact(0), contact(1), deal(1)]).await.unwrap();
+        world.put(&[contact(0), contact(1), opportunity(1)]).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
         world.ghl.on_call(move |seen| match (seen.call.endpoint(), seen.tries) {
-            (Endpoint::DeleteContact | Endpoint::DeleteOpportunity, 1) if seed % 3 == 0 => Some(Fault::status(503)),
+            (Endpoint::DeleteContact | Endpoint::DeleteOpportunity, 1) if seed % 3 == 0 => Some(CallFault::status(503)),
             (Endpoint::DeleteContact | Endpoint::DeleteOpportunity, 1) if seed % 3 == 1 => {
-                Some(Fault::NoAnswer { done: seed % 2 == 0 })
+                Some(CallFault::NoAnswer { done: seed % 2 == 0 })
             }
             _ => None,
         });
-        for key in [deal_key(1), contact_key(1)] {
+        for key in [opportunity_key(1), contact_key(1)] {
             world.operator().delete_in_ghl(&loc(), &key).await.unwrap();
             world.operator().delete_in_ghl(&loc(), &key).await.unwrap();
         }
@@ -180,7 +184,7 @@ fn a_put_withdraws_a_deletion_that_has_not_gone_out() {
         world.operator().pause(&loc(), None, None).await.unwrap();
         world.operator().delete_in_ghl(&loc(), &contact_key(0)).await.unwrap();
         assert!(world.operator().record_status(&loc(), &contact_key(0)).await.unwrap().unwrap().to_delete);
-        // The same content as before: it is wanted again.
+        // The same content as before: the record is wanted again.
         world.put(&[contact(0)]).await.unwrap();
         world.operator().resume(&loc()).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
@@ -194,7 +198,7 @@ fn a_put_withdraws_a_deletion_that_has_not_gone_out() {
 fn what_ghl_does_not_have_or_has_for_another_record_as_well_is_not_deleted() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.subject == email(2)).then(|| Fault::status(422)));
+        world.ghl.on_call(|seen| (seen.subject == email(2)).then(|| CallFault::status(422)));
         let twin = PutRecord { id: "twin".parse().unwrap(), ..contact(0) };
         world.put(&[contact(0), twin, contact(2)]).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
@@ -206,7 +210,7 @@ fn what_ghl_does_not_have_or_has_for_another_record_as_well_is_not_deleted() {
     });
 }
 
-/// Somebody deleted it in GHL; it was put again and created anew, and no outcome could be written down.
+/// The contact was deleted in GHL, put again and created anew, but no outcome could be stored.
 #[test]
 fn a_deletion_does_not_end_while_ghl_has_under_another_id_what_was_put_last() {
     block_on_paused(async {
@@ -219,7 +223,7 @@ fn a_deletion_does_not_end_while_ghl_has_under_another_id_what_was_put_last() {
         while world.ghl.contact(&loc(), &email(0)).is_none() {
             world.run_for(Duration::from_millis(100)).await;
         }
-        // Until nobody is left who knows of it.
+        // Waits until no process is left that knows of it.
         world.operator().pause(&loc(), None, None).await.unwrap();
         world.run_for(2 * MINUTE).await;
         world.faults.heal();

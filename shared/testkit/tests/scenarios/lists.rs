@@ -1,4 +1,4 @@
-//! Lists that people hand in: looked at first, mapped, and sent once somebody says so.
+//! Lists that people upload: previewed, mapped, and sent after their approval.
 
 use ghl_sync_drop::{ListName, ListState, ListStatus, Lists, ListsError, RowsFile};
 use ghl_sync_model::{Api, EpochMs};
@@ -15,7 +15,7 @@ impl Drops {
         Lists::new(self.world.engine.clone(), self.bucket.clone(), self.bucket.clone())
     }
 
-    /// Hands a file in, and puts it where the link says.
+    /// Requests a link for a file, and uploads the file to it.
     pub(crate) async fn hand_in(&self, file: &str, bytes: &str, undoable: bool) -> ListName {
         let handed_in = self.lists().hand_in(&loc(), file, bytes.len() as u64, undoable).await.unwrap();
         let key = format!("in/loc/contacts/{}", handed_in.name.as_str());
@@ -25,7 +25,7 @@ impl Drops {
         handed_in.name
     }
 
-    /// Says how the list is read, as S3 then tells.
+    /// Sets the list's mapping, and sends S3's event for it.
     pub(crate) async fn map(&self, name: &ListName, mapping: &Value) -> Result<(), ListsError> {
         let mapping: Map<String, Value> = mapping.as_object().unwrap().clone();
         self.lists().set_mapping(&loc(), name, &mapping).await?;
@@ -94,7 +94,7 @@ fn a_held_list_tells_what_the_stack_knows_already() {
         let preview = &told(&held)["preview"];
         let counts = ["contacts", "compared", "new", "updated", "unchanged", "calls"]
             .map(|name| preview[name].as_u64().unwrap());
-        // One look and one write for Bobby, one look, one write and a call for the tag for Eve.
+        // A read and a write for Bobby; a read, a write and a call for the tag for Eve.
         assert_eq!(counts, [3, 3, 1, 1, 1, 5]);
     });
 }
@@ -146,7 +146,7 @@ fn what_a_handed_in_list_leaves_open_is_answered_in_its_mapping() {
             (held.state, &told(&held)["preview"]["first"][0]["contact"]["dateOfBirth"]),
             (ListState::Held, &"1991-04-03".into())
         );
-        // A question is asked again, not answered by chance, where the answer is taken back.
+        // If an answer is withdrawn, its question is asked again instead of being answered at random.
         drops.map(&name, &json!({})).await.unwrap();
         drops.run().await;
         assert_eq!(drops.look(&name).await.state, ListState::NeedsMapping);

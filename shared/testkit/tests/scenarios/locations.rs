@@ -1,4 +1,4 @@
-//! Locations in a list, changed together, and removed.
+//! Listing locations, changing them together, and removing them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,12 +7,13 @@ use std::time::Duration;
 use ghl_sync_engine::ports::{Clock, LocationRegistry};
 use ghl_sync_engine::standing::LocationState;
 use ghl_sync_model::{
-    CredentialsKind, KnownCredentials, LocationFacts, LocationId, LocationProfile, Reach, SettingsOverlay, ToldFacts,
+    CredentialsKind, KnownCredentials, LocationFacts, LocationId, LocationProfile, Reach, ReportedFacts,
+    SettingsOverlay,
 };
 use ghl_sync_operate::{
     CredentialsEnd, ListedLocations, LocationFilter, OverviewPage, PutSettingsError, Removal, SettingsChange,
 };
-use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{HOUR, MINUTE, SECOND, contact, contacts, each_await, exact, loc};
 
@@ -22,7 +23,7 @@ fn id(number: usize) -> LocationId {
     LocationId::new(format!("l{number:04}")).unwrap()
 }
 
-/// So many locations besides the one of the fixtures.
+/// `count` locations besides the one of the fixtures.
 fn with_locations(count: usize) -> Arc<World> {
     let mut setup = exact();
     setup.locations.extend((0..count).filter_map(|number| Setup::settings(id(number).as_str())));
@@ -42,7 +43,7 @@ fn tagged(location: LocationId, tag: &'static str) -> SettingsChange {
     change(location, move |set| set.tags = Some(vec![tag.to_owned()]))
 }
 
-/// All that a filter lets pass, by pages of `limit`; and the most that a page looked at.
+/// All locations that match a filter, read in pages of `limit`, and the most that a page looked at.
 async fn listed(world: &World, filter: &LocationFilter, limit: usize) -> (Vec<String>, usize) {
     let (mut ids, mut most, mut after) = (Vec::new(), 0, None);
     loop {
@@ -73,14 +74,15 @@ fn a_list_has_each_location_once_and_no_page_looks_at_more_than_five_hundred() {
         let first = world.operator().locations(&rare, None, 50).await.unwrap();
         assert_eq!((first.locations.len(), first.looked_at, first.next), (1, 500, Some(id(499))));
         assert_eq!(listed(&world, &rare, 50).await.0, ["l0007", "l1150"]);
-        // A key that is bound to locations sees those, and none that is not known.
+        // A key that is bound to locations sees only these, and only if they are known.
         let own: BTreeSet<LocationId> = [id(3), id(900), LocationId::new("nobody").unwrap()].into();
         let bound_to = |locations: BTreeSet<LocationId>, tags: &[&str]| {
             let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
             LocationFilter { own: Some(Arc::new(Reach { locations, tags })), ..LocationFilter::default() }
         };
         assert_eq!(listed(&world, &bound_to(own.clone(), &[]), 1).await.0, ["l0003", "l0900"]);
-        // One that is bound to a tag, too, sees who has it, and no page shows more of others than where it ended.
+        // A key that is also bound to a tag sees the locations with the tag. A page reveals nothing of others except
+        // where it ended.
         for limit in [1, 50] {
             assert_eq!(
                 listed(&world, &bound_to(own.clone(), &["Rare"]), limit).await.0,
@@ -93,7 +95,7 @@ fn a_list_has_each_location_once_and_no_page_looks_at_more_than_five_hundred() {
     });
 }
 
-/// The standing is written after the settings, and that may fail: then it knows the tags of before.
+/// The standing is stored after the settings. If that fails, it still has the old tags.
 #[test]
 fn who_is_bound_to_a_tag_sees_nobody_who_has_lost_it_whatever_was_written_down() {
     block_on_paused(async {
@@ -168,7 +170,7 @@ fn locations_are_found_by_what_they_do_what_they_are_called_and_when_their_crede
         assert!(found(within(19)).await.is_empty());
         assert_eq!(found(within(20)).await, ["l0000"]);
         assert_eq!(found(within(200)).await, ["l0000", "l0001"]);
-        // What was known of other credentials does not count.
+        // Facts about other credentials do not count.
         let rotated = vec![change(id(0), |set| set.credentials = Some("ssm:/new".parse().unwrap()))];
         operator.change_settings(rotated).await;
         assert!(found(within(20)).await.is_empty());
@@ -179,7 +181,7 @@ fn locations_are_found_by_what_they_do_what_they_are_called_and_when_their_crede
         };
         assert_eq!((end_of(0).kind, end_of(0).days_left), (None, None));
         assert_eq!((end_of(1).kind, end_of(1).days_left), (Some(CredentialsKind::Oauth), Some(119)));
-        // The overview has the names, too, and finds those of our own.
+        // The overview has the names, too, including ours.
         let page = |text: &str| OverviewPage { text: Some(text.to_owned()), ..OverviewPage::default() };
         let overview = operator.overview(&page("desk")).await.unwrap();
         assert_eq!(overview.locations.len(), 1);
@@ -239,9 +241,8 @@ fn a_removed_location_calls_nobody_and_with_its_records_nothing_of_it_is_left() 
             let world = exact().start();
             world.put(&contacts(600)).await.unwrap();
             world.run_for(20 * SECOND).await;
-            world
-                .items
-                .keep(&loc(), &LocationFacts::told(world.clock.now(), None, ToldFacts::default(), Vec::new(), false));
+            let facts = LocationFacts::told(world.clock.now(), None, ReportedFacts::default(), Vec::new(), false);
+            world.items.keep(&loc(), &facts);
             let removal = world.operator().remove_location(&loc(), forgets).await.unwrap();
             let calls = world.ghl.calls();
             let records = if forgets { 600 } else { 0 };
@@ -283,7 +284,7 @@ fn whatever_store_fails_a_removal_can_be_asked_for_again() {
         for fault in [PortFault::Refused, PortFault::Unanswered] {
             block_on_paused(async move {
                 let world = exact().start();
-                world.ghl.on_call(|_| Some(Fault::status(503)));
+                world.ghl.on_call(|_| Some(CallFault::status(503)));
                 world.put(&[contact(1)]).await.unwrap();
                 world.run_for(SECOND).await;
                 world.faults.fail(op, 1..=1, fault);

@@ -1,5 +1,5 @@
-//! The engine in the world of `ghl_sync_testkit`: what it promises, whatever happens. Paused time, everything
-//! random from seeds; one crate, so that it is linked once.
+//! The engine in the world of `ghl_sync_testkit`: its guarantees under all circumstances. Time is paused, and all
+//! randomness comes from seeds. One crate, so that it is linked once.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -36,7 +36,7 @@ mod notices;
 mod operate;
 mod opportunities;
 mod order;
-mod own_deals;
+mod own_opportunities;
 mod poison_records;
 mod pre_images;
 mod put_and_start;

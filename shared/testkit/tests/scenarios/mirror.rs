@@ -1,8 +1,8 @@
-//! Mirrors: a list that its source sends whole, and those who are missing in it.
+//! Mirrors: a list that its source sends as a whole, and the records missing from it.
 
 use ghl_sync_model::{MirrorName, MirrorPartKey, OnMissing, Payload, PutRecord, RunId};
-use ghl_sync_operate::{Commit, Committed, MirrorError};
-use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
+use ghl_sync_operate::{Commit, CommitReport, MirrorError};
+use ghl_sync_testkit::{CallFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{HOUR, MINUTE, contact, contact_key, each_seed, email, exact, loc};
 
@@ -10,7 +10,7 @@ fn name() -> MirrorName {
     "crm".parse().unwrap()
 }
 
-/// Sends these contacts as a run in parts of three, all but the commit.
+/// Sends these contacts as a run in parts of three, without the commit.
 async fn send(world: &World, run: &str, people: &[usize]) -> u32 {
     let run: RunId = run.parse().unwrap();
     let parts = people.chunks(3);
@@ -20,7 +20,7 @@ async fn send(world: &World, run: &str, people: &[usize]) -> u32 {
         world.put(&puts).await.unwrap();
         let key = MirrorPartKey { location: loc(), name: name(), run: run.clone(), part };
         let ids: Vec<_> = puts.into_iter().map(|put| put.id).collect();
-        // A part that is sent twice is there once.
+        // Sending a part twice stores it once.
         world.operator().take_mirror_part(&key, ids.clone(), 0).await.unwrap();
         world.operator().take_mirror_part(&key, ids, 0).await.unwrap();
     }
@@ -32,7 +32,7 @@ fn of(run: &str, parts: u32, on_missing: OnMissing) -> Commit {
     Commit { run: run.parse().unwrap(), parts, on_missing, max_missing: 0.5, done: 0 }
 }
 
-async fn commit(world: &World, commit: &Commit) -> Result<Committed, MirrorError> {
+async fn commit(world: &World, commit: &Commit) -> Result<CommitReport, MirrorError> {
     let committed = world.operator().commit_mirror(&loc(), &name(), commit).await;
     world.run_until_settled(HOUR).await.unwrap();
     committed
@@ -49,7 +49,7 @@ fn what_a_list_no_longer_has_is_deleted_when_it_is_committed_and_not_before_what
         let parts = send(&world, "tuesday", &[0, 2, 4, 5]).await;
         assert_eq!(world.ghl.calls(), calls + 1, "what has not changed costs nothing");
         assert_eq!(world.ghl.contact_count(), 6, "nobody is missing before the commit");
-        world.ghl.on_call(move |seen| (seen.tries == 1 && seed % 2 == 0).then(|| Fault::status(503)));
+        world.ghl.on_call(move |seen| (seen.tries == 1 && seed % 2 == 0).then(|| CallFault::status(503)));
         let second = commit(&world, &of("tuesday", parts, OnMissing::Delete)).await.unwrap();
         assert_eq!((second.present, second.missing, second.changed, second.complete), (4, 2, 2, true));
         assert_eq!(world.ghl.contact_count(), 4);
@@ -57,7 +57,7 @@ fn what_a_list_no_longer_has_is_deleted_when_it_is_committed_and_not_before_what
             assert!(world.ghl.contact(&loc(), &email(gone)).is_none());
             assert!(world.outbox.record(&loc(), &contact_key(gone)).is_none());
         }
-        // Once more is nothing more.
+        // Committing again changes nothing.
         let again = commit(&world, &of("tuesday", parts, OnMissing::Delete)).await.unwrap();
         assert_eq!((again.missing, again.changed, again.complete), (0, 0, true));
         assert_eq!(world.ghl.contact_count(), 4);
@@ -123,7 +123,7 @@ fn a_tag_is_the_same_in_any_case_and_with_any_blanks_when_the_missing_lose_it() 
         let parts = send(&world, "4", &[0, 1]).await;
         let untagged = commit(&world, &of("4", parts, OnMissing::Untag("GRÖßE äPFEL".to_owned()))).await.unwrap();
         assert_eq!((untagged.changed, untagged.left, untagged.complete), (1, vec![], true));
-        // It is not wanted and unwanted at once.
+        // The tag is not both wanted and unwanted.
         let Payload::Contact(contact) = missing(&world).payload else { panic!() };
         assert_eq!((contact.tags, contact.remove_tags.len()), (vec![], 1));
         let (_, _, tags) = world.ghl.contact(&loc(), &email(2)).unwrap();
@@ -137,7 +137,7 @@ fn a_list_that_looks_broken_or_is_not_whole_changes_nobody() {
         let world = exact().start();
         let parts = send(&world, "1", &[0, 1, 2, 3]).await;
         commit(&world, &of("1", parts, OnMissing::Delete)).await.unwrap();
-        // A part that never came.
+        // One part is missing.
         let parts = send(&world, "2", &[0, 1, 2, 3]).await;
         let lost = commit(&world, &of("2", parts + 1, OnMissing::Delete)).await;
         assert!(matches!(lost, Err(MirrorError::NoPart(2))), "{lost:?}");
@@ -145,13 +145,13 @@ fn a_list_that_looks_broken_or_is_not_whole_changes_nobody() {
         let parts = send(&world, "3", &[0]).await;
         let broken = commit(&world, &of("3", parts, OnMissing::Delete)).await;
         assert!(matches!(broken, Err(MirrorError::TooManyMissing { missing: 3, before: 4, .. })), "{broken:?}");
-        // Of one item nobody knows whose it was.
+        // One item in the part was unidentifiable.
         let key = MirrorPartKey { location: loc(), name: name(), run: "3".parse().unwrap(), part: 0 };
         world.operator().take_mirror_part(&key, vec![contact(0).id, contact(1).id, contact(2).id], 1).await.unwrap();
         let refused = commit(&world, &of("3", parts, OnMissing::Delete)).await;
         assert!(matches!(refused, Err(MirrorError::Refused(1))), "{refused:?}");
         assert_eq!(world.ghl.contact_count(), 4);
-        // The run that counts is still the first.
+        // The first run is still the current one.
         let mirror = world.operator().mirror(&loc(), &name()).await.unwrap();
         assert_eq!(mirror.committed.unwrap().run.as_str(), "1");
     });
@@ -187,7 +187,7 @@ fn a_run_that_counts_takes_its_parts_again_and_no_other_list() {
         let parts = send(&world, "monday", &[0, 1, 2]).await;
         commit(&world, &of("monday", parts, OnMissing::Delete)).await.unwrap();
         send(&world, "monday", &[0, 1, 2]).await;
-        // Committing it again would find nobody missing, whoever is.
+        // Committing it again would find nobody missing, even if someone is.
         let run: RunId = "monday".parse().unwrap();
         for (part, ids) in [(0, vec![contact(0).id, contact(1).id]), (1, vec![contact(3).id])] {
             let key = MirrorPartKey { location: loc(), name: name(), run: run.clone(), part };

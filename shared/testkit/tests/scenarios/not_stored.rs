@@ -1,4 +1,4 @@
-//! What GHL accepts and does not store, what is cleared, and the company of contacts that are known.
+//! Fields that GHL accepts but does not store, fields that are cleared, and the company of known contacts.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn told(world: &World, id: &str) -> Vec<String> {
     world.operator().record_status(&loc(), &key(id)).await.unwrap().unwrap().not_stored
 }
 
-/// Somebody made this contact in GHL.
+/// Creates a contact in GHL by hand.
 fn theirs(world: &World, contact: Contact) -> GhlId {
     world.ghl.add_contact(&loc(), contact, &[]).unwrap()
 }
@@ -93,14 +93,14 @@ fn the_gender_of_a_contact_that_is_there_is_told_as_not_stored_and_costs_no_call
         };
         assert_eq!(settled(&world, &[of("a", with_gender("Ulm"))]).await, [Endpoint::UpsertContact]);
         assert_eq!(told(&world, "a").await, ["gender"]);
-        // Known by its id from now on.
+        // The contact is known by its id from now on.
         assert_eq!(settled(&world, &[of("a", with_gender("Bonn"))]).await, [Endpoint::UpdateContact]);
         assert_eq!(told(&world, "a").await, ["gender"]);
-        // A new one has it.
+        // GHL stores the gender of a new contact.
         let new = Contact { email: Some(email(2)), gender: Some("male".to_owned()), ..Contact::default() };
         settled(&world, &[of("b", new)]).await;
         assert_eq!(told(&world, "b").await, [""; 0]);
-        // Without it nothing is missing.
+        // Without the field, nothing is missing.
         let without = Contact { email: Some(email(1)), ..Contact::default() };
         settled(&world, &[of("a", without)]).await;
         assert_eq!(told(&world, "a").await, [""; 0]);
@@ -114,7 +114,7 @@ fn the_first_address_that_an_upsert_by_an_additional_one_replaced_is_told() {
         let id = theirs(&world, Contact { email: Some("first@example.test".to_owned()), ..Contact::default() });
         let additional_emails = vec!["second@example.test".to_owned()];
         world.ghl.attach(&loc(), &id, NotCarried { additional_emails, ..NotCarried::default() });
-        // Something of ours makes the location known; reconciling then learns what the contact was.
+        // Our own put makes the location known; reconciliation then learns about the contact.
         settled(&world, &[contact(0)]).await;
         world.run_for(HOUR).await;
         let holder = Holder::new("reconcile").unwrap();

@@ -1,15 +1,15 @@
-//! What happens to a location is noticed, once, so that it can be told.
+//! Trouble in a location is noted once, so that it can be reported.
 
 use std::time::Duration;
 
 use ghl_sync_engine::ports::{Clock, Versioned};
 use ghl_sync_engine::usecase::{GateNotice, GateTrouble};
 use ghl_sync_model::Cause;
-use ghl_sync_testkit::{Fault, Op, PortFault, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Op, PortFault, World, block_on_paused};
 
 use crate::fixtures::{HOUR, MINUTE, SECOND, contacts, exact, loc};
 
-/// How often it was noticed, and the last time of it.
+/// How often the trouble was noted, and its last notice.
 async fn noticed(world: &World, trouble: GateTrouble) -> Option<(u64, GateNotice)> {
     let notices = Versioned::<GateNotice>::new(world.items.clone());
     let entry = notices.load(&(trouble, loc().into())).await.unwrap();
@@ -20,7 +20,7 @@ async fn noticed(world: &World, trouble: GateTrouble) -> Option<(u64, GateNotice
 fn an_outage_is_noticed_when_the_breaker_opens_and_not_at_each_probe() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.elapsed < 5 * MINUTE).then(|| Fault::status(503)));
+        world.ghl.on_call(|seen| (seen.elapsed < 5 * MINUTE).then(|| CallFault::status(503)));
         world.put(&contacts(20)).await.unwrap();
         world.run_until_settled(HOUR).await.unwrap();
         let (times, notice) = noticed(&world, GateTrouble::BreakerOpened).await.unwrap();
@@ -34,7 +34,7 @@ fn an_outage_is_noticed_when_the_breaker_opens_and_not_at_each_probe() {
 fn a_token_that_is_refused_for_hours_is_noticed_once() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.elapsed < 2 * HOUR).then(|| Fault::cause(401, Cause::Credentials)));
+        world.ghl.on_call(|seen| (seen.elapsed < 2 * HOUR).then(|| CallFault::cause(401, Cause::Credentials)));
         world.put(&contacts(3)).await.unwrap();
         world.run_until_settled(4 * HOUR).await.unwrap();
         assert_eq!(noticed(&world, GateTrouble::CredentialsRefused).await.unwrap().0, 1);

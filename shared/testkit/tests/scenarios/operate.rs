@@ -1,4 +1,4 @@
-//! What operators do: settings, pause and resume, closing the breaker, replaying.
+//! Operators' actions: settings, pause and resume, closing the breaker, replays.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use ghl_sync_operate::{
     CauseId, Chosen, ChosenError, FailedFilter, Health, LocationState, LocationStatus, OperateError, OverviewPage,
     PutSettingsError, RecordState, RecordWait, WaitsFor,
 };
-use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{
-    HOUR, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_key, each_seed, email, exact, loc,
+    HOUR, MINUTE, SECOND, contact, contact_key, contacts, each_seed, email, exact, loc, opportunity, opportunity_key,
 };
 
 async fn view(world: &World) -> LocationStatus {
@@ -102,7 +102,7 @@ fn whichever_write_of_a_pause_or_resume_fails_doing_it_again_makes_it_good() {
 fn an_open_breaker_is_seen_counted_and_told_and_a_reset_closes_it_and_starts_with_a_small_batch() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.number <= 40).then(|| Fault::status(503)));
+        world.ghl.on_call(|seen| (seen.number <= 40).then(|| CallFault::status(503)));
         world.put(&contacts(60)).await.unwrap();
         while world.gate(&loc()).breaker().as_str() != "open" {
             world.run_for(SECOND / 10).await;
@@ -181,7 +181,7 @@ fn what_is_kept_of_the_day_goes_to_the_urgent_only() {
 /// A world in which contacts 0 to 6 have failed.
 async fn with_failures() -> std::sync::Arc<World> {
     let world = exact().start();
-    world.ghl.on_call(|_| Some(Fault::status(400)));
+    world.ghl.on_call(|_| Some(CallFault::status(400)));
     world.put(&contacts(7)).await.unwrap();
     world.run_until_settled(5 * MINUTE).await.unwrap();
     world.ghl.heal();
@@ -195,9 +195,13 @@ fn failed_records_are_listed_page_by_page_each_once_with_ghls_words() {
         let (mut keys, mut cursor, mut pages) = (Vec::new(), None, 0);
         loop {
             let page = world.operator().failed_records(&loc(), cursor.as_ref(), 3).await.unwrap();
-            assert!(page.records.iter().all(|story| story.state == RecordState::Failed && story.failed_at.is_some()));
-            assert!(page.records.iter().all(|story| story.last_error.as_ref().is_some_and(|e| e.status == Some(400))));
-            keys.extend(page.records.into_iter().map(|story| story.key));
+            assert!(
+                page.records.iter().all(|status| status.state == RecordState::Failed && status.failed_at.is_some())
+            );
+            assert!(
+                page.records.iter().all(|status| status.last_error.as_ref().is_some_and(|e| e.status == Some(400)))
+            );
+            keys.extend(page.records.into_iter().map(|status| status.key));
             pages += 1;
             cursor = page.next;
             if cursor.is_none() {
@@ -299,7 +303,7 @@ fn a_records_story_says_where_it_stands_and_what_it_waits_for() {
         let fresh = record_status(contact_key(0)).await.unwrap();
         assert_eq!((fresh.state, fresh.version, fresh.waits_for), (RecordState::Due, 1, None));
         assert_eq!(fresh.expected_at, fresh.due_at);
-        world.ghl.on_call(|_| Some(Fault::status(503)));
+        world.ghl.on_call(|_| Some(CallFault::status(503)));
         world.engine.fan_out(&loc().into()).await.unwrap();
         world.run_for(SECOND).await;
         let backing_off = record_status(contact_key(0)).await.unwrap();
@@ -308,9 +312,9 @@ fn a_records_story_says_where_it_stands_and_what_it_waits_for() {
             backing_off.waits_for,
             Some(RecordWait { reason: WaitsFor::Gate(WaitReason::Backoff), record: None, until: backing_off.due_at })
         );
-        world.put(&[deal(0)]).await.unwrap();
+        world.put(&[opportunity(0)]).await.unwrap();
         world.run_for(SECOND).await;
-        let waiting = record_status(deal_key(0)).await.unwrap();
+        let waiting = record_status(opportunity_key(0)).await.unwrap();
         assert_eq!(
             (waiting.state, waiting.waits_for.unwrap().reason),
             (RecordState::Waiting, WaitsFor::Record(contact_key(0)))

@@ -1,27 +1,28 @@
-//! Opportunities and the contacts that they belong to.
+//! Opportunities and their contacts.
 
 use std::num::NonZeroU32;
 
 use ghl_sync_engine::ports::{Clock, Settled};
 use ghl_sync_model::{Endpoint, GhlId, Outcome, Payload, Provenance};
 use ghl_sync_operate::{Chosen, RecordState, RecordWait, WaitsFor};
-use ghl_sync_testkit::{Fault, Op, PortFault, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Op, PortFault, World, block_on_paused};
 
 use crate::fixtures::{
-    Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_key, deal_name, email, exact, loc, put_of,
+    Look, MINUTE, SECOND, contact, contact_key, contacts, email, exact, loc, opportunity, opportunity_key,
+    opportunity_name, put_of,
 };
 
 #[test]
 fn a_contact_and_its_opportunity_put_together_go_out_in_one_batch() {
     block_on_paused(async {
         let world = exact().start();
-        world.put(&[deal(0), contact(0)]).await.unwrap();
+        world.put(&[opportunity(0), contact(0)]).await.unwrap();
         let took = world.run_until_settled(MINUTE).await.unwrap();
         assert!(took < 2 * SECOND, "{took:?}");
         let calls: Vec<Endpoint> = world.ghl.arrivals().into_iter().map(|arrival| arrival.endpoint).collect();
         assert_eq!(calls, [Endpoint::UpsertContact, Endpoint::FindOpportunities, Endpoint::CreateOpportunity]);
         let (id, ..) = world.ghl.contact(&loc(), &email(0)).unwrap();
-        assert_eq!(world.ghl.opportunities(&loc(), &deal_name(0))[0].0, id);
+        assert_eq!(world.ghl.opportunities(&loc(), &opportunity_name(0))[0].0, id);
     });
 }
 
@@ -29,9 +30,9 @@ fn a_contact_and_its_opportunity_put_together_go_out_in_one_batch() {
 fn an_opportunity_waits_for_its_contact_without_counting_an_attempt() {
     block_on_paused(async {
         let world = exact().start();
-        world.put(&[deal(0)]).await.unwrap();
+        world.put(&[opportunity(0)]).await.unwrap();
         world.run_for(3 * MINUTE).await;
-        let record = world.record(&deal_key(0));
+        let record = world.record(&opportunity_key(0));
         assert_eq!((record.waits_for, record.attempts), (Some(contact_key(0)), 0));
         assert_eq!(world.ghl.calls(), 0);
         world.put(&[contact(0)]).await.unwrap();
@@ -45,8 +46,10 @@ fn an_opportunity_waits_for_its_contact_without_counting_an_attempt() {
 fn the_opportunity_of_a_contact_that_failed_waits_and_goes_when_the_contact_is_mended() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.subject == email(0) && seen.elapsed < 2 * MINUTE).then(|| Fault::status(422)));
-        world.put(&[contact(0), contact(1), deal(0), deal(1)]).await.unwrap();
+        world
+            .ghl
+            .on_call(|seen| (seen.subject == email(0) && seen.elapsed < 2 * MINUTE).then(|| CallFault::status(422)));
+        world.put(&[contact(0), contact(1), opportunity(0), opportunity(1)]).await.unwrap();
         world.run_for(2 * MINUTE).await;
         assert_eq!(world.outbox.failed().len(), 1);
         assert_eq!(world.ghl.opportunity_count(), 1, "the neighbour's is there");
@@ -56,11 +59,11 @@ fn the_opportunity_of_a_contact_that_failed_waits_and_goes_when_the_contact_is_m
     });
 }
 
-/// Contact 0 failed two hours ago, and the opportunity waits for it; GHL would take the contact now.
+/// Contact 0 failed two hours ago, and the opportunity waits for it; GHL would accept the contact now.
 async fn with_a_sleeping_opportunity() -> std::sync::Arc<World> {
     let world = exact().start();
-    world.ghl.on_call(|seen| (seen.subject == email(0)).then(|| Fault::status(422)));
-    world.put(&[contact(0), deal(0)]).await.unwrap();
+    world.ghl.on_call(|seen| (seen.subject == email(0)).then(|| CallFault::status(422)));
+    world.put(&[contact(0), opportunity(0)]).await.unwrap();
     world.run_for(120 * MINUTE).await;
     world.ghl.heal();
     world
@@ -76,11 +79,11 @@ fn assert_both_are_there_once(world: &World, what: &str) {
 fn the_opportunity_of_a_failed_contact_says_what_it_waits_for_and_nobody_looks_meanwhile() {
     block_on_paused(async {
         let world = with_a_sleeping_opportunity().await;
-        let record = world.record(&deal_key(0));
+        let record = world.record(&opportunity_key(0));
         assert_eq!((record.due_at, record.waits_for, record.attempts), (None, Some(contact_key(0)), 0));
-        let story = world.operator().record_status(&loc(), &deal_key(0)).await.unwrap().unwrap();
-        assert_eq!(story.state, RecordState::Waiting);
-        assert_eq!(story.waits_for, Some(RecordWait::from((WaitsFor::Record(contact_key(0)), None))));
+        let status = world.operator().record_status(&loc(), &opportunity_key(0)).await.unwrap().unwrap();
+        assert_eq!(status.state, RecordState::Waiting);
+        assert_eq!(status.waits_for, Some(RecordWait::from((WaitsFor::Record(contact_key(0)), None))));
         let looked = world.faults.calls(Op::OutboxLoad);
         world.run_for(24 * 60 * MINUTE).await;
         assert_eq!(world.faults.calls(Op::OutboxLoad), looked);
@@ -126,13 +129,13 @@ fn an_opportunity_that_is_about_to_sleep_when_its_contact_is_accepted_stays_due(
         let world = with_a_sleeping_opportunity().await;
         let outbox = &world.engine.ports().outbox;
         let now = world.clock.now();
-        outbox.put(&deal(0), now).await.unwrap();
-        let about_to_sleep = world.record(&deal_key(0));
+        outbox.put(&opportunity(0), now).await.unwrap();
+        let about_to_sleep = world.record(&opportunity_key(0));
         assert!(outbox.await_id(&about_to_sleep, &contact_key(0)).await.unwrap());
         outbox.wake(&about_to_sleep, &contact_key(0), now).await.unwrap();
         let outcome = Outcome::Await { record: contact_key(0) };
         assert_eq!(outbox.settle(&about_to_sleep, &outcome, now).await.unwrap(), Settled::ChangedMeanwhile);
-        assert!(world.record(&deal_key(0)).due_at.is_some());
+        assert!(world.record(&opportunity_key(0)).due_at.is_some());
     });
 }
 
@@ -149,7 +152,7 @@ fn an_acceptance_that_does_not_know_who_waits_is_not_written() {
             not_stored: Vec::new(),
         };
         let awaited_by = std::mem::take(&mut sent.awaited_by);
-        assert_eq!(awaited_by, [deal_key(0)]);
+        assert_eq!(awaited_by, [opportunity_key(0)]);
         assert_eq!(outbox.settle(&sent, &outcome, world.clock.now()).await.unwrap(), Settled::AwaitedByMore);
         assert_eq!(world.record(&contact_key(0)).ghl_id, None);
         sent.awaited_by = awaited_by;
@@ -163,12 +166,12 @@ fn an_opportunity_that_only_ghl_has_is_updated() {
         let world = exact().start();
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
-        // The same deal from another system: known to GHL, not to us.
-        let Payload::Opportunity(opportunity) = deal(0).payload else { unreachable!() };
+        // The same opportunity from another system: GHL knows it, we do not.
+        let Payload::Opportunity(theirs) = opportunity(0).payload else { unreachable!() };
         let (id, ..) = world.ghl.contact(&loc(), &email(0)).unwrap();
-        world.ghl.add_opportunity(&loc(), &id, opportunity).unwrap();
+        world.ghl.add_opportunity(&loc(), &id, theirs).unwrap();
         world.run_for(MINUTE).await;
-        world.put(&[deal(0)]).await.unwrap();
+        world.put(&[opportunity(0)]).await.unwrap();
         let took = world.run_until_settled(MINUTE).await.unwrap();
         assert!(took < 2 * SECOND, "{took:?}");
         assert_eq!(world.ghl.opportunity_count(), 1);
@@ -183,7 +186,7 @@ fn an_opportunity_of_a_contact_that_only_ghl_knows_needs_no_contact_record() {
         world.put(&contacts(1)).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         let (id, ..) = world.ghl.contact(&loc(), &email(0)).unwrap();
-        let Payload::Opportunity(mut opportunity) = deal(0).payload else { unreachable!() };
+        let Payload::Opportunity(mut opportunity) = opportunity(0).payload else { unreachable!() };
         (opportunity.contact_record, opportunity.contact_id) = (None, Some(id));
         world.put(&[put_of("x", Payload::Opportunity(opportunity))]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
@@ -197,7 +200,7 @@ fn an_opportunity_whose_known_id_is_gone_is_looked_for_and_made_anew() {
         let world = exact().start();
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
-        let mut put = deal(0);
+        let mut put = opportunity(0);
         put.ghl_id = Some(GhlId::new("gone").unwrap());
         world.put(&[put]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
@@ -214,7 +217,7 @@ fn a_record_of_several_calls_comes_to_its_end_however_rare_permits_are() {
             settings.pace.limit = NonZeroU32::MIN;
         }
         let world = setup.start();
-        world.put(&[contact(0), deal(0)]).await.unwrap();
+        world.put(&[contact(0), opportunity(0)]).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
         assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (1, 1));
         assert_eq!(world.ghl.calls(), 3, "upsert, find, create");

@@ -1,8 +1,8 @@
-//! In which order records go out, and when.
+//! The order and the time in which records are sent.
 
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::{Priority, PutRecord};
-use ghl_sync_testkit::{Fault, Setup, block_on_paused};
+use ghl_sync_testkit::{CallFault, Setup, block_on_paused};
 
 use crate::fixtures::{Look, MINUTE, SECOND, contact, contact_key, contacts, email, exact, loc};
 
@@ -56,12 +56,12 @@ fn a_record_that_is_due_later_is_not_sent_before() {
         let mut setup = exact();
         setup.config.backoff.max_retries = 0;
         let world = setup.start();
-        world.ghl.on_call(|seen| (seen.subject == email(0) && seen.tries <= 3).then(|| Fault::status(500)));
+        world.ghl.on_call(|seen| (seen.subject == email(0) && seen.tries <= 3).then(|| CallFault::status(500)));
         world.put(&[contact(0)]).await.unwrap();
         for _ in 0..3 {
             world.run_for(2 * SECOND).await;
             let due_at = world.record(&contact_key(0)).due_at.unwrap();
-            // Others come and go, and somebody sends a message for it by hand.
+            // Other records come and go, and someone sends a message for it by hand.
             world.put(&[contact(usize::try_from(due_at.0 % 1000).unwrap() + 10)]).await.unwrap();
             world.run_for(SECOND).await;
             world.invoke(&crate::fixtures::batch(None, [contact_key(0)])).await.unwrap();
@@ -97,7 +97,7 @@ fn a_high_record_put_behind_50_000_low_ones_reaches_ghl_with_the_next_batch_and_
     });
 }
 
-/// Of `c7@example.test`, the 7.
+/// The 7 in `c7@example.test`.
 fn number_of(email: &str) -> usize {
     email.trim_start_matches('c').split('@').next().unwrap().parse().unwrap()
 }

@@ -1,15 +1,17 @@
-//! A record that may have killed its invocation: what is written against it, and when that is taken back.
+//! Suspected poison records: when a crash mark is written, and when it is cleared.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ghl_sync_engine::ports::{Clock, Outbox};
 use ghl_sync_model::{ErrorCode, LastError, Outcome, Provenance, PutRecord, RecordKey};
-use ghl_sync_testkit::{Crash, Fault, Op, PortFault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Crash, Op, PortFault, Setup, World, block_on_paused};
 
-use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, deal, deal_key, exact, loc, named_contact};
+use crate::fixtures::{
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, exact, loc, named_contact, opportunity, opportunity_key,
+};
 
-/// A world in which `put` stood alone when its invocation died: it had just taken the run.
+/// A world with a suspect: `put` was alone in its batch when the invocation died, just after it took the run.
 async fn world_with_suspect(put: PutRecord) -> Arc<World> {
     let world = Setup { store_ms: 1..=1, ..exact() }.start();
     world.crash(|number| (number == 1).then_some(Crash::After(Duration::from_millis(4))));
@@ -20,7 +22,7 @@ async fn world_with_suspect(put: PutRecord) -> Arc<World> {
     world
 }
 
-/// Nothing stands against it.
+/// Checks that the record has no crash mark.
 fn assert_crash_mark_cleared(world: &World, key: &RecordKey) {
     let record = world.record(key);
     assert_eq!((record.attempts, record.errors()), (0, vec![]), "{key}");
@@ -30,7 +32,7 @@ fn assert_crash_mark_cleared(world: &World, key: &RecordKey) {
 fn a_suspect_that_is_throttled_again_and_again_is_not_held_responsible_for_deaths_that_were_none() {
     block_on_paused(async {
         let world = world_with_suspect(contact(0)).await;
-        world.ghl.on_call(|seen| (seen.elapsed < HOUR).then(|| Fault::retry_after(429, 7 * MINUTE)));
+        world.ghl.on_call(|seen| (seen.elapsed < HOUR).then(|| CallFault::retry_after(429, 7 * MINUTE)));
         world.run_for(50 * MINUTE).await;
         assert!(world.ghl.calls() >= 6, "{} calls", world.ghl.calls());
         assert_crash_mark_cleared(&world, &contact_key(0));
@@ -43,10 +45,10 @@ fn a_suspect_that_is_throttled_again_and_again_is_not_held_responsible_for_death
 #[test]
 fn a_suspect_that_waits_for_another_record_is_not_held_responsible_for_deaths_that_were_none() {
     block_on_paused(async {
-        let world = world_with_suspect(deal(0)).await;
+        let world = world_with_suspect(opportunity(0)).await;
         world.run_for(HOUR).await;
-        assert_crash_mark_cleared(&world, &deal_key(0));
-        assert_eq!(world.record(&deal_key(0)).waits_for, Some(contact_key(0)));
+        assert_crash_mark_cleared(&world, &opportunity_key(0));
+        assert_eq!(world.record(&opportunity_key(0)).waits_for, Some(contact_key(0)));
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(HOUR).await.unwrap();
         assert_eq!((world.outbox.failed(), world.ghl.opportunity_count()), (vec![], 1));
@@ -68,7 +70,7 @@ fn a_suspect_in_dry_run_is_acquitted() {
 fn a_suspicion_that_was_written_down_though_the_store_did_not_say_so_is_taken_back() {
     block_on_paused(async {
         let world = world_with_suspect(contact(0)).await;
-        // What is written while it does not answer is written all the same.
+        // The store does not answer, but its writes take effect.
         let clock = world.clock;
         world.faults.decide(move |op, _| {
             (op == Op::OutboxSettle && clock.elapsed() < 2 * HOUR).then_some(PortFault::Unanswered)
@@ -81,7 +83,7 @@ fn a_suspicion_that_was_written_down_though_the_store_did_not_say_so_is_taken_ba
     });
 }
 
-/// Found by the worlds of seeds 9200076399 and 9200080638.
+/// Found by the simulated worlds with seeds 9200076399 and 9200080638.
 #[test]
 fn a_suspect_that_is_put_again_while_it_is_sent_is_not_held_responsible_for_deaths_that_were_none() {
     block_on_paused(async {
@@ -103,14 +105,14 @@ fn a_suspect_that_is_put_again_while_it_is_sent_is_not_held_responsible_for_deat
     });
 }
 
-/// Found by the world of seed 9300017713: it could not be put to sleep while it was suspected, and was looked at again and
-/// again, for ever.
+/// Found by the simulated world with seed 9300017713: as a suspect, the record could not be put to sleep, and was
+/// checked again and again.
 #[test]
-fn a_deal_that_may_have_killed_waits_for_its_contact_without_being_looked_at_all_the_time() {
+fn an_opportunity_that_may_have_killed_waits_for_its_contact_without_being_looked_at_all_the_time() {
     block_on_paused(async {
         let world = exact().start();
         let now = world.clock.now();
-        world.outbox.put(&deal(0), now).await.unwrap();
+        world.outbox.put(&opportunity(0), now).await.unwrap();
         let message = "the invocation that was sending this record died".to_owned();
         let died = Outcome::Retry {
             due_at: now + SECOND,
@@ -119,10 +121,10 @@ fn a_deal_that_may_have_killed_waits_for_its_contact_without_being_looked_at_all
             ghl_id: None,
             provenance: Provenance::Unknown,
         };
-        world.outbox.settle(&world.record(&deal_key(0)), &died, now).await.unwrap();
+        world.outbox.settle(&world.record(&opportunity_key(0)), &died, now).await.unwrap();
         world.run_for(HOUR).await;
         assert!(world.invocations() < 200, "{} invocations", world.invocations());
-        let record = world.record(&deal_key(0));
+        let record = world.record(&opportunity_key(0));
         assert_eq!(record.waits_for, Some(contact_key(0)));
         assert_eq!(record.errors().len(), 1, "one death, and no other");
         world.put(&[contact(0)]).await.unwrap();
@@ -135,7 +137,7 @@ fn a_deal_that_may_have_killed_waits_for_its_contact_without_being_looked_at_all
 fn a_suspect_that_is_deferred_is_due_as_it_was() {
     block_on_paused(async {
         let world = world_with_suspect(contact(0)).await;
-        world.ghl.on_call(|seen| (seen.number == 1).then(|| Fault::retry_after(429, 90 * SECOND)));
+        world.ghl.on_call(|seen| (seen.number == 1).then(|| CallFault::retry_after(429, 90 * SECOND)));
         let due_at = world.record(&contact_key(0)).due_at;
         while world.ghl.calls() == 0 {
             world.run_for(SECOND).await;

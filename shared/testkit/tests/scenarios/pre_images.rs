@@ -1,8 +1,8 @@
-//! What GHL showed before an import wrote: when it is kept, what it costs, and what an undo makes of it.
+//! GHL's content before an import's write: when it is stored, what that costs, and how an undo uses it.
 
 use ghl_sync_model::{Endpoint, EpochMs, PreImage, PutRecord};
 use ghl_sync_operate::{ImportError, ImportUpdate};
-use ghl_sync_testkit::{Fault, Op, PortFault, block_on_paused};
+use ghl_sync_testkit::{CallFault, Op, PortFault, block_on_paused};
 use serde_json::json;
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, email, exact, loc};
@@ -37,7 +37,7 @@ fn only_records_of_an_import_that_can_be_undone_cost_a_call_more_and_that_is_one
         put_undoable(&world, (4..8).map(contact)).await;
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!((world.ghl.calls(), world.ghl.arrivals_at(Endpoint::FindContact).len()), (12, 4));
-        // What is known by its id is read by that.
+        // A record with a known id is read by that id.
         put_undoable(&world, [of_json("0", &json!({ "email": email(0), "city": "Ulm" }))]).await;
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!((world.ghl.calls(), world.ghl.arrivals_at(Endpoint::GetContact).len()), (14, 1));
@@ -51,9 +51,9 @@ fn the_first_pre_image_stands_whatever_becomes_of_the_write() {
         setup.config.backoff.max_retries = 0;
         let world = setup.start();
         world.ghl.add_contact(&loc(), remote(&json!({ "email": email(1), "city": "Ulm" })), &[]).unwrap();
-        // It is written, and the answer gets lost.
+        // The write takes effect, but its answer is lost.
         world.ghl.on_call(|seen| {
-            (seen.call.endpoint() == Endpoint::UpsertContact).then_some(Fault::NoAnswer { done: true })
+            (seen.call.endpoint() == Endpoint::UpsertContact).then_some(CallFault::NoAnswer { done: true })
         });
         put_undoable(&world, [of_json("1", &json!({ "email": email(1), "city": "Bonn" }))]).await;
         world.run_for(20 * SECOND).await;
@@ -73,11 +73,11 @@ fn what_was_refused_or_not_sent_is_no_pre_image_and_an_undo_does_nothing_to_it()
     block_on_paused(async {
         let world = exact().start();
         world.ghl.add_contact(&loc(), remote(&json!({ "email": email(1), "city": "Ulm" })), &[]).unwrap();
-        world.ghl.on_call(|seen| (seen.call.endpoint() == Endpoint::UpsertContact).then(|| Fault::status(400)));
+        world.ghl.on_call(|seen| (seen.call.endpoint() == Endpoint::UpsertContact).then(|| CallFault::status(400)));
         put_undoable(&world, [of_json("1", &json!({ "email": email(1), "city": "Bonn" }))]).await;
         world.run_until_settled(MINUTE).await.unwrap();
         assert!(world.items.entries::<PreImage>().iter().all(|entry| entry.value.is_void && entry.value.is_empty()));
-        // Somebody writes the same by hand.
+        // Someone writes the same content by hand.
         let id = world.ghl.contact(&loc(), &email(1)).unwrap().0;
         world.ghl.edit_contact(&loc(), &id, |contact| contact.city = Some("Bonn".to_owned()));
         undo(&world).await;

@@ -1,4 +1,4 @@
-//! Puts by somebody who waits: each item by itself, and out at once.
+//! Puts by a waiting caller: each item gets its own result, and is sent at once.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The daily quota, other consumers of the quota, and servers that count otherwise.
+//! The daily quota, other clients of the quota, and servers that count differently.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::{DirectError, Invocation};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{Holder, LocationId, Pace, Priority, PutRecord, ScopeId};
-use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, batch, contact, contact_key, contacts, email, exact, loc, with_tags,
@@ -78,12 +78,12 @@ fn a_429_that_the_ledger_did_not_expect_ends_bursts() {
         let mut setup = exact();
         setup.ghl.quota_headers = false;
         let world = setup.start();
-        world.ghl.on_call(|seen| (seen.number == 60).then(|| Fault::retry_after(429, SECOND)));
+        world.ghl.on_call(|seen| (seen.number == 60).then(|| CallFault::retry_after(429, SECOND)));
         world.put(&contacts(400)).await.unwrap();
         world.run_until_settled(10 * MINUTE).await.unwrap();
         assert!(world.gate(&loc()).pacing().is_spaced());
         let arrivals = world.ghl.arrivals();
-        // Permits that were leased before the 429 are still used as they come.
+        // Permits leased before the 429 are still used as they come.
         let later = &arrivals[60 + 25..];
         let in_a_second = later
             .iter()
@@ -92,7 +92,7 @@ fn a_429_that_the_ledger_did_not_expect_ends_bursts() {
     });
 }
 
-/// Others call so often in each window of 10 s, evenly.
+/// Makes `calls` calls of another client in each window of 10 s, evenly.
 fn others(world: &std::sync::Arc<World>, calls: u32) {
     let other = world.clone();
     tokio::spawn(async move {
@@ -105,7 +105,7 @@ fn others(world: &std::sync::Arc<World>, calls: u32) {
 
 #[test]
 fn beside_others_the_pace_is_ours_where_our_limit_lies_below_ghls() {
-    // Our limit, what others call in a window, and the calls of ours in a window that are expected.
+    // Our limit, the other client's calls per window, and our expected calls per window.
     for (limit, used_by_others, expected) in [(20, 60, 20), (90, 10, 80), (90, 50, 45), (10, 85, 9), (100, 40, 52)] {
         block_on_paused(async move {
             let mut setup = exact();
@@ -127,7 +127,7 @@ fn beside_others_the_pace_is_ours_where_our_limit_lies_below_ghls() {
     }
 }
 
-/// A world with so many calls a day, so many of them kept for the urgent.
+/// A world with `limit` calls a day, `reserve` of them reserved for urgent records.
 fn with_day(limit: u64, reserve: u64) -> Setup {
     let mut setup = exact();
     for settings in setup.locations.values_mut() {
@@ -185,7 +185,7 @@ fn of_a_batch_of_mixed_priorities_each_record_keeps_to_its_own_share_of_the_day(
         };
         let puts: Vec<_> = (0..30).map(|n| of(of_number(n), contact(n))).collect();
         world.put(&puts).await.unwrap();
-        // Eleven of the twenty are used, and the urgent come last.
+        // Eleven of the twenty are used, and the urgent records come last.
         let warm: Vec<_> = (100..111).map(|n| of(Priority::High, contact(n))).collect();
         world.put(&warm).await.unwrap();
         world.invoke(&batch(None, (100..111).map(contact_key))).await.unwrap();
@@ -220,7 +220,7 @@ fn reading_for_backfills_leaves_the_last_tenth_of_the_day_to_the_others() {
     });
 }
 
-/// Two scopes of one account: a burst quota each, and one day.
+/// Two scopes of one account: separate burst quotas and a shared day.
 fn with_shared_day(limit: u64, told_by_ghl: bool) -> Setup {
     let mut setup = exact();
     setup.ghl.daily_limit = told_by_ghl.then_some(limit);

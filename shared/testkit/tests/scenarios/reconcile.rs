@@ -1,4 +1,4 @@
-//! Reconciling: what no webhook told becomes known, and what fails or is too long holds nothing else up.
+//! Reconciliation: changes missed by webhooks become known, and failing or oversized records do not block the others.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use ghl_sync_model::{
     Conflict, Contact, Endpoint, EpochMs, GhlId, Holder, Kind, KnownState, RemoteChange, RemoteContent, RemoteEvent,
     Webhook,
 };
-use ghl_sync_operate::{RecordState, RecordStatus, ToldBy};
+use ghl_sync_operate::{RecordState, RecordStatus, StateSource};
 use ghl_sync_testkit::{Op, PortFault, World, block_on_paused};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact_key, contacts, email, exact, loc, named_contact};
 
-/// A location into which these many contacts were put, and some time after that.
+/// A location some time after `count` contacts were put into it.
 pub(crate) async fn synced(count: usize, conflict: Conflict) -> Arc<World> {
     let world = exact().start();
     world.registry.change(&loc(), |settings| settings.conflict = conflict);
@@ -31,7 +31,7 @@ pub(crate) async fn reconcile(world: &World) -> ReconcileReport {
     world.reconciler().reconcile(&loc(), &invocation).await
 }
 
-/// A user of GHL calls the contact of record `n` by this first name.
+/// A user of GHL gives the contact of record `n` this first name.
 pub(crate) fn rename(world: &World, n: usize, name: &str) {
     let id = ghl_id(world, n);
     world.ghl.edit_contact(&loc(), &id, |contact| contact.first_name = Some(name.to_owned()));
@@ -46,7 +46,7 @@ pub(crate) fn name_in_ghl(world: &World, n: usize) -> Option<String> {
     world.ghl.contact(&loc(), &email(n)).unwrap().1.first_name
 }
 
-/// The first name of the contact of record `n`, as it was known last.
+/// The last known first name of the contact of record `n`.
 pub(crate) async fn known_name(world: &World, n: usize) -> Option<String> {
     match known(world, n).await?.content? {
         RemoteContent::Contact(contact) => contact.first_name,
@@ -70,7 +70,7 @@ async fn record_status(world: &World, n: usize) -> RecordStatus {
 fn what_changed_in_ghl_becomes_the_last_known_state_without_any_webhook() {
     block_on_paused(async {
         let world = synced(3, Conflict::Ours).await;
-        // One more that is not ours.
+        // Another contact that is not ours.
         let other = Contact { email: Some("other@example.test".to_owned()), ..Contact::default() };
         let other = world.ghl.add_contact(&loc(), other, &["vip"]).unwrap();
         world.run_for(20 * SECOND).await; // GHL's search shows it by now.
@@ -80,7 +80,7 @@ fn what_changed_in_ghl_becomes_the_last_known_state_without_any_webhook() {
         let key = RemoteKey { location: &loc(), kind: Kind::Contact, ghl_id: &other };
         assert!(world.known.load(key).await.unwrap().is_some());
         let writes = world.known.writes();
-        // What was read a moment before the first time ended is read again, and known already.
+        // Changes from just before the end of the first reading are read again, but are known already.
         let again = reconcile(&world).await;
         assert_eq!((again.states, world.known.writes()), (0, writes));
     });
@@ -96,7 +96,7 @@ fn a_record_s_story_tells_what_reconciling_read_and_whether_that_is_what_we_wrot
         reconcile(&world).await;
         for (n, expected) in [(0, WriteOrigin::OwnWrite), (1, WriteOrigin::Elsewhere)] {
             let known = record_status(&world, n).await.last_known.unwrap();
-            assert_eq!((known.told_by, known.origin), (ToldBy::Reconciling, Some(expected)));
+            assert_eq!((known.told_by, known.origin), (StateSource::Reconciling, Some(expected)));
             assert_eq!(known.at == renamed_at, n == 1);
         }
     });
@@ -121,7 +121,7 @@ fn an_event_that_told_more_is_not_overwritten_and_what_was_deleted_stays_so() {
         for event in [event("told", now, told), event("gone", now, gone)] {
             world.receiver.receive(&Webhook::Event(Box::new(event))).await.unwrap();
         }
-        // The search still shows both as they were.
+        // The search still shows both old states.
         assert_eq!(reconcile(&world).await.states, 0);
         assert_eq!(known_name(&world, 0).await.as_deref(), Some("Newer"));
         assert_eq!(known(&world, 1).await.unwrap().deleted_at, Some(now));
@@ -145,7 +145,7 @@ fn what_reconciling_did_is_counted_and_so_is_that_it_was_put_off() {
         let totals = world.counters.of(&loc(), world.clock.now()).await.unwrap().total;
         let counted =
             ReconcileCount::ALL.iter().map(|what| (what.as_str(), totals.reconciled(*what))).collect::<Vec<_>>();
-        // Read the first time were all three, later the second contact and what came after it.
+        // The first reading saw all three, later ones the second contact and those after it.
         let expected = [("compared", 5), ("state_repaired", 5), ("resent", 1), ("superseded", 1), ("put_off", 1)];
         assert_eq!(counted, expected);
     });
@@ -187,7 +187,7 @@ fn a_contact_that_is_too_long_to_be_read_is_passed_over_and_no_other_one() {
             rename(&world, n, "Bob");
             if [0, 60, 129].contains(&n) {
                 let id = ghl_id(&world, n);
-                // Of the last one not even the id can be read.
+                // The last one is so long that not even its id can be read.
                 let length = if n == 129 { 5_000_000 } else { 1_100_000 };
                 world.ghl.edit_contact(&loc(), &id, |contact| contact.source = Some("x".repeat(length)));
             }
@@ -207,7 +207,7 @@ fn a_contact_that_is_too_long_to_be_read_is_passed_over_and_no_other_one() {
         assert_eq!((unread, passed_over), (vec![0, 60, 129], 3));
         let counted = world.counters.of(&loc(), world.clock.now()).await.unwrap().total;
         assert_eq!(counted.get(Counter::PassedOver), 3);
-        // What is too long does not make later readings slow for ever.
+        // The oversized records do not slow down later readings.
         rename(&world, 5, "Eve");
         world.run_for(10 * MINUTE).await;
         let report = reconcile(&world).await;

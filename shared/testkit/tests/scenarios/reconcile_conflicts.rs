@@ -1,4 +1,4 @@
-//! Reconciling where both sides changed a record: each conflict is decided once, by the location's rule.
+//! Reconciliation after both sides changed a record: each conflict is decided once, by the location's rule.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use ghl_sync_engine::ports::{Clock, Put};
 use ghl_sync_engine::usecase::ReconcileEnd;
 use ghl_sync_model::{Conflict, Endpoint, Payload, Priority, Resolution};
 use ghl_sync_operate::RecordState;
-use ghl_sync_testkit::{Fault, block_on_paused};
+use ghl_sync_testkit::{CallFault, block_on_paused};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contact_key, loc, named_contact};
 use crate::reconcile::{ghl_id, known_name, name_in_ghl, reconcile, rename, state, synced};
@@ -27,7 +27,7 @@ fn by_the_rule_ours_a_contact_that_somebody_changed_gets_our_content_again_with_
         assert_eq!(world.record(&contact_key(1)).priority, Priority::Low);
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!(name_in_ghl(&world, 1).as_deref(), Some("Ada"));
-        // Both agree now: a second change to the same name is a new conflict.
+        // Both sides agree now: a second change to the same name is a new conflict.
         world.run_for(HOUR).await;
         reconcile(&world).await;
         assert_eq!(world.record(&contact_key(1)).overruled, None);
@@ -43,7 +43,7 @@ fn a_workflow_that_always_sets_a_field_back_is_overruled_once_and_then_left() {
         let world = synced(1, Conflict::Ours).await;
         let mut resent = 0;
         for _ in 0..24 {
-            // It runs a minute after each write of ours, before anybody looks.
+            // The workflow runs a minute after each of our writes, before reconciliation.
             rename(&world, 0, "Ada (workflow)");
             world.run_for(HOUR).await;
             resent += reconcile(&world).await.resent;
@@ -51,7 +51,7 @@ fn a_workflow_that_always_sets_a_field_back_is_overruled_once_and_then_left() {
             world.run_for(MINUTE).await;
         }
         assert_eq!(resent, 1);
-        // What the producer puts goes out all the same.
+        // The producer's puts are sent all the same.
         world.put(&[named_contact(0, "Eve")]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!(name_in_ghl(&world, 0).as_deref(), Some("Eve"));
@@ -71,7 +71,7 @@ fn by_the_rules_theirs_and_newest_the_record_is_superseded_until_other_content_i
             assert_eq!(state(&world, 0).await, RecordState::Superseded);
             assert_eq!(world.record(&contact_key(0)).superseded_at, Some(changed_at));
             assert_eq!(known_name(&world, 0).await.as_deref(), Some("Bob"));
-            // An export of everything puts it again, and nothing comes of it.
+            // A full export puts it again, without any effect.
             assert_eq!(world.put(&[contact(0)]).await.unwrap().unchanged, 1);
             world.run_for(HOUR).await;
             assert_eq!((name_in_ghl(&world, 0).as_deref(), reconcile(&world).await.superseded), (Some("Bob"), 0));
@@ -91,8 +91,8 @@ fn where_both_sides_changed_the_record_that_is_still_due_gives_way_as_its_rule_s
             reconcile(&world).await;
             rename(&world, 0, "Bob");
             world.run_for(MINUTE).await;
-            // Our own change comes later than theirs, and meets errors: it rests.
-            world.ghl.on_call(|seen| (seen.call.endpoint() == Endpoint::UpdateContact).then(|| Fault::status(500)));
+            // Our change comes later than theirs, but meets errors and is waiting.
+            world.ghl.on_call(|seen| (seen.call.endpoint() == Endpoint::UpdateContact).then(|| CallFault::status(500)));
             world.put(&[named_contact(0, "Eve")]).await.unwrap();
             while world.record(&contact_key(0)).attempts < 4 {
                 world.run_for(SECOND).await;
@@ -115,12 +115,12 @@ fn what_the_search_shows_is_believed_only_when_the_contact_itself_says_so() {
         rename(&world, 0, "Bob");
         rename(&world, 1, "Bob");
         world.run_for(HOUR).await;
-        // Before the contact is read, one of them is deleted, and the other can only be read later.
+        // Before the contact is read, one of them is deleted, and reading the other fails for a while.
         let (gone, ghl) = (ghl_id(&world, 0), world.ghl.clone());
         let unreadable = ghl_id(&world, 1).to_string();
         world.ghl.on_call(move |seen| {
             if seen.call.endpoint() == Endpoint::GetContact && seen.subject == unreadable {
-                return Some(Fault::status(403));
+                return Some(CallFault::status(403));
             }
             if seen.call.endpoint() == Endpoint::ContactsChanged {
                 let (ghl, gone) = (ghl.clone(), gone.clone());

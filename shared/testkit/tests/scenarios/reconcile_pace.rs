@@ -1,4 +1,5 @@
-//! When reconciling reads: with quota to spare, until something is put or its time is over, and all locations in turn.
+//! When reconciliation reads: only with quota to spare, until something is put or its time is over, and with all
+//! locations taking turns.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::ReconcileEnd;
 use ghl_sync_model::{Ask, Conflict, Endpoint};
 use ghl_sync_operate::RecordState;
-use ghl_sync_testkit::{Fault, Op, PortFault, Setup, block_on_paused};
+use ghl_sync_testkit::{CallFault, Op, PortFault, Setup, block_on_paused};
 
 use crate::fixtures::{HOUR, MINUTE, SECOND, contact, contacts, exact, loc, named_contact};
 use crate::reconcile::{reconcile, rename, state, synced};
@@ -17,7 +18,7 @@ fn nothing_is_read_while_something_else_needs_the_quota() {
     block_on_paused(async {
         let world = synced(1, Conflict::Ours).await;
         let calls = || world.ghl.arrivals_at(Endpoint::ContactsChanged).len();
-        // Records are due, and then on their way.
+        // Records are due, and then under way.
         world.put_only(&contacts(120)).await.unwrap();
         assert_eq!(reconcile(&world).await.ended, ReconcileEnd::Busy);
         world.put(&contacts(120)).await.unwrap();
@@ -29,7 +30,7 @@ fn nothing_is_read_while_something_else_needs_the_quota() {
         world.registry.change(&loc(), |settings| settings.daily_limit = 200);
         assert_eq!(reconcile(&world).await.ended, ReconcileEnd::Busy);
         world.registry.change(&loc(), |settings| settings.daily_limit = 200_000);
-        // The location is paused, or not ours to touch.
+        // The location is paused, or we may not touch it.
         world.operator().pause(&loc(), None, None).await.unwrap();
         assert_eq!(reconcile(&world).await.ended, ReconcileEnd::Busy);
         world.operator().resume(&loc()).await.unwrap();
@@ -74,7 +75,7 @@ fn a_change_that_is_too_young_to_judge_is_read_again_wherever_its_page_is() {
         world.run_for(10 * MINUTE).await;
         reconcile(&world).await;
         world.run_for(HOUR).await;
-        // Somebody edits more than a page of them, and something is put while the first page is read.
+        // Someone edits more than a page of contacts, and something is put while the first page is read.
         (0..150).for_each(|n| rename(&world, n, "Bob"));
         let put = async {
             world.run_for(SECOND / 2).await;
@@ -94,7 +95,7 @@ fn a_change_that_is_too_young_to_judge_is_read_again_wherever_its_page_is() {
 
 #[test]
 fn a_ghl_that_is_down_ends_the_reading_within_the_function_s_time() {
-    for fault in [Fault::status(503), Fault::NoAnswer { done: false }, Fault::Unreachable] {
+    for fault in [CallFault::status(503), CallFault::NoAnswer { done: false }, CallFault::Unreachable] {
         block_on_paused(async move {
             let world = synced(1, Conflict::Ours).await;
             let always = fault.clone();

@@ -1,4 +1,4 @@
-//! Dead letters: nothing is sent again, every location is woken, and nothing gets lost on the way.
+//! Dead-letter messages: nothing is sent again, every location is woken, and nothing is lost on the way.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -8,11 +8,11 @@ use ghl_sync_engine::ports::DeadLetterQueue::{Dead, Parked};
 use ghl_sync_engine::usecase::DeadLetterEnd;
 use ghl_sync_model::{Ask, Batch, DeadLetter, EpochMs, LocationId, Message, PutRecord};
 use ghl_sync_operate::{RedriveEnd, RedriveOrder, RedriveReport};
-use ghl_sync_testkit::{Fate, Noted, Op, PortFault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{MessageFate, Noted, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{MINUTE, SECOND, batch, contact, contact_key, contacts, exact, letter, loc};
 
-/// A letter whose batch is of `location`.
+/// A dead-letter message with a batch of `location`.
 fn letter_of(id: &str, location: &LocationId) -> DeadLetter {
     let batch = Batch { location_id: location.clone(), ..batch(Some(1), [contact_key(0)]) };
     letter(id, &batch.to_json())
@@ -22,7 +22,7 @@ fn locations(count: usize) -> Vec<LocationId> {
     (0..count).map(|n| LocationId::new(format!("loc{n}")).unwrap()).collect()
 }
 
-/// A world of these locations, in which nothing starts by itself.
+/// A world with these locations, in which nothing starts by itself.
 fn world_of(locations: &[LocationId]) -> std::sync::Arc<World> {
     let locations = locations.iter().filter_map(|location| Setup::settings(location.as_str())).collect();
     Setup { locations, triggers: false, ..exact() }.start()
@@ -46,8 +46,8 @@ fn sent_at(world: &World) -> Vec<EpochMs> {
 fn a_batch_that_died_wakes_its_location_once_however_many_letters_it_left_and_nothing_is_doubled() {
     block_on_paused(async {
         let world = exact().start();
-        // The message of the first batch is lost for everybody but the dead-letter queue.
-        world.queue.decide(|number, _| if number == 1 { Fate::Lost } else { Fate::Arrives });
+        // Only the dead-letter queue gets the message of the first batch.
+        world.queue.decide(|number, _| if number == 1 { MessageFate::Lost } else { MessageFate::Arrives });
         world.put(&contacts(20)).await.unwrap();
         world.run_for(61 * SECOND).await;
         let (_, died, _) = world.queue.sent().remove(0);

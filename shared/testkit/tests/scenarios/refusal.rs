@@ -1,11 +1,11 @@
-//! What is not retried: refusals, wrong tokens, damaged records, our own panics, and locations that are off.
+//! No retries: refusals, wrong tokens, damaged records, our own panics, and disabled locations.
 
 use ghl_sync_engine::usecase::{FannedOut, NotRun, RecordResult};
 use ghl_sync_model::{Cause, ErrorCode, LocationId};
-use ghl_sync_testkit::{Fault, Setup, block_on_paused};
+use ghl_sync_testkit::{CallFault, Setup, block_on_paused};
 
 use crate::fixtures::{
-    HOUR, Look, MINUTE, SECOND, batch, contact, contact_key, contacts, deal, deal_name, email, exact, loc,
+    HOUR, Look, MINUTE, SECOND, batch, contact, contact_key, contacts, email, exact, loc, opportunity, opportunity_name,
 };
 
 #[test]
@@ -13,7 +13,7 @@ fn a_refusal_fails_its_record_at_once_and_no_other() {
     for status in [400, 403, 404, 422] {
         block_on_paused(async move {
             let world = exact().start();
-            world.ghl.on_call(move |seen| (seen.subject == email(2)).then(|| Fault::status(status)));
+            world.ghl.on_call(move |seen| (seen.subject == email(2)).then(|| CallFault::status(status)));
             world.put(&contacts(10)).await.unwrap();
             world.run_until_settled(MINUTE).await.unwrap();
             assert_eq!((world.ghl.contact_count(), world.ghl.calls()), (9, 10));
@@ -30,7 +30,7 @@ fn a_refusal_fails_its_record_at_once_and_no_other() {
 fn a_failed_record_is_replayed_when_it_is_put_again() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.tries == 1).then(|| Fault::status(422)));
+        world.ghl.on_call(|seen| (seen.tries == 1).then(|| CallFault::status(422)));
         for _ in 0..2 {
             world.put(&[contact(0)]).await.unwrap();
             world.run_until_settled(MINUTE).await.unwrap();
@@ -45,7 +45,7 @@ fn a_token_that_is_not_accepted_stops_the_location_until_it_is_mended() {
     block_on_paused(async {
         let world = exact().start();
         let mended = 17 * MINUTE;
-        world.ghl.on_call(move |seen| (seen.elapsed < mended).then(|| Fault::cause(401, Cause::Credentials)));
+        world.ghl.on_call(move |seen| (seen.elapsed < mended).then(|| CallFault::cause(401, Cause::Credentials)));
         world.put(&contacts(20)).await.unwrap();
         world.run_for(mended).await;
         assert_eq!(world.outbox.open().len(), 20);
@@ -62,8 +62,10 @@ fn a_token_that_is_not_accepted_stops_the_location_until_it_is_mended() {
 fn a_token_that_went_stale_costs_each_call_under_way_one_more_and_stops_nothing() {
     block_on_paused(async {
         let world = exact().start();
-        // The calls under way at that time are refused; those after it have the new token.
-        world.ghl.on_call(move |seen| (6..=10).contains(&seen.number).then(|| Fault::cause(401, Cause::StaleToken)));
+        // Calls under way at that time are refused; later ones have the new token.
+        world
+            .ghl
+            .on_call(move |seen| (6..=10).contains(&seen.number).then(|| CallFault::cause(401, Cause::StaleToken)));
         world.put(&contacts(30)).await.unwrap();
         let took = world.run_until_settled(MINUTE).await.unwrap();
         assert!(took < 10 * SECOND, "{took:?}");
@@ -77,7 +79,7 @@ fn a_token_that_went_stale_costs_each_call_under_way_one_more_and_stops_nothing(
 fn a_record_whose_tokens_go_stale_one_after_the_other_is_left_to_a_later_batch() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.tries <= 3).then(|| Fault::cause(401, Cause::StaleToken)));
+        world.ghl.on_call(|seen| (seen.tries <= 3).then(|| CallFault::cause(401, Cause::StaleToken)));
         world.put(&contacts(1)).await.unwrap();
         world.run_until_settled(10 * MINUTE).await.unwrap();
         assert_eq!((world.ghl.contact_count(), world.ghl.calls()), (1, 4));
@@ -108,7 +110,7 @@ fn a_panic_is_its_records_failure_and_no_others() {
             let mut setup = exact();
             setup.config.max_rounds = attempts;
             let world = setup.start();
-            world.ghl.on_call(|seen| (seen.subject == email(1)).then_some(Fault::Panics));
+            world.ghl.on_call(|seen| (seen.subject == email(1)).then_some(CallFault::Panics));
             world.put(&contacts(10)).await.unwrap();
             world.run_for(20 * SECOND).await;
             assert_eq!(
@@ -139,10 +141,10 @@ fn an_opportunity_whose_create_panicked_when_it_was_done_is_not_created_twice() 
         let world = setup.start();
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
-        world.ghl.on_call(|seen| (seen.subject == deal_name(0) && seen.tries == 1).then_some(Fault::Panics));
-        world.put(&[deal(0)]).await.unwrap();
+        world.ghl.on_call(|seen| (seen.subject == opportunity_name(0) && seen.tries == 1).then_some(CallFault::Panics));
+        world.put(&[opportunity(0)]).await.unwrap();
         world.run_until_settled(10 * MINUTE).await.unwrap();
-        assert_eq!(world.ghl.opportunities(&loc(), &deal_name(0)).len(), 1);
+        assert_eq!(world.ghl.opportunities(&loc(), &opportunity_name(0)).len(), 1);
     });
 }
 

@@ -1,4 +1,4 @@
-//! Contents that are kept for so many days only: what goes, what stays, and what still works without them.
+//! Contents with limited retention: what goes, what stays, and what still works without them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,12 @@ use ghl_sync_engine::ports::{Clock, KnownStates, RemoteKey};
 use ghl_sync_engine::usecase::{Invocation, RetentionReport};
 use ghl_sync_model::{Conflict, Contact, Holder, Kind, Payload, PutRecord, RemoteContent};
 use ghl_sync_operate::RecordState;
-use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Op, PortFault, Setup, World, block_on_paused};
 use serde_json::json;
 
 use crate::fixtures::{
-    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_key, email, exact, loc, named_contact,
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, email, exact, loc, named_contact, opportunity,
+    opportunity_key,
 };
 use crate::reconcile::{ghl_id, name_in_ghl, reconcile, rename, state, synced};
 
@@ -27,7 +28,7 @@ async fn drop_old(world: &World, time: Duration) -> Option<RetentionReport> {
     world.engine.drop_old_contents(&loc(), &invocation).await
 }
 
-/// A location with `count` contacts that GHL accepted more than a day ago, which keeps contents for a day.
+/// A location that keeps contents for a day, with `count` contacts that GHL accepted more than a day ago.
 async fn old(count: usize, conflict: Conflict) -> Arc<World> {
     let world = synced(count, conflict).await;
     keep_for(&world, 1);
@@ -91,7 +92,7 @@ fn without_its_content_a_record_never_overrules_what_people_write_in_ghl() {
     });
 }
 
-/// GHL may replace the channels as a whole.
+/// GHL may replace all channels at once.
 #[test]
 fn an_opt_out_that_ghl_told_is_sent_along_with_a_later_one_though_all_else_is_forgotten() {
     block_on_paused(async {
@@ -139,7 +140,7 @@ fn an_opt_out_that_ghl_told_is_sent_along_with_a_later_one_though_all_else_is_fo
 fn what_is_due_has_failed_or_was_put_again_keeps_its_content() {
     block_on_paused(async {
         let world = old(4, Conflict::Ours).await;
-        world.ghl.on_call(|_| Some(Fault::status(400)));
+        world.ghl.on_call(|_| Some(CallFault::status(400)));
         world.put(&[named_contact(0, "Bob")]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         world.operator().pause(&loc(), None, None).await.unwrap();
@@ -151,21 +152,21 @@ fn what_is_due_has_failed_or_was_put_again_keeps_its_content() {
 }
 
 #[test]
-fn an_opportunity_keeps_whose_it_is_and_the_deal_of_a_contact_without_content_goes_out() {
+fn an_opportunity_keeps_whose_it_is_and_the_opportunity_of_a_contact_without_content_goes_out() {
     block_on_paused(async {
         let world = exact().start();
-        world.put(&[contact(0), deal(0)]).await.unwrap();
+        world.put(&[contact(0), opportunity(0)]).await.unwrap();
         world.run_until_settled(10 * MINUTE).await.unwrap();
         keep_for(&world, 1);
         world.run_for(2 * DAY).await;
         assert_eq!(drop_old(&world, MINUTE).await.unwrap().dropped, 2);
-        let Payload::Opportunity(remains) = world.record(&deal_key(0)).payload else { panic!("a deal") };
+        let Payload::Opportunity(remains) = world.record(&opportunity_key(0)).payload else { panic!("a deal") };
         assert_eq!((remains.name.as_str(), remains.contact_record.unwrap().as_str()), ("", "0"));
-        let next = PutRecord { id: "next".parse().unwrap(), ..deal(0) };
+        let next = PutRecord { id: "next".parse().unwrap(), ..opportunity(0) };
         let next = match next.payload {
-            Payload::Opportunity(mut deal) => {
-                deal.name = "next".to_owned();
-                PutRecord { payload: Payload::Opportunity(deal), ..next }
+            Payload::Opportunity(mut opportunity) => {
+                opportunity.name = "next".to_owned();
+                PutRecord { payload: Payload::Opportunity(opportunity), ..next }
             }
             Payload::Contact(_) => panic!("a deal"),
         };

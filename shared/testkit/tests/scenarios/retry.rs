@@ -1,11 +1,11 @@
-//! Transient errors: when they are retried, how often, and how it ends.
+//! Temporary errors: when and how often they are retried, and how that ends.
 
 use std::time::Duration;
 
 use ghl_sync_engine::usecase::RecordResult;
 use ghl_sync_model::ErrorCode;
 use ghl_sync_operate::{RecordError, RecordState};
-use ghl_sync_testkit::{Fault, Noted, Setup, block_on_paused};
+use ghl_sync_testkit::{CallFault, Noted, Setup, block_on_paused};
 
 use crate::fixtures::{
     HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, each_seed, email, exact, gaps_ms, loc,
@@ -15,7 +15,7 @@ use crate::fixtures::{
 fn transient_errors_are_retried_after_delays_that_double() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.tries <= 5).then(|| Fault::status(503)));
+        world.ghl.on_call(|seen| (seen.tries <= 5).then(|| CallFault::status(503)));
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!(gaps_ms(&world.sent_to(&email(0))), [1100, 2100, 4100, 8100, 16_100]);
@@ -24,7 +24,7 @@ fn transient_errors_are_retried_after_delays_that_double() {
 
 #[test]
 fn every_transient_status_and_an_unreachable_ghl_are_retried() {
-    for fault in [500, 502, 503].map(Fault::status).into_iter().chain([Fault::Unreachable]) {
+    for fault in [500, 502, 503].map(CallFault::status).into_iter().chain([CallFault::Unreachable]) {
         block_on_paused(async move {
             let world = exact().start();
             world.ghl.on_call(move |seen| (seen.tries == 1).then(|| fault.clone()));
@@ -42,7 +42,7 @@ fn jitter_lengthens_each_delay_by_a_part_of_its_maximum() {
         let mut setup = Setup { seed, ..exact() };
         setup.config.backoff.jitter = SECOND;
         let world = setup.start();
-        world.ghl.on_call(|seen| (seen.tries <= 4).then(|| Fault::status(500)));
+        world.ghl.on_call(|seen| (seen.tries <= 4).then(|| CallFault::status(500)));
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         let gaps = gaps_ms(&world.sent_to(&email(0)));
@@ -59,7 +59,7 @@ fn no_delay_is_longer_than_the_cap_jitter_included() {
         setup.config.backoff.base = Duration::from_millis(29_500);
         setup.config.backoff.jitter = SECOND;
         let world = setup.start();
-        world.ghl.on_call(|seen| (seen.tries <= 3).then(|| Fault::status(500)));
+        world.ghl.on_call(|seen| (seen.tries <= 3).then(|| CallFault::status(500)));
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
         let gaps = gaps_ms(&world.sent_to(&email(0)));
@@ -73,7 +73,7 @@ fn retry_after_is_waited_for_and_never_shortened() {
     for status in [429, 503] {
         block_on_paused(async move {
             let world = exact().start();
-            world.ghl.on_call(move |seen| (seen.tries == 1).then(|| Fault::retry_after(status, 12 * SECOND)));
+            world.ghl.on_call(move |seen| (seen.tries == 1).then(|| CallFault::retry_after(status, 12 * SECOND)));
             world.put(&[contact(0)]).await.unwrap();
             world.run_until_settled(MINUTE).await.unwrap();
             assert_eq!(gaps_ms(&world.sent_to(&email(0))), [12_100], "status {status}");
@@ -85,7 +85,7 @@ fn retry_after_is_waited_for_and_never_shortened() {
 fn a_retry_after_shorter_than_the_backoff_does_not_shorten_the_backoff_of_an_error() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.tries <= 3).then(|| Fault::retry_after(503, SECOND)));
+        world.ghl.on_call(|seen| (seen.tries <= 3).then(|| CallFault::retry_after(503, SECOND)));
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!(gaps_ms(&world.sent_to(&email(0))), [1100, 2100, 4100]);
@@ -97,7 +97,7 @@ fn a_retry_after_beyond_the_longest_delay_pauses_the_location_and_a_delayed_mess
     for status in [429, 503] {
         block_on_paused(async move {
             let world = exact().start();
-            world.ghl.on_call(move |seen| (seen.number == 1).then(|| Fault::retry_after(status, 130 * SECOND)));
+            world.ghl.on_call(move |seen| (seen.number == 1).then(|| CallFault::retry_after(status, 130 * SECOND)));
             world.put(&contacts(8)).await.unwrap();
             let took = world.run_until_settled(10 * MINUTE).await.unwrap();
             let arrivals = world.ghl.arrivals();
@@ -117,7 +117,7 @@ fn a_retry_after_beyond_the_longest_delay_pauses_the_location_and_a_delayed_mess
 fn when_all_retries_failed_that_is_reported_with_the_last_error_and_the_record_rests() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| Some(Fault::status(if seen.tries == 6 { 502 } else { 500 })));
+        world.ghl.on_call(|seen| Some(CallFault::status(if seen.tries == 6 { 502 } else { 500 })));
         world.put(&[contact(0)]).await.unwrap();
         world.run_for(50 * SECOND).await;
         assert_eq!(world.ghl.calls(), 6, "the first try and five retries");
@@ -138,7 +138,7 @@ fn when_all_retries_failed_that_is_reported_with_the_last_error_and_the_record_r
 fn a_record_that_rests_comes_back_by_itself_when_its_rest_is_over() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.tries <= 6).then(|| Fault::status(500)));
+        world.ghl.on_call(|seen| (seen.tries <= 6).then(|| CallFault::status(500)));
         world.put(&[contact(0)]).await.unwrap();
         let took = world.run_until_settled(10 * MINUTE).await.unwrap();
         assert!(took < 75 * SECOND, "31 s of retries and at most 30 s of rest: {took:?}");
@@ -152,7 +152,7 @@ fn a_record_that_fails_in_every_batch_is_given_up_after_as_many_as_configured() 
         let mut setup = exact();
         setup.config.max_rounds = 3;
         let world = setup.start();
-        world.ghl.on_call(|_| Some(Fault::status(500)));
+        world.ghl.on_call(|_| Some(CallFault::status(500)));
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(HOUR).await.unwrap();
         assert_eq!(world.ghl.calls(), 3 * 6);
@@ -165,16 +165,16 @@ fn a_record_that_fails_in_every_batch_is_given_up_after_as_many_as_configured() 
 fn a_record_s_last_five_errors_outlive_its_acceptance_and_go_with_one_that_met_none() {
     block_on_paused(async {
         let world = exact().start();
-        // Six batches in which all six tries fail, each with a status of its own; then all is well.
-        world.ghl.on_call(|seen| (seen.tries <= 36).then(|| Fault::status(500 + seen.tries.div_ceil(6) as u16)));
+        // Six batches in which all six tries fail, each batch with its own status; then all is well.
+        world.ghl.on_call(|seen| (seen.tries <= 36).then(|| CallFault::status(500 + seen.tries.div_ceil(6) as u16)));
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(2 * HOUR).await.unwrap();
         let record = world.record(&contact_key(0));
         let statuses: Vec<_> = record.errors().iter().filter_map(|error| error.status).collect();
         assert_eq!((statuses, record.last_error.as_ref()), (vec![506, 505, 504, 503, 502], None));
-        let story = world.operator().record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
+        let status = world.operator().record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
         assert_eq!(
-            (story.errors, story.state),
+            (status.errors, status.state),
             (record.errors().into_iter().map(RecordError::from).collect::<Vec<_>>(), RecordState::Accepted)
         );
 
@@ -191,7 +191,7 @@ fn a_record_s_last_five_errors_outlive_its_acceptance_and_go_with_one_that_met_n
 fn a_failing_record_leaves_its_neighbours_alone() {
     block_on_paused(async {
         let world = Setup::default().start();
-        world.ghl.on_call(|seen| (seen.subject == email(3)).then(|| Fault::status(500)));
+        world.ghl.on_call(|seen| (seen.subject == email(3)).then(|| CallFault::status(500)));
         world.put(&contacts(40)).await.unwrap();
         world.run_for(50 * SECOND).await;
         assert_eq!(world.ghl.contact_count(), 39);
@@ -204,7 +204,7 @@ fn a_failing_record_leaves_its_neighbours_alone() {
 fn one_record_that_ghl_always_answers_with_500_never_opens_the_breaker() {
     block_on_paused(async {
         let world = Setup::default().start();
-        world.ghl.on_call(|seen| (seen.subject == email(3)).then(|| Fault::status(500)));
+        world.ghl.on_call(|seen| (seen.subject == email(3)).then(|| CallFault::status(500)));
         world.put(&contacts(10)).await.unwrap();
         world.run_until_settled(6 * HOUR).await.unwrap();
         assert_eq!(world.ghl.contact_count(), 9);

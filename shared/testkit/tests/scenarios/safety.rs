@@ -1,5 +1,5 @@
-//! A location that is made safer: from the answer on, no call begins that does not go by it. And a tick that cannot see
-//! all of the check index does what it can.
+//! Safer settings for a location: after the answer, no call begins that violates them. And a tick that sees only part
+//! of the check index does what it can.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn once_a_safer_setting_or_a_pause_is_answered_no_call_begins_that_does_not_go_b
                 world.run_for(3 * MINUTE).await;
                 let late = world.ghl.arrivals().iter().filter(|arrival| arrival.sent_at > answered).count();
                 assert_eq!(late, 0, "{change} after {step}");
-                // Nothing is lost by it.
+                // No records are lost.
                 let records = world.outbox.records();
                 let accepted = records.iter().filter(|record| record.accepted_version.is_some()).count();
                 let shown = records.iter().filter(|record| record.dry_run.is_some()).count();

@@ -1,10 +1,10 @@
-//! Locations that share a quota, and locations that do not.
+//! Locations with a shared quota, and locations with separate ones.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ghl_sync_model::{LocationId, PutRecord, ScopeId};
-use ghl_sync_testkit::{Fault, Setup, block_on_paused};
+use ghl_sync_testkit::{CallFault, Setup, block_on_paused};
 
 use crate::fixtures::{MINUTE, SECOND, contact, each_seed};
 
@@ -66,9 +66,9 @@ fn locations_of_one_scope_take_turns() {
 fn an_outage_or_a_pause_of_one_location_does_not_touch_another() {
     block_on_paused(async {
         let world = with_locations(&["a", "b"], false).start();
-        world
-            .ghl
-            .on_call(|seen| (seen.location.as_str() == "a" && seen.elapsed < 3 * MINUTE).then(|| Fault::status(503)));
+        world.ghl.on_call(|seen| {
+            (seen.location.as_str() == "a" && seen.elapsed < 3 * MINUTE).then(|| CallFault::status(503))
+        });
         let mut all = contacts_of("a", 50);
         all.extend(contacts_of("b", 100));
         world.put(&all).await.unwrap();

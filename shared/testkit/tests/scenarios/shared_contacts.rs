@@ -1,4 +1,4 @@
-//! Records that GHL takes for one contact: told, counted, and never sent back and forth.
+//! Records that GHL takes for one contact are reported, counted, and never flip back and forth.
 
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ async fn shared(world: &World) -> u64 {
 }
 
 async fn shares_with(world: &World, put: &PutRecord) -> Vec<String> {
-    let story = world.operator().record_status(&loc(), &put.key()).await.unwrap().unwrap();
-    story.shares_ghl_id_with.iter().map(ToString::to_string).collect()
+    let status = world.operator().record_status(&loc(), &put.key()).await.unwrap().unwrap();
+    status.shares_ghl_id_with.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn records_of_one_contact_are_never_resent_against_each_other_whatever_the_rule_
                         world.run_for(HOUR).await;
                         let holder = Holder::new(format!("reconcile-{hour}")).unwrap();
                         let invocation = Invocation { holder, deadline: world.clock.now() + MINUTE };
-                        // Each reading is of a host of its own: nothing is kept in memory.
+                        // Each reading uses its own host: nothing is kept in memory.
                         let report = Reconciler::new(world.host()).reconcile(&loc(), &invocation).await;
                         (resent, superseded) = (resent + report.resent, superseded + report.superseded);
                         world.run_until_settled(MINUTE).await.unwrap();
@@ -75,7 +75,7 @@ fn both_records_of_one_contact_say_so_and_it_is_counted_without_a_call_more() {
         assert_eq!(shares_with(&world, &puts[0]).await, ["contact#b"]);
         assert_eq!(shares_with(&world, &puts[1]).await, ["contact#a"]);
         assert_eq!((world.ghl.calls(), world.ghl.arrivals_at(Endpoint::UpsertContact).len()), (2, 2));
-        // What is known is not counted again.
+        // A known pair is not counted again.
         put_apart(&world, &[named("b", "Bobby")], MINUTE).await;
         assert_eq!(shared(&world).await, 1);
     });

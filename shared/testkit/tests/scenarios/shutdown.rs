@@ -1,20 +1,20 @@
-//! A process that is to end: no call begins any more, nothing is lost, and the next process goes on at once.
+//! A process that must stop: no new call begins, nothing is lost, and the next process continues at once.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::{Endpoint, Pace};
-use ghl_sync_testkit::{Fault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{
-    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, each_seed, email, exact, loc, nameless,
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, each_seed, email, exact, loc, nameless, opportunity,
 };
 
-/// Longer than a call, and the writes after it, take in [`exact`] worlds.
+/// Longer than a call and its writes take in [`exact`] worlds.
 const ONE_CALL: Duration = Duration::from_millis(150);
 
-/// Nobody is at work, nobody died, and nothing is held for anybody.
+/// Checks that no invocation is under way or died, and that nothing is held for any.
 fn assert_ended_in_order(world: &World) {
     let gate = world.gate(&loc());
     assert_eq!((world.live(), world.died(), gate.crashes()), (0, 0, 0));
@@ -36,7 +36,7 @@ fn wherever_a_shutdown_comes_no_call_begins_after_it_and_the_next_process_goes_o
             assert_ended_in_order(&world);
             let sent = world.ghl.arrivals();
             assert!(sent.iter().all(|arrival| arrival.sent_at <= asked_at), "after {ms} ms");
-            // What came of each call was written down.
+            // The outcome of each call was stored.
             assert_eq!(world.outbox.open().len(), 70 - sent.len(), "after {ms} ms");
 
             world.run_for(MINUTE).await;
@@ -57,7 +57,7 @@ fn wherever_a_shutdown_comes_no_call_begins_after_it_and_the_next_process_goes_o
 fn a_wait_is_cut_short_and_what_it_was_for_still_holds() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.number == 1).then_some(Fault::NoAnswer { done: false }));
+        world.ghl.on_call(|seen| (seen.number == 1).then_some(CallFault::NoAnswer { done: false }));
         world.put(&[contact(0)]).await.unwrap();
         // The call is given up after 10 s, and may still arrive for 5 s.
         world.run_for(12 * SECOND).await;
@@ -85,7 +85,7 @@ fn a_batch_whose_message_is_lost_with_the_process_is_planned_anew_for_its_time()
         setup.ghl.pace = setup.locations[&loc()].pace;
         let world = setup.start();
         world.put(&contacts(6)).await.unwrap();
-        // The first three are sent, the message for the others is delayed.
+        // The first three are sent; the message for the others is delayed.
         world.run_for(4 * SECOND).await;
         world.shut_down();
         world.run_for(2 * SECOND).await;
@@ -117,16 +117,16 @@ fn what_a_killed_process_held_is_left_to_its_lease() {
 fn processes_that_end_again_and_again_among_errors_lose_and_double_nothing_and_never_count_as_crashes() {
     each_seed(25, |seed| async move {
         let mut setup = Setup { seed, index_lag: Duration::ZERO..=2 * SECOND, ..Setup::default() };
-        // As slow as the engine is told that the search may be.
+        // Equals the maximum lag that the engine assumes.
         setup.ghl.search_lag = setup.config.search_lag;
         let world = setup.start();
         world.ghl.on_call(|seen| match seen.number % 11 {
-            0 => Some(Fault::status(500)),
-            5 => Some(Fault::NoAnswer { done: true }),
-            8 => Some(Fault::status(429)),
+            0 => Some(CallFault::status(500)),
+            5 => Some(CallFault::NoAnswer { done: true }),
+            8 => Some(CallFault::status(429)),
             _ => None,
         });
-        let records = (0..20).flat_map(|n| [contact(n), nameless(n + 20), deal(n)]);
+        let records = (0..20).flat_map(|n| [contact(n), nameless(n + 20), opportunity(n)]);
         world.put(&records.collect::<Vec<_>>()).await.unwrap();
         for _ in 0..10 {
             world.run_for(Duration::from_millis(world.randomness.within(0..=8_000))).await;

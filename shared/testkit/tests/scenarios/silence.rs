@@ -1,13 +1,13 @@
-//! Calls without an answer: they may have been done, and may still arrive.
+//! Calls without an answer: they may have taken effect, or may still arrive.
 
 use std::time::Duration;
 
 use ghl_sync_model::{Api, Endpoint, ErrorCode, PutRecord};
-use ghl_sync_testkit::{Crash, Fault, Op, PortFault, Setup, block_on_paused};
+use ghl_sync_testkit::{CallFault, Crash, Op, PortFault, Setup, block_on_paused};
 
 use crate::fixtures::{
-    HOUR, Look, MINUTE, SECOND, contact, contact_key, deal, deal_key, deal_name, each_seed, email, exact, gaps_ms, loc,
-    named_contact, nameless,
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, each_seed, email, exact, gaps_ms, loc, named_contact, nameless,
+    opportunity, opportunity_key, opportunity_name,
 };
 
 #[test]
@@ -15,7 +15,7 @@ fn after_an_upsert_without_an_answer_nothing_is_written_before_a_late_arrival_is
     for done in [true, false] {
         block_on_paused(async move {
             let world = exact().start();
-            world.ghl.on_call(move |seen| (seen.tries == 1).then_some(Fault::NoAnswer { done }));
+            world.ghl.on_call(move |seen| (seen.tries == 1).then_some(CallFault::NoAnswer { done }));
             world.put(&[contact(0)]).await.unwrap();
             world.run_until_settled(MINUTE).await.unwrap();
             // 10 s until we give up, and D.
@@ -30,7 +30,7 @@ fn a_call_that_arrives_after_it_was_given_up_does_not_overwrite_a_newer_version(
     for late_s in 0..5 {
         block_on_paused(async move {
             let world = exact().start();
-            world.ghl.on_call(move |seen| (seen.tries == 1).then_some(Fault::ArrivesLate(late_s * SECOND)));
+            world.ghl.on_call(move |seen| (seen.tries == 1).then_some(CallFault::ArrivesLate(late_s * SECOND)));
             world.put(&[contact(0)]).await.unwrap();
             world.run_for(3 * SECOND).await;
             world.put(&[named_contact(0, "Eve")]).await.unwrap();
@@ -44,13 +44,13 @@ fn a_call_that_arrives_after_it_was_given_up_does_not_overwrite_a_newer_version(
 
 #[test]
 fn a_late_call_of_a_batch_that_ended_holds_back_the_newer_version_whenever_that_is_put() {
-    // It is given up after 10 s, and arrives after 14.
+    // The call is given up after 10 s, and arrives after 14.
     for put_after_s in [1, 9, 11, 13] {
         block_on_paused(async move {
             let mut setup = exact();
             setup.config.backoff.max_retries = 0;
             let world = setup.start();
-            world.ghl.on_call(|seen| (seen.tries == 1).then_some(Fault::ArrivesLate(4 * SECOND)));
+            world.ghl.on_call(|seen| (seen.tries == 1).then_some(CallFault::ArrivesLate(4 * SECOND)));
             world.put(&[contact(0)]).await.unwrap();
             world.run_for(put_after_s * SECOND).await;
             world.put(&[named_contact(0, "Eve")]).await.unwrap();
@@ -67,12 +67,12 @@ fn a_late_call_of_a_batch_that_ended_holds_back_the_newer_version_whenever_that_
 #[test]
 fn an_opportunity_whose_create_got_no_answer_is_looked_for_and_not_created_twice() {
     let faults = [
-        Fault::NoAnswer { done: true },
-        Fault::NoAnswer { done: false },
-        Fault::ArrivesLate(4 * SECOND),
-        Fault::DoneButRefused(500),
-        Fault::DoneButRefused(504),
-        Fault::status(502),
+        CallFault::NoAnswer { done: true },
+        CallFault::NoAnswer { done: false },
+        CallFault::ArrivesLate(4 * SECOND),
+        CallFault::DoneButRefused(500),
+        CallFault::DoneButRefused(504),
+        CallFault::status(502),
     ];
     for fault in faults {
         block_on_paused(async move {
@@ -86,13 +86,13 @@ fn an_opportunity_whose_create_got_no_answer_is_looked_for_and_not_created_twice
                 let first = seen.call.endpoint() == Endpoint::CreateOpportunity && seen.tries == 1;
                 first.then(|| fault.clone())
             });
-            world.put(&[deal(0)]).await.unwrap();
+            world.put(&[opportunity(0)]).await.unwrap();
             world.run_for(30 * SECOND).await;
-            let record = world.record(&deal_key(0));
+            let record = world.record(&opportunity_key(0));
             assert_eq!(record.last_error.unwrap().code, ErrorCode::Ambiguous, "{said}");
             let took = world.run_until_settled(5 * MINUTE).await.unwrap();
             assert!(took < 40 * SECOND, "{said}: comes back by itself: {took:?}");
-            assert_eq!(world.ghl.opportunities(&loc(), &deal_name(0)).len(), 1, "{said}");
+            assert_eq!(world.ghl.opportunities(&loc(), &opportunity_name(0)).len(), 1, "{said}");
         });
     }
 }
@@ -100,14 +100,14 @@ fn an_opportunity_whose_create_got_no_answer_is_looked_for_and_not_created_twice
 #[test]
 fn a_contact_without_e_mail_and_phone_whose_create_got_no_answer_is_looked_for_and_not_created_twice() {
     let faults = [
-        Fault::NoAnswer { done: true },
-        Fault::NoAnswer { done: false },
-        Fault::ArrivesLate(4 * SECOND),
-        Fault::DoneButRefused(500),
-        Fault::DoneButRefused(504),
-        Fault::DoneButRefused(422),
-        Fault::status(502),
-        Fault::status(422),
+        CallFault::NoAnswer { done: true },
+        CallFault::NoAnswer { done: false },
+        CallFault::ArrivesLate(4 * SECOND),
+        CallFault::DoneButRefused(500),
+        CallFault::DoneButRefused(504),
+        CallFault::DoneButRefused(422),
+        CallFault::status(502),
+        CallFault::status(422),
     ];
     for fault in faults {
         block_on_paused(async move {
@@ -132,7 +132,7 @@ fn a_contact_without_e_mail_and_phone_whose_create_got_no_answer_is_looked_for_a
 fn a_create_that_ghl_refuses_with_422_each_time_fails_at_its_second_time() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.call.endpoint() == Endpoint::CreateContact).then(|| Fault::status(422)));
+        world.ghl.on_call(|seen| (seen.call.endpoint() == Endpoint::CreateContact).then(|| CallFault::status(422)));
         world.put(&[nameless(0)]).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
         assert_eq!(world.outbox.failed()[0].last_error.as_ref().unwrap().code, ErrorCode::Rejected);
@@ -147,7 +147,7 @@ fn a_contact_without_e_mail_and_phone_is_created_by_one_call_when_nothing_goes_w
         world.put(&(0..20).map(nameless).collect::<Vec<_>>()).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!((world.ghl.contact_count(), world.ghl.calls()), (20, 20));
-        // Put again, it is known by its id, and gets its own source back.
+        // A new put finds it by its id, and restores its own source.
         world.put(&[named_contact(0, "Eve")]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!(world.ghl.contact_count(), 20);
@@ -168,7 +168,7 @@ fn contacts_without_e_mail_and_phone_are_not_doubled_by_crashes_lost_outcomes_an
         let randomness = world.randomness.fork();
         world.ghl.on_call(move |seen| {
             let lost = seen.elapsed < 3 * MINUTE && randomness.within(0..=3) == 0;
-            lost.then(|| Fault::NoAnswer { done: randomness.within(0..=1) == 0 })
+            lost.then(|| CallFault::NoAnswer { done: randomness.within(0..=1) == 0 })
         });
         let from = world.randomness.within(1..=5);
         world.faults.fail(Op::OutboxSettle, from..=from + 3, PortFault::Refused);
@@ -187,7 +187,7 @@ fn where_the_api_cannot_search_for_it_a_create_without_an_answer_is_left_to_a_pe
         let mut setup = exact();
         setup.locations.values_mut().for_each(|settings| settings.api = Api::V1);
         let world = setup.start();
-        world.ghl.on_call(|_| Some(Fault::NoAnswer { done: true }));
+        world.ghl.on_call(|_| Some(CallFault::NoAnswer { done: true }));
         world.put(&[nameless(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         let failed = world.outbox.failed();
@@ -201,7 +201,7 @@ fn where_the_api_cannot_search_for_it_a_create_without_an_answer_is_left_to_a_pe
 fn a_silent_ghl_opens_the_breaker_like_one_that_answers_with_errors() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.elapsed < MINUTE).then_some(Fault::NoAnswer { done: false }));
+        world.ghl.on_call(|seen| (seen.elapsed < MINUTE).then_some(CallFault::NoAnswer { done: false }));
         world.put(&crate::fixtures::contacts(20)).await.unwrap();
         world.run_for(40 * SECOND).await;
         assert_eq!(world.ghl.calls(), 5);

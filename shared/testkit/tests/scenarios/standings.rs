@@ -1,9 +1,9 @@
-//! How locations stand, as it is written down: fresh where something happens, and no work where nothing does.
+//! Stored standings of locations: fresh where something happens, without any work where nothing does.
 
 use ghl_sync_engine::standing::LocationState;
 use ghl_sync_model::{EpochMs, LocationId, OverviewCursor, PutRecord};
 use ghl_sync_operate::{Health, Overview, OverviewPage};
-use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{HOUR, MINUTE, SECOND, contact, contacts, exact, loc};
 
@@ -39,7 +39,7 @@ fn of_a_location_that_sends_nothing_told_is_older_than_ten_seconds_however_slow_
 fn at_rest_a_location_is_told_as_it_is_and_not_written_again() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.number == 3).then(|| Fault::status(400)));
+        world.ghl.on_call(|seen| (seen.number == 3).then(|| CallFault::status(400)));
         world.put(&contacts(130)).await.unwrap();
         world.run_until_settled(10 * MINUTE).await.unwrap();
         world.run_for(SECOND).await;

@@ -1,14 +1,15 @@
-//! Stores and a queue that fail: nothing is lost, and the next tick heals.
+//! Failing stores and queues: nothing is lost, and the next tick recovers.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ghl_sync_model::{LocationId, PutRecord};
-use ghl_sync_testkit::{Fault, Op, PortFault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Op, PortFault, Setup, World, block_on_paused};
 
 use crate::fixtures::{
-    HOUR, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_name, each_seed, exact, loc, nameless,
+    HOUR, MINUTE, SECOND, contact, contact_key, contacts, each_seed, exact, loc, nameless, opportunity,
+    opportunity_name,
 };
 
 #[test]
@@ -23,11 +24,11 @@ fn any_call_of_any_port_may_fail_in_any_way_and_nothing_is_lost_or_doubled() {
             each_seed(4, |nth| async move {
                 let world = Setup { visibility: 2 * MINUTE, seed: nth, ..Setup::default() }.start();
                 let mut records = contacts(6);
-                records.extend((0..2).map(deal));
+                records.extend((0..2).map(opportunity));
                 world.put_only(&records).await.unwrap();
                 world.faults.fail(op, nth..=nth, fault);
                 if fault != PortFault::Hangs {
-                    // The API may meet it too; its caller is told, and the records are due all the same.
+                    // The API may meet the fault too. Its caller is told, and the records are due all the same.
                     let _ = world.engine.fan_out(&loc().into()).await;
                 }
                 let settled = world.run_until_settled(30 * MINUTE).await;
@@ -46,8 +47,8 @@ fn any_call_of_any_port_may_fail_in_any_way_and_nothing_is_lost_or_doubled() {
     }
 }
 
-/// Every kind of write of a sync: three locations whose records of every kind are put, one of them damaged, an outage
-/// of GHL for all, and its end.
+/// Every kind of write in a sync: three locations with records of every kind, one of them damaged, and an outage of
+/// GHL for everyone that ends.
 const WRITES: [Op; 10] = [
     Op::OutboxPut,
     Op::OutboxSettle,
@@ -61,7 +62,7 @@ const WRITES: [Op; 10] = [
     Op::SettingsRegister,
 ];
 
-/// All of that happens while these calls of `op` fail.
+/// Runs this sync while these calls of `op` fail.
 async fn a_sync_with_all_kinds_of_writes(op: Op, calls: RangeInclusive<u64>, fault: PortFault) -> Arc<World> {
     let location = |n: usize| LocationId::new(format!("l{n}")).unwrap();
     let mut setup = Setup { visibility: 2 * MINUTE, ..Setup::default() };
@@ -69,11 +70,11 @@ async fn a_sync_with_all_kinds_of_writes(op: Op, calls: RangeInclusive<u64>, fau
     setup.locations = (0..3).filter_map(|n| Setup::settings(location(n).as_str())).collect();
     let world = setup.start();
     world.faults.fail(op, calls, fault);
-    world.ghl.on_call(|seen| (seen.elapsed < 80 * SECOND).then(|| Fault::status(503)));
+    world.ghl.on_call(|seen| (seen.elapsed < 80 * SECOND).then(|| CallFault::status(503)));
     for n in 0..3 {
-        let records = contacts(6).into_iter().chain([nameless(10), deal(0)]);
+        let records = contacts(6).into_iter().chain([nameless(10), opportunity(0)]);
         let records: Vec<_> = records.map(|put| PutRecord { location_id: location(n), ..put }).collect();
-        // A producer that is told of a failure puts all of it again.
+        // A producer that is told of a failure puts all records again.
         while world.put_only(&records).await.is_err() {}
     }
     world.outbox.damage(&location(0), &contact_key(5), "payload is not JSON");
@@ -90,11 +91,11 @@ async fn a_sync_with_all_kinds_of_writes(op: Op, calls: RangeInclusive<u64>, fau
 fn whichever_write_is_throttled_or_done_without_an_answer_nothing_is_lost_or_doubled() {
     for op in WRITES {
         let count = block_on_paused(async move {
-            // No call is number 0.
+            // There is no call number 0, so none fails.
             a_sync_with_all_kinds_of_writes(op, 0..=0, PortFault::Refused).await.faults.calls(op)
         });
         assert!(count > 0, "{op:?} is not called");
-        // A store that throttles does so for a while, longer than the adapters try again.
+        // A throttling store fails for a while, longer than the adapters retry.
         for (fault, more) in [(PortFault::Refused, 3), (PortFault::Unanswered, 0)] {
             for nth in 1..=count {
                 block_on_paused(async move {
@@ -155,11 +156,11 @@ fn outcomes_that_cannot_be_written_down_are_found_out_again_without_doubling_an_
             let world = setup.start();
             world.put(&[contact(0)]).await.unwrap();
             world.run_until_settled(MINUTE).await.unwrap();
-            world.put_only(&[deal(0)]).await.unwrap();
+            world.put_only(&[opportunity(0)]).await.unwrap();
             world.faults.fail(Op::OutboxSettle, 1..=failures, PortFault::Refused);
             world.engine.fan_out(&loc().into()).await.unwrap();
             world.run_until_settled(HOUR).await.unwrap();
-            let found = world.ghl.opportunities(&loc(), &deal_name(0)).len();
+            let found = world.ghl.opportunities(&loc(), &opportunity_name(0)).len();
             assert_eq!(found, 1, "{failures} failures");
         });
     }

@@ -1,14 +1,15 @@
-//! The quota is kept to, whoever comes at once; and a 429 is everybody's pause and nobody's fault.
+//! The quota is kept, however many come at once; and a 429 pauses everyone and counts against no record.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ghl_sync_engine::usecase::{NotRun, RecordResult};
 use ghl_sync_model::Quota;
-use ghl_sync_testkit::{Crash, Fate, Fault, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Crash, MessageFate, Setup, World, block_on_paused};
 
 use crate::fixtures::{
-    HOUR, Look, MINUTE, SECOND, batch, contact, contact_key, contacts, deal, each_seed, email, exact, loc, nameless,
+    HOUR, Look, MINUTE, SECOND, batch, contact, contact_key, contacts, each_seed, email, exact, loc, nameless,
+    opportunity,
 };
 
 const WINDOW: Duration = Duration::from_secs(10);
@@ -65,10 +66,10 @@ fn invocations_at_once_with_the_same_stale_and_hand_made_messages_stay_within_th
         let world = setup.start();
         let randomness = world.randomness.fork();
         world.queue.decide(move |_, _| match randomness.within(0..=5) {
-            0 => Fate::Twice(Duration::from_millis(randomness.within(0..=20_000))),
-            1 => Fate::Late(Duration::from_millis(randomness.within(0..=5_000))),
-            2 => Fate::Lost,
-            _ => Fate::Arrives,
+            0 => MessageFate::Twice(Duration::from_millis(randomness.within(0..=20_000))),
+            1 => MessageFate::Late(Duration::from_millis(randomness.within(0..=5_000))),
+            2 => MessageFate::Lost,
+            _ => MessageFate::Arrives,
         });
         let randomness = world.randomness.fork();
         world.crash(move |_| {
@@ -118,7 +119,7 @@ fn clocks_of_invocations_that_differ_by_two_seconds_may_cost_429s_and_lose_and_d
         world.crash(move |_| {
             (randomness.within(0..=19) == 0).then(|| Crash::After(Duration::from_millis(randomness.within(0..=10_000))))
         });
-        let records = (0..150).flat_map(|n| [contact(n), nameless(n + 150), deal(n)]);
+        let records = (0..150).flat_map(|n| [contact(n), nameless(n + 150), opportunity(n)]);
         world.put(&records.collect::<Vec<_>>()).await.unwrap();
         world.run_until_settled(HOUR).await.unwrap();
         assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (300, 150));
@@ -133,8 +134,8 @@ fn clocks_of_invocations_that_differ_by_two_seconds_may_cost_429s_and_lose_and_d
 fn a_429_pauses_all_and_counts_as_nobodys_attempt() {
     let interval = Some(10 * SECOND);
     let cases = [
-        (Fault::retry_after(429, 7 * SECOND), 7 * SECOND),
-        (Fault::Refused { status: 429, cause: None, quota: Quota { interval, ..Quota::default() } }, 10 * SECOND),
+        (CallFault::retry_after(429, 7 * SECOND), 7 * SECOND),
+        (CallFault::Refused { status: 429, cause: None, quota: Quota { interval, ..Quota::default() } }, 10 * SECOND),
     ];
     for (fault, pause) in cases {
         block_on_paused(async move {
@@ -160,7 +161,7 @@ fn a_429_pauses_all_and_counts_as_nobodys_attempt() {
 fn however_often_ghl_answers_429_no_record_fails_and_the_breaker_stays_closed() {
     block_on_paused(async {
         let world = exact().start();
-        world.ghl.on_call(|seen| (seen.elapsed < 10 * MINUTE).then(|| Fault::retry_after(429, 2 * SECOND)));
+        world.ghl.on_call(|seen| (seen.elapsed < 10 * MINUTE).then(|| CallFault::retry_after(429, 2 * SECOND)));
         world.put(&contacts(20)).await.unwrap();
         world.run_until_settled(20 * MINUTE).await.unwrap();
         assert_eq!(world.ghl.contact_count(), 20);
@@ -180,8 +181,8 @@ fn waiting_out_429s_does_not_use_up_the_retries_of_an_error() {
         setup.function_timeout = 10 * MINUTE;
         let world = setup.start();
         world.ghl.on_call(|seen| match seen.tries {
-            1..=5 => Some(Fault::retry_after(429, SECOND)),
-            6 => Some(Fault::status(500)),
+            1..=5 => Some(CallFault::retry_after(429, SECOND)),
+            6 => Some(CallFault::status(500)),
             _ => None,
         });
         world.put(&[contact(0)]).await.unwrap();

@@ -1,4 +1,4 @@
-//! Undo of an import: what it created is deleted, what it changed goes back, and what anybody else did stays.
+//! Undo of an import: records it created are deleted, fields it changed go back, and other people's changes stay.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{Clock, Outbox};
 use ghl_sync_model::{
-    Contact, Endpoint, FieldType, ImportId, ImportStanding, ImportState, Kind, LeftBecause, LeftField, NewField,
+    Contact, Endpoint, FieldType, ImportId, ImportStanding, ImportState, Kind, LeftField, LeftReason, NewField,
     Opportunity, Payload, PutRecord, RecordKey, Undo, Undone,
 };
 use ghl_sync_operate::{ImportError, ImportUpdate, RecordState, UndoReport};
@@ -14,8 +14,8 @@ use ghl_sync_testkit::{Crash, Setup, World, block_on_paused};
 use serde_json::{Value, json};
 
 use crate::fixtures::{
-    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, deal, deal_key, deal_name, each_await, each_seed,
-    email, exact, loc, named_contact, nameless, put_of,
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, contacts, each_await, each_seed, email, exact, loc,
+    named_contact, nameless, opportunity, opportunity_key, opportunity_name, put_of,
 };
 use crate::reconcile::reconcile;
 
@@ -25,7 +25,7 @@ pub(crate) fn import(id: &str) -> ImportId {
     ImportId::new(id).unwrap()
 }
 
-/// Tells that the import `x` can be undone, and puts records under it.
+/// Registers the import `x` as undoable, and puts records under it.
 pub(crate) async fn put_undoable(world: &World, puts: impl IntoIterator<Item = PutRecord>) {
     let update = ImportUpdate { undoable: Some(true), state: Some(ImportState::Open), ..ImportUpdate::default() };
     let begun = world.operator().tell_import(&loc(), &import("x"), &update).await.unwrap();
@@ -40,7 +40,7 @@ pub(crate) async fn undo(world: &World) -> UndoReport {
     world.operator().undo_import(&loc(), &import("x"), None, enough).await.unwrap()
 }
 
-/// What the undo says of a record.
+/// The result of a record's undo.
 pub(crate) fn undone(world: &World, key: &RecordKey) -> Undone {
     match world.record(key).undo {
         Some(Undo::Done(undone)) => undone,
@@ -48,7 +48,7 @@ pub(crate) fn undone(world: &World, key: &RecordKey) -> Undone {
     }
 }
 
-pub(crate) fn left(world: &World, key: &RecordKey) -> Vec<(String, LeftBecause)> {
+pub(crate) fn left(world: &World, key: &RecordKey) -> Vec<(String, LeftReason)> {
     undone(world, key).left.into_iter().map(|LeftField { field, why }| (field, why)).collect()
 }
 
@@ -73,7 +73,7 @@ fn what_an_import_created_is_deleted_and_nothing_of_it_is_sent_again() {
     block_on_paused(async {
         let world = exact().start();
         put_undoable(&world, contacts(3)).await;
-        put_undoable(&world, [deal(0), nameless(7)]).await;
+        put_undoable(&world, [opportunity(0), nameless(7)]).await;
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (4, 1));
         let report = undo(&world).await;
@@ -84,7 +84,7 @@ fn what_an_import_created_is_deleted_and_nothing_of_it_is_sent_again() {
             (standing(&world, ImportStanding::Undone).await, standing(&world, ImportStanding::Left).await),
             (5, 0)
         );
-        for key in [contact_key(0), deal_key(0), contact_key(7)] {
+        for key in [contact_key(0), opportunity_key(0), contact_key(7)] {
             let record = world.record(&key);
             assert!(undone(&world, &key).deleted && record.ghl_id.is_none() && record.accepted_version.is_none());
         }
@@ -137,7 +137,7 @@ fn what_an_import_changed_goes_back_field_by_field_and_what_others_did_since_sta
         let others = [&there.website, &there.address1, &there.source].map(shown);
         assert_eq!(others, ["https://c.example", "1 Rd", "Fair"]);
         assert_eq!((its_tags, there.dnd), (tags(&["old", "vip", "hot"]), Some(true)));
-        let expected = [("dnd", LeftBecause::Consent), ("website", LeftBecause::Changed)];
+        let expected = [("dnd", LeftReason::Consent), ("website", LeftReason::Changed)];
         assert_eq!(left(&world, &contact_key(1)), expected.map(|(field, why)| (field.to_owned(), why)));
         assert_eq!(standing(&world, ImportStanding::Left).await, 1);
         let record = world.record(&contact_key(1));
@@ -170,7 +170,7 @@ fn a_created_contact_that_somebody_changed_since_is_kept_and_told_of() {
         put_undoable(&world, contacts(3)).await;
         world.run_until_settled(MINUTE).await.unwrap();
         let id_of = |n: usize| world.ghl.contact(&loc(), &email(n)).unwrap().0;
-        // At once, so that the time of the change does not tell.
+        // Changed at once, so that the time does not reveal the change.
         world.ghl.edit_contact(&loc(), &id_of(0), |contact| contact.city = Some("Ulm".to_owned()));
         world.run_for(MINUTE).await;
         world.ghl.edit_contact(&loc(), &id_of(1), |_| {});
@@ -178,7 +178,7 @@ fn a_created_contact_that_somebody_changed_since_is_kept_and_told_of() {
         undo(&world).await;
         world.run_until_settled(MINUTE).await.unwrap();
         let changed = |fields: &[&str]| -> Vec<_> {
-            fields.iter().map(|field| ((*field).to_owned(), LeftBecause::Changed)).collect()
+            fields.iter().map(|field| ((*field).to_owned(), LeftReason::Changed)).collect()
         };
         assert_eq!(left(&world, &contact_key(0)), changed(&["city", "contact"]));
         assert_eq!(left(&world, &contact_key(1)), changed(&["contact"]));
@@ -200,7 +200,7 @@ fn what_another_record_has_as_well_is_not_deleted() {
         undo(&world).await;
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!(world.ghl.contact_count(), 1);
-        assert_eq!(left(&world, &contact_key(1)), [("contact".to_owned(), LeftBecause::Shared)]);
+        assert_eq!(left(&world, &contact_key(1)), [("contact".to_owned(), LeftReason::Shared)]);
     });
 }
 
@@ -211,7 +211,7 @@ fn an_opportunity_goes_back_as_a_contact_does() {
         world.put(&[contact(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         let of_contact = world.record(&contact_key(0)).ghl_id.unwrap();
-        let Payload::Opportunity(base) = deal(0).payload else { panic!() };
+        let Payload::Opportunity(base) = opportunity(0).payload else { panic!() };
         let with = |value: Option<u32>, status: Option<&str>| Opportunity {
             monetary_value: value.map(Into::into),
             status: status.map(|status| serde_json::from_value(json!(status)).unwrap()),
@@ -229,17 +229,17 @@ fn an_opportunity_goes_back_as_a_contact_does() {
         )
         .await;
         world.run_until_settled(MINUTE).await.unwrap();
-        assert_eq!(world.record(&deal_key(0)).ghl_id, Some(id.clone()));
+        assert_eq!(world.record(&opportunity_key(0)).ghl_id, Some(id.clone()));
         world.run_for(MINUTE).await;
         let edited = Opportunity { contact_record: None, ..with(Some(30), None) };
         world.ghl.edit_opportunity(&loc(), &id, edited);
         undo(&world).await;
         world.run_until_settled(MINUTE).await.unwrap();
-        let there = world.ghl.opportunities(&loc(), &deal_name(0));
+        let there = world.ghl.opportunities(&loc(), &opportunity_name(0));
         let [(_, there)] = there.as_slice() else { panic!("{there:?}") };
         let status = there.status.map(|status| status.as_str());
         assert_eq!((there.monetary_value.as_ref().unwrap().as_f64(), status), (Some(30.0), Some("won")));
-        assert_eq!(left(&world, &deal_key(0)), [("monetaryValue".to_owned(), LeftBecause::Changed)]);
+        assert_eq!(left(&world, &opportunity_key(0)), [("monetaryValue".to_owned(), LeftReason::Changed)]);
         assert_eq!(world.ghl.opportunity_count(), 1, "the new one is gone");
     });
 }
@@ -320,7 +320,7 @@ fn a_later_put_takes_its_record_out_of_the_undo() {
 fn a_contact_that_may_be_somebody_elses_is_not_deleted() {
     block_on_paused(async {
         let world = exact().start();
-        // Between the look and the write somebody else creates it.
+        // Someone else creates it between the read and the write.
         let ghl = world.ghl.clone();
         world.ghl.on_call(move |seen| {
             if seen.call.endpoint() == Endpoint::UpsertContact && ghl.contact_count() == 0 {
@@ -332,7 +332,7 @@ fn a_contact_that_may_be_somebody_elses_is_not_deleted() {
         world.run_until_settled(MINUTE).await.unwrap();
         undo(&world).await;
         world.run_until_settled(MINUTE).await.unwrap();
-        assert_eq!(left(&world, &contact_key(1)), [("contact".to_owned(), LeftBecause::NotKnown)]);
+        assert_eq!(left(&world, &contact_key(1)), [("contact".to_owned(), LeftReason::NotKnown)]);
         assert_eq!(world.ghl.contact_count(), 1);
     });
 }
@@ -372,7 +372,7 @@ fn custom_fields_go_back_by_id_and_those_that_were_sent_by_key_are_looked_up() {
     });
 }
 
-/// A world whose undo of a contact has arrived at GHL, and is not answered yet.
+/// A world in which the deletion by an undo has reached GHL, but is not answered yet.
 async fn while_an_undo_deletes() -> Arc<World> {
     let world = exact().start();
     put_undoable(&world, [contact(0)]).await;
@@ -394,8 +394,8 @@ fn a_contact_put_again_while_its_undo_deletes_it_is_not_taken_for_one_that_is_th
             world.run_for(Duration::from_millis(1)).await;
         }
         let record = world.record(&contact_key(0));
-        assert_eq!((record.ghl_id, record.due_at.is_some()), (None, true), "its deals wait for it");
-        world.put(&[deal(0)]).await.unwrap();
+        assert_eq!((record.ghl_id, record.due_at.is_some()), (None, true), "its opportunities wait for it");
+        world.put(&[opportunity(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!((world.ghl.contact_count(), world.ghl.opportunity_count()), (1, 1));
         assert!(world.record(&contact_key(0)).undo.is_none(), "it is of no import any more");

@@ -1,22 +1,22 @@
-//! Random histories of an import, of what people do in GHL, and of its undo: in fields that nobody else touched GHL is as
-//! it was, what others did stays, and consent is never less strict.
+//! Random histories of an import, of people's changes in GHL, and of its undo: fields that nobody else touched return
+//! to their old values, other people's changes stay, and consent never becomes less strict.
 
 use std::collections::BTreeSet;
 
 use ghl_sync_model::{Contact, Kind, LocationId, Payload, PutRecord};
-use ghl_sync_testkit::{Fault, Setup, TestRandomness, World};
+use ghl_sync_testkit::{CallFault, Setup, TestRandomness, World};
 use serde_json::{Map, Value, json};
 
 use crate::fixtures::{HOUR, MINUTE, SECOND, contact_key, each_seed, email, loc, put_of};
 use crate::undo::{put_undoable, undo, undone};
 
-/// Contacts of a history.
+/// Number of contacts in a history.
 const CONTACTS: usize = 6;
 const FIELDS: [&str; 8] =
     ["firstName", "lastName", "address1", "city", "state", "website", "companyName", "postalCode"];
 const TAGS: [&str; 4] = ["a", "b", "c", "d"];
 
-/// What chance decides.
+/// Random decisions.
 struct Chance(TestRandomness);
 
 impl Chance {
@@ -44,20 +44,20 @@ impl Chance {
     }
 }
 
-/// A contact as GHL has it: its fields, its tags, and whether it opted out.
+/// A contact in GHL: its fields, its tags, and whether it opted out.
 #[derive(Debug, Clone, PartialEq)]
-struct There {
+struct ContactInGhl {
     fields: Map<String, Value>,
     tags: BTreeSet<String>,
     dnd: bool,
 }
 
-fn there(world: &World, n: usize) -> Option<There> {
+fn there(world: &World, n: usize) -> Option<ContactInGhl> {
     let (_, contact, tags) = world.ghl.contact(&loc(), &email(n))?;
     let Value::Object(mut fields) = serde_json::to_value(&contact).unwrap() else { panic!() };
     let has_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
     fields.retain(|field, value| FIELDS.contains(&field.as_str()) && has_text(value));
-    Some(There { fields, tags, dnd: contact.dnd == Some(true) })
+    Some(ContactInGhl { fields, tags, dnd: contact.dnd == Some(true) })
 }
 
 fn sent(chance: &Chance, n: usize) -> (PutRecord, Map<String, Value>) {
@@ -74,7 +74,7 @@ fn sent(chance: &Chance, n: usize) -> (PutRecord, Map<String, Value>) {
     (put_of(&n.to_string(), Payload::from_json(Kind::Contact, &json).unwrap()), fields)
 }
 
-/// Somebody changes a contact by hand. Returns the fields and tags that he touched.
+/// Changes a contact by hand. Returns the touched fields and tags.
 fn edit(world: &World, chance: &Chance, location: &LocationId, n: usize) -> (BTreeSet<String>, BTreeSet<String>) {
     let Some((id, ..)) = world.ghl.contact(location, &email(n)) else { return Default::default() };
     let fields = chance.fields(5, true);
@@ -116,14 +116,14 @@ fn undo_is_the_identity_on_what_nobody_else_touched_and_the_edits_of_others_surv
             let tags = chance.tags(2);
             world.ghl.add_contact(&loc(), contact, &tags.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
         }
-        let before: Vec<Option<There>> = (0..CONTACTS).map(|n| there(&world, n)).collect();
+        let before: Vec<Option<ContactInGhl>> = (0..CONTACTS).map(|n| there(&world, n)).collect();
         if chance.one_in(2) {
             let faults = TestRandomness::seeded(seed + 1_000);
             world.ghl.on_call(move |_| match faults.within(0..=24) {
-                0 => Some(Fault::status(500)),
-                1 => Some(Fault::status(429)),
-                2 => Some(Fault::NoAnswer { done: false }),
-                3 => Some(Fault::Unreachable),
+                0 => Some(CallFault::status(500)),
+                1 => Some(CallFault::status(429)),
+                2 => Some(CallFault::NoAnswer { done: false }),
+                3 => Some(CallFault::Unreachable),
                 _ => None,
             });
         }
@@ -132,7 +132,7 @@ fn undo_is_the_identity_on_what_nobody_else_touched_and_the_edits_of_others_surv
         put_undoable(&world, puts).await;
         if chance.one_in(3) {
             world.run_for(SECOND).await;
-            // A second content under the same import, for some of them.
+            // Some contacts get a second content under the same import.
             let (puts, more): (Vec<PutRecord>, Vec<_>) = (0..2).map(|n| sent(&chance, n)).unzip();
             contents.iter_mut().zip(more).for_each(|(contents, more)| contents.push(more));
             put_undoable(&world, puts).await;
@@ -143,11 +143,11 @@ fn undo_is_the_identity_on_what_nobody_else_touched_and_the_edits_of_others_surv
             world.run_until_settled(4 * HOUR).await.unwrap();
         }
         world.run_for(MINUTE).await;
-        let after_import: Vec<Option<There>> = (0..CONTACTS).map(|n| there(&world, n)).collect();
+        let after_import: Vec<Option<ContactInGhl>> = (0..CONTACTS).map(|n| there(&world, n)).collect();
         let edits: Vec<_> = (0..CONTACTS)
             .map(|n| if chance.one_in(2) { edit(&world, &chance, &loc(), n) } else { Default::default() })
             .collect();
-        let after_edits: Vec<Option<There>> = (0..CONTACTS).map(|n| there(&world, n)).collect();
+        let after_edits: Vec<Option<ContactInGhl>> = (0..CONTACTS).map(|n| there(&world, n)).collect();
         undo(&world).await;
         world.run_until_settled(4 * HOUR).await.unwrap();
         for n in 0..CONTACTS {
@@ -163,7 +163,7 @@ fn undo_is_the_identity_on_what_nobody_else_touched_and_the_edits_of_others_surv
                 continue;
             }
             let Some(now) = now else {
-                // Deleted: it was not there before, and nobody has touched it.
+                // Deleted: the contact was not there before, and nobody has touched it.
                 assert!(before[n].is_none() && after_edits[n] == after_import[n], "{what}");
                 continue;
             };
@@ -176,7 +176,7 @@ fn undo_is_the_identity_on_what_nobody_else_touched_and_the_edits_of_others_surv
                 continue;
             };
             for field in FIELDS {
-                // Whoever sets a field to what the import sent is not told from it.
+                // Setting a field to the value that the import sent cannot be told from the import.
                 let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
                 let edit = text(edited.fields.get(field));
                 let is_sent =

@@ -1,4 +1,4 @@
-//! What a record waits for is not its fault: no wait uses up one of its attempts.
+//! Waiting is not a record's fault: no kind of wait uses up an attempt.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::RecordResult;
 use ghl_sync_model::{Cause, LocationId, PutRecord};
-use ghl_sync_testkit::{Crash, Fate, Fault, Op, PortFault, Seen, Setup, World, block_on_paused};
+use ghl_sync_testkit::{CallFault, Crash, MessageFate, ObservedCall, Op, PortFault, Setup, World, block_on_paused};
 
-use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contacts, deal, email, exact, loc};
+use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact, contacts, email, exact, loc, opportunity};
 
 /// Why records wait.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ enum Wait {
     LostMessages,
 }
 
-/// Records of `loc` that wait.
+/// Number of waiting records of `loc`.
 const COUNT: usize = 20;
 
 impl Wait {
@@ -53,36 +53,37 @@ impl Wait {
 
     fn world(self) -> Arc<World> {
         let mut setup = exact();
-        // The first attempt that is counted is the last one.
+        // The first attempt that counts is the last one.
         setup.config.max_rounds = 1;
         match self {
             Wait::DailyQuota => setup.locations.values_mut().for_each(|settings| settings.daily_limit = 10),
             Wait::HostDown => setup.locations.extend((0..3).filter_map(|n| Setup::settings(others(n).as_str()))),
-            // A call may take 10 s, and 1.5 s are kept to write everything down.
+            // A call may take 10 s, and storing everything is given 1.5 s.
             Wait::RetryBeyondTheDeadline => setup.function_timeout = 12 * SECOND,
             _ => {}
         }
         setup.start()
     }
 
-    /// Brings it about, for so long from now on. Before the records are put.
+    /// Starts the wait for `span`. Call this before the records are put.
     async fn begin(self, world: &World, span: Duration) {
         let until = world.clock.elapsed() + span;
-        let for_now = move |fault: Fault| move |seen: &Seen<'_>| (seen.elapsed < until).then(|| fault.clone());
+        let for_now =
+            move |fault: CallFault| move |seen: &ObservedCall<'_>| (seen.elapsed < until).then(|| fault.clone());
         match self {
-            Wait::RateLimit => world.ghl.on_call(for_now(Fault::retry_after(429, 2 * SECOND))),
-            Wait::OpenBreaker => world.ghl.on_call(for_now(Fault::status(503))),
-            Wait::Credentials => world.ghl.on_call(for_now(Fault::cause(401, Cause::Credentials))),
-            Wait::RetryAfterBeyondTheLongestDelay => world.ghl.on_call(for_now(Fault::retry_after(503, span))),
+            Wait::RateLimit => world.ghl.on_call(for_now(CallFault::retry_after(429, 2 * SECOND))),
+            Wait::OpenBreaker => world.ghl.on_call(for_now(CallFault::status(503))),
+            Wait::Credentials => world.ghl.on_call(for_now(CallFault::cause(401, Cause::Credentials))),
+            Wait::RetryAfterBeyondTheLongestDelay => world.ghl.on_call(for_now(CallFault::retry_after(503, span))),
             Wait::RetryBeyondTheDeadline => {
                 // Too few to open the breaker.
                 let slow: BTreeSet<String> = (0..3).map(email).collect();
-                world
-                    .ghl
-                    .on_call(move |seen| (slow.contains(seen.subject) && seen.tries <= 2).then(|| Fault::status(503)));
+                world.ghl.on_call(move |seen| {
+                    (slow.contains(seen.subject) && seen.tries <= 2).then(|| CallFault::status(503))
+                });
             }
             Wait::HostDown => {
-                world.ghl.on_call(for_now(Fault::status(503)));
+                world.ghl.on_call(for_now(CallFault::status(503)));
                 for n in 0..3 {
                     let of_other = |i| PutRecord { location_id: others(n), ..contact(1000 * (n + 1) + i) };
                     world.put(&(0..10).map(of_other).collect::<Vec<_>>()).await.unwrap();
@@ -100,7 +101,11 @@ impl Wait {
             Wait::Disabled => world.registry.change(&loc(), |settings| settings.enabled = false),
             Wait::LostMessages => {
                 let clock = world.clock;
-                world.queue.decide(move |_, _| if clock.elapsed() < until { Fate::Lost } else { Fate::Arrives });
+                world.queue.decide(
+                    move |_, _| {
+                        if clock.elapsed() < until { MessageFate::Lost } else { MessageFate::Arrives }
+                    },
+                );
             }
             Wait::DailyQuota => {}
         }
@@ -114,7 +119,7 @@ impl Wait {
         }
     }
 
-    /// How long to look at the records that wait.
+    /// How long to watch the waiting records.
     fn span(self) -> Duration {
         match self {
             Wait::DailyQuota => 20 * HOUR,
@@ -137,7 +142,7 @@ fn no_kind_of_wait_uses_up_an_attempt() {
             let span = wait.span();
             wait.begin(&world, span).await;
             world.put_only(&contacts(COUNT)).await.unwrap();
-            // A store that is down may fail this; the tick makes it good.
+            // This may fail if a store is down; the tick makes up for it.
             let _ = world.engine.fan_out(&loc().into()).await;
             world.run_for(span).await;
             let waiting = world.outbox.open();
@@ -163,7 +168,7 @@ fn an_opportunity_that_waits_for_its_contact_for_a_day_uses_up_no_attempt() {
         let mut setup = exact();
         setup.config.max_rounds = 1;
         let world = setup.start();
-        world.put(&[deal(0)]).await.unwrap();
+        world.put(&[opportunity(0)]).await.unwrap();
         world.run_for(24 * HOUR).await;
         assert_eq!((world.outbox.open()[0].attempts, world.outbox.failed()), (0, vec![]));
         world.put(&[contact(0)]).await.unwrap();
@@ -178,7 +183,7 @@ fn what_is_no_wait_uses_up_the_attempt_that_there_is() {
         let mut setup = exact();
         setup.config.max_rounds = 1;
         let world = setup.start();
-        world.ghl.on_call(|seen| (seen.subject == email(0)).then(|| Fault::status(500)));
+        world.ghl.on_call(|seen| (seen.subject == email(0)).then(|| CallFault::status(500)));
         world.put(&contacts(2)).await.unwrap();
         world.run_until_settled(5 * MINUTE).await.unwrap();
         assert_eq!((world.outbox.failed().len(), world.ghl.contact_count()), (1, 1));

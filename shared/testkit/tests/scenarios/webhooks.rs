@@ -1,4 +1,4 @@
-//! What GHL tells by itself: stored once, in order, and never a reason to write to GHL.
+//! Webhook events from GHL: stored once, in order, and never a reason to write to GHL.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use ghl_sync_inbound::{REPEATED, ReceiveError, WebhookRules};
 use ghl_sync_model::{
     Contact, EpochMs, GhlId, Kind, KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, Webhook,
 };
-use ghl_sync_operate::ToldBy;
+use ghl_sync_operate::StateSource;
 use ghl_sync_testkit::{Noted, Op, PortFault, World, block_on_paused};
 
 use crate::fixtures::{HOUR, Look, MINUTE, SECOND, contact_key, contacts, exact, loc, named_contact};
 
-/// A contact event of this id that happened at `at`, and says that the contact's first name is `name`.
+/// A contact event with this id that happened at `at`, and reports the first name `name`.
 fn told(id: &str, at: EpochMs, name: &str) -> RemoteEvent {
     let contact = Contact { first_name: Some(name.to_owned()), ..Contact::default() };
     change(id, at, RemoteChange::Written { ghl_id: ghl_id(), content: RemoteContent::Contact(contact) })
@@ -43,7 +43,7 @@ async fn known(world: &World) -> Option<KnownState> {
     world.known.load(RemoteKey { location: &loc(), kind: Kind::Contact, ghl_id: &ghl_id() }).await.unwrap()
 }
 
-/// The first name that is known.
+/// The known first name.
 async fn name(world: &World) -> Option<String> {
     match known(world).await?.content? {
         RemoteContent::Contact(contact) => contact.first_name,
@@ -73,7 +73,7 @@ fn the_events_of_one_change_collapse_into_one() {
         assert_eq!(receive(&world, &told("create", now, "Ann")).await.unwrap(), Received::Stored);
         let later = now + Duration::from_millis(3);
         assert_eq!(receive(&world, &told("update", later, "Ann")).await.unwrap(), Received::Collapsed);
-        // What came between the two and says otherwise is older than what is known.
+        // A differing event from between the two is older than the known state.
         let between = now + Duration::from_millis(1);
         assert_eq!(receive(&world, &told("late", between, "Bob")).await.unwrap(), Received::Stale);
         assert_eq!(name(&world).await.as_deref(), Some("Ann"));
@@ -126,7 +126,7 @@ fn a_failing_store_is_an_error_and_the_same_event_again_puts_it_right() {
             let event = told("e1", world.clock.now(), "Ann");
             let failed = receive(&world, &event).await.unwrap_err();
             assert!(matches!(failed, ReceiveError::Port(_)), "{op:?} {fault:?}: {failed}");
-            // GHL comes again after ten minutes; meanwhile the record may have changed.
+            // GHL sends the event again after ten minutes; the record may have changed in between.
             world.run_for(10 * MINUTE).await;
             receive(&world, &event).await.unwrap();
             assert_eq!(name(&world).await.as_deref(), Some("Ann"), "{op:?} {fault:?}");
@@ -167,7 +167,7 @@ fn an_event_never_makes_a_record_due_in_the_location_that_it_came_from() {
             }
             event
         };
-        // Our own write comes back, then somebody changes the contact in GHL, then it is deleted there.
+        // Our own write comes back, then someone changes the contact in GHL, then it is deleted there.
         receive(&world, &about_ours("echo", "Ada")).await.unwrap();
         receive(&world, &about_ours("change", "Eve")).await.unwrap();
         let gone = RemoteChange::Deleted { kind: Kind::Contact, ghl_id: record.ghl_id.clone().unwrap() };
@@ -196,19 +196,19 @@ fn a_record_s_story_tells_our_own_write_from_a_change_made_in_ghl() {
             change(id, world.clock.now(), RemoteChange::Written { ghl_id: ours.clone(), content })
         };
         let last_known = async || {
-            let story = world.operator().record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
-            story.last_known
+            let status = world.operator().record_status(&loc(), &contact_key(0)).await.unwrap().unwrap();
+            status.last_known
         };
         assert_eq!(last_known().await, None, "GHL has shown nothing yet");
         receive(&world, &event("echo", "Ada")).await.unwrap();
-        let echo = last_known().await.unwrap();
+        let own_write = last_known().await.unwrap();
         assert_eq!(
-            (echo.at, echo.told_by, echo.origin),
-            (world.clock.now(), ToldBy::Webhook, Some(WriteOrigin::OwnWrite))
+            (own_write.at, own_write.told_by, own_write.origin),
+            (world.clock.now(), StateSource::Webhook, Some(WriteOrigin::OwnWrite))
         );
-        let Some(RemoteContent::Contact(shown)) = echo.content else { panic!() };
+        let Some(RemoteContent::Contact(shown)) = own_write.content else { panic!() };
         assert_eq!(shown.city.as_deref(), Some("a field that we never sent"));
-        assert_eq!(echo.differs.as_deref(), Some([].as_slice()));
+        assert_eq!(own_write.differs.as_deref(), Some([].as_slice()));
 
         world.run_for(SECOND).await;
         receive(&world, &event("change", "Eve")).await.unwrap();
@@ -217,7 +217,7 @@ fn a_record_s_story_tells_our_own_write_from_a_change_made_in_ghl() {
             (changed.origin, changed.differs),
             (Some(WriteOrigin::Elsewhere), Some(vec!["firstName".to_owned()]))
         );
-        // What is put now cannot be in GHL yet, so there is nothing to compare.
+        // GHL cannot have the new content yet, so there is nothing to compare.
         world.put_only(&[named_contact(0, "Eve")]).await.unwrap();
         assert_eq!(last_known().await.unwrap().origin, None);
         let gone = RemoteChange::Deleted { kind: Kind::Contact, ghl_id: ours.clone() };

@@ -1,4 +1,4 @@
-//! What holds for all migrations, and what the environment says.
+//! The settings of all migrations, and the variables of the environment.
 
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -7,42 +7,42 @@ use ghl_sync_model::MigrationOverlay;
 use super::name;
 use crate::access::Caller;
 use crate::body::JsonBody;
-use crate::problem::Problem;
-use crate::service::Api;
-use crate::wire::{MigrationConfigDocument, Variables};
+use crate::problem::ApiProblem;
+use crate::service::ApiState;
+use crate::wire::{MigrationConfigDocument, VariableList};
 
 /// Reads the settings of all migrations.
 ///
-/// What holds, what of that somebody has set, and who set it here.
+/// The settings in effect, those that somebody has set, and who set them here.
 #[utoipa::path(
     get,
     operation_id = "migration_config",
     path = "/api/v1/migration/config",
     tag = "migration",
-    responses((status = 200, description = "What holds, and who set it", body = MigrationConfigDocument)),
+    responses((status = 200, description = "The settings in effect, and who set them", body = MigrationConfigDocument)),
 )]
-pub(super) async fn config(State(api): State<Api>) -> Result<Json<MigrationConfigDocument>, Problem> {
+pub(super) async fn config(State(api): State<ApiState>) -> Result<Json<MigrationConfigDocument>, ApiProblem> {
     let (stored, set) = api.migrator.config().await?;
     Ok(Json(MigrationConfigDocument::new(stored, set)))
 }
 
 /// Changes the settings of all migrations.
 ///
-/// What the body does not name stays as it is. Migrations under way go by it from their next step on; what a migration
-/// was started with stands.
+/// Fields that the body leaves out stay as they are. Running migrations use the new settings from their next step on;
+/// the settings that a migration was started with stay.
 #[utoipa::path(
     post,
     operation_id = "update_migration_config",
     path = "/api/v1/migration/config/update",
     tag = "migration",
     request_body = MigrationOverlay,
-    responses((status = 200, description = "They hold from now on", body = MigrationConfigDocument)),
+    responses((status = 200, description = "The new settings are in effect", body = MigrationConfigDocument)),
 )]
 pub(super) async fn update(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     caller: Option<Extension<Caller>>,
     JsonBody(overlay): JsonBody<MigrationOverlay>,
-) -> Result<Json<MigrationConfigDocument>, Problem> {
+) -> Result<Json<MigrationConfigDocument>, ApiProblem> {
     api.migrator.set_config(&overlay, name(caller.as_ref())).await?;
     config(State(api)).await
 }
@@ -55,8 +55,8 @@ pub(super) async fn update(
     operation_id = "migration_environment",
     path = "/api/v1/migration/debug/env",
     tag = "migration",
-    responses((status = 200, description = "Their names", body = Variables)),
+    responses((status = 200, description = "The variables", body = VariableList)),
 )]
-pub(super) async fn environment(State(api): State<Api>) -> Json<Variables> {
-    Json(Variables::from(&*api.environment))
+pub(super) async fn environment(State(api): State<ApiState>) -> Json<VariableList> {
+    Json(VariableList::from(&*api.environment))
 }

@@ -1,4 +1,4 @@
-//! Whether both accounts can be reached. Whoever has their tokens finds that out; we have none.
+//! Tests whether both accounts can be reached. A function that has their tokens runs the test; this one has none.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use ghl_sync_model::{ConnectionTest, LocationId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{ApiProblem, ProblemKind};
 use crate::query::InQuery;
-use crate::service::Api;
+use crate::service::ApiState;
 
-/// Longest that a request waits for the test: API Gateway stops waiting after 30 s.
+/// Longest wait for the test: API Gateway stops waiting after 30 s.
 const PATIENCE: Duration = Duration::from_secs(25);
 
 /// Which locations to test.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Both {
+pub(super) struct ConnectionTestQuery {
     /// The location that would be read.
     #[param(required = true, nullable = false, example = "loc_source")]
     source: Option<String>,
@@ -30,31 +30,31 @@ pub(super) struct Both {
 
 /// Tests whether both accounts can be reached.
 ///
-/// It asks each for a little of everything that a migration reads, which takes some calls, and tells what the tokens may
-/// see and how much of the quota is left. It may take some seconds.
+/// Reads a sample of everything that a migration reads from each account, which takes some calls. Returns what the
+/// tokens can access, and the remaining quota. May take some seconds.
 #[utoipa::path(
     get,
     operation_id = "test_migration_connection",
     path = "/api/v1/migration/test-connection",
     tag = "migration",
-    params(Both),
-    responses((status = 200, description = "What each account answered", body = ConnectionTest)),
+    params(ConnectionTestQuery),
+    responses((status = 200, description = "The result for each account", body = ConnectionTest)),
 )]
 pub(super) async fn test_connection(
-    State(api): State<Api>,
-    InQuery(Both { source, target }): InQuery<Both>,
-) -> Result<Json<ConnectionTest>, Problem> {
+    State(api): State<ApiState>,
+    InQuery(ConnectionTestQuery { source, target }): InQuery<ConnectionTestQuery>,
+) -> Result<Json<ConnectionTest>, ApiProblem> {
     let (source, target) = (location("source", source)?, location("target", target)?);
     api.migrator.check_locations(&source, &target).await?;
     let test = api.migrator.order_connection_test(&source, &target, PATIENCE).await?;
     test.map(Json).ok_or_else(|| {
         let detail = "the migrator did not answer in time; is it running, and are both locations' gates open?";
-        Problem::new(ProblemKind::Unavailable, detail)
+        ApiProblem::new(ProblemKind::Unavailable, detail)
     })
 }
 
-fn location(field: &'static str, id: Option<String>) -> Result<LocationId, Problem> {
-    let invalid = |detail: String| Problem::field(ProblemKind::Invalid, field, detail);
+fn location(field: &'static str, id: Option<String>) -> Result<LocationId, ApiProblem> {
+    let invalid = |detail: String| ApiProblem::field(ProblemKind::Invalid, field, detail);
     let id = id.ok_or_else(|| invalid("is missing".to_owned()))?;
     LocationId::new(id).map_err(|wrong| invalid(wrong.to_string()))
 }

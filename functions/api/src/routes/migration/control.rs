@@ -1,4 +1,4 @@
-//! What starts a migration, stops it, and makes it go on.
+//! Starting, stopping and resuming migrations.
 
 use axum::Extension;
 use axum::extract::State;
@@ -7,28 +7,28 @@ use ghl_sync_model::{MappingOverrides, MigrationRequest};
 use super::{Accepted, MigrationInPath, MigrationPath, accepted, name};
 use crate::access::Caller;
 use crate::body::{JsonBody, MaybeJsonBody};
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{ApiProblem, ProblemKind};
 use crate::routes::InPath;
-use crate::service::Api;
+use crate::service::ApiState;
 use crate::wire::{Approval, MigrationDocument};
 
-/// Most bytes of what people decide about a mapping at once: a migration is one item of DynamoDB, with all of it.
+/// Most bytes of mapping decisions in one request: a migration with all its decisions is one item in DynamoDB.
 const MAX_OVERRIDES_BYTES: usize = 100_000;
 
 /// Starts a migration of one location into another.
 ///
-/// It reads both, maps the one to the other, and waits for consent before it writes anything, unless `auto_approve` is
-/// set and the mapping has no questions.
+/// Reads both locations, maps one to the other, and waits for approval before it writes anything, unless `auto_approve`
+/// is set and the mapping has no questions.
 #[utoipa::path(
     post,
     operation_id = "start_migration",
     path = "/api/v1/migration/start",
     tag = "migration",
     request_body = MigrationRequest,
-    responses((status = 202, description = "It has begun", body = MigrationDocument)),
+    responses((status = 202, description = "The migration has begun", body = MigrationDocument)),
 )]
 pub(super) async fn start(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     caller: Option<Extension<Caller>>,
     JsonBody(request): JsonBody<MigrationRequest>,
 ) -> Accepted {
@@ -37,19 +37,19 @@ pub(super) async fn start(
     accepted(&api, migration).await
 }
 
-/// Looks what a migration would do.
+/// Shows what a migration would do.
 ///
-/// It reads both locations, maps, and forecasts, and ends there: GHL is not written to.
+/// Reads both locations, maps, forecasts, and stops there: writes nothing to GHL.
 #[utoipa::path(
     post,
     operation_id = "preview_migration",
     path = "/api/v1/migration/preview",
     tag = "migration",
     request_body = MigrationRequest,
-    responses((status = 202, description = "It has begun to look", body = MigrationDocument)),
+    responses((status = 202, description = "The preview has begun", body = MigrationDocument)),
 )]
 pub(super) async fn preview(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     caller: Option<Extension<Caller>>,
     JsonBody(request): JsonBody<MigrationRequest>,
 ) -> Accepted {
@@ -58,9 +58,9 @@ pub(super) async fn preview(
     accepted(&api, migration).await
 }
 
-/// Agrees with the mapping.
+/// Approves the mapping.
 ///
-/// With decisions about single things, if need be; they are looked at before anything is written.
+/// Can include decisions about single items; they are checked before anything is written.
 #[utoipa::path(
     post,
     operation_id = "approve_migration",
@@ -68,10 +68,10 @@ pub(super) async fn preview(
     tag = "migration",
     params(MigrationPath),
     request_body = Option<Approval>,
-    responses((status = 202, description = "It goes on", body = MigrationDocument)),
+    responses((status = 202, description = "The migration continues", body = MigrationDocument)),
 )]
 pub(super) async fn approve(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(MigrationPath { migration_id }): MigrationInPath,
     caller: Option<Extension<Caller>>,
     MaybeJsonBody(Approval { overrides }): MaybeJsonBody<Approval>,
@@ -81,19 +81,19 @@ pub(super) async fn approve(
     accepted(&api, migration).await
 }
 
-/// Stops a migration for a while.
+/// Pauses a migration.
 ///
-/// What is in the target's outbox already still goes out.
+/// Records already in the target's outbox are still sent.
 #[utoipa::path(
     post,
     operation_id = "pause_migration",
     path = "/api/v1/migration/{migration_id}/pause",
     tag = "migration",
     params(MigrationPath),
-    responses((status = 202, description = "It stops after the unit of work that is under way", body = MigrationDocument)),
+    responses((status = 202, description = "The migration pauses after its current step", body = MigrationDocument)),
 )]
 pub(super) async fn pause(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(MigrationPath { migration_id }): MigrationInPath,
     caller: Option<Extension<Caller>>,
 ) -> Accepted {
@@ -101,19 +101,19 @@ pub(super) async fn pause(
     accepted(&api, migration).await
 }
 
-/// Goes on with a migration.
+/// Resumes a migration.
 ///
-/// One that was paused, that failed, or whose questions were answered in GHL itself.
+/// For one that was paused, that failed, or whose questions were answered in GHL itself.
 #[utoipa::path(
     post,
     operation_id = "resume_migration",
     path = "/api/v1/migration/{migration_id}/resume",
     tag = "migration",
     params(MigrationPath),
-    responses((status = 202, description = "It goes on", body = MigrationDocument)),
+    responses((status = 202, description = "The migration continues", body = MigrationDocument)),
 )]
 pub(super) async fn resume(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(MigrationPath { migration_id }): MigrationInPath,
     caller: Option<Extension<Caller>>,
 ) -> Accepted {
@@ -123,17 +123,17 @@ pub(super) async fn resume(
 
 /// Stops a migration for good.
 ///
-/// What it wrote stays, and what is in the target's outbox already still goes out.
+/// Everything it wrote stays, and records already in the target's outbox are still sent.
 #[utoipa::path(
     post,
     operation_id = "cancel_migration",
     path = "/api/v1/migration/{migration_id}/cancel",
     tag = "migration",
     params(MigrationPath),
-    responses((status = 202, description = "It does not go on", body = MigrationDocument)),
+    responses((status = 202, description = "The migration is cancelled", body = MigrationDocument)),
 )]
 pub(super) async fn cancel(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(MigrationPath { migration_id }): MigrationInPath,
     caller: Option<Extension<Caller>>,
 ) -> Accepted {
@@ -143,17 +143,17 @@ pub(super) async fn cancel(
 
 /// Rolls a migration back.
 ///
-/// What it created in its target is deleted, and only that; what it updated stays as it is.
+/// Deletes only what it created in its target; what it updated stays as it is.
 #[utoipa::path(
     post,
     operation_id = "rollback_migration",
     path = "/api/v1/migration/{migration_id}/rollback",
     tag = "migration",
     params(MigrationPath),
-    responses((status = 202, description = "It has begun", body = MigrationDocument)),
+    responses((status = 202, description = "The rollback has begun", body = MigrationDocument)),
 )]
 pub(super) async fn rollback(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(MigrationPath { migration_id }): MigrationInPath,
     caller: Option<Extension<Caller>>,
 ) -> Accepted {
@@ -161,12 +161,12 @@ pub(super) async fn rollback(
     accepted(&api, migration).await
 }
 
-fn bounded(overrides: &MappingOverrides) -> Result<(), Problem> {
-    // Maps of texts: this cannot fail to serialize.
+fn bounded(overrides: &MappingOverrides) -> Result<(), ApiProblem> {
+    // Maps of strings: serialization cannot fail.
     let bytes = serde_json::to_vec(overrides).unwrap_or_default().len();
     if bytes > MAX_OVERRIDES_BYTES {
         let detail = format!("is larger than {MAX_OVERRIDES_BYTES} bytes as JSON");
-        return Err(Problem::field(ProblemKind::Invalid, "overrides", detail));
+        return Err(ApiProblem::field(ProblemKind::Invalid, "overrides", detail));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! How migrations stand, and what they came to.
+//! The status, mapping and summary of migrations.
 
 use axum::Json;
 use axum::extract::State;
@@ -8,10 +8,10 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{MigrationInPath, MigrationPath, document, report_of, view_of};
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{ApiProblem, ProblemKind};
 use crate::query::{InQuery, within};
 use crate::routes::InPath;
-use crate::service::Api;
+use crate::service::ApiState;
 use crate::wire::{MigrationDocument, MigrationSummary, Migrations};
 
 const DEFAULT_LIST: u32 = 20;
@@ -21,63 +21,63 @@ const LONGEST_LIST: u32 = 100;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Listing {
-    /// So many at most.
+pub(super) struct MigrationListQuery {
+    /// Most migrations.
     #[param(nullable = false, minimum = 1, maximum = 100, default = 20)]
     limit: Option<u32>,
 }
 
 /// Lists the migrations.
 ///
-/// The newest first, each with how far it is.
+/// Newest first, each with its progress.
 #[utoipa::path(
     get,
     operation_id = "list_migrations",
     path = "/api/v1/migration",
     tag = "migration",
-    params(Listing),
-    responses((status = 200, description = "How far each is", body = Migrations)),
+    params(MigrationListQuery),
+    responses((status = 200, description = "The migrations with their progress", body = Migrations)),
 )]
 pub(super) async fn list(
-    State(api): State<Api>,
-    InQuery(Listing { limit }): InQuery<Listing>,
-) -> Result<Json<Migrations>, Problem> {
+    State(api): State<ApiState>,
+    InQuery(MigrationListQuery { limit }): InQuery<MigrationListQuery>,
+) -> Result<Json<Migrations>, ApiProblem> {
     let limit = within("limit", limit.unwrap_or(DEFAULT_LIST), 1, LONGEST_LIST)?;
     let migrations = api.migrator.list(limit).await?;
     Ok(Json(Migrations { migrations }))
 }
 
-/// Which migration to sum up.
+/// Which migration to summarize.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Which {
-    /// Its id; without it, the newest one.
+pub(super) struct SummaryQuery {
+    /// Id of the migration; without it, the newest one.
     #[param(nullable = false)]
     migration_id: Option<String>,
 }
 
-/// Sums a migration up.
+/// Summarizes a migration.
 ///
-/// The newest one, or the one that the query names.
+/// The newest one, or the one in the query.
 #[utoipa::path(
     get,
     operation_id = "migration_summary",
     path = "/api/v1/migration/summary",
     tag = "migration",
-    params(Which),
-    responses((status = 200, description = "In numbers", body = MigrationSummary)),
+    params(SummaryQuery),
+    responses((status = 200, description = "The summary", body = MigrationSummary)),
 )]
 pub(super) async fn summary(
-    State(api): State<Api>,
-    InQuery(Which { migration_id }): InQuery<Which>,
-) -> Result<Json<MigrationSummary>, Problem> {
+    State(api): State<ApiState>,
+    InQuery(SummaryQuery { migration_id }): InQuery<SummaryQuery>,
+) -> Result<Json<MigrationSummary>, ApiProblem> {
     let id = match migration_id {
         Some(id) => MigrationId::new(id)
-            .map_err(|wrong| Problem::field(ProblemKind::Invalid, "migration_id", wrong.to_string()))?,
+            .map_err(|wrong| ApiProblem::field(ProblemKind::Invalid, "migration_id", wrong.to_string()))?,
         None => {
             let newest = api.migrator.list(1).await?.into_iter().next();
-            newest.ok_or_else(|| Problem::new(ProblemKind::UnknownMigration, "none was ever started"))?.migration_id
+            newest.ok_or_else(|| ApiProblem::new(ProblemKind::UnknownMigration, "none was ever started"))?.migration_id
         }
     };
     Ok(Json(report_of(&api, &id).await?.into()))
@@ -85,28 +85,28 @@ pub(super) async fn summary(
 
 /// Tells how a migration stands.
 ///
-/// Its stage and how far that is, in numbers and in words; what it is forecast to do; the settings that hold for it now; and
-/// who asked for what.
+/// Its stage and progress, in numbers and in words; its forecast; its current settings; and who requested what.
 #[utoipa::path(
     get,
     operation_id = "migration_status",
     path = "/api/v1/migration/status/{migration_id}",
     tag = "migration",
     params(MigrationPath),
-    responses((status = 200, description = "How far it is", body = MigrationDocument)),
+    responses((status = 200, description = "The status of the migration", body = MigrationDocument)),
 )]
 pub(super) async fn status(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(MigrationPath { migration_id }): MigrationInPath,
-) -> Result<Json<MigrationDocument>, Problem> {
+) -> Result<Json<MigrationDocument>, ApiProblem> {
     let view = view_of(&api, &migration_id).await?;
     Ok(Json(document(&api, view).await?))
 }
 
-/// Tells the mapping.
+/// Shows the mapping.
 ///
-/// What becomes of each field, value, tag, user, pipeline and stage of the source, how sure that is, and why. What has the
-/// action `ask` must be decided by a person, with the approval; `targets` lists what there is to choose from.
+/// The counterpart of each field, value, tag, user, pipeline and stage of the source, with its confidence and the
+/// reason. A person must decide about items with the action `ask`, as part of the approval; `targets` lists the
+/// choices.
 #[utoipa::path(
     get,
     operation_id = "migration_mapping",
@@ -116,11 +116,12 @@ pub(super) async fn status(
     responses((status = 200, description = "The mapping", body = MappingView)),
 )]
 pub(super) async fn mapping(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(MigrationPath { migration_id }): MigrationInPath,
-) -> Result<Json<MappingView>, Problem> {
+) -> Result<Json<MappingView>, ApiProblem> {
     view_of(&api, &migration_id).await?;
     let mapping = api.migrator.mapping(&migration_id).await?;
-    let not_yet = || Problem::new(ProblemKind::NotNow, "the mapping is not made yet; its status tells how far it is");
+    let not_yet =
+        || ApiProblem::new(ProblemKind::NotNow, "the mapping is not made yet; its status tells how far it is");
     Ok(Json(mapping.ok_or_else(not_yet)?))
 }

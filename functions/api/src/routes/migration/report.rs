@@ -1,4 +1,4 @@
-//! What a migration came to: as JSON, as a table, and as a page.
+//! The results of a migration: as JSON, as a table, and as a page.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,16 +10,17 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{MigrationInPath, MigrationPath, report_of, unknown_migration, view_of};
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{ApiProblem, ProblemKind};
 use crate::query::InQuery;
-use crate::report::{Document, csv, html};
+use crate::report::{ReportDocument, csv, html};
 use crate::routes::InPath;
-use crate::service::Api;
+use crate::service::ApiState;
 use crate::wire::{Findings, MigrationReportDocument};
 
-/// Largest file as a text in JSON, which Lambda makes of it: it takes an answer of 6 MB, headers included.
+/// Largest report, counted as the JSON string that Lambda makes of it: Lambda takes a response of 6 MB, headers
+/// included.
 const MAX_BYTES: usize = 5_900_000;
-/// Nothing in the page loads or runs anything, and no other page shows it.
+/// The page loads and runs nothing, and no other page may frame it.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -28,28 +29,28 @@ const POLICY: &str =
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FindingsPage {
-    /// Its number, as `next` of the page before says; 0 is the first.
+    /// Number of the page: `next` of the previous page; 0 is the first.
     #[param(nullable = false, default = 0)]
     page: Option<u32>,
 }
 
-/// Lists what a person should know of single records.
+/// Lists findings about single records.
 ///
-/// Each that is missing in the target, is different there, shares its counterpart with another one, or has something that
-/// could not be carried over.
+/// Each record that is missing in the target, is different there, shares its counterpart with another record, or has
+/// data that could not be carried over.
 #[utoipa::path(
     get,
     operation_id = "migration_findings",
     path = "/api/v1/migration/{migration_id}/findings",
     tag = "migration",
     params(MigrationPath, FindingsPage),
-    responses((status = 200, description = "A page of them; empty behind the last", body = Findings)),
+    responses((status = 200, description = "A page of findings; empty after the last one", body = Findings)),
 )]
 pub(super) async fn findings(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(MigrationPath { migration_id }): MigrationInPath,
     InQuery(FindingsPage { page }): InQuery<FindingsPage>,
-) -> Result<Json<Findings>, Problem> {
+) -> Result<Json<Findings>, ApiProblem> {
     let page = page.unwrap_or(0);
     let pages = view_of(&api, &migration_id).await?.migration.verify.findings;
     let findings = api.migrator.findings(&migration_id, page).await?.into_iter().map(Into::into).collect();
@@ -57,25 +58,25 @@ pub(super) async fn findings(
     Ok(Json(Findings { findings, next }))
 }
 
-/// How to write the report.
+/// Format of the report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Written {
+pub(super) struct ReportQuery {
     /// `json`, `csv` or `html`.
     #[param(nullable = false, default = "json", pattern = "^(json|csv|html)$")]
     format: Option<String>,
 }
 
-/// Tells what a migration came to, or has come to so far.
+/// Reports the results of a migration so far.
 ///
-/// As JSON; or with all findings as CSV for a spreadsheet, or as a page to be read, printed and sent to a customer.
+/// As JSON; or with all findings as CSV for a spreadsheet, or as a page to read, print and send to a customer.
 #[utoipa::path(
     get,
     operation_id = "migration_report",
     path = "/api/v1/migration/{migration_id}/report",
     tag = "migration",
-    params(MigrationPath, Written),
+    params(MigrationPath, ReportQuery),
     responses((status = 200, description = "The report", content(
         (MigrationReportDocument = "application/json"),
         (String = "text/csv"),
@@ -83,21 +84,21 @@ pub(super) struct Written {
     ))),
 )]
 pub(super) async fn report(
-    State(api): State<Api>,
+    State(api): State<ApiState>,
     InPath(MigrationPath { migration_id }): MigrationInPath,
-    InQuery(Written { format }): InQuery<Written>,
-) -> Result<Response, Problem> {
+    InQuery(ReportQuery { format }): InQuery<ReportQuery>,
+) -> Result<Response, ApiProblem> {
     match format.as_deref() {
         None | Some("json") => {
             Ok(Json(MigrationReportDocument::from(report_of(&api, &migration_id).await?)).into_response())
         }
         Some("csv") => as_csv(&api, &migration_id).await,
         Some("html") => as_html(&api, &migration_id).await,
-        Some(_) => Err(Problem::field(ProblemKind::Invalid, "format", "must be json, csv or html")),
+        Some(_) => Err(ApiProblem::field(ProblemKind::Invalid, "format", "must be json, csv or html")),
     }
 }
 
-async fn as_csv(api: &Api, id: &MigrationId) -> Result<Response, Problem> {
+async fn as_csv(api: &ApiState, id: &MigrationId) -> Result<Response, ApiProblem> {
     let mut table = Vec::new();
     write(api, id, |document| csv(document, &mut table)).await?.map_err(|_| internal())?;
     let name = format!("attachment; filename=\"{id}.csv\"");
@@ -105,22 +106,26 @@ async fn as_csv(api: &Api, id: &MigrationId) -> Result<Response, Problem> {
     Ok((headers, bounded(table)?).into_response())
 }
 
-async fn as_html(api: &Api, id: &MigrationId) -> Result<Response, Problem> {
+async fn as_html(api: &ApiState, id: &MigrationId) -> Result<Response, ApiProblem> {
     let page = write(api, id, html).await?;
     Ok(([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(bounded(page.into_bytes())?)).into_response())
 }
 
-/// Writes all that is known of a migration.
-async fn write<T>(api: &Api, id: &MigrationId, writer: impl FnOnce(&Document<'_>) -> T) -> Result<T, Problem> {
+/// Passes all data of a migration to `writer`.
+async fn write<T>(
+    api: &ApiState,
+    id: &MigrationId,
+    writer: impl FnOnce(&ReportDocument<'_>) -> T,
+) -> Result<T, ApiProblem> {
     let full = api.migrator.full_report(id).await?;
     let FullReport { report, mapping, findings } = full.ok_or_else(unknown_migration)?;
-    Ok(writer(&Document { report: &report, mapping: mapping.as_ref(), findings: &findings }))
+    Ok(writer(&ReportDocument { report: &report, mapping: mapping.as_ref(), findings: &findings }))
 }
 
-fn bounded(file: Vec<u8>) -> Result<Vec<u8>, Problem> {
+fn bounded(file: Vec<u8>) -> Result<Vec<u8>, ApiProblem> {
     if bytes_in_json(&file) > MAX_BYTES {
         let detail = "the report is larger than an answer may be; its numbers are in format=json, its records in /findings, page by page";
-        return Err(Problem::new(ProblemKind::TooLarge, detail));
+        return Err(ApiProblem::new(ProblemKind::TooLarge, detail));
     }
     Ok(file)
 }
@@ -134,8 +139,8 @@ fn bytes_in_json(text: &[u8]) -> usize {
     text.iter().map(escaped).sum()
 }
 
-fn internal() -> Problem {
-    Problem::new(ProblemKind::Internal, "the table could not be written")
+fn internal() -> ApiProblem {
+    ApiProblem::new(ProblemKind::Internal, "the table could not be written")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Settings of all migrations, and the environment's variables.
+//! The settings of all migrations, and the environment's variables.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use utoipa::ToSchema;
 
 use super::Audit;
 
-/// Settings of all migrations.
+/// The settings of all migrations.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MigrationConfigDocument {
-    /// What holds for a migration whose request says nothing else, and whose account is of medium size.
+    /// The settings of a migration of a medium-size account, unless its request says otherwise.
     #[serde(flatten)]
     settings: MigrationSettings,
-    /// What somebody has set, here or in the environment. The account's size decides about the rest.
+    /// The settings made here or in the environment. The size of the account decides about the rest.
     set: MigrationOverlay,
-    /// Advances with every change; 0 when nothing was ever set here.
+    /// Increases with every change; 0 if nothing was ever set here.
     revision: u64,
-    /// Who set what, the oldest first; at most 50.
+    /// Who set what, oldest first; at most 50.
     audit: Vec<Audit>,
 }
 
@@ -36,23 +36,24 @@ impl MigrationConfigDocument {
 
 /// The environment's variables, by name. Values are never shown: some are secrets.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Variables {
-    /// All that are read.
+#[schema(as = Variables)]
+pub(crate) struct VariableList {
+    /// All variables that the program reads.
     pub(crate) variables: Vec<VariableSet>,
 }
 
-/// A variable.
+/// A variable of the environment.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct VariableSet {
-    /// As it stands in the environment.
+    /// Its name.
     #[schema(example = "MIGRATION_BATCH_SIZE")]
     name: &'static str,
-    /// Whether it is there and not empty.
+    /// Whether it is present and not empty.
     set: bool,
 }
 
-impl From<&BTreeMap<&'static str, bool>> for Variables {
-    fn from(variables: &BTreeMap<&'static str, bool>) -> Variables {
-        Variables { variables: variables.iter().map(|(&name, &set)| VariableSet { name, set }).collect() }
+impl From<&BTreeMap<&'static str, bool>> for VariableList {
+    fn from(variables: &BTreeMap<&'static str, bool>) -> VariableList {
+        VariableList { variables: variables.iter().map(|(&name, &set)| VariableSet { name, set }).collect() }
     }
 }

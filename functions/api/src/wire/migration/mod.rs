@@ -1,10 +1,10 @@
-//! Migrations: how one stands, what it will do, and what it came to.
+//! Migrations: status, forecast and results.
 
 mod config;
 mod report;
 mod summary;
 
-pub(crate) use config::{MigrationConfigDocument, Variables};
+pub(crate) use config::{MigrationConfigDocument, VariableList};
 pub(crate) use report::{Findings, MigrationReportDocument};
 pub(crate) use summary::MigrationSummary;
 
@@ -16,10 +16,10 @@ use ghl_sync_model::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How a migration stands.
+/// The status of a migration.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MigrationDocument {
-    /// Its id, as its start answered it.
+    /// Id of the migration, from the response to its start.
     #[schema(example = "mig-19f2c3a4b5c-00c0ffee")]
     migration_id: String,
     /// The location that is read.
@@ -28,30 +28,30 @@ pub(crate) struct MigrationDocument {
     /// The location that is written to.
     #[schema(example = "loc_target")]
     target: String,
-    /// Whether it only looks.
+    /// Whether it only previews and writes nothing.
     dry_run: bool,
-    /// Whether it goes on without asking once the mapping is made, unless that has questions.
+    /// Whether it continues without approval once the mapping is made, unless the mapping has questions.
     auto_approve: bool,
-    /// Whether somebody agreed with the mapping.
+    /// Whether somebody approved the mapping.
     approved: bool,
-    /// How far it is.
+    /// Progress of the migration.
     #[serde(flatten)]
     progress: Progress,
-    /// Why it does not go on; null while it does.
+    /// Why it is stopped; null while it runs.
     reason: Option<String>,
-    /// What it will do and cost; null before the mapping is made.
+    /// Forecast of its work and cost; null before the mapping is made.
     forecast: Option<ForecastDocument>,
-    /// The settings that hold for it now.
+    /// Its current settings.
     settings: MigrationSettings,
-    /// Whether it is cancelled, and what it has put and GHL does not have yet is still being withdrawn.
+    /// Whether it is cancelled, and is still withdrawing the records that GHL does not have yet.
     withdrawing: bool,
-    /// When it was asked for.
+    /// When it was requested.
     created_at: Time,
-    /// When it made a step last, or somebody changed it.
+    /// When it last made a step, or somebody changed it.
     updated_at: Time,
     /// When it ended.
     finished_at: Option<Time>,
-    /// Who asked for what, the oldest first; at most 50.
+    /// Who requested what, oldest first; at most 50.
     audit: Vec<Audit>,
 }
 
@@ -79,15 +79,15 @@ impl MigrationDocument {
     }
 }
 
-/// Who did what.
+/// An action, and who did it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Audit {
-    /// When the step was made.
+    /// When it was done.
     at: Time,
-    /// Who: the name of a key, or an AWS principal; null if that is unknown.
+    /// The name of a key, or an AWS principal; null if unknown.
     #[schema(example = "operator")]
     by: Option<String>,
-    /// What was done: `started`, `approved`, and the like.
+    /// The action: `started`, `approved`, and the like.
     #[schema(example = "paused")]
     action: String,
 }
@@ -98,41 +98,41 @@ impl From<AuditEntry> for Audit {
     }
 }
 
-/// The migrations there are.
+/// All migrations.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Migrations {
     /// The newest first.
     pub(crate) migrations: Vec<MigrationSummaryLine>,
 }
 
-/// What a migration will do and cost, as far as it can be known before.
+/// The expected work and cost of a migration, as far as they are known in advance.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ForecastDocument {
-    /// Fields, values, tags and pipelines that are made.
+    /// Fields, values, tags and pipelines that will be created.
     structure: KindForecast,
     /// Contacts.
     contacts: KindForecast,
     /// Opportunities.
     opportunities: KindForecast,
-    /// All that is created.
+    /// All creations.
     creates: u64,
-    /// All that is updated.
+    /// All updates.
     updates: u64,
-    /// All that is left out.
+    /// Everything that is left out.
     skips: u64,
-    /// All that a person should look at.
+    /// Everything that a person should check.
     conflicts: u64,
     /// Calls that are still to be made, in both locations.
     calls: u64,
-    /// Calls of them in the source.
+    /// Those of the calls that go to the source.
     source_calls: u64,
-    /// Calls of them in the target.
+    /// Those of the calls that go to the target.
     target_calls: u64,
-    /// How long that takes at today's quota.
+    /// Duration at today's quota.
     seconds: u64,
-    /// When it is finished, if it begins at once.
+    /// When it ends, if it begins at once.
     finish_at: Time,
-    /// The share of the target's daily quota that it takes; above 100 it takes more than a day.
+    /// Share of the target's daily quota that it takes; above 100 it takes more than a day.
     daily_share_percent: f64,
 }
 
@@ -156,11 +156,11 @@ impl From<Forecast> for ForecastDocument {
     }
 }
 
-/// What somebody decides about the mapping when they agree with it.
+/// Decisions about the mapping, made with its approval.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({ "overrides": { "pipelines": { "p-source": "p-target" }, "custom_fields": { "contact.old": "skip" } } }))]
 pub(crate) struct Approval {
-    /// What shall become of single things, over what was decided before.
+    /// Decisions about single items. They override earlier ones.
     pub(crate) overrides: MappingOverrides,
 }

@@ -1,4 +1,4 @@
-//! What a migration came to: for each kind, and for each record that a person should know of.
+//! The results of a migration: for each kind, and for each record with a finding.
 
 use ghl_sync_model::{
     CallCount, FieldDifference, Finding, Kind, KindReport, MappingSummary, MigrationReport, MigrationStage,
@@ -9,22 +9,22 @@ use utoipa::ToSchema;
 
 use super::ForecastDocument;
 
-/// What a migration came to, or has come to so far.
+/// The results of a migration so far.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MigrationReportDocument {
-    /// Its id, as its start answered it.
+    /// Id of the migration, from the response to its start.
     migration_id: String,
     /// The location that was read.
     source: String,
     /// The location that was written to.
     target: String,
-    /// How it stands.
+    /// Where the migration stands.
     status: MigrationStatus,
-    /// Where it is.
+    /// Its current stage.
     stage: MigrationStage,
     /// Why it is not done; null if it is.
     reason: Option<String>,
-    /// Whether it only looked.
+    /// Whether it only previewed and wrote nothing.
     dry_run: bool,
     /// Contacts.
     contacts: KindReport,
@@ -42,21 +42,21 @@ pub(crate) struct MigrationReportDocument {
     pipelines: PartReport,
     /// Stages.
     stages: PartReport,
-    /// How much of the structure is mapped.
+    /// Share of the structure that is mapped.
     readiness_percent: u8,
     /// The mapping's numbers; null before it is made.
     mapping: Option<MappingSummary>,
-    /// What was expected; null before the mapping is made.
+    /// The forecast; null before the mapping is made.
     forecast: Option<ForecastDocument>,
-    /// What reading both sides again showed; null before. `findings` lists the records.
+    /// The result of comparing both sides again; null before. `findings` lists the records.
     verify: Option<ReportVerify>,
-    /// What was deleted again; null if nothing was to be.
+    /// What the rollback deleted; null without a rollback.
     rolled_back: Option<RolledBack>,
-    /// Calls in both locations while it ran, those of others through this system included.
+    /// Calls in both locations during the migration, including those of other work through this system.
     ghl: CallCount,
-    /// How long it took, or has taken, waiting for people included.
+    /// Duration so far, including waits for people.
     seconds: f64,
-    /// When it was asked for.
+    /// When it was requested.
     started_at: Time,
     /// When it ended.
     finished_at: Option<Time>,
@@ -93,57 +93,57 @@ impl From<MigrationReport> for MigrationReportDocument {
     }
 }
 
-/// Records that a person should know of.
+/// Findings about single records.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Findings {
     /// In the order in which the source was read.
     pub(crate) findings: Vec<FindingDocument>,
-    /// The next page; null behind the last.
+    /// Number of the next page; null on the last page.
     pub(crate) next: Option<u32>,
 }
 
-/// What a person should know of one record.
+/// A finding about one record.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FindingDocument {
-    /// What it is.
+    /// Kind of the record.
     kind: Kind,
-    /// The source's id of it.
+    /// Its id in the source.
     source_id: String,
-    /// The target's id of it, if it has one.
+    /// Its id in the target, if it has one.
     target_id: Option<String>,
-    /// What is the matter.
+    /// The problem with the record.
     problem: FindingProblem,
 }
 
-/// What is the matter with a record.
+/// The problem with a record.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "type")]
 enum FindingProblem {
     /// It is not in the target.
     Missing {
-        /// Why, as far as it is known.
+        /// Why, as far as known.
         reason: String,
     },
-    /// It is in the target, and says something else there.
+    /// It is in the target, with different content.
     Different {
-        /// Where the two differ.
+        /// The differences.
         fields: Vec<FieldDifference>,
     },
-    /// GHL accepted it, and its answer showed that it did not store all of it.
+    /// GHL accepted it, but its response showed that it did not store all of it.
     NotStored {
         /// The fields, by GHL's names.
         fields: Vec<String>,
     },
-    /// It shares its counterpart in the target with another one of the source.
+    /// It shares its counterpart in the target with another record of the source.
     Merged {
-        /// The source's id of the other one.
+        /// Id of the other record in the source.
         with: String,
     },
-    /// It has something that GHL lets nobody write, or that has no place in the target.
+    /// It has data that GHL lets nobody write, or that has no place in the target.
     NotCarried {
         /// When it was created; in the target that is the time of the migration.
         created_at: Option<Time>,
-        /// Further e-mail addresses and phone numbers, files, the reason why an opportunity was lost, and its followers.
+        /// Further e-mail addresses and phone numbers, files, the lost reason of an opportunity, and its followers.
         #[schema(value_type = Object)]
         extra: NotCarried,
         /// Fields that were left out, by name, and why.

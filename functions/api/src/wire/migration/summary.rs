@@ -10,19 +10,19 @@ use utoipa::ToSchema;
 /// A migration in numbers.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MigrationSummary {
-    /// Its id, as its start answered it.
+    /// Id of the migration, from the response to its start.
     migration_id: String,
     /// The location that is read.
     source: String,
     /// The location that is written to.
     target: String,
-    /// How it stands.
+    /// Where the migration stands.
     status: MigrationStatus,
-    /// Where it is.
+    /// Its current stage.
     stage: MigrationStage,
-    /// Why it does not go on; null while it does.
+    /// Why it is stopped; null while it runs.
     reason: Option<String>,
-    /// Whether it only looks.
+    /// Whether it only previews and writes nothing.
     dry_run: bool,
     /// Contacts.
     contacts: RecordCounts,
@@ -40,38 +40,38 @@ pub(crate) struct MigrationSummary {
     pipelines: PartCounts,
     /// Stages of pipelines.
     stages: PartCounts,
-    /// What becomes of the structure; null before the mapping is made.
+    /// The mapping of the structure; null before it is made.
     smart_mapping_report: Option<SmartMapping>,
-    /// What reading both sides again showed; null before.
+    /// The result of comparing both sides again; null before.
     verify: Option<ReportVerify>,
-    /// Calls in both locations while it ran.
+    /// Calls in both locations during the migration.
     ghl: CallCount,
-    /// How long it took, or has taken, waiting for people included.
+    /// Duration so far, including waits for people.
     duration_minutes: f64,
-    /// When it was asked for.
+    /// When it was requested.
     started_at: Time,
     /// When it ended.
     finished_at: Option<Time>,
 }
 
-/// What became of records of a kind.
+/// Counts of one kind of records.
 #[derive(Debug, Serialize, ToSchema)]
 struct RecordCounts {
-    /// How many the source has.
+    /// Number in the source.
     total_count: u64,
-    /// How many GHL has accepted in the target; those that a rollback deleted again included.
+    /// Number that GHL accepted in the target, including those that a rollback deleted again.
     migrated_count: u64,
-    /// How many a rollback has deleted again.
+    /// Number that a rollback deleted again.
     deleted_count: u64,
-    /// How many failed for good.
+    /// Number that failed for good.
     failed_count: u64,
-    /// How many were withdrawn before GHL had accepted them, because the migration was cancelled.
+    /// Number withdrawn before GHL accepted them, because the migration was cancelled.
     withdrawn_count: u64,
-    /// How many wait for a contact that failed.
+    /// Number that wait for a contact that failed.
     blocked_count: u64,
-    /// How many could not be put, or were left out.
+    /// Number that could not be put, or were left out.
     skipped_count: u64,
-    /// How many are still under way.
+    /// Number still in progress.
     open_count: u64,
 }
 
@@ -91,18 +91,18 @@ impl RecordCounts {
     }
 }
 
-/// What became of a part of the structure.
+/// Counts of one part of the structure.
 #[derive(Debug, Serialize, ToSchema)]
 struct PartCounts {
-    /// How many the source has.
+    /// Number in the source.
     total_count: u64,
-    /// How many have a counterpart in the target, or will be made there.
+    /// Number that have a counterpart in the target, or will get one.
     mapped_count: u64,
-    /// How many are in the target now: found there or made.
+    /// Number in the target now: found there or created.
     migrated_count: u64,
-    /// How many of them were made.
+    /// Number that were created.
     created_count: u64,
-    /// How many could not be made.
+    /// Number that could not be created.
     failed_count: u64,
 }
 
@@ -118,7 +118,7 @@ impl PartCounts {
     }
 }
 
-/// What becomes of the structure.
+/// The mapping of the structure.
 #[derive(Debug, Serialize, ToSchema)]
 struct SmartMapping {
     /// The numbers.

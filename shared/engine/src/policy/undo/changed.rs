@@ -1,18 +1,18 @@
-//! Whether somebody has changed what an import created.
+//! Detects whether somebody has changed a record that an import created.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Number, Value};
 
 use super::{
-    Compared, GIVEN_BY_GHL, OWN_WRITE, ShownNow, as_object, compared, comparison, consent_left, contacts, folded,
+    ComparedField, GIVEN_BY_GHL, OWN_WRITE, ShownNow, as_object, compared, comparison, consent_left, contacts, folded,
     is_ours_by_field, opportunities, texts,
 };
 use ghl_sync_model::{
     Contact, CustomField, EpochMs, Kind, Opportunity, PreImage, RemoteContent, RemoteOpportunity, is_same_tag,
 };
 
-/// The fields that say that somebody has changed what the import created; `None` if nothing does.
+/// The fields that somebody has changed since the import created the record; `None` if nothing suggests a change.
 pub(super) fn changed_since(image: &PreImage, kind: Kind, written_at: EpochMs, now: &ShownNow) -> Option<Vec<String>> {
     let is_later = now.changed_at.is_none_or(|changed_at| changed_at > written_at + OWN_WRITE);
     let fields = match &now.content {
@@ -25,8 +25,8 @@ pub(super) fn changed_since(image: &PreImage, kind: Kind, written_at: EpochMs, n
 fn changed_fields_of_contact(sent: &[Contact], is: &Contact) -> Vec<String> {
     let all = sent.iter().flat_map(|sent| compared(sent, is));
     let is_shown =
-        |compared: &Compared| compared.is_shown && compared.field != "tags" && compared.field != "removeTags";
-    let shown: Vec<Compared> = all.filter(is_shown).collect();
+        |compared: &ComparedField| compared.is_shown && compared.field != "tags" && compared.field != "removeTags";
+    let shown: Vec<ComparedField> = all.filter(is_shown).collect();
     let ours = is_ours_by_field(shown);
     let mut fields: Vec<String> =
         ours.iter().filter(|(_, is_ours)| !**is_ours).map(|(field, _)| field.clone()).collect();
@@ -69,7 +69,7 @@ fn changed_fields_of_opportunity(sent: &[Opportunity], is: &RemoteOpportunity) -
     fields
 }
 
-/// Custom fields that have a value and that nobody has sent. One that was sent by key has an id that nobody knows.
+/// Custom fields with a value that nobody sent. As many as were sent by key are tolerated, since their ids are unknown.
 fn more_customs<'a>(sent: impl Iterator<Item = &'a CustomField> + Clone, is: &[CustomField]) -> Vec<String> {
     let ids: BTreeSet<&String> = sent.clone().filter_map(|field| field.id.as_ref()).collect();
     let by_key: BTreeSet<&String> = sent.filter_map(|field| field.key.as_ref()).collect();

@@ -1,4 +1,4 @@
-//! What an undo does, case by case.
+//! The actions of an undo, case by case.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -32,8 +32,8 @@ fn shown(kind: Kind, json: &Value) -> ShownNow {
     ShownNow { ghl_id: id(), content: content(kind, json), changed_at: Some(WRITTEN) }
 }
 
-/// What undoing writes, and what it leaves.
-fn reversed(kind: Kind, before: &Value, sent: &[Value], now: &Value) -> (Value, Vec<(String, LeftBecause)>) {
+/// What an undo writes, and what it leaves.
+fn reversed(kind: Kind, before: &Value, sent: &[Value], now: &Value) -> (Value, Vec<(String, LeftReason)>) {
     let image = image(kind, Some(before), sent);
     let undoing = Undoing { image: &image, is_ours: false, written_at: WRITTEN };
     let Reversal { delete, restore, left } = reversal(kind, &undoing, Some(&shown(kind, now)));
@@ -49,7 +49,7 @@ fn whole(kind: Kind, is_ours: bool, sent: &Value, now: Option<&ShownNow>) -> Rev
 
 #[test]
 fn a_field_of_a_contact_goes_back_where_ghl_shows_what_was_sent() {
-    use LeftBecause::{Changed, Consent, NotClearable, SentByKey};
+    use LeftReason::{Changed, Consent, NotClearable, SentByKey};
     let table = [
         (json!({"city": "Ulm"}), json!({"city": "Bonn"}), json!({"city": "bonn "}), json!({"city": "Ulm"}), vec![]),
         (json!({}), json!({"city": "Bonn"}), json!({"city": "Bonn"}), json!({"city": null}), vec![]),
@@ -146,7 +146,7 @@ fn a_field_of_a_contact_goes_back_where_ghl_shows_what_was_sent() {
         (json!({}), json!({"customFields": [{"key": "contact.size", "value": "L"}]}), json!({}), json!(null), vec![]),
     ];
     for (before, sent, now, written, left) in table {
-        let left: Vec<(String, LeftBecause)> = left.into_iter().map(|(field, why)| (field.to_owned(), why)).collect();
+        let left: Vec<(String, LeftReason)> = left.into_iter().map(|(field, why)| (field.to_owned(), why)).collect();
         let found = reversed(Kind::Contact, &before, std::slice::from_ref(&sent), &now);
         assert_eq!(found, (written, left), "{before} {sent} {now}");
     }
@@ -164,11 +164,11 @@ fn every_content_that_was_sent_counts_as_the_imports() {
 
 #[test]
 fn an_opportunity_goes_back_with_its_pipeline_and_stage_and_what_cannot_be_cleared_stays() {
-    use LeftBecause::{Changed, NotClearable};
-    let deal = |more: Value| {
-        let mut deal = json!({"contactId": "c", "pipelineId": "p", "name": "Roof"});
-        deal.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        deal
+    use LeftReason::{Changed, NotClearable};
+    let opportunity = |more: Value| {
+        let mut opportunity = json!({"contactId": "c", "pipelineId": "p", "name": "Roof"});
+        opportunity.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        opportunity
     };
     let table = [
         (
@@ -203,17 +203,22 @@ fn an_opportunity_goes_back_with_its_pipeline_and_stage_and_what_cannot_be_clear
         (json!({"name": "Garage"}), json!({}), json!({}), json!({"name": "Garage"}), vec![]),
     ];
     for (before, sent, now, written, left) in table {
-        let left: Vec<(String, LeftBecause)> = left.into_iter().map(|(field, why)| (field.to_owned(), why)).collect();
+        let left: Vec<(String, LeftReason)> = left.into_iter().map(|(field, why)| (field.to_owned(), why)).collect();
         let expected = match written {
             Value::Null => Value::Null,
             written => {
-                let mut expected = deal(written);
+                let mut expected = opportunity(written);
                 expected.as_object_mut().unwrap().remove("contactId");
                 expected
             }
         };
-        let sent = deal(sent);
-        let found = reversed(Kind::Opportunity, &deal(before.clone()), std::slice::from_ref(&sent), &deal(now.clone()));
+        let sent = opportunity(sent);
+        let found = reversed(
+            Kind::Opportunity,
+            &opportunity(before.clone()),
+            std::slice::from_ref(&sent),
+            &opportunity(now.clone()),
+        );
         assert_eq!(found, (expected, left), "{before} {sent} {now}");
     }
 }
@@ -250,16 +255,16 @@ fn what_the_import_created_is_deleted_only_where_nothing_says_that_somebody_else
         assert!(!reversal.delete && fields(reversal).contains(&told.to_owned()), "{field}");
         there[field] = before;
     }
-    let deal = json!({"contactId": "c", "pipelineId": "p", "name": "Roof"});
-    let shown_deal = |more: Value| {
-        let mut deal = deal.clone();
-        deal.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        shown(Kind::Opportunity, &deal)
+    let opportunity = json!({"contactId": "c", "pipelineId": "p", "name": "Roof"});
+    let shown_opportunity = |more: Value| {
+        let mut opportunity = opportunity.clone();
+        opportunity.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        shown(Kind::Opportunity, &opportunity)
     };
     let untouched = json!({"status": "open", "pipelineStageId": "s", "monetaryValue": 0});
-    assert!(whole(Kind::Opportunity, true, &deal, Some(&shown_deal(untouched))).delete);
+    assert!(whole(Kind::Opportunity, true, &opportunity, Some(&shown_opportunity(untouched))).delete);
     for more in [json!({"status": "won"}), json!({"monetaryValue": 5}), json!({"name": "Garage"})] {
-        assert!(!whole(Kind::Opportunity, true, &deal, Some(&shown_deal(more.clone()))).delete, "{more}");
+        assert!(!whole(Kind::Opportunity, true, &opportunity, Some(&shown_opportunity(more.clone()))).delete, "{more}");
     }
 }
 
@@ -271,13 +276,13 @@ fn another_contact_than_the_one_that_was_looked_at_is_left_alone() {
     let other = ShownNow { ghl_id: "g2".parse().unwrap(), ..shown(Kind::Contact, &sent) };
     assert_eq!(
         reversal(Kind::Contact, &undoing, Some(&other)),
-        Reversal::left_whole(Kind::Contact, LeftBecause::NotKnown)
+        Reversal::left_whole(Kind::Contact, LeftReason::NotKnown)
     );
-    assert_eq!(reversal(Kind::Contact, &undoing, None), Reversal::left_whole(Kind::Contact, LeftBecause::Gone));
+    assert_eq!(reversal(Kind::Contact, &undoing, None), Reversal::left_whole(Kind::Contact, LeftReason::Gone));
 }
 
 proptest! {
-    /// GHL as a map of texts: an import writes some, others write some, and the undo writes what it says.
+    /// GHL as a map of texts: an import writes some, others write some, and the undo writes its reversal.
     #[test]
     fn the_identity_on_what_nobody_else_touched(
         before in proptest::collection::btree_map("[a-f]", "[xyz]", 0..5),

@@ -1,52 +1,52 @@
-//! Reading what GHL shows before it is written: for an import that can be undone, and for the undo itself.
+//! Reads GHL's copy before a write: for an import that can be undone, and for the undo itself.
 
 use std::mem;
 
 use super::{Former, Operation, Presence, Step};
 use crate::policy::{Class, ShownNow, Undoing, reversal};
 use ghl_sync_model::{
-    Answer, Before, Call, Contact, EpochMs, Kind, LeftBecause, LeftField, Marker, Payload, PreImage, Provenance,
-    Record, RemoteContent, Undone,
+    Answer, Before, Call, Contact, EpochMs, Kind, LeftField, LeftReason, Marker, Payload, PreImage, Provenance, Record,
+    RemoteContent, Undone,
 };
 
-/// What is read before the first write of an import that can be undone.
+/// The pre-image of an import that can be undone.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Imaging {
-    /// What GHL showed (`Some(None)`: nothing); `None` while nobody has looked.
+    /// GHL's copy (`Some(None)`: it has none); `None` if not read yet.
     shown: Option<Option<Before>>,
-    /// It was written, or may have been: what GHL shows from now on is no pre-image.
+    /// Whether a write was done, or may have been: GHL's copy is no pre-image any more.
     written: bool,
 }
 
-/// What an operation that undoes knows.
+/// State of an operation that undoes an import.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct UndoOf {
     image: PreImage,
     is_ours: bool,
     written_at: EpochMs,
-    /// GHL's ids of the custom fields that were sent by key are known, or cannot be.
+    /// Whether the GHL ids of custom fields sent by key are known, or cannot be.
     knows_ids: bool,
-    /// What is to be done is known.
+    /// Whether the actions have been decided.
     decided: bool,
     deletes: bool,
-    /// GHL had nothing of it, or has not any more.
+    /// Whether GHL has no such record, or no longer.
     gone: bool,
     left: Vec<LeftField>,
 }
 
-/// The search for a contact by what GHL tells contacts apart by.
+/// The search for a contact by the keys that GHL matches on.
 pub(super) fn find(contact: &Contact) -> Call {
     let key = |key: &Option<String>| key.clone().filter(|key| !key.is_empty());
     Call::FindContact { email: key(&contact.email), phone: key(&contact.phone) }
 }
 
 impl Operation {
-    /// The same, where what GHL shows is read before it is written.
+    /// The same, but GHL's copy is read before the first write.
     pub(in super::super) fn with_image(self) -> Operation {
         Operation { imaging: Some(Imaging::default()), ..self }
     }
 
-    /// The undo of what an import wrote to `record`, of which GHL showed `image` before.
+    /// The undo of what an import wrote to `record`; `image` is GHL's copy from before.
     pub(in super::super) fn undo(record: &Record, image: PreImage) -> Operation {
         let last_sent = image.sent(record.key.kind).pop();
         let payload = last_sent.unwrap_or_else(|| record.payload.clone());
@@ -56,7 +56,7 @@ impl Operation {
         let undo = UndoOf {
             is_ours: match record.key.kind {
                 Kind::Contact => record.ghl_id.is_some() && record.provenance == Provenance::Created,
-                // None was found before, so one that a later search has found is what a creation without an answer made.
+                // None existed before, so one that a later search found was created by a call without an answer.
                 Kind::Opportunity => record.provenance != Provenance::Found,
             },
             written_at: record.accepted_at.unwrap_or_default().max(image.taken_at),
@@ -72,7 +72,7 @@ impl Operation {
         operation
     }
 
-    /// Reads what would be written, if that is wanted and has not been done.
+    /// The read that must precede the next write, if it is wanted and not done yet.
     pub(super) fn look(&self) -> Option<Call> {
         let wanted = match (&self.undo, &self.imaging) {
             (Some(undo), _) => !undo.decided,
@@ -93,7 +93,8 @@ impl Operation {
         }
     }
 
-    /// The token may not read the definitions of custom fields: what was sent by key stays. Returns whether that was asked.
+    /// Continues without ids if the token may not read custom field definitions: fields sent by key stay. Returns
+    /// whether that was the last question.
     pub(in super::super) fn goes_on_without_ids(&mut self) -> bool {
         let asked = self.look() == Some(Call::ListCustomFields);
         if let Some(undo) = self.undo.as_mut().filter(|_| asked) {
@@ -102,12 +103,12 @@ impl Operation {
         asked
     }
 
-    /// Whether the next call only looks.
+    /// Whether the next call only reads.
     pub(in super::super) fn is_looking(&self) -> bool {
         self.look().is_some()
     }
 
-    /// Takes what a look has shown.
+    /// Processes the answer to such a read.
     pub(super) fn looked(&mut self, answer: Answer) {
         if let (Answer::CustomFields(definitions), Some(undo)) = (&answer, &mut self.undo) {
             undo.image = undo.image.by_id(definitions);
@@ -120,10 +121,10 @@ impl Operation {
                 content: RemoteContent::Contact(contact.content),
                 changed_at: contact.updated_at,
             }),
-            Answer::Opportunity(deal) => Some(ShownNow {
-                ghl_id: deal.id,
-                content: RemoteContent::Opportunity(deal.content),
-                changed_at: deal.updated_at,
+            Answer::Opportunity(opportunity) => Some(ShownNow {
+                ghl_id: opportunity.id,
+                content: RemoteContent::Opportunity(opportunity.content),
+                changed_at: opportunity.updated_at,
             }),
             _ => None,
         };
@@ -133,14 +134,14 @@ impl Operation {
         }
     }
 
-    /// What GHL showed before, once a write is next: nothing, if there was nothing to look at. `None` where no image is
-    /// taken.
+    /// GHL's copy before the first write, once a write is next: nothing, if there was nothing to read. `None` if no
+    /// image is taken.
     pub(in super::super) fn shown_before(&self) -> Option<Option<&Before>> {
         let imaging = self.imaging.as_ref()?;
         Some(imaging.shown.as_ref().and_then(Option::as_ref))
     }
 
-    /// A write was done, or may have been.
+    /// Notes that a write was done, or may have been.
     pub(in super::super) fn note_written(&mut self) {
         if let Some(imaging) = &mut self.imaging {
             imaging.written = true;
@@ -152,7 +153,7 @@ impl Operation {
         self.imaging.as_ref().is_some_and(|imaging| imaging.written)
     }
 
-    /// What is sent, as an undo shall know it: of an opportunity with GHL's id of its contact.
+    /// The payload as an undo needs it: an opportunity has GHL's id of its contact.
     pub(in super::super) fn sent(&self) -> Payload {
         let mut payload = self.payload.clone();
         if let (Payload::Opportunity(opportunity), Some(contact_id)) = (&mut payload, &self.contact_id) {
@@ -162,14 +163,14 @@ impl Operation {
         payload
     }
 
-    /// Another record of GHL's is meant than the one that was looked at, which was not written.
+    /// Discards the pre-image if nothing was written: the target is now another GHL record.
     pub(super) fn look_again(&mut self) {
         if let Some(imaging) = self.imaging.as_mut().filter(|imaging| !imaging.written) {
             imaging.shown = None;
         }
     }
 
-    /// Of an undo: nothing was found that it could look at.
+    /// Ends an undo that found nothing to read.
     pub(super) fn end_a_search_for_nothing(&mut self) {
         let is_undecided = self.undo.as_ref().is_some_and(|undo| !undo.decided);
         if is_undecided && self.step == Step::Write && self.look().is_none() {
@@ -177,10 +178,10 @@ impl Operation {
         }
     }
 
-    /// Turns what the look has shown into calls.
+    /// Decides the undo's actions from GHL's copy.
     fn decide(&mut self, shown: Option<&ShownNow>) {
         let Some(undo) = &mut self.undo else { return };
-        // What our marker has found is ours as if the answer had said so.
+        // A contact that our marker found is ours, as if the answer had said so.
         let is_ours = undo.is_ours || self.provenance == Provenance::Created;
         let undoing = Undoing { image: &undo.image, is_ours, written_at: undo.written_at };
         let reversal = reversal(self.payload.kind(), &undoing, shown);
@@ -200,43 +201,43 @@ impl Operation {
         };
     }
 
-    /// Whether it is about to delete what its import created.
+    /// Whether the next step deletes what the import created.
     pub(in super::super) fn is_undo_by_deletion(&self) -> bool {
         self.undo.is_some() && self.step == Step::Delete
     }
 
-    /// It is not deleted after all: another record is the same.
+    /// Cancels the deletion, because another record has the same GHL id.
     pub(in super::super) fn keep_shared(&mut self) {
-        self.give_up_undo(LeftBecause::Shared);
+        self.give_up_undo(LeftReason::Shared);
     }
 
-    fn give_up_undo(&mut self, why: LeftBecause) {
+    fn give_up_undo(&mut self, why: LeftReason) {
         let kind = self.payload.kind();
         if let Some(undo) = &mut self.undo {
             undo.deletes = false;
-            undo.gone |= why == LeftBecause::Gone;
+            undo.gone |= why == LeftReason::Gone;
             undo.left.push(LeftField::new(kind.as_str(), why));
         }
         self.step = Step::Done;
     }
 
-    /// What was looked at is gone, or was deleted by somebody while it was restored.
+    /// Changes course if the record is gone, or was deleted while it was being restored.
     pub(super) fn divert_look(&mut self, class: &Class) -> bool {
         match class {
             Class::Gone if self.look().is_some() => self.looked(Answer::Contact(None)),
-            Class::Gone => self.give_up_undo(LeftBecause::Gone),
-            // The same update again, without it.
+            Class::Gone => self.give_up_undo(LeftReason::Gone),
+            // The same update again, without `companyName`.
             Class::CompanyRefused => return !mem::replace(&mut self.company_apart, true),
             _ => return false,
         }
         true
     }
 
-    /// What became of it; `None` if it is no undo.
+    /// Result of the undo; `None` if this is not an undo.
     pub(in super::super) fn undone(&self, at: EpochMs) -> Option<Undone> {
         let undo = self.undo.as_ref()?;
         let not_stored = self.not_stored.fields();
-        let not_stored = not_stored.iter().map(|field| LeftField::new(field, LeftBecause::NotStored));
+        let not_stored = not_stored.iter().map(|field| LeftField::new(field, LeftReason::NotStored));
         let left = undo.left.iter().cloned().chain(not_stored).collect();
         Some(Undone::new(at, undo.deletes || undo.gone, left))
     }

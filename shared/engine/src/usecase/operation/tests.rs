@@ -1,7 +1,7 @@
-//! Which calls a record takes, answer by answer.
+//! The calls that a record takes, answer by answer.
 
 use super::*;
-use ghl_sync_model::{Contact, Endpoint, FoundOpportunity, Kind, NotCarried, RemoteContact, View};
+use ghl_sync_model::{Contact, Endpoint, FoundOpportunity, Kind, ListedContact, NotCarried, View};
 
 fn id(text: &str) -> GhlId {
     GhlId::new(text).unwrap()
@@ -19,7 +19,7 @@ fn contact(json: &str) -> Payload {
     Payload::from_json(Kind::Contact, json).unwrap()
 }
 
-fn deal() -> Payload {
+fn opportunity() -> Payload {
     Payload::from_json(Kind::Opportunity, r#"{"contactId":"c1","pipelineId":"p1","name":"Roof"}"#).unwrap()
 }
 
@@ -72,10 +72,10 @@ fn each_record_takes_the_calls_that_it_needs_and_no_more() {
         (apart(plain(), "c1"), vec![], vec![UpdateContact]),
         (apart(contact(r#"{"email":"a@b.c","gender":"f"}"#), "c1"), vec![], vec![UpdateContact]),
         (operation(nameless(), None, None), vec![], vec![CreateContact]),
-        (operation(deal(), None, None), vec![], vec![FindOpportunities, CreateOpportunity]),
-        (operation(deal(), None, None), vec![other.clone()], vec![FindOpportunities, CreateOpportunity]),
-        (operation(deal(), None, None), vec![other, same], vec![FindOpportunities, UpdateOpportunity]),
-        (operation(deal(), Some(id("o1")), None), vec![], vec![UpdateOpportunity]),
+        (operation(opportunity(), None, None), vec![], vec![FindOpportunities, CreateOpportunity]),
+        (operation(opportunity(), None, None), vec![other.clone()], vec![FindOpportunities, CreateOpportunity]),
+        (operation(opportunity(), None, None), vec![other, same], vec![FindOpportunities, UpdateOpportunity]),
+        (operation(opportunity(), Some(id("o1")), None), vec![], vec![UpdateOpportunity]),
     ];
     for (operation, found, expected) in table {
         assert_eq!(calls(operation.clone(), &found), expected, "{operation:?}");
@@ -117,7 +117,7 @@ fn what_is_new_takes_one_call() {
     for payload in [
         contact(r#"{"email":"a@b.c","companyName":"X","tags":["x"]}"#),
         contact(r#"{"firstName":"A","tags":["x"]}"#),
-        deal(),
+        opportunity(),
     ] {
         let operation = Operation::new(payload, None, None, marker(), Presence::New, Former::default());
         if let Some(Call::UpsertContact(contact) | Call::CreateContact(contact)) = operation.next() {
@@ -143,16 +143,16 @@ fn tags_are_taken_along_only_where_none_can_be_replaced() {
 }
 
 #[test]
-fn a_new_deal_that_is_there_all_the_same_is_looked_for_and_updated_or_left_to_the_other_one() {
-    let mut deal = Operation::new(deal(), None, None, marker(), Presence::New, Former::default());
-    assert!(deal.divert(&Class::Duplicate(id("o9"))));
-    assert_eq!(deal.next().unwrap().endpoint(), Endpoint::FindOpportunities);
-    let mut same = deal.clone();
+fn a_new_opportunity_that_is_there_all_the_same_is_looked_for_and_updated_or_left_to_the_other_one() {
+    let mut opportunity = Operation::new(opportunity(), None, None, marker(), Presence::New, Former::default());
+    assert!(opportunity.divert(&Class::Duplicate(id("o9"))));
+    assert_eq!(opportunity.next().unwrap().endpoint(), Endpoint::FindOpportunities);
+    let mut same = opportunity.clone();
     same.advance(page(&[FoundOpportunity { id: id("o9"), name: "Roof".into() }]));
     assert!(matches!(same.next(), Some(Call::UpdateOpportunity { id: found, .. }) if found == id("o9")));
-    deal.advance(page(&[FoundOpportunity { id: id("o9"), name: "Garage".into() }]));
-    assert_eq!(deal.next().unwrap().endpoint(), Endpoint::CreateOpportunity);
-    assert!(!deal.divert(&Class::Duplicate(id("o9"))), "another deal is never overwritten");
+    opportunity.advance(page(&[FoundOpportunity { id: id("o9"), name: "Garage".into() }]));
+    assert_eq!(opportunity.next().unwrap().endpoint(), Endpoint::CreateOpportunity);
+    assert!(!opportunity.divert(&Class::Duplicate(id("o9"))), "another opportunity is never overwritten");
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_contact_that_nothing_else_would_find_is_looked_for_by_its_marker_before_it_
         let mut again = Operation::new(nameless.clone(), None, None, marker(), Presence::InDoubt, Former::default());
         assert_eq!(again.next(), Some(Call::FindMarked(marker())));
         let remote = |id| {
-            Box::new(RemoteContact {
+            Box::new(ListedContact {
                 id,
                 content: Contact::default(),
                 created_at: None,
@@ -178,7 +178,7 @@ fn a_contact_that_nothing_else_would_find_is_looked_for_by_its_marker_before_it_
         match (again.next(), found) {
             (Some(Call::CreateContact(again)), None) => assert_eq!(again.source, created.source),
             (Some(Call::UpdateContact { id, contact }), Some(found)) => {
-                // It keeps its marker until its id is known.
+                // The contact keeps its marker until its id is known.
                 assert_eq!((id, contact.source), (found, created.source.clone()));
             }
             (next, _) => panic!("{next:?}"),
@@ -202,8 +202,8 @@ fn what_may_have_been_created_is_looked_for_under_what_it_was_called_then() {
     assert_eq!(again.next(), Some(Call::FindMarked(marker())));
 
     let elsewhere = ContactRef { contact_id: id("c1"), pipeline_id: id("p0"), after: None };
-    let former = Former { marked: false, deals: vec![(elsewhere, DealKey::hash("Garage"))] };
-    let mut again = Operation::new(deal(), None, None, marker(), Presence::InDoubt, former);
+    let former = Former { marked: false, opportunities: vec![(elsewhere, OpportunityKey::hash("Garage"))] };
+    let mut again = Operation::new(opportunity(), None, None, marker(), Presence::InDoubt, former);
     let mut found = again.clone();
     found.advance(page(&[FoundOpportunity { id: id("o7"), name: "Garage".into() }]));
     assert!(matches!(found.next(), Some(Call::UpdateOpportunity { id: found, .. }) if found == id("o7")));
@@ -215,7 +215,7 @@ fn what_may_have_been_created_is_looked_for_under_what_it_was_called_then() {
 
 #[test]
 fn a_dry_run_comes_to_the_end_of_every_record() {
-    for payload in [contact(r#"{"email":"a@b.c","companyName":"X","tags":["x"]}"#), deal()] {
+    for payload in [contact(r#"{"email":"a@b.c","companyName":"X","tags":["x"]}"#), opportunity()] {
         let mut operation = operation(payload, None, None);
         let calls = std::iter::from_fn(|| operation.next().inspect(|_| operation.pretend()));
         let calls: Vec<Call> = calls.take(9).collect();
@@ -230,7 +230,7 @@ fn what_ghl_has_already_saves_the_calls_that_writing_it_again_would_take() {
         (contact(r#"{"firstName":"A"}"#), 1),
         (contact(r#"{"email":"a@b.c","tags":["x"]}"#), 2),
         (contact(r#"{"email":"a@b.c","companyName":"X","tags":["x"]}"#), 2),
-        (deal(), 1),
+        (opportunity(), 1),
     ];
     for (payload, expected) in table {
         assert_eq!(Operation::calls_to_write_again(&payload, marker()), expected, "{payload:?}");
@@ -238,8 +238,8 @@ fn what_ghl_has_already_saves_the_calls_that_writing_it_again_would_take() {
 }
 
 #[test]
-fn a_deal_of_another_name_is_never_overwritten() {
-    let mut operation = operation(deal(), None, None);
+fn an_opportunity_of_another_name_is_never_overwritten() {
+    let mut operation = operation(opportunity(), None, None);
     operation.advance(page(&[FoundOpportunity { id: id("o8"), name: "Garage".into() }]));
     assert_eq!(operation.next().unwrap().endpoint(), Endpoint::CreateOpportunity);
     assert!(operation.has_ruled_out(&id("o8")) && !operation.has_ruled_out(&id("o9")));
@@ -274,14 +274,14 @@ fn what_is_gone_is_made_anew_once() {
     assert!(operation.divert(&Class::Gone));
     assert_eq!(operation.next().unwrap().endpoint(), Endpoint::UpsertContact);
     assert!(!operation.divert(&Class::Gone));
-    let mut operation = super::tests::operation(deal(), Some(id("o1")), None);
+    let mut operation = super::tests::operation(opportunity(), Some(id("o1")), None);
     assert!(operation.divert(&Class::Gone));
     assert_eq!(operation.next().unwrap().endpoint(), Endpoint::FindOpportunities);
 }
 
 #[test]
 fn other_failures_have_no_other_road() {
-    let mut operation = operation(deal(), None, None);
+    let mut operation = operation(opportunity(), None, None);
     assert!(!operation.divert(&Class::Permanent));
     assert!(!operation.divert(&Class::Gone));
 }

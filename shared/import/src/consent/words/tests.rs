@@ -1,8 +1,8 @@
-//! What words say about consent.
+//! Tests of consent words.
 
 use super::*;
 
-fn read_as(says: Says, channels: Channels, cell: &str) -> Reading {
+fn read_as(says: Says, channels: Channels, cell: &str) -> ConsentReading {
     read(ConsentColumn { says, channels }, cell)
 }
 
@@ -24,12 +24,12 @@ fn a_yes_to_an_opt_out_is_one_and_a_no_is_none() {
         "1714521600",
         "May 1, 2024",
     ] {
-        assert_eq!(read_as(Says::OptOut, Channels::EMAIL, cell), Reading::Out(Channels::EMAIL), "{cell}");
+        assert_eq!(read_as(Says::OptOut, Channels::EMAIL, cell), ConsentReading::Out(Channels::EMAIL), "{cell}");
     }
     for cell in
         ["", "0", "No", "false", "N/A", "-", "0000-00-00 00:00:00", "opted in", "Subscribed", "NULL", "Allow", "none"]
     {
-        assert_eq!(read_as(Says::OptOut, Channels::EMAIL, cell), Reading::Nothing, "{cell}");
+        assert_eq!(read_as(Says::OptOut, Channels::EMAIL, cell), ConsentReading::Nothing, "{cell}");
     }
 }
 
@@ -43,42 +43,42 @@ fn channels_in_a_cell_are_those_that_are_closed() {
         ("Calls and Voicemails", Channels::CALL),
     ];
     for (cell, channels) in cases {
-        assert_eq!(read_as(Says::OptOut, Channels::ALL, cell), Reading::Out(channels), "{cell}");
+        assert_eq!(read_as(Says::OptOut, Channels::ALL, cell), ConsentReading::Out(channels), "{cell}");
     }
 }
 
 #[test]
 fn a_no_to_an_opt_in_is_an_opt_out() {
     for cell in ["No", "0", "false", "opted out", "Unsubscribed", "withdrawn", "Nein", "No, thanks", "I do not agree"] {
-        assert_eq!(read_as(Says::OptIn, Channels::SMS, cell), Reading::Out(Channels::SMS), "{cell}");
+        assert_eq!(read_as(Says::OptIn, Channels::SMS, cell), ConsentReading::Out(Channels::SMS), "{cell}");
     }
     for cell in ["Yes", "1", "subscribed", "2024-05-01", "", "Yes, please", "I agree to receive mails", "Sì"] {
-        assert_eq!(read_as(Says::OptIn, Channels::SMS, cell), Reading::Nothing, "{cell}");
+        assert_eq!(read_as(Says::OptIn, Channels::SMS, cell), ConsentReading::Nothing, "{cell}");
     }
 }
 
 #[test]
 fn a_status_is_an_opt_out_only_where_it_says_so() {
     for cell in ["Unsubscribed", "Opted Out", "Do not call", "DNC", "Cleaned", "Unsubscribed (2024)"] {
-        assert!(matches!(read_as(Says::Status, Channels::ALL, cell), Reading::Out(_)), "{cell}");
+        assert!(matches!(read_as(Says::Status, Channels::ALL, cell), ConsentReading::Out(_)), "{cell}");
     }
     for cell in ["subscribed", "Active", "Yes"] {
-        assert_eq!(read_as(Says::Subscription, Channels::EMAIL, cell), Reading::Nothing, "{cell}");
+        assert_eq!(read_as(Says::Subscription, Channels::EMAIL, cell), ConsentReading::Nothing, "{cell}");
     }
     for cell in ["no_consent", "Non-marketing contact", "No", "none", "Transactional"] {
-        assert!(matches!(read_as(Says::Subscription, Channels::EMAIL, cell), Reading::Out(_)), "{cell}");
+        assert!(matches!(read_as(Says::Subscription, Channels::EMAIL, cell), ConsentReading::Out(_)), "{cell}");
     }
-    assert_eq!(read_as(Says::Subscription, Channels::EMAIL, "pending"), Reading::Unreadable);
-    assert_eq!(read_as(Says::Status, Channels::EMAIL, "pending"), Reading::Unreadable);
+    assert_eq!(read_as(Says::Subscription, Channels::EMAIL, "pending"), ConsentReading::Unreadable);
+    assert_eq!(read_as(Says::Status, Channels::EMAIL, "pending"), ConsentReading::Unreadable);
     for cell in ["New", "Active", "Customer", "Subscribed", "Inactive"] {
-        assert_eq!(read_as(Says::Status, Channels::ALL, cell), Reading::Nothing, "{cell}");
+        assert_eq!(read_as(Says::Status, Channels::ALL, cell), ConsentReading::Nothing, "{cell}");
     }
 }
 
 #[test]
 fn what_cannot_be_read_is_not_guessed() {
     for cell in ["maybe", "ask Bob", "2", "?", "pending", "yes, but not by phone"] {
-        assert_eq!(read_as(Says::OptOut, Channels::ALL, cell), Reading::Unreadable, "{cell}");
-        assert_eq!(read_as(Says::OptIn, Channels::ALL, cell), Reading::Unreadable, "{cell}");
+        assert_eq!(read_as(Says::OptOut, Channels::ALL, cell), ConsentReading::Unreadable, "{cell}");
+        assert_eq!(read_as(Says::OptIn, Channels::ALL, cell), ConsentReading::Unreadable, "{cell}");
     }
 }

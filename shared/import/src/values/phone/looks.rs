@@ -1,10 +1,10 @@
-//! What looks like a phone number, and like one of North America.
+//! Tests whether a text looks like a phone number, or like a North American one.
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, enums::Region};
 
 use super::{digits, groups};
 
-/// Whether a text looks like a phone number, and like nothing else such as a date, a price or an id.
+/// Whether a text looks like a phone number and not like a date, a price or an id.
 pub(crate) fn looks_like_phone(cell: &str) -> bool {
     let cell = cell.trim().trim_start_matches('\'');
     let digits = digits(cell);
@@ -25,7 +25,7 @@ pub(crate) fn looks_like_phone(cell: &str) -> bool {
     is_formatted && !is_date && !is_decimal && !is_time && digits >= 9 && !cell.starts_with('-')
 }
 
-/// Whether a national number is one of the US, in the groups in which it is written there.
+/// Whether a national number is valid in the US and grouped as there.
 pub(crate) fn is_american(cell: &str) -> bool {
     let is_grouped = matches!(groups(cell).as_slice(), [10] | [11] | [3, 7] | [3, 3, 4] | [1, 3, 3, 4] | [1, 10]);
     let parsed = || PHONE_NUMBER_UTIL.parse(cell, "US".parse::<Region>().ok()).ok();
@@ -38,8 +38,8 @@ fn is_canadian(number: &rlibphonenumber::PhoneNumber) -> bool {
     "CA".parse::<Region>().is_ok_and(|canada| number.is_valid_for_region(canada))
 }
 
-/// Whether digits without any sign may be a phone number: one of ten digits as in North America, or one with the zero that
-/// others begin with. They may as well be an id.
+/// Whether bare digits may be a phone number: ten digits as in North America, or a leading zero as elsewhere. They may
+/// also be an id.
 pub(crate) fn may_be_phone(cell: &str) -> bool {
     let digits = cell.strip_prefix('\'').unwrap_or(cell).as_bytes();
     digits.iter().all(u8::is_ascii_digit)

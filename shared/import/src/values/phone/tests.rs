@@ -155,7 +155,7 @@ fn a_national_number_that_its_country_does_not_have_is_refused() {
     for (cell, country) in cases {
         assert_eq!(read(cell, Some(country)), None, "{cell} in {country}");
     }
-    // Whoever writes the plus means it, and some ranges are newer than the library.
+    // A plus is meant literally, and some ranges are newer than the library.
     assert_eq!(read("+49 30 5550123", Some("US")), Some(("+49305550123".to_owned(), false)));
 }
 

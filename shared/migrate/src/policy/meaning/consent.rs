@@ -1,8 +1,8 @@
-//! Names that say whether a person may be contacted, or what they agreed to.
+//! Names about whether a person may be contacted, or about their consent.
 
 use super::words::split;
 
-/// Beginnings of words, without accents.
+/// Prefixes of words, without accents.
 const BEGINNINGS: &[&str] = &[
     // English
     "dnd",
@@ -112,11 +112,11 @@ const BEGINNINGS: &[&str] = &[
     "abone",
 ];
 
-/// Parts of names in scripts that do not divide words.
+/// Parts of names in scripts without word boundaries.
 const PARTS: &[&str] =
     &["同意", "订阅", "退订", "訂閱", "購読", "配信", "停止", "許可", "允许", "营销", "동의", "수신", "구독", "마케팅"];
 
-/// Sequences of two words.
+/// Pairs of consecutive words.
 const PAIRS: &[(&str, &str)] = &[
     ("do", "not"),
     ("no", "contact"),
@@ -139,7 +139,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("nao", "contatar"),
 ];
 
-/// Whether `name` is about consent: such a thing is only the same as one of an equal name.
+/// Whether `name` is about consent: such an item matches only one with an equal name.
 pub(in crate::policy) fn is_about_consent(name: &str) -> bool {
     let words = split(name);
     let begins = |word: &String| BEGINNINGS.iter().any(|beginning| word.starts_with(beginning));

@@ -1,6 +1,6 @@
-//! Whether two words are one word, spelled in two ways.
+//! Whether two words are different spellings of one word.
 
-/// Words that are one letter from each other and no misspelling of each other.
+/// Words that differ in one letter but are not misspellings of each other.
 const OTHER_WORDS: &[(&str, &str)] = &[
     ("angel", "angle"),
     ("calvary", "cavalry"),
@@ -58,12 +58,12 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("insures", "insurers"),
 ];
 
-/// A misspelling is only told from another word where there are so many letters.
+/// Shortest word in which one letter too many counts as a misspelling rather than as another word.
 const SHORTEST: usize = 5;
-/// The same where a letter stands for another one.
+/// The same for a swapped letter.
 const SHORTEST_SWAPPED: usize = 7;
 
-/// Whether two words that are not equal are one: singular and plural, or one of them with a typing error.
+/// Whether two unequal words are one: singular and plural, or one of them with a typing error.
 pub(super) fn is_one_word(a: &str, b: &str) -> bool {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let are_others =
@@ -79,13 +79,13 @@ pub(super) fn is_one_word(a: &str, b: &str) -> bool {
     ends_alike && short.len() >= SHORTEST && has_typing_error(short.as_bytes(), long.as_bytes())
 }
 
-/// Whether one is the other with an `s`.
+/// Whether one word is the other with an `s` appended.
 pub(super) fn is_plural(a: &str, b: &str) -> bool {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     short.len() > 2 && long.strip_suffix('s') == Some(short)
 }
 
-/// One letter too many, two letters that changed places, or a letter for one that sounds alike.
+/// Whether they differ by one extra letter, two transposed letters, or a letter that sounds alike.
 fn has_typing_error(short: &[u8], long: &[u8]) -> bool {
     let same_before = short.iter().zip(long).take_while(|(a, b)| a == b).count();
     let (short, long) = (&short[same_before..], &long[same_before..]);
@@ -105,7 +105,7 @@ fn sound_alike(a: u8, b: u8) -> bool {
     [b"aeiouy".as_slice(), b"sczk".as_slice()].iter().any(|group| group.contains(&a) && group.contains(&b))
 }
 
-/// Prefixes that turn a word into its opposite.
+/// Prefixes that reverse a word's meaning.
 const OPPOSITES: &[(&str, &str)] = &[
     ("un", ""),
     ("in", ""),
@@ -150,7 +150,7 @@ const OPPOSITES: &[(&str, &str)] = &[
     ("fore", "back"),
 ];
 
-/// Whether a word of one side is the opposite of one of the other side by its prefix.
+/// Whether a word of one side is a word of the other side with a reversing prefix.
 pub(super) fn are_antonyms(a: &[&str], b: &[&str]) -> bool {
     let opposed = |one: &str, other: &str| {
         OPPOSITES.iter().any(|(p, q)| {

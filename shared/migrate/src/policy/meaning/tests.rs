@@ -1,10 +1,10 @@
-//! Tables and properties of what two names say about each other.
+//! Tables and properties of the comparison of names.
 
 use proptest::prelude::*;
 
-use super::{Verdict, are_equal, compare, is_about_consent};
+use super::{NameRelation, are_equal, compare, is_about_consent};
 
-/// What a person would call two things, however alike the names are.
+/// Pairs that a person would distinguish, however similar the names are.
 const DIFFERENT: &[(&str, &str)] = &[
     ("Marketing Opt In", "Marketing Opt Out"),
     ("Opt-in", "Opt-out"),
@@ -86,7 +86,7 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("Patent number", "Patient number"),
 ];
 
-/// Names that look alike: whoever is not sure asks.
+/// Similar names for which a person must decide.
 const DOUBTFUL: &[(&str, &str)] = &[
     ("Marketing consent", "Marketting consent"),
     ("Newsletter permission", "Newsletter permissions level"),
@@ -96,7 +96,7 @@ const DOUBTFUL: &[(&str, &str)] = &[
     ("电话号码", "手机号码"),
 ];
 
-/// One name in two spellings.
+/// Different spellings of one name.
 const SAME: &[(&str, &str)] = &[
     ("Shoe Size", "shoe size "),
     ("Shoe Size", "Shoe Sizes"),
@@ -117,7 +117,7 @@ const SAME: &[(&str, &str)] = &[
 ];
 
 fn is_same(a: &str, b: &str) -> bool {
-    matches!(compare(a, b), Verdict::Same(_))
+    matches!(compare(a, b), NameRelation::Same(_))
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn no_names_that_differ_in_a_word_that_matters_are_the_same() {
 #[test]
 fn what_only_looks_alike_is_doubtful() {
     for (a, b) in DOUBTFUL {
-        assert!(matches!(compare(a, b), Verdict::Doubtful(_)), "{a} / {b}: {:?}", compare(a, b));
+        assert!(matches!(compare(a, b), NameRelation::Doubtful(_)), "{a} / {b}: {:?}", compare(a, b));
         assert!(!are_equal(a, b), "{a} / {b}");
     }
 }
@@ -183,7 +183,7 @@ fn what_a_person_may_be_contacted_for_is_known_in_several_languages() {
 }
 
 prop_compose! {
-    /// Two names that differ in one word of which each stands for something else.
+    /// Two names that differ in one word, each word with its own meaning.
     fn pair_with_another_word()(
         before in prop::collection::vec("[a-z]{3,9}", 0..3),
         after in prop::collection::vec("[a-z]{3,9}", 0..3),
@@ -216,6 +216,9 @@ proptest! {
     fn a_name_is_the_same_as_itself_and_the_verdict_is_symmetric(a in ".{0,24}", b in ".{0,24}") {
         prop_assert!(is_same(&a, &a) && are_equal(&a, &a));
         prop_assert_eq!(is_same(&a, &b), is_same(&b, &a));
-        prop_assert_eq!(matches!(compare(&a, &b), Verdict::Different), matches!(compare(&b, &a), Verdict::Different));
+        prop_assert_eq!(
+            matches!(compare(&a, &b), NameRelation::Different),
+            matches!(compare(&b, &a), NameRelation::Different)
+        );
     }
 }

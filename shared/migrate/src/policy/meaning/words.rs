@@ -1,24 +1,24 @@
-//! The words and signs by which names differ that are otherwise alike.
+//! Words and signs that distinguish otherwise similar names.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::super::names::fold;
 
-/// Words by which names differ that are otherwise alike.
+/// Words that distinguish otherwise similar names.
 static LIST: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     let lines = include_str!("words.txt").lines().filter(|line| !line.starts_with('#'));
     lines.flat_map(str::split_whitespace).collect()
 });
 
-/// The words of a name, in lower case and without accents. What stands behind an apostrophe goes with its word.
+/// The words of a name, in lower case and without accents. A suffix after an apostrophe stays with its word.
 pub(super) fn split(name: &str) -> Vec<String> {
     let joined: String = fold(name).chars().filter(|c| !matches!(c, '\'' | '’' | '`' | '´')).collect();
     let words = joined.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.flat_map(parts).collect()
 }
 
-/// Digits are a word of their own: "address2" is "address 2".
+/// Splits digits from letters: "address2" is "address 2".
 fn parts(word: &str) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     let mut was_digit = None;
@@ -33,7 +33,7 @@ fn parts(word: &str) -> Vec<String> {
     parts
 }
 
-/// The signs that mean something, sorted: units, currencies, comparisons, `18+`.
+/// The significant signs of a name, sorted: units, currencies, comparisons, `18+`.
 pub(super) fn signs(name: &str) -> Vec<char> {
     let mut signs: Vec<char> = name.chars().filter(|c| is_sign(*c)).collect();
     signs.sort_unstable();
@@ -49,7 +49,7 @@ fn is_sign(c: char) -> bool {
         || matches!(c, 'µ' | 'Ω' | '√' | '∞' | '♀' | '♂' | '¬')
 }
 
-/// Words that make what stands before and behind them two different things: "A to B" is not "B to A".
+/// Words for which the order matters: "A to B" is not "B to A".
 pub(super) fn sets_direction(word: &str) -> bool {
     matches!(
         word,
@@ -97,7 +97,7 @@ pub(super) fn says_nothing(word: &str) -> bool {
     matches!(word, "the" | "der" | "die" | "das" | "le" | "la" | "les" | "el" | "los" | "las" | "il" | "lo" | "het")
 }
 
-/// Whether a name that has this word means something else than one that is otherwise the same.
+/// Whether this word changes the meaning of an otherwise equal name.
 pub(super) fn distinguishes(word: &str) -> bool {
     let singular = word.strip_suffix('s').filter(|stem| stem.len() > 2).unwrap_or(word);
     let is_short = word.chars().count() <= 2 && !says_nothing(word);

@@ -1,4 +1,4 @@
-//! After a migration: what people change in the target stays, and nobody who opted out is opted in.
+//! After a migration, people's changes in the target stay, and nobody who opted out is opted in.
 
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_engine::usecase::{Invocation, ReconcileReport};
@@ -18,7 +18,7 @@ async fn reconcile(scene: &Scene) -> ReconcileReport {
     report
 }
 
-/// A migration that is done, and a day after it.
+/// A finished migration, a day later.
 async fn migrated() -> Scene {
     let scene = Scene::of(Size::SMALL).await;
     scene.pipelines_in_target(Size::SMALL);
@@ -68,7 +68,7 @@ fn an_opt_out_after_a_migration_stays_also_when_the_source_is_migrated_again_or_
         edit(&scene, OPTED_OUT, |contact| contact.dnd = Some(true)).await;
         reconcile(&scene).await;
         assert_eq!(in_target(&scene, OPTED_OUT).1.dnd, Some(true));
-        // The contact is given another name in the source, and all of it is put again.
+        // The contact is renamed in the source, and everything is put again.
         let (id, ..) = scene.world.ghl.contact(&source(), OPTED_OUT).unwrap();
         scene.world.ghl.edit_contact(&source(), &id, |contact| contact.first_name = Some("Opt".to_owned()));
         scene.world.run_for(20 * SECOND).await;

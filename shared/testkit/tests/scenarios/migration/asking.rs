@@ -1,9 +1,9 @@
-//! What only a person can decide.
+//! Decisions that only a person can make.
 
-use ghl_sync_migrate::{MappingView, Target};
+use ghl_sync_migrate::{MappingTarget, MappingView};
 use ghl_sync_model::{
-    Contact, CustomField, Endpoint, FieldType, How, Kind, MappedTo, MappingOverrides, MigrationStage, MigrationStatus,
-    NewPipeline,
+    Contact, CustomField, Endpoint, FieldType, Kind, MappedTo, MappingOverrides, MatchMethod, MigrationStage,
+    MigrationStatus, NewPipeline,
 };
 use ghl_sync_testkit::block_on_paused;
 
@@ -47,7 +47,7 @@ fn a_pipeline_that_cannot_be_made_is_asked_for_and_found_once_a_person_has_made_
 }
 
 #[test]
-fn a_pipeline_that_a_person_leaves_out_takes_its_deals_with_it_and_says_so() {
+fn a_pipeline_that_a_person_leaves_out_takes_its_opportunities_with_it_and_says_so() {
     block_on_paused(async {
         let scene = Scene::of(Size::SMALL).await;
         let (migration, _) = scene.migrate().await;
@@ -77,7 +77,7 @@ fn near_misses_are_matched_type_conflicts_are_not_and_stages_that_are_lacking_ar
     block_on_paused(async {
         let scene = Scene::of(Size::SMALL).await;
         let ghl = &scene.world.ghl;
-        // One that differs in a letter, one of another type, one of another number.
+        // One field differs by a letter, one has another type, one has another number.
         ghl.add_custom_field(&target(), new_field("Field numbr 0", Kind::Contact, FieldType::LargeText)).unwrap();
         ghl.add_custom_field(&target(), new_field("Field number 1", Kind::Contact, FieldType::Text)).unwrap();
         ghl.add_custom_field(&target(), new_field("Field number 33", Kind::Contact, FieldType::Date)).unwrap();
@@ -92,20 +92,21 @@ fn near_misses_are_matched_type_conflicts_are_not_and_stages_that_are_lacking_ar
         let MappingView { report: mapping, targets } = scene.migrator.mapping(&migration.id).await.unwrap().unwrap();
         let pipelines: Vec<&str> = targets.pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
         assert_eq!(pipelines, [sales.name.as_str(), "Servise"], "all that can be chosen is told");
-        let of_service = |stage: &&Target| stage.pipeline_id.as_ref() == Some(&targets.pipelines[1].id);
+        let of_service = |stage: &&MappingTarget| stage.pipeline_id.as_ref() == Some(&targets.pipelines[1].id);
         let stages: Vec<&str> = targets.stages.iter().filter(of_service).map(|stage| stage.name.as_str()).collect();
         assert_eq!(stages, ["Stage 1-0", "Something else"]);
-        let how: Vec<How> = mapping.custom_fields.iter().map(|mapped| mapped.how).collect();
-        assert_eq!(how, [How::Similar, How::None, How::None, How::None, How::None, How::None]);
+        let how: Vec<MatchMethod> = mapping.custom_fields.iter().map(|mapped| mapped.how).collect();
+        assert_eq!(how[0], MatchMethod::Similar);
+        assert_eq!(how[1..], [MatchMethod::None; 5]);
         let MappedTo::Create { name } = &mapping.custom_fields[1].target else { panic!("{mapping:#?}") };
         assert_eq!(name, "Field number 1 (numerical)");
         assert_eq!((mapping.type_conflicts.len(), mapping.summary.questions), (1, 2));
-        let how: Vec<How> = mapping.pipelines.iter().map(|mapped| mapped.how).collect();
-        assert_eq!(how, [How::ExactName, How::Similar]);
-        // The other stage of two, of another name, is no answer but a suggestion.
+        let how: Vec<MatchMethod> = mapping.pipelines.iter().map(|mapped| mapped.how).collect();
+        assert_eq!(how, [MatchMethod::ExactName, MatchMethod::Similar]);
+        // Of two stages, the remaining one has another name: it is a suggestion, not an answer.
         let MappedTo::Ask { suggestions, .. } = &mapping.stages[4].target else { panic!("{mapping:#?}") };
         assert_eq!(suggestions[0].name, "Something else");
-        // A person says which stages stand for them.
+        // A person chooses their replacements.
         let overrides = r#"{"stages":{"Stage 0-1":"Stage 0-2","Stage 1-1":"Something else"}}"#;
         let overrides: MappingOverrides = serde_json::from_str(overrides).unwrap();
         scene.migrator.approve(&migration.id, overrides, None).await.unwrap();
@@ -120,7 +121,7 @@ fn near_misses_are_matched_type_conflicts_are_not_and_stages_that_are_lacking_ar
 #[test]
 fn what_looks_alike_and_may_mean_the_opposite_is_asked_or_made_also_without_asking_for_leave() {
     block_on_paused(async {
-        let scene = Scene::of(Size { contacts: 0, deals: 0, ..Size::SMALL }).await;
+        let scene = Scene::of(Size { contacts: 0, opportunities: 0, ..Size::SMALL }).await;
         scene.pipelines_in_target(Size::SMALL);
         let ghl = &scene.world.ghl;
         let names =
@@ -138,7 +139,7 @@ fn what_looks_alike_and_may_mean_the_opposite_is_asked_or_made_also_without_aski
         ghl.add_contact(&source(), Contact { email: email(), custom_fields, ..Contact::default() }, &[]).unwrap();
         scene.world.run_for(20 * SECOND).await;
         let (migration, report) = scene.migrate().await;
-        // The two fees have one key.
+        // The two fees share a key.
         assert_eq!((report.status, report.mapping.unwrap().questions), (MigrationStatus::NeedsInput, 1));
         assert!(report.reason.unwrap().contains("Fee %"));
         let overrides: MappingOverrides = serde_json::from_str(r#"{"custom_fields":{"Fee %":"skip"}}"#).unwrap();

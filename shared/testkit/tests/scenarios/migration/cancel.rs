@@ -1,24 +1,24 @@
-//! A migration that is cancelled stops: what it has put and GHL does not have yet is withdrawn.
+//! A cancelled migration stops: records that it has put and GHL does not have yet are withdrawn.
 
-use ghl_sync_migrate::StartError;
+use ghl_sync_migrate::MigrationStartError;
 use ghl_sync_model::{Call, ErrorCode, MigrationId, MigrationStage, MigrationStatus, Record};
-use ghl_sync_testkit::{Fault, block_on_paused, dying_at_await};
+use ghl_sync_testkit::{CallFault, block_on_paused, dying_at_await};
 
 use super::fixtures::{Scene, Size};
 use crate::fixtures::{HOUR, SECOND};
 
-const SIZE: Size = Size { contacts: 117, deals: 0, ..Size::SMALL };
+const SIZE: Size = Size { contacts: 117, opportunities: 0, ..Size::SMALL };
 
 fn is_withdrawn(record: &Record) -> bool {
     record.failed_at.is_some() && record.last_error.as_ref().is_some_and(|error| error.code == ErrorCode::Cancelled)
 }
 
-/// GHL takes no contacts.
+/// GHL accepts no contacts.
 fn refuse_contacts(scene: &Scene) {
-    scene.world.ghl.on_call(|seen| matches!(seen.call, Call::UpsertContact(_)).then(|| Fault::status(500)));
+    scene.world.ghl.on_call(|seen| matches!(seen.call, Call::UpsertContact(_)).then(|| CallFault::status(500)));
 }
 
-/// A migration whose records are under way while GHL takes none.
+/// A migration with records under way while GHL accepts none.
 async fn under_way(size: Size) -> (Scene, MigrationId) {
     let scene = Scene::of(size).await;
     scene.pipelines_in_target(size);
@@ -35,7 +35,7 @@ fn what_ghl_does_not_have_yet_is_withdrawn_and_the_counts_are_those_of_ghl() {
         scene.pipelines_in_target(SIZE);
         let id = scene.migrator.start(scene.request(), None).await.unwrap().id;
         scene.step_until_contacts_are_put(&id).await;
-        // Some are there, and calls are under way.
+        // Some contacts are there, and calls are under way.
         scene.world.run_for(SECOND).await;
         scene.migrator.cancel(&id, None).await.unwrap();
         let (_, report) = scene.drive(&id, HOUR).await;
@@ -60,7 +60,7 @@ fn the_target_is_taken_until_all_is_withdrawn_wherever_that_is_cut_off_and_then_
         let (scene, id) = under_way(SIZE).await;
         scene.migrator.cancel(&id, None).await.unwrap();
         let refused = scene.migrator.start(scene.request(), None).await.unwrap_err();
-        assert!(matches!(&refused, StartError::TargetIsBusy { by, .. } if *by == id), "{refused}");
+        assert!(matches!(&refused, MigrationStartError::TargetIsBusy { by, .. } if *by == id), "{refused}");
         let (_, report) = scene.drive_dying(&id, HOUR, |step| (step % 2 == 1).then_some(step * 17)).await;
         assert_eq!((report.contacts.withdrawn, report.contacts.migrated), (117, 0));
         scene.world.ghl.heal();
@@ -103,7 +103,7 @@ fn what_a_step_had_put_that_died_is_withdrawn_as_well() {
 }
 
 #[test]
-fn deals_that_wait_for_a_contact_that_failed_are_withdrawn_too() {
+fn opportunities_that_wait_for_a_contact_that_failed_are_withdrawn_too() {
     block_on_paused(async {
         let scene = Scene::of(Size::SMALL).await;
         scene.pipelines_in_target(Size::SMALL);

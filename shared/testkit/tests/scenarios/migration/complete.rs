@@ -1,4 +1,4 @@
-//! A migration in which nothing goes wrong.
+//! A migration without any trouble.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ fn three_hundred_fields_arrive_and_no_item_grows_too_large() {
 #[test]
 fn a_page_that_takes_longer_than_a_step_is_gone_on_with_and_begun_anew_if_it_has_changed() {
     block_on_paused(async {
-        let size = Size { contacts: 40, deals: 0, ..Size::SMALL };
+        let size = Size { contacts: 40, opportunities: 0, ..Size::SMALL };
         for somebody_deletes in [false, true] {
             let scene = Scene::of(size).await;
             scene.pipelines_in_target(size);
@@ -108,7 +108,7 @@ fn a_page_that_takes_longer_than_a_step_is_gone_on_with_and_begun_anew_if_it_has
             while scene.migrator.status(&id).await.unwrap().unwrap().migration.status.is_active() {
                 let offset = scene.migrator.status(&id).await.unwrap().unwrap().migration.contacts.offset;
                 if somebody_deletes && offset > 0 && left == 40 {
-                    // All that follow move up by one.
+                    // All following contacts move up by one.
                     let (first, ..) = scene.world.ghl.contact(&source(), "Person0@Example.test").unwrap();
                     scene.world.ghl.delete_contact(&source(), &first);
                     left = 39;
@@ -167,7 +167,7 @@ fn a_preview_of_more_than_10_000_contacts_sees_all_of_them_and_writes_nothing() 
         let forecast = report.forecast.unwrap();
         let contacts = forecast.contacts;
         assert_eq!((contacts.source, contacts.creates, contacts.updates), (10_050, 9_950, 100));
-        // 10,050 upserts, and 101 pages to compare; 100 calls in 10 s, of which 95 are counted on.
+        // 10,050 upserts, and 101 pages to compare; the forecast assumes 95 of the 100 calls in 10 s.
         assert_eq!(forecast.target_calls, 10_050 + 101 + 1);
         assert_eq!(forecast.seconds, 1069);
         assert!((forecast.daily_share_percent - 5.1).abs() < 0.01, "{}", forecast.daily_share_percent);
@@ -187,7 +187,7 @@ fn a_forecast_says_how_many_calls_it_will_be() {
         let (_, report) = scene.migrate().await;
         let expected = forecast.calls as f64;
         let actual = report.ghl.calls as f64;
-        // What was needed for the forecast itself comes on top.
+        // The forecast's own calls come on top.
         assert!(actual >= expected && actual < expected * 1.1, "{actual} calls, {expected} were expected");
     });
 }

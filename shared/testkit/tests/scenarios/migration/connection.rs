@@ -1,4 +1,4 @@
-//! A test of both accounts, ordered by somebody who has no tokens.
+//! A test of both accounts, requested by a process without tokens.
 
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::{LocationId, MigratorMessage};
@@ -7,7 +7,7 @@ use ghl_sync_testkit::block_on_paused;
 use super::fixtures::{Scene, Size, source, target};
 use crate::fixtures::SECOND;
 
-/// Whoever makes steps does what the next message asks for.
+/// The process that performs steps does what the next message asks.
 async fn answer(scene: &Scene, number: u64) {
     loop {
         if let Some(MigratorMessage::TestConnection(order)) = scene.queue.receive_any() {
@@ -31,7 +31,7 @@ fn whoever_orders_a_test_gets_its_own_answer_and_none_from_before() {
             assert!(test.source.ok && test.target.ok, "{test:#?}");
             assert_eq!(scene.world.ghl.calls() - calls, 14, "each is made anew");
         }
-        // Of other locations there is no answer yet.
+        // There is no answer for other locations yet.
         let other = LocationId::new("other").unwrap();
         assert_eq!(scene.migrator.order_connection_test(&source(), &other, SECOND).await.unwrap(), None);
     });

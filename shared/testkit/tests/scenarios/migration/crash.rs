@@ -5,11 +5,12 @@ use ghl_sync_testkit::{Crash, block_on_paused};
 use super::fixtures::{Scene, Size};
 use crate::fixtures::{HOUR, each_seed};
 
-const SIZE: Size = Size { contacts: 5, fields: 4, stages: [2, 2], deals: 3 };
+const SIZE: Size = Size { contacts: 5, fields: 4, stages: [2, 2], opportunities: 3 };
 
 #[test]
 fn whichever_await_of_the_first_step_is_its_last_the_migration_ends_complete_and_nothing_is_doubled() {
-    // Each await of the stages before the contacts are read is tried; the prime lets the others take turns by run.
+    // Tries each await of the stages before the contacts are read, and then every 13th; as a prime, 13 varies the
+    // points.
     for dies_at in (1..60).chain((60..900).step_by(13)) {
         block_on_paused(async {
             let scene = Scene::of(SIZE).await;

@@ -1,4 +1,4 @@
-//! A source, a target, and what drives a migration between them.
+//! A source, a target, and a driver of migrations between them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use ghl_sync_model::{
     MigrationId, MigrationOverlay, MigrationReport, MigrationRequest, MigrationStatus, NewField, NewPipeline,
     Opportunity, OpportunityStatus, Pipeline, Record, User,
 };
-use ghl_sync_testkit::{FailNth, Fault, MemoryMigrationQueue, MemoryMigrationStore, Setup, World, dying_at_await};
+use ghl_sync_testkit::{CallFault, FailNth, MemoryMigrationQueue, MemoryMigrationStore, Setup, World, dying_at_await};
 use serde_json::{Number, json};
 
 use crate::fixtures::{MINUTE, SECOND};
@@ -24,19 +24,19 @@ pub(crate) fn target() -> LocationId {
     LocationId::new("target").unwrap()
 }
 
-/// What a source is made of.
+/// The size of a source.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
     pub(crate) contacts: usize,
     pub(crate) fields: usize,
     pub(crate) stages: [usize; 2],
-    pub(crate) deals: usize,
+    pub(crate) opportunities: usize,
 }
 
 impl Size {
-    /// The account that the second seed reports of.
-    pub(crate) const SEED: Size = Size { contacts: 198, fields: 35, stages: [10, 9], deals: 60 };
-    pub(crate) const SMALL: Size = Size { contacts: 12, fields: 6, stages: [3, 2], deals: 5 };
+    /// The account that the second seed reports on.
+    pub(crate) const SEED: Size = Size { contacts: 198, fields: 35, stages: [10, 9], opportunities: 60 };
+    pub(crate) const SMALL: Size = Size { contacts: 12, fields: 6, stages: [3, 2], opportunities: 5 };
 }
 
 pub(crate) struct Scene {
@@ -46,7 +46,7 @@ pub(crate) struct Scene {
     pub(crate) migrator: Migrator,
 }
 
-/// Two locations.
+/// A world with two locations.
 pub(crate) fn setup() -> Setup {
     let locations = ["source", "target"].into_iter().filter_map(Setup::settings).collect();
     let mut setup = Setup { locations, storm: 100_000, ..Setup::default() };
@@ -55,11 +55,11 @@ pub(crate) fn setup() -> Setup {
 }
 
 impl Scene {
-    /// From now on GHL refuses whatever is sent of one contact of the source into the target.
+    /// From now on GHL refuses every call for one of the source's contacts in the target.
     pub(crate) fn target_refuses_the_first_person(&self) {
         self.world.ghl.on_call(|seen| {
             let is_it = seen.subject == "person0@example.test" && seen.location.as_str() == "target";
-            is_it.then(|| Fault::status(422))
+            is_it.then(|| CallFault::status(422))
         });
     }
 
@@ -96,13 +96,13 @@ impl Scene {
         }
         let pipelines: Vec<Pipeline> = (0..2).map(|n| self.pipeline(&source(), n, size.stages[n])).collect();
         let contacts: Vec<GhlId> = (0..size.contacts).map(|n| self.contact(n, &fields)).collect();
-        for n in 0..size.deals {
-            let deal = deal(n, &pipelines[n % 2], &fields);
-            ghl.add_opportunity(&source(), &contacts[n % contacts.len()], deal).unwrap();
+        for n in 0..size.opportunities {
+            let opportunity = opportunity(n, &pipelines[n % 2], &fields);
+            ghl.add_opportunity(&source(), &contacts[n % contacts.len()], opportunity).unwrap();
         }
     }
 
-    /// The target has the source's pipelines, as GHL's API cannot make them.
+    /// Adds the source's pipelines to the target, since GHL's API cannot create them.
     pub(crate) fn pipelines_in_target(&self, size: Size) {
         for n in 0..2 {
             self.pipeline(&target(), n, size.stages[n]);
@@ -129,20 +129,20 @@ impl Scene {
         self.world.ghl.add_pipeline(location, &NewPipeline { name, stages }).unwrap()
     }
 
-    /// Everything is in the target, once.
+    /// Checks that everything is in the target exactly once.
     pub(crate) async fn assert_complete(&self, id: &MigrationId, size: Size) {
         let report = self.migrator.report(id).await.unwrap().unwrap();
         assert_eq!(report.status, MigrationStatus::Done, "{:?}", report.reason);
-        let (contacts, deals) = (size.contacts as u64, size.deals as u64);
-        assert_eq!((report.contacts.migrated, report.opportunities.migrated), (contacts, deals), "{report:#?}");
+        let (contacts, opportunities) = (size.contacts as u64, size.opportunities as u64);
+        assert_eq!((report.contacts.migrated, report.opportunities.migrated), (contacts, opportunities), "{report:#?}");
         let verify = report.verify.unwrap();
         let findings = self.migrator.findings(id, 0).await.unwrap();
         assert_eq!(
             (verify.ok, verify.missing, verify.different, verify.merged),
-            (contacts + deals, 0, 0, 0),
+            (contacts + opportunities, 0, 0, 0),
             "{findings:#?}"
         );
-        assert_eq!(verify.target_total, contacts + deals);
+        assert_eq!(verify.target_total, contacts + opportunities);
         assert_eq!(report.custom_fields.migrated, size.fields as u64);
         assert!(self.world.ghl.doubles().is_empty(), "{:?}", self.world.ghl.doubles());
         assert_eq!(self.world.ghl.over_quota(), 0);
@@ -175,7 +175,7 @@ impl Scene {
         }
     }
 
-    /// Starts the migration and drives it until it waits for a person or is over.
+    /// Starts a migration and drives it until it waits for a person or is over.
     pub(crate) async fn migrate(&self) -> (Migration, MigrationReport) {
         let started = self.migrator.start(self.request(), Some("test")).await.unwrap();
         self.drive(&started.id, 24 * 60 * MINUTE).await
@@ -186,7 +186,7 @@ impl Scene {
         self.drive_dying(id, limit, |_| None).await
     }
 
-    /// The same, where step number `n` (from 1) dies at its await of the number that `dies` says.
+    /// The same, but step number `n` (from 1) dies at the await that `dies` returns.
     pub(crate) async fn drive_dying(
         &self,
         id: &MigrationId,
@@ -211,7 +211,7 @@ impl Scene {
                     steps += 1;
                     let invocation = self.invocation(steps);
                     let step = self.migrator.step(&message, &invocation);
-                    // What a store does not do is done with the next message, or by the schedule.
+                    // If a store fails, the next message or the schedule completes the step.
                     let _ = dying_at_await(dies(steps).unwrap_or(u64::MAX), step).await;
                 }
                 None => self.world.run_for(SECOND).await,
@@ -232,7 +232,7 @@ impl Scene {
         page.records.into_iter().map(record).collect()
     }
 
-    /// Makes steps until records of contacts are under way.
+    /// Performs steps until records of contacts are under way.
     pub(crate) async fn step_until_contacts_are_put(&self, id: &MigrationId) {
         let mut steps = 0;
         while self.migrator.status(id).await.unwrap().unwrap().migration.contacts.open.is_empty() {
@@ -278,8 +278,8 @@ fn value_of(field: &FieldDefinition, n: usize) -> CustomField {
     CustomField { id: Some(field.id.to_string()), key: None, value }
 }
 
-fn deal(n: usize, pipeline: &Pipeline, fields: &[FieldDefinition]) -> Opportunity {
-    let of_deals = fields.iter().filter(|field| field.model == Kind::Opportunity);
+fn opportunity(n: usize, pipeline: &Pipeline, fields: &[FieldDefinition]) -> Opportunity {
+    let of_opportunities = fields.iter().filter(|field| field.model == Kind::Opportunity);
     let stages = &pipeline.stages;
     Opportunity {
         contact_record: None,
@@ -290,6 +290,6 @@ fn deal(n: usize, pipeline: &Pipeline, fields: &[FieldDefinition]) -> Opportunit
         pipeline_stage_id: Some(stages[n % stages.len()].id.clone()),
         monetary_value: Some(Number::from(n * 100)),
         assigned_to: Some("u-source".into()),
-        custom_fields: of_deals.map(|field| value_of(field, n)).collect(),
+        custom_fields: of_opportunities.map(|field| value_of(field, n)).collect(),
     }
 }

@@ -1,4 +1,4 @@
-//! People pause, resume and look.
+//! People pause, resume and inspect migrations.
 
 use ghl_sync_engine::ports::Versioned;
 use ghl_sync_migrate::CommandError;

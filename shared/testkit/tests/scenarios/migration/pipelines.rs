@@ -1,11 +1,11 @@
-//! Pipelines that the target lacks are made, read again, and deleted by a rollback if nothing else is in them.
+//! Pipelines missing in the target are created, read again, and deleted by a rollback if they hold nothing else.
 
 use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::{
     Call, Cause, Contact, Endpoint, GhlId, MappingOverrides, MigrationRequest, MigrationStage, MigrationStatus,
     NewPipeline, Opportunity,
 };
-use ghl_sync_testkit::{Fault, block_on_paused};
+use ghl_sync_testkit::{CallFault, block_on_paused};
 
 use super::fixtures::{Scene, Size, target};
 use crate::fixtures::{HOUR, MINUTE, SECOND};
@@ -58,7 +58,7 @@ fn a_pipeline_is_read_by_its_id_until_its_stages_show() {
 }
 
 #[test]
-fn stages_that_never_show_are_a_question_and_no_deal_goes_astray() {
+fn stages_that_never_show_are_a_question_and_no_opportunity_goes_astray() {
     block_on_paused(async {
         let scene = open().await;
         scene.world.ghl.hide_stages(true);
@@ -86,7 +86,7 @@ fn a_creation_that_was_not_answered_is_found_by_its_name_and_a_rollback_keeps_it
         let scene = open().await;
         scene.world.ghl.on_call(|seen| {
             let creates = matches!(seen.call, Call::CreatePipeline(_));
-            (creates && seen.tries == 1).then_some(Fault::NoAnswer { done: true })
+            (creates && seen.tries == 1).then_some(CallFault::NoAnswer { done: true })
         });
         let (migration, _) = scene.migrate().await;
         scene.assert_complete(&migration.id, Size::SMALL).await;
@@ -134,11 +134,11 @@ fn a_pipeline_that_holds_anything_else_is_kept_by_a_rollback() {
         let made = ghl.pipelines(&target());
         let theirs = Contact { email: Some("theirs@example.test".into()), ..Contact::default() };
         let contact = ghl.add_contact(&target(), theirs, &[]).unwrap();
-        let deal: Opportunity = serde_json::from_value(serde_json::json!({
+        let opportunity: Opportunity = serde_json::from_value(serde_json::json!({
             "contactId": "whose", "pipelineId": made[1].id, "name": "Theirs", "status": "lost",
         }))
         .unwrap();
-        ghl.add_opportunity(&target(), &contact, deal).unwrap();
+        ghl.add_opportunity(&target(), &contact, opportunity).unwrap();
         scene.world.run_for(20 * SECOND).await;
         assert_eq!(roll_back(&scene, &migration.id).await, (11, 1, 0, 0));
         assert_eq!(names(&scene), ["Service"]);
@@ -151,10 +151,9 @@ fn without_the_scope_a_rollback_deletes_the_rest_and_counts_the_pipelines() {
     block_on_paused(async {
         let scene = open().await;
         let (migration, _) = scene.migrate().await;
-        scene
-            .world
-            .ghl
-            .on_call(|seen| matches!(seen.call, Call::DeletePipeline(_)).then(|| Fault::cause(401, Cause::Forbidden)));
+        scene.world.ghl.on_call(|seen| {
+            matches!(seen.call, Call::DeletePipeline(_)).then(|| CallFault::cause(401, Cause::Forbidden))
+        });
         assert_eq!(roll_back(&scene, &migration.id).await, (10, 0, 0, 2));
         assert_eq!(names(&scene).len(), 2);
     });

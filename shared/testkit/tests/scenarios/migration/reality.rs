@@ -1,4 +1,4 @@
-//! Accounts as they are: duplicates, contacts without anything to recognise them by, what cannot be carried.
+//! Realistic accounts: duplicates, contacts without any identifying field, data that cannot be carried over.
 
 use ghl_sync_model::{Contact, Kind, MigrationStatus, NotCarried, Problem};
 use ghl_sync_testkit::block_on_paused;
@@ -101,16 +101,17 @@ fn why_an_opportunity_was_lost_and_who_follows_it_is_listed() {
         let ghl = &scene.world.ghl;
         ghl.open_pipelines();
         let contact = ghl.add_contact(&source(), with_email("Ada", "lost@example.test"), &[]).unwrap();
-        let deal = json!({
+        let opportunity = json!({
             "contactId": "whose", "pipelineId": ghl.pipelines(&source())[0].id, "name": "Lost", "status": "lost",
         });
-        let deal = ghl.add_opportunity(&source(), &contact, serde_json::from_value(deal).unwrap()).unwrap();
+        let opportunity =
+            ghl.add_opportunity(&source(), &contact, serde_json::from_value(opportunity).unwrap()).unwrap();
         let extra = NotCarried {
             lost_reason: Some("reason-1".into()),
             followers: vec!["user-1".into()],
             ..NotCarried::default()
         };
-        ghl.attach(&source(), &deal, extra.clone());
+        ghl.attach(&source(), &opportunity, extra.clone());
         scene.world.run_for(20 * SECOND).await;
         let (migration, report) = scene.migrate().await;
         assert_eq!(report.status, MigrationStatus::Done, "{:?}", report.reason);
@@ -122,7 +123,7 @@ fn why_an_opportunity_was_lost_and_who_follows_it_is_listed() {
             Problem::NotCarried { extra, .. } if !extra.is_empty() => Some((&finding.source_id, extra)),
             _ => None,
         });
-        assert_eq!(listed.collect::<Vec<_>>(), [(&deal, &extra)]);
+        assert_eq!(listed.collect::<Vec<_>>(), [(&opportunity, &extra)]);
     });
 }
 

@@ -1,11 +1,11 @@
-//! What makes no sense is refused with the reason before anything is written.
+//! Invalid requests are refused with a reason before anything is written.
 
-use ghl_sync_migrate::{CommandError, StartError};
+use ghl_sync_migrate::{CommandError, MigrationStartError};
 use ghl_sync_model::{
     Call, Cause, Contact, Endpoint, Finding, Kind, LocationId, MigrationOverlay, MigrationRequest, MigrationStatus,
     Problem,
 };
-use ghl_sync_testkit::{Fault, block_on_paused};
+use ghl_sync_testkit::{CallFault, block_on_paused};
 
 use super::fixtures::{Scene, Size, source, target};
 use crate::fixtures::{HOUR, MINUTE, SECOND};
@@ -27,9 +27,9 @@ fn a_request_that_makes_no_sense_is_refused_with_the_name_of_the_field() {
             async move { migrator.start(request, None).await.unwrap_err() }
         };
         let same = start(&|request| request.target = source()).await;
-        assert!(matches!(same, StartError::SameLocation) && same.to_string().contains("`target`"));
+        assert!(matches!(same, MigrationStartError::SameLocation) && same.to_string().contains("`target`"));
         let unknown = start(&|request| request.source = LocationId::new("nowhere").unwrap()).await;
-        assert!(matches!(unknown, StartError::NotEnabled { field: "source", .. }), "{unknown}");
+        assert!(matches!(unknown, MigrationStartError::NotEnabled { field: "source", .. }), "{unknown}");
         let range = start(&|request| request.settings.batch_size = Some(501)).await;
         assert!(range.to_string().contains("batch_size") && range.to_string().contains("1 to 500"), "{range}");
         assert_eq!(scene.world.ghl.calls(), 0);
@@ -42,9 +42,9 @@ fn a_second_migration_into_the_same_target_waits_until_the_first_is_over() {
         let scene = Scene::of(Size::SMALL).await;
         let first = scene.migrator.start(scene.request(), None).await.unwrap();
         let refused = scene.migrator.start(scene.request(), None).await.unwrap_err();
-        let StartError::TargetIsBusy { by, .. } = &refused else { panic!("{refused}") };
+        let MigrationStartError::TargetIsBusy { by, .. } = &refused else { panic!("{refused}") };
         assert_eq!(*by, first.id);
-        // A look is no migration.
+        // A preview does not count as a migration.
         scene.migrator.preview(scene.request(), None).await.unwrap();
         scene.migrator.cancel(&first.id, None).await.unwrap();
         scene.migrator.start(scene.request(), None).await.unwrap();
@@ -57,10 +57,9 @@ fn a_token_that_is_not_accepted_stops_the_migration_with_the_reason_and_resuming
         for side in ["source", "target"] {
             let scene = Scene::of(Size::SMALL).await;
             scene.pipelines_in_target(Size::SMALL);
-            scene
-                .world
-                .ghl
-                .on_call(move |seen| (seen.location.as_str() == side).then(|| Fault::cause(401, Cause::Credentials)));
+            scene.world.ghl.on_call(move |seen| {
+                (seen.location.as_str() == side).then(|| CallFault::cause(401, Cause::Credentials))
+            });
             let (migration, report) = scene.migrate().await;
             assert_eq!(report.status, MigrationStatus::Failed);
             let reason = report.reason.unwrap();
@@ -80,7 +79,7 @@ fn a_scope_that_is_missing_stops_the_migration_only_if_it_cannot_do_without() {
         let lacks = |call: &'static str| async move {
             let scene = Scene::of(Size::SMALL).await;
             scene.pipelines_in_target(Size::SMALL);
-            let forbidden = move || Fault::cause(401, Cause::Forbidden);
+            let forbidden = move || CallFault::cause(401, Cause::Forbidden);
             scene.world.ghl.on_call(move |seen| (seen.call.endpoint().as_str() == call).then(forbidden));
             (scene.migrate().await, scene)
         };
@@ -101,17 +100,16 @@ fn a_scope_that_is_missing_stops_the_migration_only_if_it_cannot_do_without() {
 fn a_scope_to_write_that_is_missing_stops_the_migration_at_its_first_records_and_resuming_puts_them_again() {
     block_on_paused(async {
         for (endpoint, who) in [(Endpoint::UpsertContact, "contacts"), (Endpoint::CreateOpportunity, "opportunities")] {
-            let size = Size { contacts: 15, deals: 15, ..Size::SMALL };
+            let size = Size { contacts: 15, opportunities: 15, ..Size::SMALL };
             let scene = Scene::of(size).await;
             scene.pipelines_in_target(size);
             // The target is not empty, so contacts are upserted.
             let theirs = Contact { email: Some("Person14@Example.test".into()), ..Contact::default() };
             scene.world.ghl.add_contact(&target(), theirs, &[]).unwrap();
             scene.world.run_for(20 * SECOND).await;
-            scene
-                .world
-                .ghl
-                .on_call(move |seen| (seen.call.endpoint() == endpoint).then(|| Fault::cause(401, Cause::Forbidden)));
+            scene.world.ghl.on_call(move |seen| {
+                (seen.call.endpoint() == endpoint).then(|| CallFault::cause(401, Cause::Forbidden))
+            });
             let (migration, report) = scene.migrate().await;
             let reason = report.reason.unwrap();
             assert_eq!(report.status, MigrationStatus::Failed, "{reason}");
@@ -133,10 +131,10 @@ fn what_a_migration_wrote_before_ghl_took_no_more_is_rolled_back() {
         let scene = Scene::of(Size::SMALL).await;
         scene.pipelines_in_target(Size::SMALL);
         scene.world.ghl.on_call(|seen| {
-            (seen.call.endpoint() == Endpoint::CreateOpportunity).then(|| Fault::cause(401, Cause::Forbidden))
+            (seen.call.endpoint() == Endpoint::CreateOpportunity).then(|| CallFault::cause(401, Cause::Forbidden))
         });
         let (migration, report) = scene.migrate().await;
-        // Five of five: too few to tell that it is not a matter of each.
+        // Five of five fail: too few to tell a general problem from individual ones.
         assert_eq!((report.status, report.opportunities.failed), (MigrationStatus::Incomplete, 5));
         assert!(report.reason.unwrap().contains("found 5 missing"));
         scene.migrator.rollback(&migration.id, None).await.unwrap();
@@ -152,10 +150,10 @@ fn what_the_target_s_api_cannot_make_is_left_out_and_all_else_is_carried_over() 
         let scene = Scene::of(Size::SMALL).await;
         scene.pipelines_in_target(Size::SMALL);
         // API v1 has no fields of opportunities.
-        let is_of_deals =
+        let is_of_opportunities =
             |call: &Call| matches!(call, Call::CreateCustomField(field) if field.model == Kind::Opportunity);
-        let unsupported = || Fault::cause(0, Cause::Unsupported);
-        scene.world.ghl.on_call(move |seen| is_of_deals(seen.call).then(unsupported));
+        let unsupported = || CallFault::cause(0, Cause::Unsupported);
+        scene.world.ghl.on_call(move |seen| is_of_opportunities(seen.call).then(unsupported));
         let (migration, report) = scene.migrate().await;
         assert_eq!(report.status, MigrationStatus::Done, "{:?}", report.reason);
         assert_eq!((report.custom_fields.created, report.custom_fields.failed), (5, 1));
@@ -225,9 +223,9 @@ fn settings_take_effect_while_it_runs_and_bad_ones_are_refused() {
 fn a_migration_of_which_nothing_arrived_is_not_done() {
     block_on_paused(async {
         for skip_verify in [false, true] {
-            let scene = Scene::of(Size { contacts: 5, deals: 0, ..Size::SMALL }).await;
+            let scene = Scene::of(Size { contacts: 5, opportunities: 0, ..Size::SMALL }).await;
             scene.pipelines_in_target(Size::SMALL);
-            scene.world.ghl.on_call(|seen| matches!(seen.call, Call::UpsertContact(_)).then(|| Fault::status(422)));
+            scene.world.ghl.on_call(|seen| matches!(seen.call, Call::UpsertContact(_)).then(|| CallFault::status(422)));
             let mut request = scene.request();
             request.settings.skip_verify = Some(skip_verify);
             let id = scene.migrator.start(request, None).await.unwrap().id;

@@ -1,11 +1,11 @@
-//! What a migration created is deleted again, and only that.
+//! A rollback deletes everything that a migration created, and nothing else.
 
 use ghl_sync_migrate::CommandError;
 use ghl_sync_model::{
     Call, Contact, Endpoint, Kind, MappingOverrides, MigrationRequest, MigrationStatus, Payload, PutRecord, RecordId,
     Undo, Undone,
 };
-use ghl_sync_testkit::{Fault, block_on_paused};
+use ghl_sync_testkit::{CallFault, block_on_paused};
 
 use super::fixtures::{Scene, Size, source, target};
 use crate::fixtures::{HOUR, MINUTE, SECOND};
@@ -70,7 +70,7 @@ fn what_ghl_said_was_there_when_it_was_asked_to_create_it_stays() {
         let is_person3 = |contact: &Contact| contact.email.as_deref() == Some("person3@example.test");
         ghl.on_call(move |seen| {
             let upserts = matches!(seen.call, Call::UpsertContact(contact) if is_person3(contact));
-            upserts.then(|| Fault::status(500))
+            upserts.then(|| CallFault::status(500))
         });
         let id = scene.migrator.start(scene.request(), None).await.unwrap().id;
         let mut steps = 0;
@@ -111,16 +111,16 @@ fn what_nobody_can_prove_to_be_ours_stays_and_is_counted() {
                     | Call::CreateTag(_)
                     | Call::CreateCustomField(_)
             );
-            (creates && seen.tries == 1).then_some(Fault::NoAnswer { done: true })
+            (creates && seen.tries == 1).then_some(CallFault::NoAnswer { done: true })
         });
         let (migration, _) = scene.migrate().await;
         scene.assert_complete(&migration.id, Size::SMALL).await;
         scene.migrator.rollback(&migration.id, None).await.unwrap();
         let (_, report) = scene.drive(&migration.id, 24 * HOUR).await;
         let done = report.rolled_back.unwrap();
-        // GHL answered the second try of each contact with `new: false`: ours, or somebody else's.
+        // GHL answered the second try of each contact with `new: false`: the contact may be ours or someone else's.
         assert_eq!((done.contacts, done.kept), (0, 12));
-        // Five opportunities, six fields, three tags. The custom value was made with an answer.
+        // Five opportunities, six fields, three tags. The creation of the custom value was answered.
         assert_eq!((done.unproven, done.structure, done.failed), (5 + 6 + 3, 1, 0), "{done:?}");
         assert_eq!(scene.world.ghl.contact_count(), 24);
     });
@@ -131,13 +131,13 @@ fn a_contact_that_was_created_but_not_finished_by_its_first_batch_is_deleted() {
     block_on_paused(async {
         let scene = Scene::of(Size::SMALL).await;
         scene.pipelines_in_target(Size::SMALL);
-        // The target is not empty, so that tags are added by a call of their own.
+        // The target is not empty, so that adding tags needs a call of its own.
         let before = Contact { email: Some("Person3@Example.test".into()), ..Contact::default() };
         scene.world.ghl.add_contact(&target(), before, &[]).unwrap();
         scene.world.run_for(20 * SECOND).await;
         scene.world.ghl.on_call(|seen| {
             let tags = matches!(seen.call, Call::AddTags { .. });
-            (tags && seen.tries < 12).then(|| Fault::status(500))
+            (tags && seen.tries < 12).then(|| CallFault::status(500))
         });
         let (migration, _) = scene.migrate().await;
         scene.migrator.rollback(&migration.id, None).await.unwrap();
@@ -155,7 +155,7 @@ fn a_rollback_goes_on_wherever_it_is_cut_off() {
         let (migration, _) = scene.migrate().await;
         scene.world.ghl.on_call(|seen| {
             let deletes = matches!(seen.call, Call::DeleteContact(_) | Call::DeleteCustomField(_));
-            (deletes && seen.tries == 1).then_some(Fault::NoAnswer { done: true })
+            (deletes && seen.tries == 1).then_some(CallFault::NoAnswer { done: true })
         });
         scene.migrator.rollback(&migration.id, None).await.unwrap();
         let dies = |step: u64| (step % 2 == 1).then_some(30 + step * 3);
@@ -171,7 +171,7 @@ fn a_rollback_goes_on_wherever_it_is_cut_off() {
 #[test]
 fn records_of_a_page_that_was_not_put_to_its_end_are_deleted_as_well() {
     block_on_paused(async {
-        let size = Size { contacts: 60, deals: 0, ..Size::SMALL };
+        let size = Size { contacts: 60, opportunities: 0, ..Size::SMALL };
         let scene = Scene::of(size).await;
         scene.pipelines_in_target(size);
         let mut request = scene.request();
@@ -201,7 +201,7 @@ fn records_of_a_page_that_was_not_put_to_its_end_are_deleted_as_well() {
 #[test]
 fn a_migration_that_is_cancelled_stops_soon_and_can_be_rolled_back() {
     block_on_paused(async {
-        let size = Size { contacts: 1_200, deals: 0, ..Size::SMALL };
+        let size = Size { contacts: 1_200, opportunities: 0, ..Size::SMALL };
         let scene = Scene::of(size).await;
         scene.pipelines_in_target(size);
         let started = scene.migrator.start(scene.request(), None).await.unwrap();
@@ -216,7 +216,7 @@ fn a_migration_that_is_cancelled_stops_soon_and_can_be_rolled_back() {
         assert_eq!(report.status, MigrationStatus::Cancelled);
         scene.world.run_until_settled(10 * MINUTE).await.unwrap();
         let there = scene.world.ghl.contact_count() - 1_200;
-        // At most 600 were taken in the first minute, and 500 were under way when it was cancelled.
+        // At most 600 were accepted in the first minute, and 500 were under way at the cancellation.
         assert!(there <= 1_100, "{there}: it does not run far ahead of what GHL has taken");
         scene.migrator.rollback(&started.id, None).await.unwrap();
         let (_, report) = scene.drive(&started.id, 24 * HOUR).await;
@@ -283,7 +283,7 @@ fn what_another_record_holds_as_well_by_now_stays_and_the_record_says_so_still()
 #[test]
 fn records_that_are_one_contact_all_say_that_it_is_deleted() {
     block_on_paused(async {
-        let scene = Scene::of(Size { deals: 0, ..Size::SMALL }).await;
+        let scene = Scene::of(Size { opportunities: 0, ..Size::SMALL }).await;
         scene.pipelines_in_target(Size::SMALL);
         let twin = Contact { email: Some("Person4@Example.test".into()), ..Contact::default() };
         let ghl = &scene.world.ghl;

@@ -1,4 +1,4 @@
-//! A process that ends in the middle of a step.
+//! A process that stops in the middle of a step.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use ghl_sync_testkit::block_on_paused;
 use super::fixtures::{Scene, Size};
 use crate::fixtures::{HOUR, MINUTE, SECOND};
 
-const SIZE: Size = Size { contacts: 5, fields: 4, stages: [2, 2], deals: 3 };
+const SIZE: Size = Size { contacts: 5, fields: 4, stages: [2, 2], opportunities: 3 };
 
 #[test]
 fn a_step_that_is_told_to_end_gives_its_lease_back_and_the_next_process_goes_on_at_once() {
@@ -51,7 +51,7 @@ fn a_step_that_is_told_to_end_gives_its_lease_back_and_the_next_process_goes_on_
             let goes_on = u32::from(migration.status.is_active());
             assert_eq!(scene.migrator.send_again().await.unwrap(), goes_on, "after {ms} ms");
             if let Some(next_check_at) = migration.next_check_at {
-                // A message that has not come in this time is lost.
+                // A message that has not come by this time is lost.
                 let comes_at = next_check_at - MINUTE;
                 scene.world.run_for(scene.world.clock.now().until(comes_at)).await;
                 assert_eq!(scene.queue.receive().map(|message| message.generation), Some(migration.generation));

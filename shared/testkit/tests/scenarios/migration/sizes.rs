@@ -1,4 +1,4 @@
-//! Large records: no page outgrows an item of the store, and none that GHL shows stops anything.
+//! Large records: no page outgrows an item of the store, and no record from GHL stops the migration.
 
 use std::collections::BTreeSet;
 
@@ -15,10 +15,10 @@ use serde_json::json;
 use super::fixtures::{Scene, Size, new_field, setup, source, target};
 use crate::fixtures::{HOUR, SECOND};
 
-/// A source of `count` contacts whose notes have so many bytes each.
+/// A source of `count` contacts with notes of `bytes` bytes each.
 async fn scene_of_large_contacts(count: usize, bytes: usize) -> Scene {
     let scene = Scene::empty(setup());
-    scene.fill_source(Size { contacts: 1, deals: 0, ..Size::SMALL });
+    scene.fill_source(Size { contacts: 1, opportunities: 0, ..Size::SMALL });
     scene.pipelines_in_target(Size::SMALL);
     let field = new_field("Notes of the visit", Kind::Contact, FieldType::LargeText);
     let field = scene.world.ghl.add_custom_field(&source(), field).unwrap();
@@ -43,7 +43,7 @@ fn contacts_of_any_size_are_migrated_and_compared_and_no_item_outgrows_the_store
             let verify = report.verify.unwrap();
             assert_eq!((verify.ok, verify.missing, verify.different), (count as u64 + 1, 0, 0), "{count} of {bytes}");
             assert!(scene.store.largest() < 400 * 1024, "{}", scene.store.largest());
-            // What fits is remembered: a walk finds it out once.
+            // A scan finds the fitting page size only once and remembers it.
             let pages = scene.world.ghl.arrivals_at(Endpoint::ContactsPage).len();
             let fitting = (1 << 20) / bytes;
             assert!(pages <= 5 * (count / (fitting / 2).clamp(1, 100) + 8), "{pages} pages, {count} of {bytes}");
@@ -101,7 +101,8 @@ fn reconciling_reads_changes_of_contacts_of_any_size_and_remembers_what_fits() {
     });
 }
 
-/// 130 small contacts and, at these places among them, some that are too long to be read. Returns their ids.
+/// 130 small contacts and, at these places among them, some that are too long to be read. Returns the ids of the long
+/// ones.
 async fn long_among_others(places: &[usize]) -> (Scene, Vec<GhlId>) {
     let scene = scene_of_large_contacts(0, 0).await;
     let mut long = Vec::new();

@@ -1,15 +1,15 @@
-//! The store of migrations, and the queue of their steps, fail.
+//! Failures of the store of migrations and of their queue.
 
 use ghl_sync_testkit::{Op, PortFault, block_on_paused};
 
 use super::fixtures::{Scene, Size};
 use crate::fixtures::HOUR;
 
-const SIZE: Size = Size { contacts: 5, fields: 4, stages: [2, 2], deals: 3 };
+const SIZE: Size = Size { contacts: 5, fields: 4, stages: [2, 2], opportunities: 3 };
 
 #[test]
 fn whichever_call_of_a_store_fails_or_gets_no_answer_the_migration_ends_complete() {
-    // The first calls of these are those of the start itself.
+    // The start itself makes the first calls of these.
     let ops = [
         (Op::MigrationLoad, 1),
         (Op::MigrationReplace, 3),

@@ -1,4 +1,4 @@
-//! GHL fails in between.
+//! GHL fails during a migration.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ghl_sync_model::{Endpoint, MigrationStage, MigrationStatus, Problem};
 use ghl_sync_operate::{Chosen, FailedFilter};
-use ghl_sync_testkit::{Fault, block_on_paused};
+use ghl_sync_testkit::{CallFault, block_on_paused};
 
 use super::fixtures::{Scene, Size, setup, target};
 use crate::fixtures::{HOUR, MINUTE, SECOND, each_seed};
@@ -14,19 +14,19 @@ use crate::fixtures::{HOUR, MINUTE, SECOND, each_seed};
 #[test]
 fn a_thousand_contacts_arrive_through_errors_an_outage_and_steps_that_die() {
     block_on_paused(async {
-        let size = Size { contacts: 1_000, fields: 8, stages: [4, 4], deals: 200 };
+        let size = Size { contacts: 1_000, fields: 8, stages: [4, 4], opportunities: 200 };
         let scene = Scene::of(size).await;
         scene.pipelines_in_target(size);
         scene.world.ghl.on_call(|seen| {
             let minute = seen.elapsed.as_secs() / 60;
             if (3..8).contains(&minute) {
-                return Some(Fault::Unreachable);
+                return Some(CallFault::Unreachable);
             }
-            // Five in a hundred; another time the same call is done.
+            // Five in a hundred; repeated calls get other numbers.
             match (seen.number * 31) % 100 {
-                0..2 => Some(Fault::status(503)),
-                2..4 => Some(Fault::NoAnswer { done: true }),
-                4 => Some(Fault::status(429)),
+                0..2 => Some(CallFault::status(503)),
+                2..4 => Some(CallFault::NoAnswer { done: true }),
+                4 => Some(CallFault::status(429)),
                 _ => None,
             }
         });
@@ -48,9 +48,9 @@ fn structure_whose_creation_got_no_answer_is_looked_for_before_it_is_made_again(
             let number = tries.fetch_add(1, Ordering::Relaxed);
             match number % 3 {
                 0 if creates.contains(&seen.call.endpoint()) => {
-                    Some(Fault::NoAnswer { done: number.is_multiple_of(2) })
+                    Some(CallFault::NoAnswer { done: number.is_multiple_of(2) })
                 }
-                1 if creates.contains(&seen.call.endpoint()) => Some(Fault::DoneButRefused(502)),
+                1 if creates.contains(&seen.call.endpoint()) => Some(CallFault::DoneButRefused(502)),
                 _ => None,
             }
         });
@@ -63,7 +63,7 @@ fn structure_whose_creation_got_no_answer_is_looked_for_before_it_is_made_again(
 }
 
 #[test]
-fn a_contact_that_is_refused_for_good_is_named_and_its_deals_wait_for_it() {
+fn a_contact_that_is_refused_for_good_is_named_and_its_opportunities_wait_for_it() {
     block_on_paused(async {
         let scene = Scene::of(Size::SMALL).await;
         scene.pipelines_in_target(Size::SMALL);
@@ -84,31 +84,31 @@ fn a_contact_that_is_refused_for_good_is_named_and_its_deals_wait_for_it() {
 }
 
 #[test]
-fn deals_of_a_contact_that_failed_follow_it_by_themselves_even_when_the_migration_is_over() {
+fn opportunities_of_a_contact_that_failed_follow_it_by_themselves_even_when_the_migration_is_over() {
     block_on_paused(async {
         let scene = Scene::of(Size::SMALL).await;
         scene.pipelines_in_target(Size::SMALL);
         scene.target_refuses_the_first_person();
         let (migration, report) = scene.migrate().await;
         assert_eq!((report.status, report.opportunities.blocked), (MigrationStatus::Incomplete, 1));
-        // Those of contacts are on the page before.
+        // Findings about contacts are on the previous page.
         let findings = scene.migrator.findings(&migration.id, 1).await.unwrap();
         let told = findings.iter().any(|finding| {
             matches!(&finding.problem, Problem::Missing { reason } if reason.contains("it waits for contact#m.")
                 && reason.contains("follows by itself"))
         });
         assert!(told, "{findings:#?}");
-        let deals = || scene.world.ghl.arrivals_at(Endpoint::CreateOpportunity).len();
-        let before = deals();
-        // Somebody mends what GHL did not like, and has the contact sent again.
+        let opportunities = || scene.world.ghl.arrivals_at(Endpoint::CreateOpportunity).len();
+        let before = opportunities();
+        // Someone fixes GHL's objection, and has the contact sent again.
         scene.world.ghl.heal();
         let failed =
             scene.world.operator().replay(&target(), &Chosen::Failed(FailedFilter::default()), None).await.unwrap();
         assert_eq!(failed.replayed, 1);
         scene.world.run_until_settled(48 * HOUR).await.unwrap();
-        assert_eq!(deals(), before + 1);
+        assert_eq!(opportunities(), before + 1);
         assert!(scene.world.ghl.doubles().is_empty());
-        // A second migration finds all of it there.
+        // A second migration finds everything there.
         let (second, _) = scene.migrate().await;
         scene.assert_complete(&second.id, Size::SMALL).await;
     });
@@ -122,9 +122,9 @@ fn what_somebody_deletes_in_the_target_meanwhile_is_found_by_the_comparison_and_
         let scene = Arc::new(Scene::empty(setup));
         scene.fill_source(Size::SMALL);
         scene.pipelines_in_target(Size::SMALL);
-        // The look at a contact by itself fails for so long that the page is compared again.
+        // Reading the contact by itself fails for so long that the page is compared again.
         scene.world.ghl.on_call(|seen| {
-            (seen.call.endpoint() == Endpoint::GetContact && seen.tries <= 8).then(|| Fault::status(503))
+            (seen.call.endpoint() == Endpoint::GetContact && seen.tries <= 8).then(|| CallFault::status(503))
         });
         let started = scene.migrator.start(scene.request(), None).await.unwrap();
         let user = {

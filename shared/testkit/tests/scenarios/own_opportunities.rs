@@ -1,4 +1,4 @@
-//! An opportunity that another record holds is never this record's, at any delay.
+//! A record never takes over an opportunity that belongs to another record, whatever the delay.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -8,16 +8,16 @@ use std::time::Duration;
 use ghl_sync_model::{
     Api, Contact, Endpoint, ErrorCode, GhlId, Opportunity, OpportunityStatus, Payload, PutRecord, RecordId,
 };
-use ghl_sync_testkit::{Fault, Setup, World, block_on_paused, says};
+use ghl_sync_testkit::{CallFault, Setup, World, block_on_paused, says};
 
 use crate::fixtures::{
-    HOUR, Look, MINUTE, SECOND, contact, contact_key, deal, deal_key, deal_name, each_seed, email, exact, loc,
-    nameless, put_of,
+    HOUR, Look, MINUTE, SECOND, contact, contact_key, each_seed, email, exact, loc, nameless, opportunity,
+    opportunity_key, opportunity_name, put_of,
 };
 
-/// Deal number `n` of contact 0, worth `n`.
-fn deal_of_one(n: usize, name: &str) -> PutRecord {
-    let Payload::Opportunity(opportunity) = deal(0).payload else { unreachable!() };
+/// Opportunity number `n` of contact 0, worth `n`.
+fn opportunity_of_one(n: usize, name: &str) -> PutRecord {
+    let Payload::Opportunity(opportunity) = opportunity(0).payload else { unreachable!() };
     let worth = Some((n as u64 + 1).into());
     let content = Opportunity { name: name.to_owned(), monetary_value: worth, ..opportunity };
     put_of(&format!("{n}"), Payload::Opportunity(content))
@@ -30,7 +30,7 @@ fn renamed(mut put: PutRecord, name: &str) -> PutRecord {
     put
 }
 
-/// Each record has an opportunity of its own with its own content, or has failed because of one that it names.
+/// Checks that each record has its own opportunity with its own content, or has failed because of one that it names.
 fn assert_none_overwritten(world: &World, puts: &[PutRecord], what: &str) {
     let records = puts.iter().map(|put| world.record(&put.key()));
     let (failed, accepted): (Vec<_>, Vec<_>) = records.partition(|record| record.failed_at.is_some());
@@ -49,7 +49,7 @@ fn assert_none_overwritten(world: &World, puts: &[PutRecord], what: &str) {
     });
     for name in names.collect::<std::collections::BTreeSet<_>>() {
         for (_, opportunity) in world.ghl.opportunities(&loc(), &name) {
-            let is_it = |payload: &Payload| matches!(payload, Payload::Opportunity(deal) if says(deal, &opportunity));
+            let is_it = |payload: &Payload| matches!(payload, Payload::Opportunity(put) if says(put, &opportunity));
             let place = expected.iter().position(is_it);
             expected.remove(place.unwrap_or_else(|| panic!("{what}: {opportunity:?} is nobody's")));
         }
@@ -62,7 +62,7 @@ fn delays() -> [Duration; 7] {
 }
 
 #[test]
-fn a_second_deal_of_a_contact_and_pipeline_never_overwrites_the_first_at_any_delay() {
+fn a_second_opportunity_of_a_contact_and_pipeline_never_overwrites_the_first_at_any_delay() {
     for api in [Api::V2, Api::V1] {
         for allowed in [true, false] {
             for names in [["Roof", "Roof"], ["Roof", "Garage"]] {
@@ -73,7 +73,7 @@ fn a_second_deal_of_a_contact_and_pipeline_never_overwrites_the_first_at_any_del
                         setup.ghl.allow_duplicate_opportunities = allowed;
                         setup.locations.values_mut().for_each(|settings| settings.api = api);
                         let world = setup.start();
-                        let puts = [deal_of_one(0, names[0]), deal_of_one(1, names[1])];
+                        let puts = [opportunity_of_one(0, names[0]), opportunity_of_one(1, names[1])];
                         world.put(&[contact(0)]).await.unwrap();
                         world.run_until_settled(MINUTE).await.unwrap();
                         if delay.is_zero() {
@@ -95,7 +95,7 @@ fn a_second_deal_of_a_contact_and_pipeline_never_overwrites_the_first_at_any_del
 }
 
 #[test]
-fn many_deals_of_one_name_all_arrive_whatever_fails_on_the_way() {
+fn many_opportunities_of_one_name_all_arrive_whatever_fails_on_the_way() {
     each_seed(20, |seed| async move {
         let mut setup = Setup { seed, index_lag: Duration::ZERO..=10 * SECOND, ..Setup::default() };
         setup.config.concurrency = 8;
@@ -107,13 +107,13 @@ fn many_deals_of_one_name_all_arrive_whatever_fails_on_the_way() {
             let is_create = seen.call.endpoint() == Endpoint::CreateOpportunity;
             let nth = is_create.then(|| hit.fetch_add(1, std::sync::atomic::Ordering::SeqCst))?;
             match (nth as u64 + seed) % 5 {
-                0 => Some(Fault::NoAnswer { done: true }),
-                1 => Some(Fault::DoneButRefused(502)),
-                2 => Some(Fault::status(502)),
+                0 => Some(CallFault::NoAnswer { done: true }),
+                1 => Some(CallFault::DoneButRefused(502)),
+                2 => Some(CallFault::status(502)),
                 _ => None,
             }
         });
-        let puts: Vec<_> = (0..6).map(|n| deal_of_one(n, "Roof")).collect();
+        let puts: Vec<_> = (0..6).map(|n| opportunity_of_one(n, "Roof")).collect();
         world.put(&puts[..4]).await.unwrap();
         world.run_for(SECOND * u32::try_from(seed).unwrap()).await;
         world.put(&puts[4..]).await.unwrap();
@@ -133,49 +133,53 @@ fn what_only_ghl_has_is_still_updated_and_never_taken_under_another_name() {
                 setup.ghl.allow_duplicate_opportunities = allowed;
                 let world = setup.start();
                 let id = world.ghl.add_contact(&loc(), Contact { email: Some(email(0)), ..Contact::default() }, &[]);
-                let Payload::Opportunity(theirs) = deal_of_one(99, "Roof").payload else { unreachable!() };
+                let Payload::Opportunity(theirs) = opportunity_of_one(99, "Roof").payload else { unreachable!() };
                 let theirs = Opportunity { status: Some(OpportunityStatus::Won), ..theirs };
                 world.ghl.add_opportunity(&loc(), &id.unwrap(), theirs.clone()).unwrap();
                 world.run_for(delay).await;
-                world.put(&[contact(0), deal_of_one(0, name)]).await.unwrap();
+                world.put(&[contact(0), opportunity_of_one(0, name)]).await.unwrap();
                 world.run_until_settled(2 * HOUR).await.unwrap();
                 let found = world.ghl.opportunities(&loc(), "Roof");
                 let what = format!("{name} allowed {allowed} after {delay:?}: {found:?}");
                 if allowed && delay.is_zero() {
-                    // Nothing shows it yet, and GHL lets a second one be.
+                    // No search shows it yet, and GHL allows a second one.
                     assert_eq!(found.len(), 2, "{what}");
                 } else if updated {
                     assert!(found.len() == 1 && found[0].1.monetary_value == Some(1.into()), "{what}");
                 } else {
                     assert!(says(&theirs, &found[0].1), "{what}");
-                    assert_eq!(world.record(&deal_key(0)).last_error.unwrap().code, ErrorCode::Rejected, "{what}");
+                    assert_eq!(
+                        world.record(&opportunity_key(0)).last_error.unwrap().code,
+                        ErrorCode::Rejected,
+                        "{what}"
+                    );
                 }
             });
         }
     }
 }
 
-/// A world whose search shows everything at once, a contact in it, and a deal of the shape that others may have.
-fn beside_deals_of_somebody_else() -> (Arc<World>, GhlId, Opportunity) {
+/// A world with a search that shows everything at once, a contact, and the content for other people's opportunities.
+fn beside_opportunities_of_somebody_else() -> (Arc<World>, GhlId, Opportunity) {
     let mut setup = exact();
     setup.ghl.search_lag = Duration::ZERO;
     let world = setup.start();
     let contact_id = world.ghl.add_contact(&loc(), Contact { email: Some(email(0)), ..Contact::default() }, &[]);
-    let Payload::Opportunity(theirs) = deal(0).payload else { unreachable!() };
+    let Payload::Opportunity(theirs) = opportunity(0).payload else { unreachable!() };
     (world, contact_id.unwrap(), theirs)
 }
 
 #[test]
-fn a_deal_on_the_second_page_of_its_pipeline_is_found() {
+fn an_opportunity_on_the_second_page_of_its_pipeline_is_found() {
     block_on_paused(async {
-        let (world, contact_id, theirs) = beside_deals_of_somebody_else();
-        // The search shows the latest first.
+        let (world, contact_id, theirs) = beside_opportunities_of_somebody_else();
+        // The search lists the newest first.
         for n in 0..150 {
-            let name = if n == 20 { deal_name(0) } else { format!("other {n}") };
+            let name = if n == 20 { opportunity_name(0) } else { format!("other {n}") };
             world.ghl.add_opportunity(&loc(), &contact_id, Opportunity { name, ..theirs.clone() }).unwrap();
             world.run_for(Duration::from_millis(1)).await;
         }
-        world.put(&[contact(0), deal(0)]).await.unwrap();
+        world.put(&[contact(0), opportunity(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!(world.ghl.opportunity_count(), 150);
         assert_eq!(world.ghl.arrivals_at(Endpoint::FindOpportunities).len(), 2);
@@ -185,33 +189,33 @@ fn a_deal_on_the_second_page_of_its_pipeline_is_found() {
 #[test]
 fn a_search_that_never_ends_is_given_up_and_nothing_is_created() {
     block_on_paused(async {
-        let (world, contact_id, theirs) = beside_deals_of_somebody_else();
+        let (world, contact_id, theirs) = beside_opportunities_of_somebody_else();
         for n in 0..1100 {
             let other = Opportunity { name: format!("other {n}"), ..theirs.clone() };
             world.ghl.add_opportunity(&loc(), &contact_id, other).unwrap();
         }
-        world.put(&[contact(0), deal(0)]).await.unwrap();
+        world.put(&[contact(0), opportunity(0)]).await.unwrap();
         world.run_until_settled(MINUTE).await.unwrap();
         assert_eq!(world.ghl.arrivals_at(Endpoint::FindOpportunities).len(), 10);
         assert_eq!(world.ghl.opportunity_count(), 1100);
-        assert_eq!(world.record(&deal_key(0)).last_error.unwrap().code, ErrorCode::Rejected);
+        assert_eq!(world.record(&opportunity_key(0)).last_error.unwrap().code, ErrorCode::Rejected);
     });
 }
 
-type FaultOf = fn() -> Fault;
+type FaultOf = fn() -> CallFault;
 
-/// How a creation may end without an answer.
+/// The ways in which a creation may end without an answer.
 fn unanswered() -> [(&'static str, FaultOf); 5] {
     [
-        ("no answer", || Fault::NoAnswer { done: true }),
-        ("502", || Fault::DoneButRefused(502)),
-        ("late", || Fault::ArrivesLate(2 * SECOND)),
-        ("killed", || Fault::Hangs),
-        ("panic", || Fault::Panics),
+        ("no answer", || CallFault::NoAnswer { done: true }),
+        ("502", || CallFault::DoneButRefused(502)),
+        ("late", || CallFault::ArrivesLate(2 * SECOND)),
+        ("killed", || CallFault::Hangs),
+        ("panic", || CallFault::Panics),
     ]
 }
 
-/// The first creation at `endpoint` is done, and nobody learns of it.
+/// The first creation at `endpoint` takes effect, but nobody learns of it.
 fn lose_the_answer(world: &World, endpoint: Endpoint, fault: FaultOf) {
     let lost = AtomicBool::new(false);
     world.ghl.on_call(move |seen| {
@@ -221,9 +225,9 @@ fn lose_the_answer(world: &World, endpoint: Endpoint, fault: FaultOf) {
 }
 
 #[test]
-fn a_deal_is_not_doubled_whatever_it_is_put_as_after_an_unanswered_creation() {
+fn an_opportunity_is_not_doubled_whatever_it_is_put_as_after_an_unanswered_creation() {
     let in_pipeline = |pipeline: &str| {
-        let mut put = deal(0);
+        let mut put = opportunity(0);
         if let Payload::Opportunity(opportunity) = &mut put.payload {
             opportunity.pipeline_id = GhlId::new(pipeline).unwrap();
             opportunity.pipeline_stage_id = Some(GhlId::new(format!("{pipeline}-new")).unwrap());
@@ -231,16 +235,16 @@ fn a_deal_is_not_doubled_whatever_it_is_put_as_after_an_unanswered_creation() {
         put
     };
     let of_contact = |n: usize| {
-        let mut put = deal(0);
+        let mut put = opportunity(0);
         if let Payload::Opportunity(opportunity) = &mut put.payload {
             opportunity.contact_record = Some(RecordId::new(format!("{n}")).unwrap());
         }
         put
     };
     let puts: [(&str, Vec<PutRecord>); 5] = [
-        ("renamed", vec![renamed(deal(0), "phase two")]),
-        ("renamed twice", vec![renamed(deal(0), "phase two"), renamed(deal(0), "phase three")]),
-        ("renamed and back", vec![renamed(deal(0), "phase two"), deal(0)]),
+        ("renamed", vec![renamed(opportunity(0), "phase two")]),
+        ("renamed twice", vec![renamed(opportunity(0), "phase two"), renamed(opportunity(0), "phase three")]),
+        ("renamed and back", vec![renamed(opportunity(0), "phase two"), opportunity(0)]),
         ("moved to another pipeline", vec![in_pipeline("other")]),
         ("moved to another contact", vec![of_contact(1)]),
     ];
@@ -254,14 +258,14 @@ fn a_deal_is_not_doubled_whatever_it_is_put_as_after_an_unanswered_creation() {
                     world.put(&[contact(0), contact(1)]).await.unwrap();
                     world.run_until_settled(MINUTE).await.unwrap();
                     lose_the_answer(&world, Endpoint::CreateOpportunity, fault);
-                    world.put(&[deal(0)]).await.unwrap();
+                    world.put(&[opportunity(0)]).await.unwrap();
                     world.run_for(20 * SECOND).await;
                     for put in puts {
                         world.put(std::slice::from_ref(put)).await.unwrap();
                         world.run_for(SECOND).await;
                     }
                     world.run_until_settled(HOUR).await.unwrap();
-                    let record = world.record(&deal_key(0));
+                    let record = world.record(&opportunity_key(0));
                     let what = format!("{how}, {what}, allowed {allowed}: {record:?}");
                     assert_eq!(world.ghl.opportunity_count(), 1, "{what}");
                     assert!(record.failed_at.is_none() && record.former.is_empty(), "{what}");
@@ -310,10 +314,10 @@ fn a_contact_is_not_doubled_whatever_identity_it_gets_after_an_unanswered_creati
 fn a_contact_with_our_marker_that_another_record_holds_by_now_is_left_to_that_record() {
     block_on_paused(async {
         let world = exact().start();
-        lose_the_answer(&world, Endpoint::CreateContact, || Fault::NoAnswer { done: true });
+        lose_the_answer(&world, Endpoint::CreateContact, || CallFault::NoAnswer { done: true });
         world.put(&[nameless(0)]).await.unwrap();
         world.run_for(5 * SECOND).await;
-        // A person completes it in GHL, and another record is found by that.
+        // A person completes the contact in GHL, so that another record finds it.
         let marked = world.ghl.only_contact(&loc());
         world.ghl.edit_contact(&loc(), &marked, |contact| contact.email = Some(email(1)));
         world.put(&[contact(1)]).await.unwrap();
