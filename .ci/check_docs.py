@@ -1,8 +1,8 @@
 """Checks that the documents agree with what they describe.
 
-Every relative link leads to a page and a heading that exist, every path that is named to a file; CONFIGURATION.md names each parameter of the template with
-its default and its range; OPERATE.md has a row for each alarm, START.md one for each output; the index of decisions
-lists every page once; and the README stays short enough to be read.
+Every relative link leads to an existing page and heading, and every path to an existing file. CONFIGURATION.md names each
+parameter of the template with its default and its range, OPERATE.md has a row for each alarm, START.md one for each
+output. The index of decisions lists every page once. The README stays short.
 """
 
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 README_BYTES = 9_000
-# What a default says that is empty in the template.
+# How the documents name a default that is empty in the template.
 EMPTY = ("none", "the key that GHL publishes", "by the size of the source")
 
 

@@ -1,6 +1,6 @@
-"""A container engine, and the image that SAM runs functions in: what is there is used, what is missing is made.
+"""A container engine, and the image that SAM runs functions in. Existing ones are used, missing ones are created.
 
-Whatever is made here is gone at the end.
+Everything created here is removed at the end.
 """
 
 import io
@@ -15,7 +15,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-# Seconds. An engine is up in about two; the image is some 50 MB.
+# Seconds. An engine starts in about two; the image is some 50 MB.
 ENGINE_START = 60
 PULL = 180
 
@@ -27,7 +27,7 @@ def engine_runs():
 
 @contextmanager
 def engine():
-    """A container engine: the one that runs, or one of our own, with nothing in common with any other."""
+    """A container engine: a running one, or our own, which is isolated from all others."""
     if engine_runs():
         yield
         return
@@ -35,7 +35,7 @@ def engine():
         sys.exit("no container engine runs, and none can be started: that takes dockerd and root")
     bridges_before = bridge_exists()
     with tempfile.TemporaryDirectory(prefix="ghl-sync-docker.") as folder:
-        # Functions talk to this machine only, by the bridge itself: nothing has to be routed.
+        # Functions talk only to this machine, over the bridge itself: nothing needs routing.
         command = ["dockerd", "--iptables=false", "--ip-forward=false", "--host", f"unix://{folder}/socket"]
         command += ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
         with open(f"{folder}/log", "wb") as log:
@@ -70,7 +70,7 @@ def bridge_exists():
 
 @contextmanager
 def base_image(name, programs):
-    """The image `name`: the one that is here, or pulled, or else a stand-in that can run `programs`."""
+    """The image `name`: local, pulled, or else a stand-in that can run `programs`."""
     before = images()
     if name not in before:
         if pull(name):
@@ -81,7 +81,7 @@ def base_image(name, programs):
     try:
         yield
     finally:
-        # The stand-in, and what SAM built upon it.
+        # The stand-in, and the images that SAM built on it.
         repository = name.rpartition(":")[0]
         made = sorted(image for image in images() - before if image.startswith(f"{repository}:"))
         if made:
@@ -104,8 +104,8 @@ def pull(name):
 
 
 def make_stand_in(name, programs):
-    """As much of Amazon Linux as a function needs: a C library; and as SAM needs to add its emulator: a shell, mv and
-    chmod. All of it is this machine's own."""
+    """The part of Amazon Linux that a function needs, a C library, and the part that SAM needs to add its emulator: a
+    shell, mv and chmod. All are copies from this machine."""
     tools = {f"bin/{tool}": shutil.which(tool) for tool in ("sh", "mv", "chmod")}
     libraries = set().union(*(shared_objects(path) for path in [*tools.values(), *programs]))
     archive = io.BytesIO()
@@ -125,6 +125,6 @@ def make_stand_in(name, programs):
 
 
 def shared_objects(program):
-    """What the loader maps for `program`, the loader itself included."""
+    """The libraries that the loader maps for `program`, and the loader itself."""
     listed = subprocess.run(["ldd", program], capture_output=True, text=True)
     return set(re.findall(r"(/\S+\.so\S*)", listed.stdout))

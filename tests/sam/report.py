@@ -1,8 +1,8 @@
-"""What the functions weigh and how fast they start, measured under Lambda's emulator on this machine.
+"""The sizes and start times of the functions, measured under Lambda's emulator on this machine.
 
-It takes what `sam build` built, as run.py does. The emulator is the one that `sam local` puts into its containers; here
-it runs without one, so that a function's process can be looked at. Sizes and memory are held to their limits; times
-depend on the machine, and are told only.
+It uses the output of `sam build`, as run.py does. The emulator is the one that `sam local` puts into its containers; here
+it runs without a container, so that a function's process can be inspected. Sizes and memory must keep to their limits;
+times depend on the machine, and are only reported.
 """
 
 import json
@@ -23,16 +23,16 @@ import local_stack
 from local_stack import EVENTS
 
 INVOKE = "http://127.0.0.1:9009/2015-03-31/functions/function/invocations"
-# Of each time, the median of so many.
+# Number of starts; each reported time is their median.
 STARTS = 5
 INVOCATIONS = 20
-# Limits: of a zip 5 MB but for two, of memory at rest 40 MB. Aimed at for a start: 20 ms.
+# Limits: 5 MB for a zip, with two exceptions, and 40 MB of memory at rest. Target for a start: 20 ms.
 MAX_ZIP_BYTES = 5_000_000
-# The importer knows the phone numbers and the countries of the world, and nobody waits for its start. The API has its
-# pages and its document in it, and does whatever an operator may ask for.
+# The importer contains the world's phone numbers and countries, and nobody waits for its start. The API contains its
+# pages and its document, and all actions of an operator.
 MAX_ZIP_BYTES_OF = {"ImporterFunction": 7_000_000, "ApiFunction": 6_000_000}
 MAX_REST_KB = 40_000
-# CI links without optimising, which makes a zip up to an eighth larger (API: 6.08 for 5.56 MB).
+# CI links without optimising, which makes a zip up to an eighth larger (API: 6.08 instead of 5.56 MB).
 LINKED_PLAINLY = os.environ.get("CARGO_PROFILE_RELEASE_LTO") == "off"
 # Seconds.
 EMULATOR_START = 10
@@ -61,8 +61,8 @@ def main():
 
 
 def measure(function):
-    """Medians of several starts. They are as in AWS, where clients are made for https; invocations go to the local
-    stack, with the function's own event."""
+    """Medians of several starts. Starts are as in AWS, with clients for https; invocations use the local stack and the
+    function's own event."""
     event = (EVENTS / f"{function.event}.json").read_bytes()
     local = local_stack.environment()
     of_aws = {name: "" for name in local if name.startswith("AWS_ENDPOINT_URL_") or name.endswith("_BASE_URL")}
@@ -89,7 +89,7 @@ def measure(function):
 
 @contextmanager
 def emulator(function, environment):
-    """The emulator with the function in it; gives its log."""
+    """Runs the function in the emulator; yields its log."""
     with tempfile.NamedTemporaryFile() as log:
         command = [emulator_program(), "--log-level", "info", "--runtime-interface-emulator-address", "127.0.0.1:9009"]
         command += ["--runtime-api-address", "127.0.0.1:9010", function.bootstrap]
@@ -116,7 +116,7 @@ def wait_for_emulator(process):
 
 
 def invoke(event):
-    """Milliseconds that one invocation took its invoker."""
+    """Milliseconds of one invocation, as its caller sees them."""
     began = time.monotonic()
     with urllib.request.urlopen(INVOKE, data=event, timeout=INVOCATION) as answer:
         answer.read()
@@ -124,7 +124,7 @@ def invoke(event):
 
 
 def memory_of(program):
-    """Resident memory of the process that runs `program`, now and at most, in kB."""
+    """Resident memory of the process that runs `program`, current and peak, in kB."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if os.path.samefile(process / "exe", program):
@@ -137,7 +137,7 @@ def memory_of(program):
 
 
 def zipped(program):
-    """Bytes of what is uploaded."""
+    """Size of the upload in bytes."""
     with tempfile.TemporaryFile() as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.write(program, "bootstrap")

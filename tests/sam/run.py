@@ -1,10 +1,10 @@
 """Runs the functions as `sam local` runs them, in containers, against `cargo ghl-sync up`.
 
-It takes what `sam build` built, and `cases.json`: events of `events/`, and what the function must answer to each. A new
-function needs an event and a case; what is asked of every function is asked of it as well.
+It uses the output of `sam build`, and `cases.json`: events of `events/`, each with the expected answer. A new function
+needs an event and a case; the checks for every function then apply to it automatically.
 
-`sam local invoke` starts a container for each event. A function that answers HTTP is so invoked with its own event only,
-and with its others by `sam local start-lambda`, whose containers stay: one after the other, in the order of the file.
+`sam local invoke` starts a container for each event. A function that answers HTTP gets only its own event this way, and
+its others through `sam local start-lambda`, which keeps its containers: one event at a time, in the order of the file.
 """
 
 import json
@@ -24,16 +24,16 @@ from local_stack import EVENTS, ROOT
 
 BASE_IMAGE = "public.ecr.aws/lambda/provided:al2023-x86_64"
 CASES = Path(__file__).with_name("cases.json")
-# What the sandbox of a case must have seen, if the case does not say.
+# Expected sandbox counts, if the case has none.
 NOTHING = {"calls": 0}
-# Without these no function starts; the receiver of webhooks sends nothing to the queue.
+# No function starts without these. The webhook receiver sends nothing to the queue, so it needs no queue URL.
 REQUIRED = ["BATCH_QUEUE_URL", "RECORDS_TABLE", "STATE_TABLE"]
 NOT_REQUIRED = {"WebhookFunction": ["BATCH_QUEUE_URL"]}
 # Where `sam local start-lambda` listens.
 LAMBDA = "http://127.0.0.1:3001"
 # Where `sam local start-api` listens.
 API = "http://127.0.0.1:3000"
-# Seconds. An invocation in a container takes three.
+# Seconds. An invocation in a container takes two.
 INVOCATION = 120
 EMULATOR_START = 120
 MIGRATION = 120
@@ -41,7 +41,7 @@ LIST_LAG = 11
 
 
 class Wrong(Exception):
-    """Something is not as it must be."""
+    """A check failed."""
 
 
 def main():
@@ -70,7 +70,7 @@ def main():
 
 
 def read_cases(functions):
-    """The cases, with the function that each is for. No event goes without a case, and no function without an event."""
+    """The cases, each with its function. Every event must have a case, and every function an event."""
     cases = json.loads(CASES.read_text(encoding="utf-8"))
     events = {path.stem for path in EVENTS.glob("*.json") if path != local_stack.ENVIRONMENT}
     if events != {case["event"] for case in cases}:
@@ -87,12 +87,12 @@ def read_cases(functions):
 
 
 def stays_warm(case):
-    """Whether it is for a container that other cases use as well."""
+    """Whether it uses a container shared with other cases."""
     return "statusCode" in case["answer"] and case["event"] != case["function"].event
 
 
 def check_case(case):
-    """The answer, and what the sandbox saw of it."""
+    """The answer, and the calls that the sandbox saw."""
     with local_stack.fresh():
         answer = invoke(case["function"], case["event"])
         stats = local_stack.sandbox_stats()
@@ -101,14 +101,14 @@ def check_case(case):
 
 
 def check_answer(case, answer):
-    """The answer, and what an HTTP response has in its body."""
+    """The answer, with the body of an HTTP response parsed."""
     expect(f"the answer to {case['event']}", answer, case["answer"])
     if "body" in case:
         expect(f"the body of the answer to {case['event']}", json.loads(answer["body"]), case["body"])
 
 
 def check_bad_start(function):
-    """A function that cannot start says why, and names everything at once."""
+    """A function that cannot start says why, and names all faults at once."""
     values = json.loads(local_stack.ENVIRONMENT.read_text(encoding="utf-8"))["Parameters"]
     values.update({name: "" for name in REQUIRED}, GHL_SYNC_BATCH_SIZE="many")
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
@@ -122,7 +122,7 @@ def check_bad_start(function):
 
 
 def invoke(function, event, *options):
-    """`sam local invoke` with an event of `events/`. samconfig.toml has the rest."""
+    """`sam local invoke` with an event of `events/`. samconfig.toml has the other options."""
     command = ["sam", "local", "invoke", function.name, "--event", EVENTS / f"{event}.json", "--skip-pull-image"]
     ran = run_in_container([*command, *options])
     if never_began(ran):
@@ -139,13 +139,13 @@ def run_in_container(command):
 
 
 def never_began(ran):
-    """Whether SAM gave up on a container whose emulator took no event: nothing of ours ran in it. A function that hangs
-    has begun."""
+    """Whether SAM gave up on a container because its emulator took no event, so none of our code ran. A function that
+    hangs has begun."""
     return "No response from invoke container" in ran.stderr and "START RequestId" not in ran.stderr
 
 
 def expect(what, found, expected):
-    """`found` must be `expected`; where that is an object, have at least its fields."""
+    """`found` must equal `expected`; an object must have at least the expected fields."""
     if not agrees(found, expected):
         raise Wrong(f"{what} is not as expected\nexpected: {json.dumps(expected)}\nfound:    {json.dumps(found)}")
 
@@ -160,7 +160,7 @@ def agrees(found, expected):
 
 
 def check_warm_cases(cases):
-    """All of them against one local stack. They make the calls to GoHighLevel that they say."""
+    """Runs all cases against one local stack. Each must make exactly the calls to GoHighLevel that it lists."""
     with local_stack.fresh():
         for case in cases:
             event = (EVENTS / f"{case['event']}.json").read_bytes()
@@ -173,16 +173,16 @@ def check_warm_cases(cases):
 
 
 def check_sync_and_migration():
-    """The sample location is synced, and then migrated into another one. Returns how many contacts arrived, and how many
-    of them were migrated."""
+    """Syncs the sample location, then migrates it into another one. Returns the numbers of contacts that arrived and that
+    were migrated."""
     with local_stack.fresh():
         contacts = check_sync()
         return contacts, check_migration(contacts)
 
 
 def check_sync():
-    """The scheduler starts the sample location, and the consumer gets its messages until the queue is empty: here an
-    event source mapping made of the AWS CLI. Returns how many contacts arrived."""
+    """The scheduler starts the sample location, and the consumer gets its messages until the queue is empty. The AWS CLI
+    stands in for the event source mapping. Returns the number of contacts that arrived."""
     due = len(local_stack.CONTACTS.read_text(encoding="utf-8").splitlines()) - 1
     started = call_lambda("SchedulerFunction", json.loads((EVENTS / "scheduler.json").read_text(encoding="utf-8")))
     expect("the scheduler's answer", started, {"started": 1, "failed": 0})
@@ -194,9 +194,9 @@ def check_sync():
 
 
 def check_migration(contacts):
-    """The API starts a migration, and the migrator and the consumer get their messages until it is over. Returns how many
-    contacts were migrated."""
-    # GoHighLevel's lists, and so the sandbox's, show what was written only after some seconds.
+    """The API starts a migration, and the migrator and the consumer get their messages until it ends. Returns the number
+    of migrated contacts."""
+    # GoHighLevel's lists, and so the sandbox's, show a write only after some seconds.
     time.sleep(LIST_LAG)
     call_api("PUT", "/v1/locations/loc_new", {}, 200)
     order = {"source": "loc_demo", "target": "loc_new", "auto_approve": True}
@@ -221,7 +221,7 @@ def check_migration(contacts):
 
 
 def call_api(method, path, body, status):
-    """What the API answers, which must be of this status."""
+    """The answer of the API, which must have this status."""
     event = json.loads((EVENTS / "api-set-location.json").read_text(encoding="utf-8"))
     event["rawPath"] = event["requestContext"]["http"]["path"] = path
     event["requestContext"]["http"]["method"] = method
@@ -236,8 +236,8 @@ def call_api(method, path, body, status):
 
 
 def check_start_api():
-    """The HTTP API as `sam local` serves it: the open route, the others with a key and without. Returns how many
-    requests were sent."""
+    """The HTTP API as `sam local` serves it: the open route, and the others with and without a key. Returns the number of
+    requests."""
     key = {"x-api-key": "local-key", "content-type": "application/json"}
     contact = json.dumps({"id": "crm-42", "contact": {"email": "ada@example.com"}}).encode()
     contacts = "/v1/locations/loc_demo/contacts"
@@ -270,11 +270,11 @@ def status_of(method, path, headers, body):
 
 @contextmanager
 def emulator(command, *options, listens_at=None):
-    """One of SAM's servers, for as long as it is needed."""
+    """One of SAM's servers, stopped at the end of the `with` block."""
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(
             ["sam", "local", command, *options, "--skip-pull-image"], cwd=ROOT, stdout=log, stderr=log,
-            # A shell's background job ignores SIGINT, and so would all that it starts.
+            # A shell's background job ignores SIGINT, and so would every process that it starts.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
@@ -286,7 +286,7 @@ def emulator(command, *options, listens_at=None):
                 time.sleep(0.2)
             yield
         finally:
-            # As Ctrl-C does: it takes its containers down.
+            # Like Ctrl-C: SAM then removes its containers.
             server.send_signal(signal.SIGINT)
             server.wait(timeout=180)
 
@@ -303,7 +303,7 @@ def call_lambda(function, event):
 
 
 def pass_on(queue, function):
-    """Hands the messages of a queue to its function. Whether there were any."""
+    """Delivers the messages of a queue to its function. Returns whether there were any."""
     messages = receive(queue)
     if messages:
         answer = call_lambda(function, sqs_event(messages))
@@ -312,7 +312,7 @@ def pass_on(queue, function):
 
 
 def receive(name):
-    """Takes a message off a queue, by its variable; none if there is none."""
+    """Receives a message from the queue of this variable; None if it is empty."""
     environment = local_stack.environment()
     queue = ["--endpoint-url", environment["AWS_ENDPOINT_URL_SQS"], "--queue-url", environment[name]]
     received = aws("sqs", "receive-message", *queue, "--wait-time-seconds", "2")
