@@ -8,6 +8,7 @@ use ghl_sync_import::FileImportError;
 use crate::Failure;
 use crate::list::{ImportReport, ListArgs};
 use crate::report::RunReport;
+use crate::usage::UsageError;
 
 /// The command line is wrong, or leaves a question open.
 pub(crate) const USAGE: u8 = 2;
@@ -16,11 +17,6 @@ pub(crate) const LEFT_OUT: u8 = 3;
 
 /// A check found a difference from the expected state.
 pub(crate) const DIFFERS: u8 = 4;
-
-/// A command line that cannot be carried out as given.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct UsageError(pub(crate) String);
 
 /// Exit status of a failed command.
 pub(crate) fn of_failure(failure: &Failure) -> ExitCode {

@@ -37,6 +37,7 @@ mod simulate;
 pub mod stack;
 mod tally;
 mod up;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -47,7 +48,7 @@ use clap::CommandFactory;
 pub use cli::Cli;
 use cli::{Command, FaultArgs, RetryAfterArg, WindowArg};
 pub use door::Listen;
-use exit::UsageError;
+use usage::UsageError;
 
 use crate::sandbox::{RetryAfterMode, SandboxOptions, WindowKind};
 use crate::stack::{Ghl, StackOptions};

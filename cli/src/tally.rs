@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ghl_sync_engine::ports::{Clock, EventSink};
-use ghl_sync_engine::usecase::{Event, RecordResult};
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::usecase::{Event, EventSink, RecordResult};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{EpochMs, LocationId, RecordKey, ScopeId};
 use ghl_sync_runtime::{LogSink, SystemClock};

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use ghl_sync_engine::ports::{Clock, EventSink};
-use ghl_sync_engine::usecase::Event;
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::usecase::{Event, EventSink};
 use ghl_sync_model::PutRecord;
 use ghl_sync_runtime::{EmfSink, LogSink, SystemClock};
 use serde_json::{Value, json};

@@ -16,6 +16,7 @@ mod api_locations;
 mod api_migration;
 mod api_mirrors;
 mod api_objects;
+mod api_pages;
 mod api_records;
 mod api_runs;
 mod api_session;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::rules::Broken;
+use crate::broken::Broken;
 use crate::run::{Figures, run};
 use crate::scenario::Scenario;
 use crate::shrink::shrink;

@@ -7,9 +7,8 @@ use ghl_sync_model::{Contact, GhlId, Kind, LocationId, Payload, Record, RecordKe
 use ghl_sync_testkit::World;
 use serde_json::{Map, Value};
 
-use crate::names::{email, ms};
+use crate::names::{email, ms, twin_name};
 use crate::scenario::Scenario;
-use crate::stage::twin_name;
 
 /// If two records of one contact were accepted within this time, either may have been written last.
 const NEAR: Duration = Duration::from_secs(90);

@@ -8,7 +8,7 @@ use ghl_sync_model::{Kind, LocationId, Payload, RecordKey};
 use ghl_sync_testkit::{TestRandomness, World};
 
 use crate::actor::AtWork;
-use crate::rules::Broken;
+use crate::broken::Broken;
 use crate::scenario::{Numbers, Puts, Scenario, TroubleKind};
 
 /// Gives up a request after this time, because a store may hang.

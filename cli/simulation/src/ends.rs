@@ -8,8 +8,8 @@ use ghl_sync_engine::ports::Clock;
 use ghl_sync_model::EpochMs;
 use ghl_sync_testkit::{Arrival, World};
 
+use crate::broken::Broken;
 use crate::names::ms;
-use crate::rules::Broken;
 use crate::scenario::{Scenario, ScenarioTrouble, TroubleKind};
 
 /// Time that a shutdown may take beyond the longest request.

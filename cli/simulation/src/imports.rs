@@ -9,8 +9,8 @@ use ghl_sync_model::{
 };
 use ghl_sync_testkit::{Arrival, World};
 
+use crate::broken::Broken;
 use crate::names::ms;
-use crate::rules::Broken;
 use crate::scenario::{Puts, Scenario, TroubleKind};
 
 /// Gives up a cancellation after this time, because a store may hang.

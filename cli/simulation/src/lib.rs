@@ -5,6 +5,7 @@
 //! reports the rules it broke; [`shrink`] makes a broken world as small as possible.
 
 mod actor;
+mod broken;
 mod campaign;
 mod content;
 mod deletes;
@@ -24,9 +25,9 @@ mod undos;
 
 pub use ghl_sync_testkit::WindowKind;
 
+pub use broken::Broken;
 pub use campaign::{BrokenSeed, Campaign, CampaignReport};
 pub use pacing::{PACING_SPAN, PacingCase, PacingRow, pacing, pacing_cases};
-pub use rules::Broken;
 pub use run::{Figures, ScenarioOutcome, run};
 pub use scenario::{
     Expect, Hosts, Limit, Numbers, Puts, Scenario, ScenarioLocation, ScenarioTrouble, Server, Span, TroubleKind,

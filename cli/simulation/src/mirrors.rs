@@ -11,8 +11,8 @@ use ghl_sync_operate::{Commit, CommitReport};
 use ghl_sync_testkit::World;
 
 use crate::actor::{Actor, AtWork};
+use crate::broken::Broken;
 use crate::deletes::Deletes;
-use crate::rules::Broken;
 use crate::scenario::{Scenario, TroubleKind};
 
 /// Gives up a request after this time, because a store may hang.

@@ -10,6 +10,10 @@ pub(crate) fn opportunity_name(n: u32) -> String {
     format!("deal {n}")
 }
 
+pub(crate) fn twin_name(n: u32) -> String {
+    format!("twin {n}")
+}
+
 pub(crate) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }

@@ -9,8 +9,8 @@ use ghl_sync_engine::usecase::{RecordResult, SIGHT};
 use ghl_sync_limiter::{Breaker, Gate};
 use ghl_sync_model::{Contact, EpochMs, ErrorCode, LocationId, Payload, PutRecord, Record, RecordKey, ScopeId};
 use ghl_sync_testkit::{Arrival, Noted, World, says};
-use serde::Serialize;
 
+use crate::broken::Broken;
 use crate::content::{differing, doubled, overwritten};
 use crate::deletes::Deletes;
 use crate::names::ms;
@@ -19,21 +19,6 @@ use crate::undos::is_undone;
 
 /// With fewer dead invocations, no record can look as if it had killed them.
 const DEATHS_OF_A_SUSPECT: u64 = 5;
-
-/// A broken rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Broken {
-    /// The rule, as a sentence.
-    pub rule: &'static str,
-    /// Evidence that the rule was broken.
-    pub how: String,
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.rule, self.how)
-    }
-}
 
 /// Watches each gate write and records the gate's state over time.
 #[derive(Clone, Default)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ghl_sync_testkit::{Op, World, block_on_paused};
 use serde::Serialize;
 
+use crate::broken::Broken;
 use crate::content::silent_about_sharing;
 use crate::deletes::Deletes;
 use crate::ends::Ends;
@@ -14,7 +15,7 @@ use crate::imports::Cancels;
 use crate::mirrors::Mirrors;
 use crate::names::ms;
 use crate::people::OptOutWatch;
-use crate::rules::{Broken, GateWatch, broken_at_end, waits_for_ever};
+use crate::rules::{GateWatch, broken_at_end, waits_for_ever};
 use crate::scenario::Scenario;
 use crate::undos;
 

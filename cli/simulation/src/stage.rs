@@ -13,7 +13,7 @@ use ghl_sync_testkit::{CallFault, Crash, GhlSettings, MessageFate, Setup, TestRa
 
 use serde_json::json;
 
-use crate::names::{email, ms, opportunity_name};
+use crate::names::{email, ms, opportunity_name, twin_name};
 use crate::people::OptOutWatch;
 use crate::scenario::{Limit, Puts, Scenario, ScenarioTrouble, TroubleKind};
 use crate::undos::announce;
@@ -356,10 +356,6 @@ fn contact(puts: &Puts, n: u32, content: &str) -> Contact {
 
 fn phone(n: u32) -> String {
     format!("+1202555{n:04}")
-}
-
-pub(crate) fn twin_name(n: u32) -> String {
-    format!("twin {n}")
 }
 
 fn range((least, most): (u64, u64)) -> RangeInclusive<u64> {

@@ -9,8 +9,8 @@ use ghl_sync_operate::ImportUpdate;
 use ghl_sync_testkit::World;
 
 use crate::actor::AtWork;
+use crate::broken::Broken;
 use crate::deletes::stands_alone;
-use crate::rules::Broken;
 use crate::scenario::{Puts, Scenario, TroubleKind};
 
 /// Gives up a request after this time, because a store may hang.

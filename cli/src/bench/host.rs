@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ghl_sync_aws::{Usage, UsageSnapshot};
-use ghl_sync_engine::ports::{Clock, EventSink};
-use ghl_sync_engine::usecase::Event;
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::usecase::{Event, EventSink};
 use ghl_sync_notify::Notifier;
 use ghl_sync_runtime::{Config, EmfSink, LogSink, Runtime, SystemClock, log_lines_to};
 use rustix::time::{ClockId, clock_gettime};

@@ -15,7 +15,7 @@ use ghl_sync_import::{
 };
 
 use crate::Failure;
-use crate::exit::UsageError;
+use crate::UsageError;
 pub(crate) use apart::keep_apart;
 pub(crate) use args::{ListArgs, OutputArgs};
 pub(crate) use contacts::{Contacts, LineStore};

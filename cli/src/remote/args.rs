@@ -75,7 +75,7 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "IMPORT", conflicts_with = "records")]
     pub(crate) import: Option<ImportId>,
     /// Only contacts, or only opportunities.
-    #[arg(long, value_name = "KIND", conflicts_with = "records", value_parser = super::records::kind)]
+    #[arg(long, value_name = "KIND", conflicts_with = "records", value_parser = kind)]
     pub(crate) kind: Option<Kind>,
     /// Only records that failed at this time or later: an RFC 3339 time, or a span before now, like 2h.
     #[arg(long, value_name = "TIME", conflicts_with = "records", value_parser = since)]
@@ -225,4 +225,8 @@ pub(super) fn since(text: &str) -> Result<EpochMs, String> {
     EpochMs::from_rfc3339(text)
         .or_else(span)
         .ok_or_else(|| "is neither a time, like 2026-11-22T02:30:00Z, nor a span, like 2h".to_owned())
+}
+
+pub(super) fn kind(text: &str) -> Result<Kind, String> {
+    serde_json::from_value(text.into()).map_err(|_| "expected contact or opportunity".to_owned())
 }

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::answers::{ErasureAnswer, FailuresAnswer, RecordsAnswer, Status};
-use super::args::StackArgs;
+use super::args::{StackArgs, kind};
 use super::client::RemoteAnswer;
 use crate::{Failure, UsageError, ask};
 
@@ -211,8 +211,4 @@ pub(crate) async fn erase(args: EraseArgs) -> Result<ExitCode, Failure> {
         if told.is_empty() { "nothing is kept of them here\n".to_owned() } else { told }
     })?;
     Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn kind(text: &str) -> Result<Kind, String> {
-    serde_json::from_value(Value::from(text)).map_err(|_| "expected contact or opportunity".to_owned())
 }

@@ -13,8 +13,10 @@ mod problem;
 mod pulse;
 mod query;
 pub mod report;
+mod roles;
 mod routes;
 mod service;
+mod static_page;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -30,7 +32,7 @@ pub use ghl_sync_web::{EventError, handle};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::access::RoleRules;
+use crate::roles::RoleRules;
 pub use crate::wire::{SettingsFault, read_settings};
 
 use crate::problem::{ApiProblem, ProblemKind};
@@ -79,7 +81,7 @@ pub fn router(parts: ApiParts, environment: BTreeMap<&'static str, bool>) -> Rou
         .with_state(api)
 }
 
-/// All routes that require a key: everything but `/health`. `access::roles` defines the role that each one requires.
+/// All routes that require a key: everything but `/health`. `roles` defines the role that each one requires.
 fn guarded() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(state::overview))

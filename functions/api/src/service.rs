@@ -10,9 +10,9 @@ use ghl_sync_notify::OutcomeFeed;
 use ghl_sync_operate::Operator;
 use ghl_sync_web::Callers;
 
-use crate::access::RoleRules;
 use crate::pulse::LastPulse;
-use crate::routes::page::StaticPage;
+use crate::roles::RoleRules;
+use crate::static_page::StaticPage;
 
 /// The state that all handlers share.
 #[derive(Clone)]

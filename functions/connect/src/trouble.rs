@@ -117,7 +117,7 @@ impl ConnectError {
     }
 
     /// The path and title of a page that may help.
-    pub(crate) fn way_out(&self) -> (&'static str, &'static str) {
+    fn way_out(&self) -> (&'static str, &'static str) {
         match self {
             ConnectError::SignIn | ConnectError::NotAdmin | ConnectError::Wait { .. } => {
                 ("/sign-in?to=connect", "Sign in")
@@ -134,7 +134,7 @@ fn without_end(words: String) -> String {
 
 impl IntoResponse for ConnectError {
     fn into_response(self) -> Response {
-        let mut response = (self.status(), pages::trouble(&self)).into_response();
+        let mut response = (self.status(), pages::trouble(&self.to_string(), self.way_out())).into_response();
         if let ConnectError::Wait { retry_after_s } = self {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
         }

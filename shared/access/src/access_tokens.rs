@@ -9,8 +9,8 @@ use futures::lock::Mutex;
 use crate::ports::{IssuedTokens, SecretError, SecretStore, TokenEndpoint};
 use crate::token_source::{TokenSource, TokenSubject};
 use crate::{AccessToken, TokenEntry, TokenError, TokenQuery, TokenStep};
-use ghl_sync_engine::ports::{Clock, Entry, EventSink, PortError, Replaced, Versioned};
-use ghl_sync_engine::usecase::Event;
+use ghl_sync_engine::ports::{Clock, Entry, PortError, Replaced, Versioned};
+use ghl_sync_engine::usecase::{Event, EventSink};
 use ghl_sync_model::{
     Api, Credentials, CredentialsKind, CredentialsRef, EpochMs, Holder, KnownCredentials, LocationId, Secret,
 };

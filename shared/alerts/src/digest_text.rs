@@ -7,7 +7,7 @@ use ghl_sync_engine::standing::{LocationState, Standing, Trouble};
 use ghl_sync_model::EpochMs;
 
 use crate::AlertOrigin;
-use crate::digest::DigestCounts;
+use crate::digest_counts::DigestCounts;
 use crate::message::{Announcement, Audience, count, footer, grouped, minute, subject_of};
 
 /// Most locations that one digest names; the rest is only counted.

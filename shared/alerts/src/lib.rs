@@ -6,24 +6,28 @@
 //! to their part. Messages hold location names and numbers, never record content.
 
 mod digest;
+mod digest_counts;
 mod digest_text;
 mod look;
 mod message;
 mod policy;
 mod ports;
+mod share;
 mod watch;
 
 use std::sync::Arc;
 
-pub use digest::{DigestCounts, DigestResult};
+pub use digest::DigestResult;
+pub use digest_counts::DigestCounts;
 pub use look::AlertCheckResult;
 pub use message::{Announcement, Audience};
-pub use policy::{AlertChange, AlertFindings, AlertRules, Share, judge};
+pub use policy::{AlertChange, AlertFindings, AlertRules, judge};
 pub use ports::Announcer;
+pub use share::Share;
 pub use watch::{Alert, AlertKind, AlertState};
 
-use ghl_sync_engine::ports::{Clock, Counters, EventSink, Versioned};
-use ghl_sync_engine::usecase::Ports;
+use ghl_sync_engine::ports::{Clock, Counters, Versioned};
+use ghl_sync_engine::usecase::{EventSink, Ports};
 use ghl_sync_model::LocationProfile;
 
 /// Checks all locations and notifies people. Cheap to clone.

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use ghl_sync_engine::counts::{Counts, Minute, RecordCount};
+use ghl_sync_engine::counts::{Counts, Minute};
 use ghl_sync_engine::ports::{Entry, PortError};
 use ghl_sync_engine::standing::{Standing, Trouble};
 use ghl_sync_engine::usecase::{AlertNews, Event};
@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use crate::Alerts;
 use crate::message::{LocationNames, alerts};
-use crate::policy::{AlertChange, AlertFindings, Share, WINDOW, judge};
+use crate::policy::{AlertChange, AlertFindings, WINDOW, judge};
+use crate::share::Share;
 use crate::watch::{Alert, AlertKind};
 
 /// Most locations per check to read the last hour's failures of: those with the most failures.
@@ -145,13 +146,6 @@ impl Alerts {
 
     pub(crate) fn emit(&self, news: AlertNews<'_>) {
         self.ports.sink.emit(&Event::Alerts(news));
-    }
-}
-
-impl Share {
-    pub(crate) fn of(counts: &Counts) -> Share {
-        let failed = counts.records(RecordCount::Failed);
-        Share { failed, ended: failed + counts.records(RecordCount::Succeeded) }
     }
 }
 

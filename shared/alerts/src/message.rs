@@ -6,7 +6,8 @@ use ghl_sync_model::{EpochMs, LocationId};
 use std::fmt::Write;
 
 use crate::AlertOrigin;
-use crate::policy::{AlertChange, Share};
+use crate::policy::AlertChange;
+use crate::share::Share;
 use crate::watch::{Alert, AlertKind};
 
 /// Longest subject that SNS accepts, in characters.

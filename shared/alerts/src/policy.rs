@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ghl_sync_model::{EpochMs, LocationId};
-use serde::{Deserialize, Serialize};
 
+use crate::share::Share;
 use crate::watch::{Alert, AlertKind, AlertState, Sum};
 
 /// The period over which failures are judged.
@@ -27,15 +27,6 @@ impl Default for AlertRules {
     fn default() -> AlertRules {
         AlertRules { percent: 5, minimum: 20 }
     }
-}
-
-/// Failed records out of those that ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Share {
-    /// Records that failed for good.
-    pub failed: u64,
-    /// Records that failed or were accepted.
-    pub ended: u64,
 }
 
 /// Findings of one check of all locations.
@@ -74,16 +65,6 @@ impl AlertRules {
     /// Whether an alert stays on: half the threshold is enough, so that it does not flap.
     fn are_still_too_many(&self, share: Share) -> bool {
         share.failed > 0 && u128::from(share.failed) * 200 >= u128::from(share.ended) * u128::from(self.percent)
-    }
-}
-
-impl Share {
-    fn without(self, other: Share) -> Share {
-        Share { failed: self.failed.saturating_sub(other.failed), ended: self.ended.saturating_sub(other.ended) }
-    }
-
-    pub(crate) fn and(self, other: Share) -> Share {
-        Share { failed: self.failed + other.failed, ended: self.ended + other.ended }
     }
 }
 

@@ -6,7 +6,7 @@ use ghl_sync_model::{EpochMs, Item, ItemKind, LocationId};
 use serde::{Deserialize, Serialize};
 use strum::{EnumIter, IntoStaticStr};
 
-use crate::policy::Share;
+use crate::share::Share;
 
 /// The state kept from one check of all locations to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

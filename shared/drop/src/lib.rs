@@ -18,6 +18,7 @@ mod checkpoint;
 mod error;
 mod facts;
 mod finish;
+mod forecast;
 mod importer;
 mod known;
 mod list;

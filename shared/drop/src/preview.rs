@@ -3,11 +3,10 @@
 use ghl_sync_engine::ports::{Loaded, PortError};
 use ghl_sync_import::{ImportPlan, ImportedContact};
 use ghl_sync_model::{LocationSettings, Payload, Record};
-use serde::Serialize;
-use serde_json::Value;
 
 use crate::DropError;
 use crate::checkpoint::ImportEnd;
+use crate::forecast::{Preview, SampleContact};
 use crate::importer::Importer;
 use crate::list::Copy;
 use crate::ports::BucketFiles;
@@ -19,36 +18,6 @@ use crate::run::{StepEnd, StepRun};
 const MOST_COMPARED: u64 = 50_000;
 /// Number of sample contacts in the preview.
 const FIRST: usize = 10;
-
-/// What an import would do.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Preview {
-    /// Contacts that would be put.
-    contacts: u64,
-    /// How many of them were compared, from the first on.
-    compared: u64,
-    /// Compared contacts that are not in the outbox. GHL may still know them: then it finds them by e-mail address or
-    /// phone number and updates them.
-    new: u64,
-    /// New contacts with neither address nor number: GHL cannot find them, and creates each.
-    new_without_address: u64,
-    /// Compared contacts that have changed, or that failed before.
-    updated: u64,
-    /// Compared contacts that need no call.
-    unchanged: u64,
-    /// Upper estimate of calls for all contacts.
-    calls: u64,
-    /// Time for these calls at the location's pace, when nothing else waits.
-    seconds: u64,
-    /// The first contacts, as GHL will get them. Personal data.
-    first: Vec<SampleContact>,
-}
-
-#[derive(Debug, Serialize)]
-struct SampleContact {
-    row: u64,
-    contact: Value,
-}
 
 impl Importer {
     /// Reports what the import of a list would do, and the rows it would leave out.

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use crate::ListPlace;
 use crate::checkpoint::Content;
+use crate::forecast::Preview;
 use crate::known::KnownOfLocation;
-use crate::preview::Preview;
 use crate::run::StepRun;
 
 /// Most row problems, and most incompletely stored records, in a report. Rejects and results list all.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 use crate::counts::Counts;
-use crate::ports::{Backlog, Tallied};
+use crate::ports::outbox::{Backlog, Tallied};
 
 /// A throttling pause longer than this counts as trouble.
 const LONG_PAUSE: Duration = Duration::from_secs(3600);

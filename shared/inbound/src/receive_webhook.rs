@@ -11,10 +11,9 @@ use std::time::Duration;
 
 use ghl_sync_engine::policy::{Precedence, kept_until};
 use ghl_sync_engine::ports::{
-    Clock, EventSink, Installations, KnownStates, LocationRegistry, PortError, RemoteKey, Replaced, Replacement,
-    StoredSettings,
+    Clock, Installations, KnownStates, LocationRegistry, PortError, RemoteKey, Replaced, Replacement, StoredSettings,
 };
-use ghl_sync_engine::usecase::{Event, Received};
+use ghl_sync_engine::usecase::{Event, EventSink, Received};
 use ghl_sync_model::{
     EpochMs, KnownState, LocationSettings, NotForUs, RemoteChange, RemoteContent, RemoteEvent, SettingsOverlay, Webhook,
 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Contact, EpochMs, GhlId, PageCursor, RemoteOpportunity};
+use super::{Contact, EpochMs, GhlId, RemoteOpportunity};
 
 /// The record as the answer to a write shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,11 @@ pub struct View<T> {
     /// Whether the answer shows the custom fields, even if there are none.
     pub has_custom_fields: bool,
 }
+
+/// End of a page, from which the next one continues; opaque to the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PageCursor(pub String);
 
 /// A contact as GHL shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,17 +148,6 @@ pub struct FoundPage {
     pub found: Vec<FoundOpportunity>,
     /// Where the next page begins; `None` on the last page.
     pub next: Option<PageCursor>,
-}
-
-/// The complete reply to one call.
-#[derive(Debug)]
-pub struct Reply {
-    /// The answer, or why there is none.
-    pub answer: Result<Answer, Failure>,
-    /// HTTP status, if there was an answer.
-    pub status: Option<u16>,
-    /// The quota, according to the response headers.
-    pub quota: Quota,
 }
 
 /// A call that GHL did not accept: the facts from which the retry policy decides.

@@ -7,7 +7,7 @@ use strum::IntoStaticStr;
 
 use super::{
     Contact, ContactPage, CustomValue, EpochMs, FieldDefinition, FoundPage, GhlId, ListedContact, ListedOpportunity,
-    Marker, NewField, NewPipeline, Opportunity, OpportunityPage, Pipeline, Provenance, RemoteLocation,
+    Marker, NewField, NewPipeline, Opportunity, OpportunityPage, PageCursor, Pipeline, Provenance, RemoteLocation,
     RemoteOpportunity, Tag, User, View,
 };
 
@@ -173,11 +173,6 @@ pub struct ContactRef {
     /// End of the previous page.
     pub after: Option<PageCursor>,
 }
-
-/// End of a page, from which the next one continues; opaque to the engine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PageCursor(pub String);
 
 impl Call {
     /// Whether repeating the call leaves GHL in the same state.

@@ -37,21 +37,23 @@ mod reach;
 mod reconcile;
 mod record;
 mod remote;
+mod reply;
 mod session;
 mod settings;
+mod settings_error;
 mod structure;
 mod time;
 mod undo;
 
 pub use answer::{
     Cause, ContactPage, Failure, FoundOpportunity, FoundPage, ListedContact, ListedOpportunity, NotCarried,
-    OpportunityPage, Quota, Reply, RetryAfter, Unread, UnreadRecord, View,
+    OpportunityPage, PageCursor, Quota, RetryAfter, Unread, UnreadRecord, View,
 };
 pub use api_key::{InvalidKeyHash, KEY_PREFIX, KeyHash, KeyRecord, Role, is_key_name, key_text};
 pub use audit::{AuditKey, AuditedRequest};
 pub use batch::{BATCH_VERSION, Batch, BatchError, MAX_BATCH_KEYS, fit_into_message};
 pub use begun_import::BegunImport;
-pub use call::{Answer, Api, Call, ContactRef, Endpoint, PageCursor};
+pub use call::{Answer, Api, Call, ContactRef, Endpoint};
 pub use conflict::Conflict;
 pub use connection::{ConnectedBy, ConnectionId, ConsentAttempt, GhlConnection, InvalidConnectionId, SubAccount};
 pub use contact::{Contact, CustomField, TextField, TextForm, is_same_tag};
@@ -98,8 +100,10 @@ pub use reconcile::{Bookmark, Resolution};
 pub use record::put_once;
 pub use record::{Priority, PutRecord, Record};
 pub use remote::{KnownState, NotForUs, RemoteChange, RemoteContent, RemoteEvent, RemoteOpportunity, Webhook};
+pub use reply::Reply;
 pub use session::{Session, SessionKey};
-pub use settings::{AdoptLimits, LocationSettings, OutcomesWebhook, Pace, SettingsError, SettingsOverlay};
+pub use settings::{AdoptLimits, LocationSettings, OutcomesWebhook, Pace, SettingsOverlay};
+pub use settings_error::SettingsError;
 pub use structure::{CustomValue, FieldDefinition, FieldType, NewField, NewPipeline, Pipeline, PipelineStage};
 pub use structure::{RemoteLocation, Tag, User};
 pub use time::{EpochMs, Time};

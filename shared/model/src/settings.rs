@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Api, Conflict, CredentialsRef, EpochMs, Item, ItemKind, LocationId, LocationLabels, Priority, ScopeId};
+use super::{
+    Api, Conflict, CredentialsRef, EpochMs, Item, ItemKind, LocationId, LocationLabels, Priority, ScopeId,
+    SettingsError,
+};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -147,16 +150,6 @@ pub struct SettingsOverlay {
     /// Mapping for lists that come without one, in the format of `mapping.json`. Only readers of lists need it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mapping: Option<Map<String, Value>>,
-}
-
-/// An invalid setting.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("field `{field}` {reason}")]
-pub struct SettingsError {
-    /// The setting's name in JSON.
-    pub field: &'static str,
-    /// The problem, and how to fix it.
-    pub reason: String,
 }
 
 /// A listed location without any settings also counts as known.

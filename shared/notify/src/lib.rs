@@ -33,8 +33,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ghl_sync_access::ports::SecretStore;
-use ghl_sync_engine::ports::{Clock, EventSink, LocationRegistry, Outbox, Randomness, Versioned};
-use ghl_sync_engine::usecase::GateNotice;
+use ghl_sync_engine::ports::{Clock, LocationRegistry, Outbox, Randomness, Versioned};
+use ghl_sync_engine::usecase::{EventSink, GateNotice};
 use ghl_sync_model::{CredentialsRef, EpochMs, Import, OutcomesWebhook};
 use tokio::sync::Mutex;
 

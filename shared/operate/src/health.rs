@@ -1,17 +1,12 @@
 //! Health for `/health` and the overview: whether somebody should look, and why.
 
-use std::time::Duration;
-
 use crate::Operator;
-use crate::overview::{Health, LastTick, LocationStatus};
+use crate::health_state::{Health, LastTick, judge};
+use crate::overview::LocationStatus;
 use ghl_sync_engine::ports::PortError;
-use ghl_sync_engine::standing::{Standing, Trouble, Urgency};
-use ghl_sync_model::{EpochMs, LocationId, Reach, Time};
+use ghl_sync_engine::standing::{Standing, Urgency};
+use ghl_sync_model::{LocationId, Reach, Time};
 
-/// A last tick older than this means that several ticks were missed.
-pub(super) const TICK_OVERDUE: Duration = Duration::from_secs(300);
-/// Most reasons that are listed; the rest is only counted.
-const REASONS: usize = 100;
 /// Most locations in trouble that a health check reads.
 const LOOKED_AT: usize = 50;
 
@@ -60,63 +55,6 @@ impl Operator {
         match own {
             Some(own) => Ok((self.everybody(Some(own)).await?.standings, true)),
             None => self.ports().counters.in_trouble(LOOKED_AT).await,
-        }
-    }
-}
-
-/// The overall state and the reasons, the worst first.
-pub(super) fn judge(
-    now: EpochMs,
-    last_tick: Option<EpochMs>,
-    dead_letters: Option<u64>,
-    standings: &[(LocationId, Standing)],
-) -> (Health, Vec<String>) {
-    let mut found: Vec<(Health, Option<&LocationId>, String)> = Vec::new();
-    if let Some(tick) = last_tick.filter(|tick| now.since(*tick) > TICK_OVERDUE) {
-        found.push((Health::Failing, None, format!("the scheduler has not run for {} s", now.since(tick).as_secs())));
-    }
-    if let Some(count) = dead_letters.filter(|count| *count > 0) {
-        let reason = format!("{count} messages in the dead-letter queue and the parking queue");
-        found.push((Health::Degraded, None, reason));
-    }
-    for (id, standing) in standings {
-        let troubles = standing.troubles(now).into_iter();
-        found.extend(troubles.map(|trouble| (Health::of(trouble.urgency()), Some(id), reason(id, &trouble))));
-    }
-    found.sort_by(|(a, of_a, _), (b, of_b, _)| b.cmp(a).then_with(|| of_a.cmp(of_b)));
-    let health = found.first().map_or(Health::Ok, |(health, ..)| *health);
-    let more = found.len().saturating_sub(REASONS);
-    let mut reasons: Vec<String> = found.into_iter().take(REASONS).map(|(.., reason)| reason).collect();
-    if more > 0 {
-        reasons.push(format!("and {more} more reasons"));
-    }
-    (health, reasons)
-}
-
-fn reason(id: &LocationId, trouble: &Trouble) -> String {
-    match trouble {
-        Trouble::Breaker(state) => format!("GHL fails for {id}: its breaker is {}", state.as_str()),
-        Trouble::OtherLocation => {
-            format!("GHL answered for another location than {id}: its token may be of somebody else's account")
-        }
-        Trouble::Paused => format!("{id} is paused by an operator"),
-        Trouble::Credentials => format!("the token of {id} is not accepted"),
-        Trouble::Throttled { until } => {
-            format!("{id} is paused until {}: GHL asked to wait (429 or Retry-After)", until.to_rfc3339())
-        }
-        Trouble::Failed(failed) => {
-            let more = if failed.capped { "at least " } else { "" };
-            format!("{more}{} records of {id} have failed", failed.count)
-        }
-    }
-}
-
-impl Health {
-    fn of(urgency: Urgency) -> Health {
-        match urgency {
-            Urgency::Failing => Health::Failing,
-            Urgency::Degraded => Health::Degraded,
-            Urgency::Fine => Health::Ok,
         }
     }
 }

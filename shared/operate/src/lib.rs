@@ -12,6 +12,7 @@ mod erase;
 mod everybody;
 mod failures;
 mod health;
+mod health_state;
 mod imports;
 pub mod intake;
 pub mod items;
@@ -41,6 +42,7 @@ pub use dismiss::DismissReport;
 pub use erase::{DeletionError, Erased, ErasedContact, Person};
 pub use failures::{CauseId, FailureCause, Failures, InvalidCause, cause_of};
 pub use health::HealthReport;
+pub use health_state::{Health, LastTick};
 pub use imports::{
     CancelReport, ImportCounts, ImportError, ImportRecordPage, ImportStatus, ImportUndo, ImportUpdate,
     MAX_RECENT_IMPORTS, RecentImport, UndoCursor, UndoReport, take_into_import,
@@ -54,8 +56,8 @@ pub use mirror::{Commit, CommitReport, MAX_PART, MAX_PARTS, MirrorError};
 pub use operate::OperateError;
 pub use outcomes::RecordOutcome;
 pub use overview::{
-    BacklogForecast, BreakerView, BurstQuota, DailyQuota, DueView, Health, LastTick, LocationOverview, LocationState,
-    LocationStatus, Overview, OverviewPage, PauseView, QuotaView, Summary, WaitView,
+    BacklogForecast, BreakerView, BurstQuota, DailyQuota, DueView, LocationOverview, LocationState, LocationStatus,
+    Overview, OverviewPage, PauseView, QuotaView, Summary, WaitView,
 };
 pub use pulse::Pulse;
 pub use record_status::{

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use strum::IntoStaticStr;
 #[cfg(feature = "openapi")]
 use utoipa::ToSchema;
 
 use crate::everybody::AllStandings;
-use crate::health::judge;
+use crate::health_state::{Health, LastTick, judge};
 use crate::{CountersView, Operator};
 use ghl_sync_engine::counts::{Counts, Minute};
 use ghl_sync_engine::ports::{Backlog, PortError, Tallied, Versioned};
@@ -91,38 +90,6 @@ impl Default for OverviewPage {
     fn default() -> OverviewPage {
         OverviewPage { only_troubled: false, text: None, after: None, limit: 50, own: None }
     }
-}
-
-/// The overall state, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, Serialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema), schema(as = Status))]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Health {
-    /// All is well.
-    Ok,
-    /// It runs, but something needs attention.
-    Degraded,
-    /// Something has stopped.
-    Failing,
-}
-
-impl Health {
-    /// The state as JSON and metrics write it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
-/// The scheduler's last run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(ToSchema))]
-pub struct LastTick {
-    /// When the scheduler ran last.
-    pub at: Time,
-    /// How long ago, in seconds.
-    pub age_s: f64,
 }
 
 /// A location with its counters.
@@ -408,12 +375,6 @@ fn order(place: &OverviewCursor) -> (u8, Reverse<u64>, &LocationId) {
 fn is_called(id: &LocationId, standing: &Standing, text: &str) -> bool {
     let own = standing.name.iter().chain(&standing.tags).map(String::as_str);
     own.chain([id.as_str(), standing.scope.as_str()]).any(|name| name.to_lowercase().contains(text))
-}
-
-impl LastTick {
-    pub(crate) fn at(at: Option<EpochMs>, now: EpochMs) -> Option<LastTick> {
-        at.map(|at| LastTick { at: Time(at), age_s: seconds(now.since(at)) })
-    }
 }
 
 impl LocationStatus {

@@ -1,8 +1,8 @@
 //! Whether records flow at all: a cheap check that anybody may request as often as they like.
 
 use crate::Operator;
-use crate::health::TICK_OVERDUE;
-use crate::overview::Health;
+use crate::health_state::Health;
+use crate::health_state::TICK_OVERDUE;
 use ghl_sync_engine::ports::PortError;
 use ghl_sync_model::{Api, EpochMs};
 

@@ -4,8 +4,8 @@
 use std::io::Write;
 
 use ghl_sync_engine::counts::catalogue::{self, Metric, Source};
-use ghl_sync_engine::ports::{Clock, EventSink};
-use ghl_sync_engine::usecase::{AlertNews, DeliveryEnd, Event, Measures, OutcomeNews, Received};
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::usecase::{AlertNews, DeliveryEnd, Event, EventSink, Measures, OutcomeNews, Received};
 use ghl_sync_model::{EpochMs, LocationId, Message};
 use serde_json::{Map, Value, json};
 

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use ghl_sync_engine::ports::EventSink;
+use ghl_sync_engine::usecase::EventSink;
 use ghl_sync_engine::usecase::{
     AlertNews, BatchReport, DeadLetterEnd, DeliveryEnd, Event, OutcomeNews, Received, RecordResult,
 };

@@ -13,8 +13,8 @@ use ghl_sync_aws::{
 };
 use ghl_sync_drop::{Importer, Lists};
 use ghl_sync_endpoints::{HttpPoster, PostReach};
-use ghl_sync_engine::ports::{Crm, EventSink, ItemStore, Versioned};
-use ghl_sync_engine::usecase::{Engine, Ports};
+use ghl_sync_engine::ports::{Crm, ItemStore, Versioned};
+use ghl_sync_engine::usecase::{Engine, EventSink, Ports};
 use ghl_sync_ghl::{ClientError, GhlClient, OAuthClient};
 use ghl_sync_migrate::Migrator;
 use ghl_sync_notify::{EventBus, Notifier, NotifierPorts, OutcomeFeed, OutcomeLog};

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use ghl_sync_aws::{DynamoInstallations, DynamoItems, DynamoKnownStates, DynamoLocations};
-use ghl_sync_engine::ports::{EventSink, Versioned};
+use ghl_sync_engine::ports::Versioned;
+use ghl_sync_engine::usecase::EventSink;
 use ghl_sync_ghl::webhook::WebhookKeys;
 use ghl_sync_inbound::{WebhookPorts, WebhookReceiver};
 

@@ -4,8 +4,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::{TestClock, lock};
-use ghl_sync_engine::ports::{Clock, EventSink};
-use ghl_sync_engine::usecase::{BatchReport, DeadLetterEnd, Event, Measures, Received, ReconcileReport, RecordResult};
+use ghl_sync_engine::ports::Clock;
+use ghl_sync_engine::usecase::{
+    BatchReport, DeadLetterEnd, Event, EventSink, Measures, Received, ReconcileReport, RecordResult,
+};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{Endpoint, EpochMs, LocationId, Progress, RecordKey};
 

@@ -1,42 +1,15 @@
 //! Finds the owner of a key or a session.
 
-use std::sync::Arc;
-
 use ghl_sync_engine::ports::PortError;
-use ghl_sync_model::{EpochMs, KeyId, Reach, Role, SessionKey};
+use ghl_sync_model::{EpochMs, KeyId, SessionKey};
 use ghl_sync_operate::Operator;
 use ghl_sync_runtime::ApiAccess;
 
+use crate::caller::Caller;
 use crate::known_keys::{self, KnownKeys};
 use crate::sessions::{Cookie, Sessions};
 use crate::shown::PresentedKey;
 use crate::strangers::Strangers;
-
-/// An authenticated caller. Absent until the caller is identified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// Name for the log: the name of a key or of an AWS principal, or the `sub` of a token.
-    pub name: String,
-    /// Id of the key, if it is stored as a record.
-    pub key: Option<KeyId>,
-    /// Permissions of the caller.
-    pub role: Role,
-    /// The locations and tags that the caller is bound to; `None` if it may use all locations.
-    pub reach: Option<Arc<Reach>>,
-}
-
-impl Caller {
-    /// A caller with a key from the environment, or an AWS principal, whose rights AWS policies limit.
-    pub(crate) fn with_all_rights(name: &str) -> Caller {
-        Caller { name: name.to_owned(), key: None, role: Role::Admin, reach: None }
-    }
-
-    /// The only locations that the caller may see; `None` for all.
-    #[must_use]
-    pub fn own(&self) -> Option<&Reach> {
-        self.reach.as_deref()
-    }
-}
 
 /// Why a caller is rejected.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,8 @@ use ghl_sync_runtime::{ApiAccess, JwtAccess};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizer;
 use lambda_http::request::RequestContext;
 
-use crate::callers::{Caller, Callers, NotLetIn};
+use crate::caller::Caller;
+use crate::callers::{Callers, NotLetIn};
 use crate::jwt;
 use crate::sessions::{Cookie, from_our_page};
 use crate::shown::PresentedKey;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use ghl_sync_model::{LocationId, Reach, Role};
 use ghl_sync_runtime::JwtAccess;
 
-use crate::callers::{Caller, NotLetIn};
+use crate::caller::Caller;
+use crate::callers::NotLetIn;
 
 /// Value of the locations claim that allows all locations.
 const ALL: &str = "*";

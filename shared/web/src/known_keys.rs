@@ -1,16 +1,13 @@
 //! Finds the owner of a key: from the environment, or from the stored records.
 
-use std::sync::Arc;
-
+use crate::caller::Caller;
+use crate::remembered::Remembered;
 use ghl_sync_engine::ports::{Entry, PortError};
 use ghl_sync_model::{EpochMs, KeyHash, KeyId, KeyRecord};
 use ghl_sync_operate::Operator;
 use ghl_sync_runtime::ApiKey;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use tracing::error;
-
-use crate::callers::Caller;
-use crate::remembered::Remembered;
 
 /// Cache of the keys that this process has read.
 #[derive(Debug, Default)]
@@ -102,12 +99,6 @@ pub(crate) fn owner_of(keys: &[ApiKey], hash: &KeyHash) -> Option<Caller> {
     }
     let key = keys.get(usize::try_from(place).unwrap_or(usize::MAX))?;
     bool::from(found).then(|| Caller::with_all_rights(&key.name))
-}
-
-impl Caller {
-    fn of_key(id: &KeyId, key: &KeyRecord) -> Caller {
-        Caller { name: key.name.clone(), key: Some(id.clone()), role: key.role, reach: key.reach().map(Arc::new) }
-    }
 }
 
 #[cfg(test)]

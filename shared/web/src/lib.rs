@@ -3,6 +3,7 @@
 //! A request carries a key, or a browser's session cookie, or API Gateway identifies the caller; [`Claim`] reads that,
 //! and [`Callers`] finds the owner. Each function decides what the caller may do.
 
+mod caller;
 mod callers;
 mod claim;
 mod event;
@@ -19,7 +20,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
-pub use callers::{Caller, Callers, NotLetIn};
+pub use caller::Caller;
+pub use callers::{Callers, NotLetIn};
 pub use claim::Claim;
 pub use event::{EventError, handle};
 pub use origin::origin;

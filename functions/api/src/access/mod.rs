@@ -1,7 +1,6 @@
 //! Authentication and authorization: by an API key, or by the identity that API Gateway verified.
 
 mod audit;
-mod roles;
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::Method;
@@ -12,10 +11,9 @@ pub(crate) use ghl_sync_web::Caller;
 use ghl_sync_web::{Claim, NotLetIn, RequestId};
 
 use crate::problem::{ApiProblem, ProblemKind};
+use crate::roles::{RoleRules, Rule};
 use crate::service::ApiState;
 pub(crate) use audit::AuditSubject;
-pub(crate) use roles::RoleRules;
-use roles::Rule;
 
 /// Rejects a request without a valid caller or without permission.
 pub(crate) async fn required(State(api): State<ApiState>, mut request: Request, next: Next) -> Response {

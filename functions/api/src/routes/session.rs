@@ -8,10 +8,10 @@ use ghl_sync_web::{Cookie, LENGTH, PresentedKey, from_our_page, is_secure, no_co
 use serde::Deserialize;
 
 use super::keys::random;
-use super::page::StaticPage;
 use crate::body::JsonBody;
 use crate::problem::{ApiProblem, ProblemKind};
 use crate::service::ApiState;
+use crate::static_page::StaticPage;
 
 /// Body of the sign-in request.
 #[derive(Deserialize)]

@@ -2,10 +2,7 @@
 
 use ghl_sync_engine::ports::Tallied;
 use ghl_sync_engine::standing::LocationState;
-use ghl_sync_model::{
-    Api, CredentialsKind, EpochMs, LocationCursor, LocationId, LocationProfile, LocationSettings, SettingsOverlay,
-    Time, merged,
-};
+use ghl_sync_model::{Api, EpochMs, LocationCursor, LocationId, LocationProfile, SettingsOverlay, Time, merged};
 use ghl_sync_operate::items::{JsonFault, from_json};
 use ghl_sync_operate::{CredentialsEnd, DueView, ListedLocation, ListedLocations, Removal};
 use serde::{Deserialize, Serialize};
@@ -14,7 +11,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{RefOr, extensions};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::Overrides;
+use super::{CredentialsDocument, Overrides};
 use crate::problem::FieldProblem;
 
 /// Locations, by id.
@@ -81,33 +78,6 @@ struct GhlProfile {
     /// ISO 3166 two-letter country code.
     #[schema(example = "DE")]
     country: Option<String>,
-}
-
-/// Kind and expiry of a location's credentials.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = CredentialsState)]
-pub(crate) struct CredentialsDocument {
-    /// Where the credentials are stored.
-    #[schema(example = "ssm:/ghl-sync/STACK/loc_demo")]
-    reference: String,
-    /// Kind of the credentials; null until a function that has them reports it.
-    kind: Option<CredentialsKind>,
-    /// When they expire: `credentials_expire_at`, or else, for an app, one year after the last renewal. Null if
-    /// unknown.
-    expires_at: Option<Time>,
-    /// Whole days until then; negative after expiry.
-    days_left: Option<i64>,
-}
-
-impl CredentialsDocument {
-    pub(crate) fn new(settings: &LocationSettings, end: &CredentialsEnd) -> CredentialsDocument {
-        CredentialsDocument {
-            reference: settings.credentials.to_string(),
-            kind: end.kind,
-            expires_at: end.expires_at.map(Time),
-            days_left: end.days_left,
-        }
-    }
 }
 
 impl LocationEntry {

@@ -1,6 +1,7 @@
 //! Request and response bodies. Fields may be added, never renamed.
 
 mod audit;
+mod credentials;
 mod failure;
 mod health;
 mod import;
@@ -13,6 +14,7 @@ mod record;
 mod settings;
 
 pub(crate) use audit::AuditTrail;
+pub(crate) use credentials::CredentialsDocument;
 pub(crate) use failure::{Dismissed, FailureSelection, Mend, Mended, Replay, Replayed};
 pub(crate) use health::HealthDocument;
 pub(crate) use import::{
@@ -22,8 +24,7 @@ pub(crate) use import::{
 pub(crate) use key::{KeyDocument, KeyList, MadeKey, MakeKey};
 pub(crate) use list::{FileLink, HandInList, HandedInList, ListDocument, ListsOfLocation};
 pub(crate) use location::{
-    CredentialsDocument, LocationList, PatchItem, PatchLocations, PatchedLocation, PatchedLocations, RemovedLocation,
-    SettingsPatch,
+    LocationList, PatchItem, PatchLocations, PatchedLocation, PatchedLocations, RemovedLocation, SettingsPatch,
 };
 pub(crate) use migration::{
     Approval, Findings, MigrationConfigDocument, MigrationDocument, MigrationReportDocument, MigrationSummary,

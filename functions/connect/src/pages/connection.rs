@@ -167,6 +167,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use axum::body::to_bytes;
+    use axum::response::IntoResponse;
     use ghl_sync_model::{ConnectedBy, CredentialsRef, EpochMs};
 
     use super::*;
@@ -196,7 +197,7 @@ mod tests {
             pages: 1,
             facts: BTreeMap::new(),
         };
-        let trouble = super::super::trouble(&ConnectError::Refused(HOSTILE.to_owned()));
+        let trouble = ConnectError::Refused(HOSTILE.to_owned()).into_response();
         for response in [connection(&shown), trouble] {
             let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
             assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");

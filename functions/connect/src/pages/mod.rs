@@ -11,8 +11,6 @@ use ghl_sync_model::ConnectionId;
 use ghl_sync_web::{STYLE, policy_hash};
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
-use crate::trouble::ConnectError;
-
 pub(crate) use connection::{ConnectionPage, connection};
 pub(crate) use overview::overview;
 
@@ -56,15 +54,14 @@ fn passing(title: &str, onward: Option<&str>, content: &Markup) -> Response {
     ([(header::CONTENT_SECURITY_POLICY, POLICY.clone())], Html(page.into_string())).into_response()
 }
 
-/// The error page: the problem, and a link that may help.
-pub(crate) fn trouble(trouble: &ConnectError) -> Response {
-    let (href, name) = trouble.way_out();
+/// The error page: the problem, and the path and title of a page that may help.
+pub(crate) fn trouble(text: &str, (href, name): (&str, &str)) -> Response {
     passing(
         "Not connected",
         None,
         &markup! {
             h2 { "This did not work" }
-            p.problem role="alert" { (trouble) }
+            p.problem role="alert" { (text) }
             p { a href=(href) { (name) } }
         },
     )

@@ -3,11 +3,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use ghl_sync_model::{
     Conflict, CreationKey, EpochMs, ErrorCode, Kind, LastError, LocationId, Payload, PayloadError, Priority,
-    Provenance, Record, RecordKey,
+    Provenance, Record, RecordKey, Undo,
 };
 
 use super::due_key::DueKey;
-use super::{import_key, undo};
+use super::import_key;
 use crate::expression::text;
 use crate::fields::{Damage, ItemFields};
 use crate::table::Item;
@@ -54,8 +54,15 @@ pub(super) fn read(location: &LocationId, key: &RecordKey, item: &Item) -> Resul
         deletion: is_true(item, record::TO_DELETE),
         import: import_key::import_of(item),
         content_dropped_at: time(record::CONTENT_DROPPED_AT)?,
-        undo: undo::read(item)?,
+        undo: undo(item)?,
     })
+}
+
+/// A record with an unreadable undo must not be sent: it may be due for an undo.
+pub(super) fn undo(item: &Item) -> Result<Option<Undo>, Damage> {
+    let json = ItemFields(item).optional_text(record::UNDO)?;
+    json.map(|json| serde_json::from_str(json).map_err(|_| Damage::new(record::UNDO, "says nothing of an undo")))
+        .transpose()
 }
 
 /// Whether our call created the record in GHL (`true`), or it existed before (`false`).

@@ -6,7 +6,6 @@ use ghl_sync_model::{EpochMs, ImportStanding, Record, Undo, Undone};
 use super::due_key::DueKey;
 use super::{import_key, item};
 use crate::expression::{Update, number, text};
-use crate::fields::{Damage, Item, ItemFields};
 use crate::tables::record;
 
 /// Stored form of an undo's progress.
@@ -17,13 +16,6 @@ pub(super) fn as_stored(undo: &Undo) -> AttributeValue {
 
 /// Other standings of a record that is not due.
 const STANDINGS: [&str; 4] = [record::FAILED_AT, record::DRY_RUN, record::OVERRULED, record::SUPERSEDED_AT];
-
-/// A record with an unreadable undo must not be sent: it may be due for an undo.
-pub(super) fn read(item: &Item) -> Result<Option<Undo>, Damage> {
-    let json = ItemFields(item).optional_text(record::UNDO)?;
-    json.map(|json| serde_json::from_str(json).map_err(|_| Damage::new(record::UNDO, "says nothing of an undo")))
-        .transpose()
-}
 
 /// Makes the record due for its undo, as a new version, so that batches under way with the old one no longer affect
 /// it.

@@ -4,7 +4,7 @@
 mod error;
 mod gates;
 mod known;
-mod outbox;
+pub(crate) mod outbox;
 mod queue;
 mod registry;
 mod versioned;
@@ -17,7 +17,6 @@ use crate::counts::{Counted, Counts};
 use crate::standing::Standing;
 use ghl_sync_model::{Call, EpochMs, KnownCredentials, LocationId, Reply};
 
-pub use crate::usecase::event::Event;
 pub use error::{BoxError, PortError};
 pub use gates::{DueChecks, GateEntry, GateStore};
 pub use known::{Bookmarks, Installations, KnownBefore, KnownStates, RemoteKey, Replacement};
@@ -109,10 +108,4 @@ pub trait Counters: Send + Sync {
 
     /// The time of the last tick, if there was one.
     async fn last_tick(&self) -> Result<Option<EpochMs>, PortError>;
-}
-
-/// Counts and logs events. Must not block.
-pub trait EventSink: Send + Sync {
-    /// Records `event`.
-    fn emit(&self, event: &Event<'_>);
 }

@@ -8,7 +8,7 @@ use strum::{EnumDiscriminants, EnumIter};
 use super::alert_news::AlertNews;
 use super::outcome_news::OutcomeNews;
 use super::report::{BatchReport, DeadLetterEnd, Measures, RecordResult, TickReport};
-use super::retention::RetentionReport;
+use super::retention_report::RetentionReport;
 use crate::ports::PortError;
 use crate::usecase::report::{Received, ReconcileReport};
 use ghl_sync_limiter::WaitReason;
@@ -342,4 +342,10 @@ pub enum Event<'a> {
         /// The failure.
         error: &'a PortError,
     },
+}
+
+/// Counts and logs events. Must not block.
+pub trait EventSink: Send + Sync {
+    /// Records `event`.
+    fn emit(&self, event: &Event<'_>);
 }

@@ -13,6 +13,7 @@ mod fan_out;
 mod gate_session;
 mod holders;
 mod host_health;
+mod kept_image;
 mod lost_messages;
 mod notice;
 mod operation;
@@ -28,6 +29,7 @@ mod record_progress;
 mod redrive;
 mod report;
 mod retention;
+mod retention_report;
 mod send_records;
 mod shutdown;
 mod signals;
@@ -45,7 +47,7 @@ pub use changes::{CHANGES_PER_PAGE, Changes};
 pub use check_access::{AccessReport, Question, QuestionContext, QuestionResult};
 pub use config::EngineConfig;
 pub use direct::{DirectCalls, DirectError};
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, EventSink};
 pub use fan_out::FannedOut;
 pub use notice::{GateNotice, GateTrouble};
 pub use outcome_news::{DeliveryEnd, OutcomeNews};
@@ -54,14 +56,15 @@ pub use put::{PutItems, PutReport};
 pub use report::{
     BatchReport, DeadLetterEnd, Measures, NotRun, Received, ReconcileEnd, ReconcileReport, RecordResult, TickReport,
 };
-pub use retention::{RetentionBookmark, RetentionReport};
+pub use retention::RetentionBookmark;
+pub use retention_report::RetentionReport;
 pub use shutdown::Shutdown;
 pub use sync_batch::Invocation;
 pub use tally::Tally;
 
 use crate::ports::{
-    BatchQueue, Bookmarks, Clock, Counters, Crm, DeadLetters, EventSink, GateStore, ItemStore, KnownStates,
-    LocationRegistry, Outbox, PortError, Randomness, Versioned,
+    BatchQueue, Bookmarks, Clock, Counters, Crm, DeadLetters, GateStore, ItemStore, KnownStates, LocationRegistry,
+    Outbox, PortError, Randomness, Versioned,
 };
 use ghl_sync_limiter::HostHealth;
 use ghl_sync_model::ScopeId;

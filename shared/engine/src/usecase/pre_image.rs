@@ -1,24 +1,12 @@
 //! Stores GHL's copy of a record before the first write of an import that can be undone.
 
 use super::Engine;
+use super::kept_image::KeptImage;
 use super::operation::Operation;
 use super::record_progress::{Ended, RecordProgress, RecordSync};
 use crate::ports::{PortError, Replaced, Versioned};
 use ghl_sync_limiter::WaitReason;
-use ghl_sync_model::{Call, Cause, Failure, ImportId, LocationId, PreImage, Record, RecordKey, Undo, Undone};
-
-/// The stored pre-image of a record that is being written.
-#[derive(Debug)]
-pub(super) struct KeptImage {
-    of: (LocationId, RecordKey),
-    import: ImportId,
-    /// Revision of the stored item; 0 if there is none.
-    rev: u64,
-    /// The image stored for this import.
-    pub(super) image: Option<PreImage>,
-    /// Whether it was taken in this batch.
-    is_fresh: bool,
-}
+use ghl_sync_model::{Call, Cause, Failure, PreImage, Record, Undo, Undone};
 
 impl Engine {
     fn pre_images(&self) -> Versioned<PreImage> {

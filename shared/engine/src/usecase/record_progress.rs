@@ -2,9 +2,9 @@
 
 use super::Engine;
 use super::holders::Holders;
+use super::kept_image::KeptImage;
 use super::operation::Operation;
 use super::permits::Permits;
-use super::pre_image::KeptImage;
 use ghl_sync_limiter::{WaitReason, WaitUntil};
 use ghl_sync_model::{Api, EpochMs, Generation, LastError, LocationId, Outcome, RecordKey};
 

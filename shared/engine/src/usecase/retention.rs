@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
+use super::retention_report::RetentionReport;
 use super::{Engine, Event, Invocation};
 use crate::policy::{Precedence, opt_outs_of};
 use crate::ports::{Loaded, PortError, RemoteKey, Replaced, Versioned};
@@ -31,17 +32,6 @@ pub struct RetentionBookmark {
     /// The last record that was processed; `None` if the pass is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<RecordKey>,
-}
-
-/// Results of one invocation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct RetentionReport {
-    /// Records processed.
-    pub looked_at: u64,
-    /// Contents dropped.
-    pub dropped: u64,
-    /// Whether the pass is complete.
-    pub done: bool,
 }
 
 impl Item for RetentionBookmark {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::kept_image::KeptImage;
 use super::operation::{Former, Operation, Presence};
 use super::permits::{PermitRequest, Retry};
-use super::pre_image::{KeptImage, may_be_written};
+use super::pre_image::may_be_written;
 use super::record_end::RecordEnd;
 use super::record_progress::{AfterCall, DryRun, Ended, RecordProgress, RecordSync};
 use super::report::RecordResult;

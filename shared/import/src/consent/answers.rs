@@ -1,19 +1,15 @@
 //! Answers of several words, and signs that put an answer in doubt.
 
 use super::Channels;
+use super::status::is_over;
+use super::text::{channel, is_time, words};
 use super::vocabulary::{NO, NONE_GIVEN, OUT, YES};
-use super::words::{channel, is_time};
 
 /// Whether a text has a sign that puts a plain yes or no in doubt: a question mark, a footnote sign, or an empty box
 /// beside a word.
 pub(super) fn has_doubt(text: &str) -> bool {
     let has_box = || text.contains(|c| "☐✗✘☒❌✖✕🚫⛔👎".contains(c)) && text.contains(char::is_alphanumeric);
     text.contains(['?', '？', '؟', '¿', '*', '~', '†', '‡', '¬', '≠']) || has_box()
-}
-
-/// The words of a lower-case text.
-pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
 /// Whether a text begins with a yes or with words of assent.
@@ -43,7 +39,7 @@ pub(super) fn is_assent(text: &str, asked: Channels) -> bool {
             || (word.len() > 1 && NO.contains(word) && !is_bare(word))
             || OUT.contains(word)
             || NONE_GIVEN.contains(word)
-            || super::status::is_over(word)
+            || is_over(word)
     };
     if words(rest).any(is_taken_back) {
         return false;

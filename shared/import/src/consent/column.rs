@@ -22,8 +22,17 @@ pub(crate) fn of_column(name: &str) -> Option<Option<ConsentColumn>> {
     found
 }
 
+/// Whether a name has a legend that only a human can interpret.
+pub(crate) fn has_unclear_legend(name: &str) -> bool {
+    let says = by_words(name).flatten().map(|column| column.says);
+    !matches!(
+        (legend::of_name(name, says.unwrap_or(Says::OptIn)), says),
+        (Legend::AsUsual, _) | (Legend::TheOtherWay, Some(Says::OptIn | Says::OptOut))
+    )
+}
+
 /// The same by the name's words only, without its legend.
-pub(super) fn by_words(name: &str) -> Option<Option<ConsentColumn>> {
+fn by_words(name: &str) -> Option<Option<ConsentColumn>> {
     let full = key(name);
     let short = key(&without_brackets(name));
     let has = |parts: &str| parts.split(' ').any(|part| full.contains(part));

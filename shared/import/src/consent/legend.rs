@@ -1,8 +1,8 @@
 //! Legends in column names: `Opt-in (0=yes, 1=no)`.
 
+use super::Says;
+use super::text::{letters, says_opt_out};
 use super::vocabulary::{IN, NO, OUT, YES};
-use super::words::{letters, says_opt_out};
-use super::{Says, column};
 
 /// Effect of a legend on a column's answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,15 +13,6 @@ pub(super) enum Legend {
     TheOtherWay,
     /// Unclear: it explains other answers, or only one answer, as reversed.
     Unclear,
-}
-
-/// Whether a name has a legend that only a human can interpret.
-pub(crate) fn has_unclear_legend(name: &str) -> bool {
-    let says = column::by_words(name).flatten().map(|column| column.says);
-    !matches!(
-        (of_name(name, says.unwrap_or(Says::OptIn)), says),
-        (Legend::AsUsual, _) | (Legend::TheOtherWay, Some(Says::OptIn | Says::OptOut))
-    )
 }
 
 pub(super) fn of_name(name: &str, says: Says) -> Legend {

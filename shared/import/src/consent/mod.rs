@@ -6,20 +6,19 @@ mod legend;
 mod names;
 mod remarks;
 mod status;
+mod text;
 mod vocabulary;
 mod words;
 
 pub(crate) use answers::is_refusal;
-pub(crate) use column::{is_about_an_end, is_about_blocking, is_about_contacting, of_column};
-pub(crate) use legend::has_unclear_legend;
+pub(crate) use column::{has_unclear_legend, is_about_an_end, is_about_blocking, is_about_contacting, of_column};
 pub(crate) use remarks::{
     is_marked, is_opt_out_tag, is_opt_out_word, is_refusing_heading, is_stop, name_refuses, remark_refuses,
     title_refuses, value_refuses,
 };
 pub(crate) use status::speaks_of_subscription;
-pub(crate) use words::{
-    ConsentReading, channel, is_denial, is_foreign_yes_or_no, is_never, is_no, is_yes_or_no, says_opt_out,
-};
+pub(crate) use text::{channel, says_opt_out};
+pub(crate) use words::{ConsentReading, is_denial, is_foreign_yes_or_no, is_never, is_no, is_yes_or_no};
 
 /// Channels on which a contact must not be messaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -109,7 +108,7 @@ impl ConsentColumn {
             _ => return None,
         };
         // `dnd.email+sms` names two channels.
-        let channels: Option<Vec<Channels>> = channel.split('+').map(words::channel).collect();
+        let channels: Option<Vec<Channels>> = channel.split('+').map(text::channel).collect();
         Some(ConsentColumn { says, channels: channels?.into_iter().fold(Channels::NONE, Channels::and) })
     }
 
@@ -149,7 +148,7 @@ impl ConsentColumn {
         match (self.says, self.read(cell)) {
             (Says::Status, ConsentReading::Nothing) if status::is_undecided(cell) => ConsentReading::Unreadable,
             (Says::Status, ConsentReading::Nothing) if status::is_over(cell) => ConsentReading::Out(self.channels),
-            (Says::Status, ConsentReading::Nothing) if is_strict => status::read_strictly(cell, self.channels),
+            (Says::Status, ConsentReading::Nothing) if is_strict => words::read_strictly(cell, self.channels),
             (_, reading) => reading,
         }
     }

@@ -2,10 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::answers::words;
 use super::names::OUT as OUT_NAMES;
+use super::text::{has_mark, letters, says_opt_out, words};
 use super::vocabulary::{NO, OUT, PHRASES};
-use super::words::{has_mark, letters, says_opt_out};
 use super::{Says, of_column};
 
 /// Opt-out words that can also describe other things.
@@ -104,6 +103,11 @@ pub(crate) fn is_opt_out_word(text: &str) -> bool {
     }
     let word = letters(text);
     OUT.contains(word.as_str()) && !AMBIGUOUS.contains(&word.as_str())
+}
+
+/// Whether a lower-case text is an opt-out word or contains an opt-out phrase.
+pub(super) fn is_opt_out_or_says_so(text: &str) -> bool {
+    is_opt_out_word(text) || says_opt_out(text)
 }
 
 /// Whether a tag is an opt-out. About a person, words such as bounced or complaint are clear.

@@ -1,9 +1,7 @@
 //! Words in the status of a subscription.
 
-use super::answers::{is_assent, words};
-use super::vocabulary::{IN, NO, YES};
-use super::words::{is_opt_out_or_says_so, letters};
-use super::{Channels, ConsentReading};
+use super::remarks::is_opt_out_or_says_so;
+use super::text::{letters, words};
 
 /// Whether somebody has neither agreed nor refused yet; also in longer words, such as `PendingOptIn` and `Subscribed
 /// (pending)`.
@@ -163,20 +161,4 @@ pub(super) fn is_over(cell: &str) -> bool {
     ];
     let lower = cell.to_lowercase();
     words(&lower).any(|word| WORDS.contains(&word))
-}
-
-/// Reads a cell of a column that is only about subscriptions. A cell that is neither in nor out is unreadable.
-pub(super) fn read_strictly(cell: &str, channels: Channels) -> ConsentReading {
-    let text = crate::values::text::clean(cell).to_lowercase();
-    let word = letters(&text);
-    let is_in = |words: &super::vocabulary::Words| words.contains(text.as_str()) || words.contains(word.as_str());
-    if text.is_empty() || crate::values::text::is_null(&text) {
-        ConsentReading::Nothing
-    } else if is_in(&NO) || word == "none" || word == "u" {
-        ConsentReading::Out(channels)
-    } else if is_in(&YES) || is_in(&IN) || word == "s" || is_assent(&text, channels) {
-        ConsentReading::Nothing
-    } else {
-        ConsentReading::Unreadable
-    }
 }

@@ -3,7 +3,8 @@
 use super::answers::{begins_with_yes, has_doubt, is_assent, is_moment, is_refusal};
 use super::remarks::is_marked;
 use super::status::{is_about_agreeing, is_of_subscription, is_over, is_undecided};
-use super::vocabulary::{CHANNELS, FOREIGN, IN, NO, NONE_GIVEN, OUT, PHRASES, SHORTEST_PHRASE, Words, YES};
+use super::text::{channel, is_time, letters, says_opt_out};
+use super::vocabulary::{FOREIGN, IN, NO, NONE_GIVEN, OUT, Words, YES};
 use super::{Channels, ConsentColumn, Says};
 
 /// The meaning of a cell.
@@ -15,11 +16,6 @@ pub(crate) enum ConsentReading {
     Out(Channels),
     /// Unclear.
     Unreadable,
-}
-
-pub(crate) fn channel(word: &str) -> Option<Channels> {
-    let word = letters(word);
-    CHANNELS.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(channel, _)| *channel)
 }
 
 pub(super) fn read(column: ConsentColumn, cell: &str) -> ConsentReading {
@@ -36,6 +32,22 @@ pub(super) fn read(column: ConsentColumn, cell: &str) -> ConsentReading {
         // `Yes?`, `no*`, `☐ yes`: the word alone would be clear.
         ConsentReading::Nothing if has_doubt(&text) && states(column, &text) => ConsentReading::Unreadable,
         reading => reading,
+    }
+}
+
+/// Reads a cell of a column that is only about subscriptions. A cell that is neither in nor out is unreadable.
+pub(super) fn read_strictly(cell: &str, channels: Channels) -> ConsentReading {
+    let text = crate::values::text::clean(cell).to_lowercase();
+    let word = letters(&text);
+    let is_in = |words: &Words| words.contains(text.as_str()) || words.contains(word.as_str());
+    if text.is_empty() || crate::values::text::is_null(&text) {
+        ConsentReading::Nothing
+    } else if is_in(&NO) || word == "none" || word == "u" {
+        ConsentReading::Out(channels)
+    } else if is_in(&YES) || is_in(&IN) || word == "s" || is_assent(&text, channels) {
+        ConsentReading::Nothing
+    } else {
+        ConsentReading::Unreadable
     }
 }
 
@@ -122,25 +134,8 @@ fn plain_answer(text: &str) -> Option<bool> {
     is(["yes", "true", "1"]).then_some(true)
 }
 
-/// Whether a text has a short opt-out mark as a separate word: `vip dnc`, `DNC - requested`.
-pub(super) fn has_mark(text: &str) -> bool {
-    let is_edge = |byte: Option<&u8>| byte.is_none_or(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());
-    let bytes = text.as_bytes();
-    let is_mark = |(at, mark): (usize, &[u8])| {
-        matches!(mark, [b'd' | b'D', b'n' | b'N', b'c' | b'C' | b'd' | b'D'])
-            && is_edge(at.checked_sub(1).and_then(|before| bytes.get(before)))
-            && is_edge(bytes.get(at + 3))
-    };
-    bytes.windows(3).enumerate().any(is_mark) && !text.contains('@')
-}
-
 fn is_out(text: &str, word: &str) -> bool {
     OUT.contains(word) || says_opt_out(text)
-}
-
-/// Whether a lower-case text is an opt-out word or contains an opt-out phrase.
-pub(super) fn is_opt_out_or_says_so(text: &str) -> bool {
-    super::remarks::is_opt_out_word(text) || says_opt_out(text)
 }
 
 /// Whether a cell is a yes or no in a language for which we know few column names.
@@ -181,38 +176,6 @@ pub(crate) fn is_denial(cell: &str) -> bool {
     NO.contains(text.as_str()) || NO.contains(without_digits(&text).as_str())
 }
 
-/// Whether a text contains an opt-out.
-pub(crate) fn says_opt_out(text: &str) -> bool {
-    if has_mark(text) {
-        return true;
-    }
-    // A quick exit for numbers and short names, the most frequent texts.
-    if text.len() < SHORTEST_PHRASE || text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_alphabetic()) {
-        return false;
-    }
-    let mut blanks = [0_u8; 80];
-    if text.is_ascii()
-        && let Some(blanks) = blanks.get_mut(..text.len())
-    {
-        // Repeated blanks count as one, as in `Consent - Declined`.
-        let mut count = 0;
-        for byte in text.bytes() {
-            let byte = if matches!(byte, b'-' | b'_') { b' ' } else { byte };
-            let is_second = byte == b' ' && count > 0 && blanks.get(count - 1) == Some(&b' ');
-            if !is_second && let Some(blank) = blanks.get_mut(count) {
-                *blank = byte;
-                count += 1;
-            }
-        }
-        return PHRASES.is_match(blanks.get(..count).unwrap_or_default());
-    }
-    // `do-not-call` and `opt_out` match the same phrases with blanks.
-    if text.is_ascii() && !text.contains(['-', '_']) {
-        return PHRASES.is_match(text);
-    }
-    PHRASES.is_match(&text.to_lowercase().replace(['-', '_'], " "))
-}
-
 /// Parses a list of channels such as `SMS, Call` or `Emails & Texts`.
 fn listed(text: &str) -> Option<Channels> {
     let text = text.trim_matches(['[', ']', '{', '}']).replace(" and ", ",").replace(" und ", ",");
@@ -242,17 +205,6 @@ fn others_than_only(text: &str) -> Option<Channels> {
     Some(all.into_iter().filter(|channel| !open.contains(channel)).fold(Channels::NONE, Channels::and))
 }
 
-/// Whether a text is a date or time, such as that of an unsubscription.
-pub(super) fn is_time(text: &str) -> bool {
-    let text = [" utc", " gmt", " (utc)", " (gmt)"].iter().find_map(|zone| text.strip_suffix(zone)).unwrap_or(text);
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let is_numeric = text.chars().all(|c| c.is_ascii_digit() || "-/.: tz+,".contains(c) || "apm".contains(c));
-    (6..=20).contains(&digits)
-        && is_numeric
-        && (text.contains(['-', '/', '.', ':']) || digits == 8 || digits == 10 || digits == 13)
-        || (digits >= 5 && crate::values::months::has_month_name(text))
-}
-
 fn is_zero_time(text: &str) -> bool {
     text.contains('0')
         && text.chars().all(|c| matches!(c, '0' | '-' | '/' | '.' | ':' | ' ' | 't' | 'z'))
@@ -262,10 +214,6 @@ fn is_zero_time(text: &str) -> bool {
 /// The letters of a text without digits: the T in a timestamp is no answer.
 fn without_digits(text: &str) -> String {
     if text.contains(|c: char| c.is_numeric()) { String::new() } else { letters(text) }
-}
-
-pub(super) fn letters(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]

@@ -2,18 +2,8 @@
 
 use std::io::Write;
 
+use super::own_columns::{DND, OWN, is_own_name};
 use crate::ListProblem;
-
-/// Columns that a reject list adds to those of the list.
-const OWN: [&str; 4] = ["_row", "_column", "_problem", DND];
-/// Consent that is not in the row itself but comes from a heading, a title or another row: an opt-out of these
-/// channels, or `?` if somebody must decide.
-pub(crate) const DND: &str = "_dnd";
-
-/// Whether a column name is one that reject lists add.
-pub(crate) fn is_own_name(name: &str) -> bool {
-    OWN.contains(&name)
-}
 
 /// Writes rows that were left out or lost a cell, as in the list, plus `_row`, `_column`, `_problem` and `_dnd`, the
 /// consent that the row alone does not show. If the list has these columns from an earlier import, they are replaced.
@@ -32,7 +22,7 @@ impl<W: Write> Rejects<W> {
     /// When the file cannot be written.
     pub fn new(file: W, header: &[String]) -> csv::Result<Rejects<W>> {
         let writer = csv::WriterBuilder::new().flexible(true).from_writer(file);
-        let own = header.iter().map(|name| OWN.contains(&name.as_str())).collect();
+        let own = header.iter().map(|name| is_own_name(name)).collect();
         let known_dnd = header.iter().position(|name| name == DND);
         let mut rejects = Rejects { writer, own, known_dnd };
         let mut names = rejects.of_list(header);

@@ -1,13 +1,14 @@
 //! The result of an import: as JSON, and as row-by-row files.
 
 mod files;
+mod own_columns;
 mod problems;
 
 use serde::Serialize;
 
 use crate::{ImportPlan, ListQuestion, RowTally};
-pub(crate) use files::{DND, is_own_name};
 pub use files::{RecordResultRow, Rejects, Results};
+pub(crate) use own_columns::{DND, is_own_name};
 pub use problems::{ProblemGroup, Problems, SHOWN_PROBLEMS};
 
 /// The result of an import.

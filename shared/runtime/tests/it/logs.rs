@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ghl_sync_engine::ports::{EventSink, PortError};
+use ghl_sync_engine::ports::PortError;
 use ghl_sync_engine::usecase::{
-    AlertNews, BatchReport, DeadLetterEnd, DeliveryEnd, Event, EventKind, NotRun, OutcomeNews, Received,
+    AlertNews, BatchReport, DeadLetterEnd, DeliveryEnd, Event, EventKind, EventSink, NotRun, OutcomeNews, Received,
     ReconcileReport, RecordResult, RetentionReport, TickReport,
 };
 use ghl_sync_limiter::{WaitReason, WaitUntil};

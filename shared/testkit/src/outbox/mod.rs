@@ -1,6 +1,7 @@
 //! The outbox in memory, with the semantics of the DynamoDB outbox in `shared/aws`.
 
 mod item;
+mod learn;
 #[cfg(test)]
 mod tests;
 

@@ -15,7 +15,7 @@ fn an_import_that_was_not_begun_so_or_is_too_old_cannot_be_undone() {
         let ask = || async { world.operator().undo_import(&loc(), &import("x"), None, EpochMs::NEVER).await };
         assert!(matches!(ask().await, Err(ImportError::Unknown(_))));
         world.operator().tell_import(&loc(), &import("x"), &ImportUpdate::default()).await.unwrap();
-        assert!(matches!(ask().await, Err(ImportError::NotUndoable(_, why)) if why.contains("not said")));
+        assert!(matches!(ask().await, Err(ImportError::NotUndoable(_, why)) if why.contains("not announced")));
         put_undoable(&world, [contact(0)]).await;
         world.run_until_settled(MINUTE).await.unwrap();
         world.run_for(30 * DAY).await;

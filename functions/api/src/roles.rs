@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use axum::http::Method;
 use ghl_sync_model::Role;
+use ghl_sync_web::Caller;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{OpenApi, PathItem};
 
-use super::Caller;
 use crate::problem::{ApiProblem, ProblemKind};
 
 /// OpenAPI extension that states the required role.
@@ -105,10 +105,10 @@ const DOCUMENT: &str = "/openapi.json";
 
 /// Access rule of one operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Rule {
+pub(crate) struct Rule {
     /// `operationId` in the OpenAPI document.
-    pub(super) operation: String,
-    pub(super) role: Role,
+    pub(crate) operation: String,
+    pub(crate) role: Role,
     is_for_bound_keys: bool,
 }
 
@@ -139,7 +139,7 @@ impl RoleRules {
     }
 
     /// Returns the rule of a route pattern.
-    pub(super) fn of(&self, method: &Method, path: &str) -> Option<&Rule> {
+    pub(crate) fn of(&self, method: &Method, path: &str) -> Option<&Rule> {
         // HEAD needs the same role as GET.
         let method = if method == Method::HEAD { &Method::GET } else { method };
         self.0.get(&(method.clone(), path.to_owned()))
@@ -148,7 +148,7 @@ impl RoleRules {
 
 impl Rule {
     /// Checks that `caller` may use the operation. If the path names a location, `is_reached` checks that separately.
-    pub(super) fn allows(&self, caller: &Caller, names_location: bool) -> Result<(), ApiProblem> {
+    pub(crate) fn allows(&self, caller: &Caller, names_location: bool) -> Result<(), ApiProblem> {
         let forbidden = |detail: String| Err(ApiProblem::new(ProblemKind::Forbidden, detail));
         if caller.role < self.role {
             let (needed, has) = (self.role.as_str(), caller.role.as_str());
