@@ -41,16 +41,16 @@ describe("keys", () => {
     await show("healthy");
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     await go("Keys");
-    await press("Make a key…");
+    await press("Create a key…");
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("Name").fill("erp");
     await dialog.getByLabel("Role").selectOption("operate");
     await dialog.getByLabel("Only for these locations").fill("ve9EPM428h8vShlRW1KT\n\n trialA ");
-    await dialog.getByLabel("And for those with one of these tags").fill("dental");
-    await dialog.getByLabel("Good until").fill("2030-01-31");
+    await dialog.getByLabel("And for locations with one of these tags").fill("dental");
+    await dialog.getByLabel("Valid until").fill("2030-01-31");
     assert.deepEqual(await accessibilityFaults(page), []);
-    await dialog.getByRole("button", { name: "Make it" }).click();
-    await says("This is the only time that it is shown. Copy it now.", ".made");
+    await dialog.getByRole("button", { name: "Create key" }).click();
+    await says("This is the only time the key is shown. Copy it now.", ".made");
     // The end of the day in the reader's time zone.
     assert.deepEqual(sent("POST"), [["/v1/keys", { name: "erp", role: "operate", locations: ["ve9EPM428h8vShlRW1KT", "trialA"], tags: ["dental"], expires_at: "2030-02-01T04:59:59.000Z" }]]);
     assert.match(await page.locator(".keys tbody tr").first().innerText(), /erp[\s\S]*trialA[\s\S]*tag dental/);
@@ -61,7 +61,7 @@ describe("keys", () => {
     await says("Copied.", "#notice");
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), key);
     await screenshot(page, "key-made");
-    await press("I have it");
+    await press("I have copied it");
     await page.locator(".made").waitFor({ state: "detached" });
     assert.ok(!(await page.content()).includes(key));
     assert.deepEqual(page.troubles, []);
@@ -70,9 +70,9 @@ describe("keys", () => {
   test("a key that was made is not shown again after another page", async () => {
     await show("healthy");
     await go("Keys");
-    await press("Make a key…");
+    await press("Create a key…");
     await page.getByRole("dialog").getByLabel("Name").fill("erp");
-    await press("Make it");
+    await press("Create key");
     await page.locator(".made code").waitFor();
     await go("Who changed what");
     await go("Keys");
@@ -85,7 +85,7 @@ describe("keys", () => {
     await show("healthy");
     await go("Keys");
     await press("Revoke support…");
-    await says("whoever uses it is refused within 30 seconds", "dialog");
+    await says("anyone using it loses access within 30 seconds", "dialog");
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "hidden" });
     assert.deepEqual(sent("DELETE"), []);
@@ -99,12 +99,12 @@ describe("keys", () => {
   test("what the server refuses is said by field", async () => {
     await show("healthy");
     await go("Keys");
-    await press("Make a key…");
+    await press("Create a key…");
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("Name").fill("boss");
     await dialog.getByLabel("Role").selectOption("admin");
     await dialog.getByLabel("Only for these locations").fill("trialA");
-    await press("Make it");
+    await press("Create key");
     await says("locations: an admin is good for all locations", "#notice");
     assert.equal(await page.locator(".made").count(), 0);
   });
@@ -112,20 +112,20 @@ describe("keys", () => {
   test("whose key is not an admin's is told so, and nothing else", async () => {
     await show(as("operate"));
     await go("Keys");
-    await says("Only an admin sees keys, makes them and revokes them.", "#detail");
-    assert.equal(await page.getByRole("button", { name: "Make a key…" }).count(), 0);
+    await says("Only an admin can see, create and revoke keys.", "#detail");
+    assert.equal(await page.getByRole("button", { name: "Create a key…" }).count(), 0);
     await go("Who changed what");
-    await says("Only an admin sees who changed what.", "#detail");
+    await says("Only an admin can see who changed what.", "#detail");
   });
 
   test("where AWS checks who asks, that is said, and nothing is offered any more", async () => {
     await show(as("iam"));
     await go("Keys");
-    await press("Make a key…");
+    await press("Create a key…");
     await page.getByRole("dialog").getByLabel("Name").fill("erp");
-    await press("Make it");
+    await press("Create key");
     await says("this stack checks AWS signatures (ApiAuth=iam) and takes no keys", "#detail .problem");
-    assert.equal(await page.getByRole("button", { name: "Make a key…" }).count(), 0);
+    assert.equal(await page.getByRole("button", { name: "Create a key…" }).count(), 0);
   });
 });
 
@@ -141,7 +141,7 @@ describe("who changed what", () => {
     await press("Show more");
     await rows.nth(59).waitFor();
     assert.equal(await page.getByRole("button", { name: "Show more" }).count(), 0);
-    await page.getByLabel("Show those").selectOption("7");
+    await page.getByLabel("Period").selectOption("7");
     await page.waitForFunction(() => document.querySelectorAll(".audit tbody tr").length === 50);
     const since = new URL(mock.requests.filter(({ url }) => url.includes("since=")).at(-1).url, mock.url).searchParams.get("since");
     assert.ok(Math.abs(Date.now() - 7 * 86_400_000 - Date.parse(since)) < 60_000, since);
@@ -161,11 +161,11 @@ describe("access for everybody", () => {
         await screenshot(page, `${view.toLowerCase().replaceAll(" ", "-")}-${name.replace(" ", "-")}`);
       }
       await go("Keys");
-      await press("Make a key…");
+      await press("Create a key…");
       assert.deepEqual(await accessibilityFaults(page), []);
       assert.equal(await widthBeyondView(page), 0);
       await page.getByRole("dialog").getByLabel("Name").fill("erp");
-      await press("Make it");
+      await press("Create key");
       await page.locator(".made").waitFor();
       assert.equal(await widthBeyondView(page), 0);
       assert.deepEqual(await accessibilityFaults(page), []);

@@ -48,7 +48,7 @@ async function open(options = {}) {
 
 async function signIn(page) {
   await page.goto(`${OURS}/sign-in?to=connect`);
-  await page.getByLabel("A key of this stack's API").fill(key);
+  await page.getByLabel("API key of this stack").fill(key);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.waitForURL(`${OURS}/connect`);
 }
@@ -99,13 +99,13 @@ test("of an agency some sub-accounts are ticked, and all of it is ended again", 
   await page.waitForURL(`${OURS}/connect/agency-agency`);
   await page.getByLabel("South Bay Roofing").check();
   await isAccessible(page, "connect-agency");
-  await page.getByRole("button", { name: "Add those that are ticked" }).click();
+  await page.getByRole("button", { name: "Add selected locations" }).click();
   await page.getByRole("row", { name: /South Bay Roofing loc_south reached/ }).waitFor();
   assert.equal(await page.getByText("not added").count(), 2);
   await page.getByText("Disconnect…").click();
   await page.getByRole("button", { name: "Disconnect" }).click();
   await page.waitForURL(`${OURS}/connect`);
-  await page.getByRole("heading", { name: "No more" }).waitFor();
+  await page.getByRole("heading", { name: "Disconnected" }).waitFor();
   const settings = await fetch(`${OURS}/v1/locations/loc_south`, { headers: { "x-api-key": key } }).then((answer) => answer.json());
   assert.equal(settings.settings.enabled, false);
   assert.deepEqual(page.troubles, []);
@@ -125,8 +125,8 @@ test("a consent that is not given connects nothing", async () => {
 test("a private integration token is given by a form, and is in a file that only we may read", async () => {
   const page = await open({ viewport: SIZES.phone });
   await signIn(page);
-  await page.getByLabel("The location's id").fill("loc_demo");
-  await page.getByLabel("The token").fill("pit-local");
+  await page.getByLabel("Location id").fill("loc_demo");
+  await page.getByLabel("Token").fill("pit-local");
   await page.getByRole("button", { name: "Connect with this token" }).click();
   await page.waitForURL(`${OURS}/connect/location-loc_demo`);
   await page.getByRole("row", { name: /loc_demo loc_demo reached/ }).waitFor();
@@ -143,8 +143,8 @@ test("a private integration token is given by a form, and is in a file that only
 test("a mistyped token is refused in GHL's words, and the one that works stays where it is", async () => {
   const page = await open();
   await signIn(page);
-  await page.getByLabel("The location's id").fill("loc_demo");
-  await page.getByLabel("The token").fill("pit-wrong");
+  await page.getByLabel("Location id").fill("loc_demo");
+  await page.getByLabel("Token").fill("pit-wrong");
   await page.getByRole("button", { name: "Connect with this token" }).click();
   await page.getByText("access token is invalid. It was not stored").waitFor();
   await isAccessible(page, "connect-token-refused");

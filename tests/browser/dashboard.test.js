@@ -40,11 +40,11 @@ const patches = () => mock.requests.filter(({ method }) => method === "PATCH").m
 
 describe("the sentence about everything", () => {
   for (const [scenario, sentence] of [
-    ["healthy", /All is well: 1,950 records on the way\. All of them are sent by \d\d:\d\d:\d\d\./],
-    ["breaker-open", /GoHighLevel fails for C2QujeCh8ZnC7al2InWR\. Nothing to do: what is to be sent waits, and GoHighLevel is asked again at/],
-    ["paused", "GoHighLevel does not accept the token of badToken. Nothing is sent there: connect it anew."],
-    ["failures", "3 records failed in ve9EPM428h8vShlRW1KT. See why: mend the cause, then replay them."],
-    ["late", /The scheduler has not run for 6 min 40 s\. What waits is not started until it does\./],
+    ["healthy", /All is well: 1,950 records on the way\. All of them will be sent by \d\d:\d\d:\d\d\./],
+    ["breaker-open", /GoHighLevel is failing for C2QujeCh8ZnC7al2InWR\. Nothing to do: records wait, and the next try is at/],
+    ["paused", "GoHighLevel does not accept the token of badToken. Nothing is sent there: connect it again."],
+    ["failures", "3 records failed in ve9EPM428h8vShlRW1KT. See why, fix the cause, then replay them."],
+    ["late", /The scheduler has not run for 6 min 40 s\. Waiting work does not start until it runs\./],
   ]) {
     test(`${scenario}: it names the cause and what to do`, async () => {
       await show(scenario);
@@ -66,7 +66,7 @@ describe("the account of a location", () => {
     await show("imports", { location: SYNCING });
     await says("Dental Care Berlin of Dental Group", "#detail .account");
     await says("Europe/Berlin, DE", "#detail .account");
-    await says(/an app's grant, which renews itself, ends \d+ \w+/, "#detail .account .warn");
+    await says(/app grant, renewed automatically, expires \d+ \w+/, "#detail .account .warn");
     await screenshot(page, "account");
     assert.deepEqual(page.troubles, []);
   });
@@ -76,10 +76,10 @@ describe("the account of a location", () => {
     await press("Settings…");
     const dryRun = page.getByRole("dialog").getByLabel("Dry run");
     await dryRun.check();
-    const tags = page.getByLabel("Tags, one a line");
+    const tags = page.getByLabel("Tags, one per line");
     assert.equal(await tags.inputValue(), "dentists\nMitte, Berlin");
     await tags.fill("dentists\nMitte, Berlin\nnew");
-    await page.getByRole("dialog").getByLabel("Calls in 10 s").fill("80");
+    await page.getByRole("dialog").getByLabel("Calls per 10 s").fill("80");
     await press("Save");
     await says("Saved.", "#notice");
     assert.deepEqual(patches(), [['"4"', { tags: ["dentists", "Mitte, Berlin", "new"], dry_run: true, pace: { limit: 80, window_ms: 10_000 } }]]);
@@ -93,7 +93,7 @@ describe("the account of a location", () => {
   test("what the server refuses of settings is said in its words", async () => {
     await show("imports", { location: SYNCING });
     await press("Settings…");
-    await page.getByLabel("Calls a day").fill("7");
+    await page.getByLabel("Calls per day").fill("7");
     await press("Save");
     await says("Not done. The server answered 422: daily_limit: is below what is kept for high priority.", "dialog");
   });
@@ -107,7 +107,7 @@ describe("imports", () => {
     await says("It can be undone until", "#detail .imports");
     await screenshot(page, "imports");
     await press("Undo…");
-    await press("Undo the import");
+    await press("Undo import");
     await says("28 records will be undone.", "#notice");
     await says("undone", "#detail .import-list");
     const [undo] = mock.requests.filter(({ method }) => method === "POST");
@@ -118,7 +118,7 @@ describe("imports", () => {
     await show("imports", { location: SYNCING });
     await press("people-2026.csv");
     await press("Show its records");
-    await says("Of the import people-2026:", "#detail .found");
+    await says("Records of the import people-2026:", "#detail .found");
     await says("contact#people-2026-2", ".found-records");
     assert.deepEqual(await page.locator(".found-records th[scope=row]").allTextContents(), ["contact#people-2026-1", "contact#people-2026-2"]);
   });
@@ -127,11 +127,11 @@ describe("imports", () => {
     await show("imports", { location: SYNCING });
     await press("big list.csv");
     await says("1,200", "#detail .imports .card");
-    await press("Cancel what waits…");
-    await press("Cancel the import");
-    await says("1,200 records withdrawn. 3 records could not be written: cancel again.", "#notice");
+    await press("Cancel import…");
+    await press("Cancel import");
+    await says("1,200 records cancelled. 3 records could not be saved: cancel again.", "#notice");
     await says("cancelled", "#detail .import-list");
-    await page.getByRole("button", { name: "Cancel what waits…" }).waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Cancel import…" }).waitFor({ state: "detached" });
   });
 });
 
@@ -145,7 +145,7 @@ describe("the account for everybody", () => {
       assert.deepEqual(await accessibilityFaults(page), []);
       await screenshot(page, `imports-${name}`);
       await press("Settings…");
-      await page.getByRole("dialog").getByLabel("Calls a day").waitFor();
+      await page.getByRole("dialog").getByLabel("Calls per day").waitFor();
       assert.deepEqual(await accessibilityFaults(page), []);
       await screenshot(page, `settings-${name}`);
       await page.keyboard.press("Escape");
@@ -182,10 +182,10 @@ describe("what failed is mended", () => {
     assert.deepEqual(JSON.parse(await content.inputValue()), { email: "not an address", firstName: "Ada" });
     await content.fill("{ email: ");
     await press("Send");
-    await says("Not done. What stands there is no JSON", "dialog");
+    await says("Not done. This is not valid JSON", "dialog");
     await page.getByLabel("Content").fill('{ "email": "ada@example.com" }');
     await press("Send");
-    await says("contact#crm-1041 goes out again.", "#notice");
+    await says("contact#crm-1041 will be sent again.", "#notice");
     assert.deepEqual(changes(), [[`/v1/locations/${SYNCING}/contacts`, [{ id: "crm-1041", priority: "normal", contact: { email: "ada@example.com" } }]]]);
   });
 
@@ -195,16 +195,16 @@ describe("what failed is mended", () => {
     await press("Edit and send…");
     mock.failures = mock.failures.map((failure) => ({ ...failure, version: failure.version + 1 }));
     await press("Send");
-    await says("Not done. It was put again meanwhile: look at it, then edit that.", "dialog");
+    await says("Not done. A newer version was received in the meantime: open the record again, then edit it.", "dialog");
     assert.deepEqual(changes(), []);
   });
 
   test("a record tells what happened to it, in order, and leads to its page in GoHighLevel", async () => {
     await show("healthy", { location: SYNCING });
     await look("superseded");
-    await says("changed in GoHighLevel, and that stands", ".timeline");
+    await says("changed in GoHighLevel, and that version is kept", ".timeline");
     const lines = await page.locator(".timeline li").allTextContents();
-    assert.deepEqual(lines.map((line) => /put|did not take|accepted|changed/.exec(line)[0]), ["put", "did not take", "accepted", "changed", "changed"].slice(0, lines.length));
+    assert.deepEqual(lines.map((line) => /received|attempt failed|accepted|changed/.exec(line)[0]), ["received", "attempt failed", "accepted", "changed", "changed"].slice(0, lines.length));
     const link = page.getByRole("link", { name: "Open in GoHighLevel" });
     assert.equal(await link.getAttribute("href"), `https://app.gohighlevel.com/v2/location/${SYNCING}/contacts/detail/nmFmQEsNgz6AVpgLVUJ0`);
     assert.equal(await link.getAttribute("rel"), "noreferrer");
@@ -215,9 +215,9 @@ describe("what it says", () => {
   test("a location that is syncing has its forecast in words", async () => {
     await show("healthy", { location: SYNCING });
     await says("OK", "#health");
-    await says(/Sending: all is sent in 3 min (19|20) s\./, "#detail .situation");
+    await says(/Sending: 3 min (19|20) s left\./, "#detail .situation");
     await says("18,240 of 200,000 used", "#detail");
-    assert.match(await page.locator(".calls svg").getAttribute("aria-label"), /at most 585 in one; the quota allows 600/);
+    assert.match(await page.locator(".calls svg").getAttribute("aria-label"), /at most 585 in one; the rate limit allows 600/);
     await screenshot(page, "healthy");
     assert.deepEqual(page.troubles, []);
   });
@@ -226,7 +226,7 @@ describe("what it says", () => {
     await show("breaker-open", { location: OPEN });
     await says("Failing", "#health");
     await says(`GHL fails for ${OPEN}: its breaker is open`, "#health");
-    await says(/Stands still: GoHighLevel fails, asked again in \d+ s \(breaker open\)\./, "#detail .situation");
+    await says(/Stopped: GoHighLevel is failing, next try in \d+ s \(breaker open\)\./, "#detail .situation");
     const before = await page.locator("#detail .situation").textContent();
     await page.waitForFunction((text) => document.querySelector("#detail .situation").textContent !== text, before);
     assert.equal(await page.title(), "failing · ghl-sync");
@@ -237,10 +237,10 @@ describe("what it says", () => {
     await show("paused");
     await says("Degraded", "#health");
     for (const [location, text] of [
-      ["byHand", "Stands still: paused by an operator, goes on when resumed."],
-      ["badToken", /Stands still: GoHighLevel refuses the token, next try in 4 min \d+ s\./],
-      ["throttled", /Waits: GoHighLevel asked for fewer calls, goes on/],
-      ["daily", /Waits: the day's quota is used up, goes on in 2 h/],
+      ["byHand", "Paused by an operator until resumed."],
+      ["badToken", /Stopped: GoHighLevel rejects the token, next try in 4 min \d+ s\./],
+      ["throttled", /Waiting: GoHighLevel asked for fewer calls, resumes/],
+      ["daily", /Waiting: the daily quota is used up, resumes in 2 h/],
     ]) {
       await page.getByRole("link", { name: location, exact: true }).click();
       await says(location, "#detail h2");
@@ -252,7 +252,7 @@ describe("what it says", () => {
 
   test("that there is nothing to show is said", async () => {
     await show("empty");
-    await says("No location has been seen yet.", "#list");
+    await says("No locations yet.", "#list");
     await says("not yet", "#pulse");
     await screenshot(page, "empty");
   });
@@ -281,23 +281,23 @@ describe("many locations", () => {
     assert.match(await rows.nth(0).textContent(), /loc250.*breaker open/);
     assert.match(await rows.nth(1).textContent(), /loc120.*100\+/);
     await says("100 of 200 shown", "#list");
-    await says("200 of 300 locations looked at", "#list");
+    await says("200 of 300 locations loaded", "#list");
     await says("300", "#totals");
     await screenshot(page, "many");
-    await page.getByLabel("in trouble only").check();
+    await page.getByLabel("With problems only").check();
     assert.equal(await rows.count(), 2);
-    await page.getByLabel("in trouble only").uncheck();
+    await page.getByLabel("With problems only").uncheck();
     // It is not among the first 200, so the server must find it.
     await page.getByLabel("Filter by name, id, tag or state").fill("loc299");
     await says("loc299", "#list tbody");
     assert.equal(await rows.count(), 1);
     await page.getByLabel("Filter by name, id, tag or state").fill("nowhere");
-    await says("None of 300 locations matches.", "#list");
+    await says("No match among 300 locations.", "#list");
   });
 
   test("the rest is looked at when somebody asks for it, and a location on no page opens by its address", async () => {
     await show("many");
-    await press("Look at more");
+    await press("Load more locations");
     await says("loc299", "#list tbody");
     assert.equal(await page.locator("#list tbody tr").count(), 300);
     await page.evaluate(() => (globalThis.location.hash = "#/loc298xEPM428h8vShl"));
@@ -334,7 +334,7 @@ describe("failures and replay", () => {
     test(`"${name}" asks, sends what it says, and shows what became of it`, async () => {
       await show("failures", { location: SYNCING });
       await press(name);
-      await says("becomes due again", "dialog");
+      await says("become due again", "dialog");
       assert.deepEqual(changes(), []);
       await page.locator("dialog").getByRole("button", { name: "Replay" }).click();
       await says(/\d records? due again\./, "#notice");
@@ -377,8 +377,8 @@ describe("failures and replay", () => {
     await show("failures", { location: SYNCING });
     await look("superseded");
     for (const text of [
-      "superseded: changed in GoHighLevel, and GoHighLevel's content stands",
-      "somebody else's change (told by reconciling)", "Bob", "503", "Service Unavailable",
+      "superseded: changed in GoHighLevel, and GoHighLevel's content is kept",
+      "by someone else (reported by reconciliation)", "Bob", "503", "Service Unavailable",
     ]) await says(text, ".record-status .card");
   });
 });
@@ -389,14 +389,14 @@ describe("finding records", () => {
     await look("lee");
     await says("Ann Lee", ".found-records");
     assert.equal(await page.locator(".found-records tbody tr").count(), 2);
-    await press("Look further");
+    await press("Search further");
     await says("Eve <b>Lee</b>", ".found-records");
     assert.equal(await page.locator(".found-records b").count(), 0);
     await screenshot(page, "found");
     await press("contact#crm-1");
     await says("contact#crm-1", ".record-status h3");
     await press("Forget…");
-    await says("In GoHighLevel nothing is deleted", "dialog");
+    await says("Nothing is deleted in GoHighLevel", "dialog");
     await page.locator("dialog").getByRole("button", { name: "Forget" }).click();
     await says("contact#crm-1 is forgotten.", "#notice");
     await page.locator(".record-status").waitFor({ state: "detached" });
@@ -408,14 +408,14 @@ describe("finding records", () => {
     await show("single");
     await page.getByLabel("Name, e-mail, phone or id").fill("nobody");
     await page.keyboard.press("Enter");
-    await says("No record has nobody.", ".found");
+    await says("No record matches nobody.", ".found");
   });
 
   test("a record is deleted in GHL only once the question is answered", async () => {
     await show("single");
     await look("superseded");
     await press("Delete in GoHighLevel…");
-    await says("Nothing brings it back", "dialog");
+    await says("This cannot be undone", "dialog");
     assert.deepEqual(deletions(), []);
     await page.locator("dialog").getByRole("button", { name: "Delete" }).click();
     await says("will be deleted in GoHighLevel", "#notice");
@@ -438,13 +438,13 @@ describe("operating", () => {
     await page.locator("dialog select").selectOption({ label: "1 hour" });
     await page.getByLabel("Note for others").fill("mapping changes");
     await page.locator("dialog").getByRole("button", { name: "Pause" }).click();
-    await says(/paused by an operator, goes on in (1 h|59 min)/, "#detail .situation");
+    await says(/Paused by an operator, resumes in (1 h|59 min)/, "#detail .situation");
     const [[path, body]] = changes();
     assert.equal(path, "/v1/locations/loc_demo/pause");
     assert.equal(body.note, "mapping changes");
     assert.ok(Math.abs(Date.parse(body.until) - Date.now() - 3_600_000) < 60_000, body.until);
     await press("Resume");
-    await says("Sending: all is sent in", "#detail .situation");
+    await says(/Sending: .* left\./, "#detail .situation");
     assert.deepEqual(changes()[1], ["/v1/locations/loc_demo/resume", {}]);
   });
 
@@ -498,7 +498,7 @@ describe("trouble with the server", () => {
     await says("OK", "#health");
     mock.down = true;
     await says(/Connection lost at \d\d:\d\d:\d\d \(.* ago\)\. The server cannot be reached\./, "#connection");
-    await says("What you see is of", "#connection");
+    await says("You are seeing figures from", "#connection");
     assert.equal(await page.title(), "connection lost · ghl-sync");
     assert.equal(await page.locator("body.stale").count(), 1);
     assert.deepEqual(await accessibilityFaults(page), []);
@@ -525,7 +525,7 @@ describe("trouble with the server", () => {
     await show("healthy", { options: { key: "secret" }, key: "secret" });
     await says("OK", "#health");
     mock.key = "another";
-    await says("The key was refused.", "#connection");
+    await says("The key was not accepted.", "#connection");
     const asked = mock.requests.length;
     await page.waitForTimeout(5_000);
     assert.equal(mock.requests.length, asked);
@@ -559,17 +559,17 @@ describe("migrations", () => {
     await show("migrations");
     await says("running", "#migration-list");
     await openMigration("oldAccount");
-    await says("Runs: contacts: 120 of 198.", "#detail .situation");
+    await says("Running: contacts: 120 of 198.", "#detail .situation");
     await says("120 of 198, 60.6 %", "#detail");
-    await says("9.4 a second", "#detail");
+    await says("9.4 per second", "#detail");
     assert.equal(await page.locator(".stages [aria-current=step]").textContent(), "contacts");
     assert.equal(await page.locator(".stages .past").count(), 8);
     await screenshot(page, "migration-running");
     await press("Pause…");
     await page.locator("dialog").getByRole("button", { name: "Pause" }).click();
-    await says("Paused. It goes on when resumed.", "#detail .situation");
+    await says("Paused. It continues when you resume it.", "#detail .situation");
     await press("Resume");
-    await says("Runs:", "#detail .situation");
+    await says("Running:", "#detail .situation");
     assert.deepEqual(mock.requests.filter(({ method }) => method === "POST").map(({ url }) => url), [
       "/api/v1/migration/mig-2/pause", "/api/v1/migration/mig-2/resume",
     ]);
@@ -579,18 +579,18 @@ describe("migrations", () => {
   test("one that waits for consent tells what it will do, asks what is open, and sends the choices along", async () => {
     await show("migrations");
     await openMigration("firstAccount");
-    await says("It waits for your consent before it writes anything.", "#detail .situation");
-    await says("To be decided (1)", ".decisions");
+    await says("Nothing is written until you approve it.", "#detail .situation");
+    await says("Decisions needed (1)", ".decisions");
     await page.locator("summary").filter({ hasText: "Custom fields: 3 of 3" }).click();
     await says("the names are 91 % alike", ".mapping");
-    await page.getByLabel("Pipelines: Sales").selectOption({ label: "is “Sales 2026” (82 % alike)" });
+    await page.getByLabel("Pipelines: Sales").selectOption({ label: "use “Sales 2026” (82 % alike)" });
     await page.waitForTimeout(2_500);
     assert.equal(await page.getByLabel("Pipelines: Sales").inputValue(), "q1", "the choice survives the polls");
     await screenshot(page, "migration-approval");
     await press("Approve…");
-    await says("firstAccount → newAccount: 290 things are created and 8 records updated in the target, with 412 calls in about 44 s.", "dialog");
+    await says("firstAccount → newAccount: 290 items are created and 8 records updated in the target, with 412 calls in about 44 s.", "dialog");
     await page.locator("dialog").getByRole("button", { name: "Approve" }).click();
-    await says("It goes on.", "#notice");
+    await says("The migration continues.", "#notice");
     assert.deepEqual(changes(), [["/api/v1/migration/mig-1/approve", { overrides: { pipelines: { p1: "q1" } } }]]);
   });
 
@@ -609,13 +609,13 @@ describe("migrations", () => {
     await says("Complete: 198 contacts and 60 opportunities migrated.", "#detail .situation");
     assert.equal(await page.getByRole("link", { name: "Report as HTML" }).getAttribute("href"), "api/v1/migration/mig-0/report?format=html");
     await press("Roll back…");
-    await says("What this migration created in the target is deleted, and only that.", "dialog");
+    await says("What this migration created in the target is deleted, and nothing else.", "dialog");
     await page.keyboard.press("Escape");
     await page.locator("dialog").waitFor({ state: "hidden" });
     assert.deepEqual(mock.requests.filter(({ method }) => method === "POST"), []);
     await press("Roll back…");
     await page.locator("dialog").getByRole("button", { name: "Delete" }).click();
-    await says("It is being rolled back.", "#notice");
+    await says("The rollback has started.", "#notice");
   });
 
   test("without any, that is said, and they are rarely asked for", async () => {
@@ -628,15 +628,15 @@ describe("migrations", () => {
 
   test("one is begun from a form, as a preview or for real, and opened", async () => {
     await show("migrations");
-    await press("Move an account…");
+    await press("Migrate a location…");
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("From").fill("oldAccount");
     await dialog.getByLabel("Into").fill("newAccount");
     assert.deepEqual(await accessibilityFaults(page), []);
-    await dialog.getByLabel("Opportunities as well").uncheck();
-    await dialog.getByLabel("A preview only").check();
-    await press("Begin");
-    await says("It has begun: it reads both accounts.", "#notice");
+    await dialog.getByLabel("Include opportunities").uncheck();
+    await dialog.getByLabel("Preview only").check();
+    await press("Start");
+    await says("Started. Both locations are being read.", "#notice");
     const begun = ["/api/v1/migration/preview", { source: "oldAccount", target: "newAccount", settings: { skip_opportunities: true, skip_verify: false } }];
     assert.deepEqual(changes(), [begun]);
     await page.waitForFunction(() => location.hash === "#/migration/mig-2");

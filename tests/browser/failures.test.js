@@ -25,7 +25,7 @@ test("a record's page follows what becomes of it, and ends with the search for a
   await find("crm-5");
   await says("due: will be sent", ".record-status");
   mock.statuses = { "contact#crm-5": { state: "accepted", accepted_version: 3, ghl_id: "g5", name: "Gus Clark" } };
-  await says("accepted: GoHighLevel has its last version", ".record-status");
+  await says("accepted: GoHighLevel has the latest version", ".record-status");
   await press("Delete in GoHighLevel…");
   await says("Gus Clark (contact#crm-5): GoHighLevel deletes it", "dialog");
   await page.keyboard.press("Escape");
@@ -39,9 +39,9 @@ describe("what GoHighLevel has of a record", () => {
   test("fields that differ stand beside each other, and what it did not keep is said", async () => {
     await show("single");
     await find("differing");
-    await says("GoHighLevel accepted the record, and did not keep these fields of it: gender, customFields.f1.", ".record-status");
+    await says("GoHighLevel accepted the record but did not keep these fields: gender, customFields.f1.", ".record-status");
     assert.deepEqual(await page.locator(".differences tbody tr").evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent))), [
-      ["lastName", "<b>Lee</b>", "<i>Byron</i>"], ["name", "Ada <b>Lee</b>", "ada <i>Byron</i>"], ["tags", "VIP, fair", "vip, lead"], ["tags to be removed", "lead", "vip, lead"], ["custom field f1", "42", "nothing"],
+      ["lastName", "<b>Lee</b>", "<i>Byron</i>"], ["name", "Ada <b>Lee</b>", "ada <i>Byron</i>"], ["tags", "VIP, fair", "vip, lead"], ["tags to remove", "lead", "vip, lead"], ["custom field f1", "42", "empty"],
     ]);
     assert.equal(await page.locator(".record-status :is(i, table b)").count(), 0);
     await page.setViewportSize(SIZES.phone);
@@ -69,7 +69,7 @@ describe("a failed record", () => {
     await says("It failed: phone: must be in E.164", "dialog");
     await page.getByLabel("Content").fill('{ "phone": "+15550100" }');
     await press("Send");
-    await says("contact#crm-1977 goes out again.", "#notice");
+    await says("contact#crm-1977 will be sent again.", "#notice");
     assert.deepEqual(sent("POST"), [[`/v1/locations/${SYNCING}/contacts`, [{ id: "crm-1977", priority: "normal", contact: { phone: "+15550100" } }]]]);
   });
 
@@ -84,11 +84,11 @@ describe("a failed record", () => {
   test("is sent without the field that the error names", async () => {
     await show("failures", { location: SYNCING });
     await press("Leave out a field of contact#crm-1041…");
-    const field = page.getByRole("dialog").getByLabel("Without");
+    const field = page.getByRole("dialog").getByLabel("Field to leave out");
     assert.equal(await field.inputValue(), "email");
     assert.deepEqual(await accessibilityFaults(page), []);
     await press("Send");
-    await says("contact#crm-1041 goes out again.", "#notice");
+    await says("contact#crm-1041 will be sent again.", "#notice");
     assert.deepEqual(sent("POST"), [[`/v1/locations/${SYNCING}/failures/mend`, { records: ["contact#crm-1041"], without: ["email"] }]]);
   });
 
@@ -98,16 +98,16 @@ describe("a failed record", () => {
     const content = page.getByRole("dialog").getByLabel("Content");
     await content.fill('{ "firstName": "Ada" "email": "a@example.com" }');
     await press("Send");
-    await says("Not done. What stands there is no JSON", "dialog");
+    await says("Not done. This is not valid JSON", "dialog");
     assert.equal(await content.inputValue(), '{ "firstName": "Ada" "email": "a@example.com" }');
     assert.deepEqual(await accessibilityFaults(page), []);
     assert.deepEqual(sent("POST"), []);
     await content.fill('["Ada"]');
     await press("Send");
-    await says("Not done. What stands there is no JSON object.", "dialog");
+    await says("Not done. This is not a JSON object.", "dialog");
     await content.fill('{ "firstName": "Ada" }');
     await press("Send");
-    await says("contact#crm-1041 goes out again.", "#notice");
+    await says("contact#crm-1041 will be sent again.", "#notice");
     assert.equal(await page.locator("dialog[open]").count(), 0);
     assert.deepEqual(sent("POST").map(([url, [item]]) => [url, item.contact]), [[`/v1/locations/${SYNCING}/contacts`, { firstName: "Ada" }]]);
   });
@@ -118,7 +118,7 @@ describe("a failed record", () => {
     await page.getByRole("dialog").waitFor();
     mock.failures = mock.failures.filter(({ record }) => record !== "contact#crm-1041");
     await press("Send");
-    await says("Not done. It does not stand as failed any more, or has no such field.", "dialog");
+    await says("Not done. It is no longer failed, or does not have this field.", "dialog");
   });
 
   test("is not sent when nothing would be left of it", async () => {
@@ -134,7 +134,7 @@ describe("a failed record", () => {
     await show("failures", { location: SYNCING });
     mock.failures = mock.failures.map(({ content: _, ...failure }) => failure);
     await press("Edit contact#crm-1041…");
-    await says("Not done. The content of contact#crm-1041 is not kept any more.", "#notice");
+    await says("Not done. The content of contact#crm-1041 is no longer stored.", "#notice");
     assert.equal(await page.getByRole("dialog").count(), 0);
   });
 
@@ -150,8 +150,8 @@ describe("a failed record", () => {
 
   test("leads to the settings of its location", async () => {
     await show("failures", { location: SYNCING });
-    await press("Settings of this location…");
-    await page.getByRole("dialog").getByLabel("Calls a day").waitFor();
+    await press("Location settings…");
+    await page.getByRole("dialog").getByLabel("Calls per day").waitFor();
   });
 });
 
@@ -175,14 +175,14 @@ describe("failed records of one cause", () => {
   test("are sent without the field that the cause names, and what is left is told by its reason", async () => {
     await show(GROUPS, { location: SYNCING });
     await forAll("Send without a field…", "3 records", TOO_LONG).click();
-    await says("Among them Ann <b>Lee</b> (contact#crm-1), contact#crm-2 and 1 more.", "dialog");
-    const field = page.getByRole("dialog").getByLabel("Without");
+    await says("Affected: Ann <b>Lee</b> (contact#crm-1), contact#crm-2 and 1 more.", "dialog");
+    const field = page.getByRole("dialog").getByLabel("Field to leave out");
     assert.deepEqual(await field.locator("option").allTextContents(), ["email", "customFields.f1", "customFields.contact.size"]);
     assert.equal(await field.inputValue(), "customFields.f1");
     assert.deepEqual(await accessibilityFaults(page), []);
     await screenshot(page, "cause-without-field");
     await press("Send");
-    await says("2 records due again without customFields.f1. Left as before: 1 record without such a field.", "#notice");
+    await says("2 records due again without customFields.f1. Left unchanged: 1 record without this field.", "#notice");
     const [[url, body]] = sent("POST");
     assert.deepEqual([url, body.without, Object.keys(body)], [`/v1/locations/${SYNCING}/failures/mend`, ["customFields.f1"], ["cause", "without"]]);
     await says("Failed records (4)", ".failures");
@@ -228,13 +228,13 @@ describe("failed records of one cause", () => {
     await forAll("Dismiss…", "3 records", TOO_LONG).focus();
     await page.keyboard.press("Enter");
     await says("Dismiss 3 records?", "dialog");
-    await says("In GoHighLevel nothing changes.", "dialog");
+    await says("Nothing changes in GoHighLevel.", "dialog");
     assert.deepEqual(await accessibilityFaults(page), []);
     await page.keyboard.press("Escape");
     assert.deepEqual(sent("POST"), []);
     await forAll("Dismiss…", "3 records", TOO_LONG).click();
     await press("Dismiss");
-    await says("3 records forgotten. Left as before: 1 record put again meanwhile.", "#notice");
+    await says("3 records forgotten. Left unchanged: 1 record received again in the meantime.", "#notice");
     assert.deepEqual(sent("POST").map(([url, { cursor }]) => [url, cursor]), [[`/v1/locations/${SYNCING}/failures/dismiss`, undefined], [`/v1/locations/${SYNCING}/failures/dismiss`, "1.next"]]);
     await says("Failed records (3)", ".failures");
   });
@@ -244,7 +244,7 @@ describe("failed records of one cause", () => {
     await forAll("Dismiss…", "2 records", WRONG).waitFor();
     mock.failures = mock.failures.filter(({ kind }) => kind === "contact");
     await forAll("Dismiss…", "2 records", WRONG).click();
-    await says("Not done. None of them stands as failed for this any more.", "#notice");
+    await says("Not done. None of them is still failed for this cause.", "#notice");
     assert.deepEqual(sent("POST"), []);
   });
 });

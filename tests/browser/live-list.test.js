@@ -40,7 +40,7 @@ const says = (text, within = "main") => page.locator(within).filter({ hasText: t
 async function show(options) {
   page = await open(browser, api.url, { key: api.key, ...options });
   page.setDefaultTimeout(PATIENCE_MS);
-  await says("Put a list in", "#detail");
+  await says("Upload a list", "#detail");
 }
 
 const choose = (name, text) => page.locator("#list-file").setInputFiles({ name, mimeType: "text/csv", buffer: Buffer.from(text) });
@@ -61,38 +61,38 @@ test("a list is put in, asked about, mapped, looked at, sent, and undone", async
   await show();
   await choose("people.csv", LIST);
 
-  await says("To be answered first", "#list-form, .card");
+  await says("Answers needed first", "#list-form, .card");
   await looksRight("list-questions");
-  await page.getByLabel("In Birthday dates like 03/04/1991").selectOption("day_first");
+  await page.getByLabel("Dates like 03/04/1991 in Birthday").selectOption("day_first");
   await page.getByLabel("Where Stay in touch? goes").selectOption("optin");
-  await page.getByRole("button", { name: "Look again" }).click();
+  await page.getByRole("button", { name: "Preview" }).click();
 
-  await says("What it would do", ".card");
+  await says("Preview: nothing is sent yet", ".card");
   assert.match(await page.locator(".card .figures").first().innerText(), /New here\s*2\s*Updated\s*0\s*Unchanged\s*0\s*Rows left out\s*1/);
   await says(HOSTILE, ".columns");
-  assert.match(await downloaded("Download what is left out (CSV)"), /nobody at all/);
+  assert.match(await downloaded("Download rows with problems (CSV)"), /nobody at all/);
   await page.getByText("The first 2 contacts as GoHighLevel will get them").click();
   await says(/dateOfBirth 1991-04-03/, ".card details");
   await looksRight("list-preview");
 
-  await page.getByLabel("Tags for all, one a line").fill("fair");
-  await says("You have changed something: look again before you send.");
-  await page.getByRole("button", { name: "Look again" }).click();
+  await page.getByLabel("Tags for all contacts, one per line").fill("fair");
+  await says("You have made changes: preview again before you send.");
+  await page.getByRole("button", { name: "Preview again" }).click();
   await page.getByRole("button", { name: "Send 2 contacts…" }).and(page.locator(":not([aria-disabled])")).click();
   await page.getByRole("dialog").getByRole("button", { name: "Send" }).click();
 
   await says(/Done\s*2/, ".card .figures");
   await looksRight("list-done");
-  const results = await downloaded("Download the results (CSV)");
+  const results = await downloaded("Download results (CSV)");
   assert.equal(results.split("\n").filter((line) => line.includes("synced")).length, 2, results);
   const name = decodeURIComponent(new URL(page.url()).hash.split("/list/")[1]);
 
   await page.reload();
   await says(/Done\s*2/, ".card .figures");
-  await says("Done, but not all of it", ".list-table");
+  await says("Done, but incomplete", ".list-table");
   await says("1 left out", ".list-table");
   await page.getByRole("button", { name: "Undo…" }).first().click();
-  await page.getByRole("dialog").getByRole("button", { name: "Undo the import" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Undo import" }).click();
   await says("2 records will be undone.", "#notice");
   assert.match(name, /-people\.csv$/);
   assert.deepEqual(page.troubles, []);
@@ -101,9 +101,9 @@ test("a list is put in, asked about, mapped, looked at, sent, and undone", async
 test("a file that is no list says so, on a phone and in the dark", async () => {
   await show({ size: SIZES.phone, dark: true });
   await choose("photo.csv", "%PDF-1.7\n%âãÏÓ\n");
-  await says("Nothing can be read from it", ".card");
+  await says("The file cannot be read", ".card");
   await looksRight("list-refused-phone");
-  await page.getByRole("button", { name: "Put another list in" }).click();
+  await page.getByRole("button", { name: "Upload another list" }).click();
   await says("Drop a file here", "#detail");
   assert.deepEqual(page.troubles, []);
 });
@@ -156,7 +156,7 @@ test("failures of one cause are sent without the field that GoHighLevel refuses"
   await put("contacts", refused);
   await show();
   await page.getByRole("button", { name: /^Send without a field… 2 records that failed for/ }).click();
-  const field = page.getByRole("dialog").getByLabel("Without");
+  const field = page.getByRole("dialog").getByLabel("Field to leave out");
   await field.waitFor();
   assert.deepEqual(await field.locator("option").allTextContents(), ["dateOfBirth", "email", "firstName"]);
   await field.selectOption("dateOfBirth");

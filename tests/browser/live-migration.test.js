@@ -37,15 +37,15 @@ test("a migration waits for consent in the dashboard, gets it there, and its rep
   const page = await open(browser, api.url, { key: api.key });
   page.setDefaultTimeout(PATIENCE_MS);
   const says = (text, within) => page.locator(within).filter({ hasText: text }).first().waitFor();
-  await page.getByRole("button", { name: "Move an account…" }).click();
+  await page.getByRole("button", { name: "Migrate a location…" }).click();
   const form = page.getByRole("dialog");
   await form.getByLabel("From").fill("loc_demo");
   await form.getByLabel("Into").fill("new_account");
-  await form.getByLabel("Compare both accounts at the end").uncheck();
-  await form.getByRole("button", { name: "Begin" }).click();
+  await form.getByLabel("Compare both locations at the end").uncheck();
+  await form.getByRole("button", { name: "Start" }).click();
   await page.waitForFunction(() => location.hash.startsWith("#/migration/"));
   const id = decodeURIComponent(new URL(page.url()).hash.slice("#/migration/".length));
-  await says("It waits for your consent before it writes anything.", "#detail .situation");
+  await says("Nothing is written until you approve it.", "#detail .situation");
   await says("Mapping: 100 % ready", "#detail");
   await page.locator("summary").filter({ hasText: /Pipelines: (\d+) of \1/ }).click();
   assert.equal(await widthBeyondView(page), 0);
@@ -72,18 +72,18 @@ test("keys are made, used, revoked and audited by the real API", async () => {
   const says = (text, within) => page.locator(within).filter({ hasText: text }).first().waitFor();
   const dialog = page.getByRole("dialog");
   await page.getByRole("navigation").getByRole("link", { name: "Keys" }).click();
-  await page.getByRole("button", { name: "Make a key…" }).click();
+  await page.getByRole("button", { name: "Create a key…" }).click();
   await dialog.getByLabel("Name").fill("support");
   await dialog.getByLabel("Only for these locations").fill("loc_demo");
-  await dialog.getByLabel("Good until").fill("2030-01-31");
-  await dialog.getByRole("button", { name: "Make it" }).click();
+  await dialog.getByLabel("Valid until").fill("2030-01-31");
+  await dialog.getByRole("button", { name: "Create key" }).click();
   const key = await page.locator("#made-key").textContent();
   await says(/support[\s\S]*read[\s\S]*loc_demo/, ".keys tbody tr");
 
   const theirs = await open(browser, api.url, { key });
   theirs.setDefaultTimeout(PATIENCE_MS);
   await theirs.getByRole("navigation").getByRole("link", { name: "Keys" }).click();
-  await theirs.locator("#detail").filter({ hasText: "Your key is not an admin's." }).waitFor();
+  await theirs.locator("#detail").filter({ hasText: "Your key is not an admin key." }).waitFor();
   await theirs.context().close();
 
   await page.getByRole("button", { name: "Revoke support…" }).click();
@@ -103,20 +103,20 @@ test("a row of a preview's mapping is changed, and a record that GHL refuses is 
   const says = (text, within) => page.locator(within).filter({ hasText: text }).first().waitFor();
   const dialog = page.getByRole("dialog");
   await page.evaluate((id) => (globalThis.location.hash = `#/migration/${id}`), begun.migration_id);
-  await says("The preview is made", "#detail .situation");
+  await says("The preview is ready", "#detail .situation");
   await page.locator("summary").filter({ hasText: /^Pipelines: / }).click();
   const row = page.getByLabel("Pipelines: Sales");
   await row.selectOption("leave it out");
-  await page.getByRole("button", { name: "Begin for real…" }).click();
-  await dialog.getByRole("button", { name: "Begin" }).click();
-  await says("It waits for your consent before it writes anything.", "#detail .situation");
+  await page.getByRole("button", { name: "Start migration…" }).click();
+  await dialog.getByRole("button", { name: "Start" }).click();
+  await says("Nothing is written until you approve it.", "#detail .situation");
   assert.equal(await row.locator("option").first().textContent(), "left out");
 
   await page.evaluate(() => (globalThis.location.hash = "#/loc_demo"));
   await page.getByRole("button", { name: "Leave out a field of contact#crm-1…" }).click();
-  assert.equal(await dialog.getByLabel("Without").inputValue(), "phone");
+  assert.equal(await dialog.getByLabel("Field to leave out").inputValue(), "phone");
   await dialog.getByRole("button", { name: "Send" }).click();
-  await says("contact#crm-1 goes out again.", "#notice");
+  await says("contact#crm-1 will be sent again.", "#notice");
   await says("None.", ".failures");
   await page.getByLabel("Name, e-mail, phone or id").fill("crm-1");
   const accepted = async () => {

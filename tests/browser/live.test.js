@@ -36,7 +36,7 @@ test("an outage of GHL opens the breaker, the dashboard shows it, and all goes b
   const says = (text, within) => page.locator(within).filter({ hasText: text }).first().waitFor();
 
   await says("loc_demo", "#detail h2");
-  await says(/Stands still: GoHighLevel fails, asked again (in|now)/, "#detail .situation");
+  await says(/Stopped: GoHighLevel is failing, next try (in|now)/, "#detail .situation");
   await says("Failing", "#health");
   assert.equal(await health(), 503);
   await screenshot(page, "live-breaker-open");
@@ -50,7 +50,7 @@ test("an outage of GHL opens the breaker, the dashboard shows it, and all goes b
 
   await page.getByRole("button", { name: "Pause…" }).click();
   await page.locator("dialog").getByRole("button", { name: "Pause" }).click();
-  await says("Stands still: paused by an operator, goes on when resumed.", "#detail .situation");
+  await says("Paused by an operator until resumed.", "#detail .situation");
   await page.getByRole("button", { name: "Resume" }).click();
   await says("Nothing to send.", "#detail .situation");
 

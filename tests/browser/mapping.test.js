@@ -27,22 +27,22 @@ describe("the mapping", () => {
     await unfold("Custom fields: 3 of 3");
     await unfold("Users: 0 of 1");
     assert.deepEqual(await page.getByLabel("Custom fields: Shirt-Size").locator("option").allTextContents(), [
-      "is “shirt size” (91 % alike)", "is “Shoe size” (contact, NUMERICAL)", "is “Size” (contact, TEXT)", "make it anew", "leave it out",
+      "use “shirt size” (91 % alike)", "use “Shoe size” (contact, NUMERICAL)", "use “Size” (contact, TEXT)", "create it in the target", "leave it out",
     ]);
     // GHL lets nobody create users.
-    assert.deepEqual(await page.getByLabel("Users: Ann").locator("option").allTextContents(), ["left out", "is “Ann Smith” (ann@example.com)"]);
+    assert.deepEqual(await page.getByLabel("Users: Ann").locator("option").allTextContents(), ["left out", "use “Ann Smith” (ann@example.com)"]);
     await page.getByLabel("Custom fields: Shirt-Size").selectOption("leave it out");
-    await page.getByLabel("Custom fields: Größe ✨").selectOption("is “Size” (contact, TEXT)");
-    await page.getByLabel("Pipelines: Sales").selectOption({ label: "is “Sales 2026” (82 % alike)" });
-    await says("3 changes of yours go along with the approval.", "#detail");
+    await page.getByLabel("Custom fields: Größe ✨").selectOption("use “Size” (contact, TEXT)");
+    await page.getByLabel("Pipelines: Sales").selectOption({ label: "use “Sales 2026” (82 % alike)" });
+    await says("3 changes will be sent with your approval.", "#detail");
     await page.waitForTimeout(2_500);
     assert.equal(await page.getByLabel("Custom fields: Größe ✨").inputValue(), "t9", "what was chosen survives the polls");
     assert.equal(await page.locator(".mapping").first().isVisible(), true, "what was unfolded stays so");
     await screenshot(page, "mapping");
     await press("Approve…");
-    await says("3 changes of yours to the mapping are not counted in this.", "dialog");
+    await says("Your 3 mapping changes are not included in these numbers.", "dialog");
     await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
-    await says("It goes on.", "#notice");
+    await says("The migration continues.", "#notice");
     assert.deepEqual(posted(), [["/api/v1/migration/mig-1/approve", { overrides: { custom_fields: { f2: "skip", f3: "t9" }, pipelines: { p1: "q1" } } }]]);
     await page.getByLabel("Custom fields: Shirt-Size").waitFor({ state: "detached" });
     assert.deepEqual(page.troubles, []);
@@ -53,15 +53,15 @@ describe("the mapping", () => {
     await openMigration("firstAccount");
     await unfold("Tags: 1 of 1");
     const options = page.getByLabel("Tags: vip").locator("option");
-    assert.equal(await options.count(), 503, "made anew, 500 tags, left out, another one");
-    await page.getByLabel("Tags: vip").selectOption("is another one of the target…");
-    await page.getByLabel("Its name or id in the target").fill("tag 599");
+    assert.equal(await options.count(), 503, "created, 500 tags, left out, another one");
+    await page.getByLabel("Tags: vip").selectOption("use another one from the target…");
+    await page.getByLabel("Name or id in the target").fill("tag 599");
     assert.equal(await page.locator("datalist option").filter({ hasText: "tag 599" }).getAttribute("value"), "tag599");
     await page.waitForTimeout(2_500);
-    assert.equal(await page.getByLabel("Its name or id in the target").inputValue(), "tag 599", "what was typed survives the polls");
+    assert.equal(await page.getByLabel("Name or id in the target").inputValue(), "tag 599", "what was typed survives the polls");
     await press("Approve…");
     await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
-    await says("It goes on.", "#notice");
+    await says("The migration continues.", "#notice");
     assert.deepEqual(posted(), [["/api/v1/migration/mig-1/approve", { overrides: { tags: { tag: "tag 599" } } }]]);
   });
 
@@ -71,10 +71,10 @@ describe("the mapping", () => {
     await unfold("Stages: 0 of 1");
     const offered = () => page.getByLabel("Stages: Won").locator("option").allTextContents();
     assert.deepEqual(await offered(), ["left out"]);
-    await page.getByLabel("Pipelines: Sales").selectOption({ label: "is “Service”" });
-    assert.deepEqual(await offered(), ["left out", "is “Closed”"]);
-    await page.getByLabel("Pipelines: Sales").selectOption({ label: "is “Sales 2026” (82 % alike)" });
-    assert.deepEqual(await offered(), ["left out", "is “Won”"]);
+    await page.getByLabel("Pipelines: Sales").selectOption({ label: "use “Service”" });
+    assert.deepEqual(await offered(), ["left out", "use “Closed”"]);
+    await page.getByLabel("Pipelines: Sales").selectOption({ label: "use “Sales 2026” (82 % alike)" });
+    assert.deepEqual(await offered(), ["left out", "use “Won”"]);
   });
 
   test("a choice that is taken back changes nothing", async () => {
@@ -82,12 +82,12 @@ describe("the mapping", () => {
     await openMigration("firstAccount");
     await unfold("Custom fields: 3 of 3");
     await page.getByLabel("Custom fields: Shoe size").selectOption("leave it out");
-    await says("1 change of yours goes along with the approval.", "#detail");
-    await page.getByLabel("Custom fields: Shoe size").selectOption({ label: "is “Shoe size”" });
+    await says("1 change will be sent with your approval.", "#detail");
+    await page.getByLabel("Custom fields: Shoe size").selectOption({ label: "use “Shoe size”" });
     await says("Each row can be changed.", "#detail");
     await press("Approve…");
     await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
-    await says("It goes on.", "#notice");
+    await says("The migration continues.", "#notice");
     assert.deepEqual(posted(), [["/api/v1/migration/mig-1/approve", { overrides: {} }]]);
   });
 
@@ -104,8 +104,8 @@ describe("the mapping", () => {
   test("what is less than certain is said where it is", async () => {
     await show("migrations");
     await openMigration("firstAccount");
-    await says("1 match is less than certain: look at it before you approve.", "#detail");
-    await unfold("Custom fields: 3 of 3, 1 less than certain");
+    await says("1 match is uncertain: check it before you approve.", "#detail");
+    await unfold("Custom fields: 3 of 3, 1 uncertain");
     assert.equal(await page.locator(".mapping tr").filter({ hasText: "Shirt-Size" }).locator(".sign.warn").count(), 1);
     assert.equal(await page.locator(".mapping tr").filter({ hasText: "Shoe size" }).filter({ hasText: "100 %" }).locator(".sign.warn").count(), 0);
   });
@@ -124,13 +124,13 @@ describe("the mapping", () => {
 test("a preview is begun for real with the choices that were made on it", async () => {
   await show("waiting-migration");
   await openMigration("seenAccount");
-  await says("The preview is made", "#detail .situation");
-  await page.getByLabel("Pipelines: Sales").selectOption({ label: "is “Sales 2026” (82 % alike)" });
-  await says("1 change of yours goes along when it is begun for real.", "#detail");
-  await press("Begin for real…");
+  await says("The preview is ready", "#detail .situation");
+  await page.getByLabel("Pipelines: Sales").selectOption({ label: "use “Sales 2026” (82 % alike)" });
+  await says("1 change will be sent when you start the migration.", "#detail");
+  await press("Start migration…");
   await says("seenAccount → newAccount: both are read again and mapped with your choices.", "dialog");
-  await page.getByRole("dialog").getByRole("button", { name: "Begin" }).click();
-  await says("It has begun: it reads both accounts.", "#notice");
+  await page.getByRole("dialog").getByRole("button", { name: "Start" }).click();
+  await says("Started. Both locations are being read.", "#notice");
   assert.deepEqual(posted(), [["/api/v1/migration/start", {
     source: "seenAccount", target: "newAccount", settings: { skip_opportunities: false, skip_verify: false }, overrides: { pipelines: { p1: "q1" } },
   }]]);
@@ -147,8 +147,8 @@ describe("how far a migration is", () => {
   test("a cancelled one tells what was withdrawn, and is looked at until that is over", async () => {
     await show("stopped-migrations");
     await openMigration("cancelledAccount");
-    await says("What it has put and GoHighLevel does not have yet is being withdrawn.", "#detail .situation");
-    await says("Cancelled. What GoHighLevel has stays (13 records); 104 records were withdrawn.", "#detail .situation");
+    await says("Its records that GoHighLevel does not have yet are being withdrawn.", "#detail .situation");
+    await says("Cancelled. 13 records stay in GoHighLevel; 104 records were withdrawn.", "#detail .situation");
     assert.match(await page.locator(".records tbody tr").first().innerText(), /Contacts\s+13 of 117\s+0\s+0\s+0\s+104/);
     assert.deepEqual(page.troubles, []);
   });
@@ -157,7 +157,7 @@ describe("how far a migration is", () => {
     await show("stopped-migrations");
     await openMigration("revertedAccount");
     await says("Rolled back: 25 contacts, 0 opportunities and 9 of the structure deleted, 1 kept.", "#detail .situation");
-    assert.match(await page.locator(".records").innerText(), /Deleted again/);
+    assert.match(await page.locator(".records").innerText(), /Deleted/);
     assert.match(await page.locator(".records tbody tr").first().innerText(), /Contacts\s+25 of 26/);
     assert.deepEqual(page.troubles, []);
   });
@@ -166,13 +166,13 @@ describe("how far a migration is", () => {
     await show("migrations");
     await openMigration("oldAccount");
     await press("Cancel…");
-    await says("What it has put and GoHighLevel does not have yet is withdrawn.", "dialog");
+    await says("Its records that GoHighLevel does not have yet are withdrawn.", "dialog");
   });
 
   test("an account that waits is named, and its wait is in the forecast", async () => {
     await show("waiting-migration");
     await openMigration("oldAccount");
-    await says(/newAccount: Waits: the day's quota is used up, goes on in 2 h/, "#detail .waits-for");
+    await says(/newAccount: Waiting: the daily quota is used up, resumes in 2 h/, "#detail .waits-for");
     const end = page.locator("[aria-label=Forecast] .hint time");
     const [text, at] = [await page.locator("[aria-label=Forecast] .hint").textContent(), await end.getAttribute("datetime")];
     assert.match(text, /^This stage ends at about .*, waits included\.$/);
@@ -182,8 +182,8 @@ describe("how far a migration is", () => {
   test("while an account is stopped without an end, no time is told", async () => {
     await show("waiting-migration");
     await openMigration("heldAccount");
-    await says("heldAccount: Stands still: paused by an operator, goes on when resumed.", "#detail .waits-for");
-    await says("No time can be told while an account is stopped without an end.", "#detail");
+    await says("heldAccount: Paused by an operator until resumed.", "#detail .waits-for");
+    await says("No forecast while a location is stopped with no end time.", "#detail");
   });
 });
 
@@ -194,7 +194,7 @@ describe("the mapping for everybody", () => {
       await openMigration("firstAccount");
       await unfold("Custom fields: 3 of 3");
       await unfold("Tags: 1 of 1");
-      await page.getByLabel("Tags: vip").selectOption("is another one of the target…");
+      await page.getByLabel("Tags: vip").selectOption("use another one from the target…");
       assert.equal(await widthBeyondView(page), 0);
       assert.deepEqual(await accessibilityFaults(page), []);
       await screenshot(page, `mapping-${name.replace(" ", "-")}`);

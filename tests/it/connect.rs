@@ -250,8 +250,8 @@ async fn what_is_disconnected_stands_still_and_its_credentials_are_gone_until_it
     let error = kept(&deployment, "location-loc_demo").await.unwrap_err().to_string();
     assert!(error.contains("InvalidRequestException"), "{error}");
     let page = browser.get("/connect/location-loc_demo").await;
-    assert!(page.text.contains("not connected any more") && !page.text.contains("<form"), "{}", page.text);
-    assert!(browser.get("/connect").await.text.contains("No more"));
+    assert!(page.text.contains("No longer connected") && !page.text.contains("<form"), "{}", page.text);
+    assert!(browser.get("/connect").await.text.contains("Disconnected"));
     let trail = browser.caller.get("/v1/audit").await.json();
     assert_eq!(
         (&trail["requests"][0]["operation"], &trail["requests"][0]["location"]),

@@ -373,6 +373,7 @@ impl Deployment {
 /// The engine with times for a local GHL: a request arrives or fails within moments.
 fn nearby(engine: &Engine) -> Engine {
     let config = EngineConfig {
+        concurrency: 5,
         request_timeout: Duration::from_secs(4),
         late_arrival: Duration::from_millis(200),
         search_lag: Duration::from_millis(200),

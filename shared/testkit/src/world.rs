@@ -67,6 +67,8 @@ impl Default for Setup {
     fn default() -> Self {
         let mut config = EngineConfig::default();
         config.backoff.jitter = Duration::ZERO;
+        // As many as it takes to open the breaker, whatever the default: scenarios count the calls under way.
+        config.concurrency = 5;
         Setup {
             seed: 1,
             config,

@@ -10,7 +10,7 @@ const LOADED_AT_ONCE = 200;
 const FILTER_MS = 300;
 const NOTICE_MS = 15_000;
 const TROUBLE_NOTICE_MS = 60_000;
-const PAUSES = [["", "until resumed"], ["900", "15 minutes"], ["3600", "1 hour"], ["14400", "4 hours"], ["86400", "1 day"]];
+const PAUSES = [["", "Until resumed"], ["900", "15 minutes"], ["3600", "1 hour"], ["14400", "4 hours"], ["86400", "1 day"]];
 
 const page = {
   overview: null,
@@ -77,9 +77,9 @@ async function askWithTag(path, body, method = "GET", headers = {}) {
     options.body = JSON.stringify(body);
   }
   const response = await fetch(url, options).catch((error) => {
-    throw new Error(error.name === "TimeoutError" ? `No answer within ${duration(TIMEOUT_MS / 1_000)}.` : "The server cannot be reached.");
+    throw new Error(error.name === "TimeoutError" ? `No response within ${duration(TIMEOUT_MS / 1_000)}.` : "The server cannot be reached.");
   });
-  if (response.status === 401) throw new Refused("The key was refused.");
+  if (response.status === 401) throw new Refused("The key was not accepted.");
   const answer = await response.json().catch(() => null);
   if (!response.ok) throw Object.assign(new Error(problemText(response.status, answer)), { status: response.status });
   return { answer, etag: response.headers.get("etag") };
@@ -135,7 +135,7 @@ function narrowing() {
 async function lookAtLocations(narrowed) {
   const of = (cursor) => new URLSearchParams({ limit: LOADED_AT_ONCE, ...Object.fromEntries(new URLSearchParams(narrowed)), ...(cursor ? { cursor } : {}) });
   const overview = await ask(`v1/overview?${of(null)}`);
-  if (!Array.isArray(overview?.locations)) throw new Error("The server answered something else than an overview.");
+  if (!Array.isArray(overview?.locations)) throw new Error("The server did not return an overview.");
   const byId = new Map(overview.locations.map((location) => [location.id, location]));
   for (let number = 1; number < page.pages && overview.cursor; number += 1) {
     const next = await ask(`v1/overview?${of(overview.cursor)}`);
@@ -215,7 +215,7 @@ function draw() {
 
 function title(overview, connection) {
   if (connection.state === "lost") return "connection lost · ghl-sync";
-  if (connection.state === "refused") return "key refused · ghl-sync";
+  if (connection.state === "refused") return "key not accepted · ghl-sync";
   return overview ? `${plainState(overview.status)} · ghl-sync` : "ghl-sync";
 }
 
@@ -285,10 +285,10 @@ async function pause() {
   const id = page.open;
   const answer = await confirmed({
     heading: "Pause this location?",
-    text: `${id}: nothing is sent any more after the batch that is under way. Its records stay due.`,
+    text: `${id}: nothing more is sent after the current batch. Its records stay due.`,
     verb: "Pause",
     fields: [
-      h("label", null, "For ", h("select", { name: "seconds" }, PAUSES.map(([value, label]) => h("option", { value }, label)))),
+      h("label", null, "How long ", h("select", { name: "seconds" }, PAUSES.map(([value, label]) => h("option", { value }, label)))),
       h("label", null, "Note for others ", h("input", { name: "note", maxlength: 200, autocomplete: "off" })),
     ],
   });
@@ -303,7 +303,7 @@ const resume = () => change(() => ask(at(page.open, "resume"), {}), () => "Resum
 
 async function resetBreaker() {
   const id = page.open;
-  const text = `${id}: calls go out again at once. If GoHighLevel is still down, the breaker opens again after a few failures.`;
+  const text = `${id}: calls start again at once. If GoHighLevel is still down, the breaker opens again after a few failures.`;
   if (await confirmed({ heading: "Reset the breaker?", text, verb: "Reset" })) {
     await change(() => ask(at(id, "breaker/reset"), {}), () => "The breaker is closed.");
   }
@@ -336,7 +336,7 @@ function confirmed({ heading, text, verb, fields = [], request = null }) {
       h("h2", { id: "question-title" }, heading), h("p", null, h("bdi", null, text)), fields,
       problem ? h("p", { class: "problem", role: "alert" }, `Not done. ${problem}`) : null,
       h("p", { class: "actions" }, h("button", { type: "submit", class: "primary" }, verb),
-        h("button", { type: "button", "data-do": "cancel" }, verb.startsWith("Cancel") ? "Go on with it" : "Cancel"))));
+        h("button", { type: "button", "data-do": "cancel" }, verb.startsWith("Cancel") ? "Do not cancel" : "Cancel"))));
     const closed = () => {
       // The browser reports the close later, when the next question may already be open; then the event
       // belongs to the earlier one.
@@ -352,7 +352,7 @@ function confirmed({ heading, text, verb, fields = [], request = null }) {
 
 // The result of a change, or the reason why it failed.
 async function done(request) {
-  if (page.busy) return { problem: "Something else is under way: try again in a moment." };
+  if (page.busy) return { problem: "Another action is in progress: try again in a moment." };
   page.busy = true;
   draw();
   const outcome = await request().then((answer) => ({ answer }), (error) => ({ problem: error.message }));
@@ -382,7 +382,7 @@ const ACTIONS = {
   "more-failures": () => loadFailures(page.failures.cursor),
   "replay-all": () => replay({ all: true }, `all ${atLeast(opened()?.failed)} failed records`),
   "replay-code": ({ code }) => replay({ code }, `all failed records with ${code}`),
-  "replay-cause": ({ cause }) => replay({ cause }, "all that failed for this cause"),
+  "replay-cause": ({ cause }) => replay({ cause }, "all records that failed for this cause"),
   "replay-one": ({ record }) => replay({ records: [record] }, record),
   "leave-out-cause": ({ cause }) => leaveOutOfAll(cause),
   "choose-pipeline": ({ cause }) => choosePipeline(cause),

@@ -2,7 +2,7 @@
 
 const AUDITED_AT_ONCE = 50;
 const NO_AUDIT = { requests: [], cursor: null, since: "", loading: false, problem: null, refused: false };
-const AUDIT_SPANS = [["", "of 400 days"], ["1", "of one day"], ["7", "of 7 days"], ["30", "of 30 days"]];
+const AUDIT_SPANS = [["", "Last 400 days"], ["1", "Last day"], ["7", "Last 7 days"], ["30", "Last 30 days"]];
 const DAY_MS = 86_400_000;
 
 // Opens "keys" or "audit" instead of a location, or closes them.
@@ -43,11 +43,11 @@ function auditPage({ audit, now }) {
   return [
     backLink(),
     h("h2", { id: "detail-title", tabindex: -1, key: "audit" }, "Who changed what"),
-    refused ? h("p", { class: "hint" }, "Your key is not an admin's. Only an admin sees who changed what.") : null,
+    refused ? h("p", { class: "hint" }, "Your key is not an admin key. Only an admin can see who changed what.") : null,
     problem && !refused ? h("p", { class: "problem" }, problem, " ", button("reload-audit", "Try again", false)) : null,
     refused ? null : [
-      h("p", { class: "hint" }, "Requests that changed something, or were not allowed. Puts of records are not among them: a record tells when it was put."),
-      h("p", null, h("label", null, "Show those ", h("select", { onChange: (event) => loadAudit(event.target.value) },
+      h("p", { class: "hint" }, "Requests that changed something or were not allowed. Records sent to the API are not listed: each record shows when it was received."),
+      h("p", null, h("label", null, "Period ", h("select", { onChange: (event) => loadAudit(event.target.value) },
         AUDIT_SPANS.map(([value, words]) => h("option", { value, selected: value === since }, words))))),
       requests.length > 0 ? auditTable(requests, now) : null,
       loading ? h("p", { class: "hint" }, "Loading…") : null,
@@ -59,15 +59,15 @@ function auditPage({ audit, now }) {
 
 function auditTable(requests, now) {
   return h("table", { class: "stacked audit" },
-    h("caption", { class: "unseen" }, "Requests, the newest first"),
-    h("thead", null, h("tr", null, ["When", "Who", "What", "Location", "About", "Answer"].map((head) => h("th", { scope: "col" }, head)))),
+    h("caption", { class: "unseen" }, "Requests, newest first"),
+    h("thead", null, h("tr", null, ["When", "Who", "What", "Location", "Subject", "Result"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, requests.map((one) => h("tr", { key: one.request_id },
       h("th", { scope: "row" }, time(one.at, now)),
       h("td", { "data-head": "Who" }, h("bdi", { title: one.key ? `key ${one.key}` : null }, one.caller)),
       h("td", { "data-head": "What" }, h("bdi", null, plainState(one.operation))),
       h("td", { "data-head": "Location" }, one.location ? h("bdi", null, one.location) : "–"),
-      h("td", { "data-head": "About" }, one.subject ? h("bdi", null, one.subject) : "–"),
-      h("td", { "data-head": "Answer", title: `${one.status}, request ${one.request_id}` }, auditAnswer(one.status))))));
+      h("td", { "data-head": "Subject" }, one.subject ? h("bdi", null, one.subject) : "–"),
+      h("td", { "data-head": "Result", title: `${one.status}, request ${one.request_id}` }, auditAnswer(one.status))))));
 }
 
 function auditAnswer(status) {

@@ -69,18 +69,18 @@ function callsChart(minutes, pointed, now) {
   const top = Math.max(highest(minutes, "allowed"), highest(minutes, "calls"), 1);
   const limit = minutes.at(-1).allowed;
   const most = highest(minutes, "calls");
-  const summary = `${count(sum(minutes, "calls"))} calls in 60 minutes, at most ${count(most)} in one; the quota allows ${count(Math.round(limit))}`;
+  const summary = `${count(sum(minutes, "calls"))} calls in 60 minutes, at most ${count(most)} in one; the rate limit allows ${count(Math.round(limit))}`;
   const hits = minutes.map((minute, index) => (minute.rate_limit_hits > 0 ? `M${index},0h1v6h-1Z` : "")).join("");
   const at = pointed === null ? null : minutes[pointed];
   const reading = at ? `${clock(at.start).slice(0, 5)}: ${count(at.calls)} of ${count(Math.round(at.allowed))}` : `at most ${count(most)} of ${count(Math.round(limit))}`;
   return h("figure", { class: "chart calls" },
-    h("figcaption", null, h("b", null, "Calls a minute"), h("span", { class: "reading" }, reading)),
+    h("figcaption", null, h("b", null, "Calls per minute"), h("span", { class: "reading" }, reading)),
     h("div", { class: "plot", "data-hour": true },
       plot(HOUR, summary, pointed,
         h("path", { class: "bars accent", d: bars(minutes, "calls", top) }),
         h("path", { class: "bars bad", d: hits }),
         h("path", { class: "limit", d: steps(minutes, "allowed", top) })),
-      h("span", { class: "top" }, `${count(Math.round(top))} a min`)),
+      h("span", { class: "top" }, `${count(Math.round(top))} per min`)),
     hourAxis(minutes, now));
 }
 
@@ -102,7 +102,7 @@ function smallChart({ field, title, tone, format = count }, minutes, pointed) {
 // Calls against the quota for a row of the list, without labels.
 function sparkline(minutes) {
   const top = Math.max(highest(minutes, "allowed"), highest(minutes, "calls"), 1);
-  const label = `at most ${count(highest(minutes, "calls"))} of ${count(Math.round(minutes.at(-1).allowed))} calls a minute`;
+  const label = `at most ${count(highest(minutes, "calls"))} of ${count(Math.round(minutes.at(-1).allowed))} calls per minute`;
   return plot(HOUR, label, null,
     h("path", { class: "bars accent", d: bars(minutes, "calls", top) }),
     h("path", { class: "limit", d: steps(minutes, "allowed", top) }));
@@ -150,9 +150,9 @@ function hourTable(minutes, now) {
     [minute.calls, Math.round(minute.allowed), minute.rate_limit_hits, minute.succeeded, minute.failed, minute.retries]
       .map((n) => h("td", null, count(n))),
     h("td", null, milliseconds(minute.wait_ms))));
-  return h("details", { key: "numbers" }, h("summary", null, "The hour in numbers"),
+  return h("details", { key: "numbers" }, h("summary", null, "Last hour in numbers"),
     busy.length === 0
       ? h("p", { class: "hint" }, "Nothing happened in the last 60 minutes.")
-      : h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "The hour in numbers" },
+      : h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Last hour in numbers" },
         h("table", null, h("thead", null, h("tr", null, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", null, rows))));
 }

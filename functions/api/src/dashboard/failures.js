@@ -33,7 +33,7 @@ async function replay(body, what) {
   const id = page.open;
   const agreed = await confirmed({
     heading: `Replay ${what}?`,
-    text: `${id}: what is replayed becomes due again, with its attempts at zero. What GoHighLevel refuses as it stands will fail again.`,
+    text: `${id}: replayed records become due again, with their attempts reset to zero. Records that GoHighLevel rejects as they are will fail again.`,
     verb: "Replay",
   });
   if (!agreed) return;
@@ -63,16 +63,16 @@ function addUp(sum, answer) {
 
 // Why records of a group were left, as the end of a sentence.
 const LEFT = {
-  changed: "put again meanwhile", to_delete: "to be deleted in GoHighLevel", to_undo: "to be undone with their import", content_dropped: "without content that is kept",
-  no_such_field: "without such a field", unchanged: "that say so already", nothing_left: "of which nothing would be left", not_valid: "that would not be valid so", unreadable: "that cannot be read",
+  changed: "received again in the meantime", to_delete: "to be deleted in GoHighLevel", to_undo: "to be undone with their import", content_dropped: "whose content is no longer stored",
+  no_such_field: "without this field", unchanged: "with this value already", nothing_left: "that would be empty", not_valid: "that would not be valid", unreadable: "that cannot be read",
 };
 
 // The result for a group: how many were done, how many were left and why, and how many could not be written.
 function groupDone(done, what, { why, not_written: notWritten }) {
   const left = Object.entries(LEFT).filter(([name]) => why[name] > 0).map(([name, words]) => `${plural(why[name], "record")} ${words}`);
-  const none = done === 0 && left.length === 0 && !notWritten ? " None of them stands as failed for this any more." : "";
-  const kept = left.length > 0 ? ` Left as before: ${left.join(", ")}.` : "";
-  const lost = notWritten > 0 ? ` ${plural(notWritten, "record")} could not be written: do it again.` : "";
+  const none = done === 0 && left.length === 0 && !notWritten ? " None of them is still failed for this cause." : "";
+  const kept = left.length > 0 ? ` Left unchanged: ${left.join(", ")}.` : "";
+  const lost = notWritten > 0 ? ` ${plural(notWritten, "record")} could not be saved: try again.` : "";
   return `${plural(done, "record")} ${what}.${none}${kept}${lost}`;
 }
 
@@ -84,7 +84,7 @@ async function groupOf(cause) {
   try {
     const { records } = await ask(at(page.open, `records?${query}`));
     if (records.length > 0) return records;
-    notice("Not done. None of them stands as failed for this any more.", "bad");
+    notice("Not done. None of them is still failed for this cause.", "bad");
     loadFailures();
   } catch (error) {
     notice(`Not done. ${error.message}`, "bad");
@@ -102,7 +102,7 @@ const causeOf = (id) => page.failures.causes.find((cause) => cause.id === id);
 function whoFailed(cause, records) {
   const named = records.slice(0, SHOWN_OF_GROUP).map(({ record, name }) => (name ? `${name} (${record})` : record));
   const more = cause.count > named.length ? ` and ${count(cause.count - named.length)} more` : "";
-  return [h("p", { class: "hint" }, "They failed: ", h("bdi", null, cause.cause)), h("p", { class: "hint" }, "Among them ", h("bdi", null, named.join(", ")), more, ".")];
+  return [h("p", { class: "hint" }, "They failed: ", h("bdi", null, cause.cause)), h("p", { class: "hint" }, "Affected: ", h("bdi", null, named.join(", ")), more, ".")];
 }
 
 // The fields of some of the records, each custom field separately. Fields that identify the record or its owner, or
@@ -114,7 +114,7 @@ function fieldsOf(records) {
 }
 
 function fieldSelect(fields, suspect) {
-  return h("label", null, "Without ", h("select", { name: "field" }, fields.map((field) => h("option", { key: field, value: field, selected: field === suspect }, field))));
+  return h("label", null, "Field to leave out ", h("select", { name: "field" }, fields.map((field) => h("option", { key: field, value: field, selected: field === suspect }, field))));
 }
 
 // Sends all records of a cause without the field that GHL refused.
@@ -127,10 +127,10 @@ async function leaveOutOfAll(causeId) {
   } catch (error) {
     return notice(`Not done. ${error.message}`, "bad");
   }
-  if (fields.length === 0) return notice("Not done. They have no field that could be left out, or their content is not kept any more.", "bad");
+  if (fields.length === 0) return notice("Not done. They have no field that can be left out, or their content is no longer stored.", "bad");
   await mendAll({
     heading: `Send ${plural(cause.count, "record")} without a field`,
-    text: `${page.open}: the field is taken out of each of them, and the rest goes out. In GoHighLevel it stays as it is.`,
+    text: `${page.open}: the field is removed from each record, and the rest is sent. In GoHighLevel the field stays as it is.`,
     verb: "Send",
     fields: [whoFailed(cause, records), fieldSelect(fields, suspectOf(records[0], fields))],
   }, ({ field }) => ({ body: { cause: causeId, without: [field] }, what: `due again without ${field}` }));
@@ -145,7 +145,7 @@ async function choosePipeline(causeId) {
   const isKnown = pipelines.length > 0;
   await mendAll({
     heading: `Another pipeline for ${plural(cause.count, "opportunity", "opportunities")}`,
-    text: `${page.open}: each of them gets this pipeline and this stage, and goes out.${isKnown ? "" : " The pipelines of the location are not known here. Both are ids of GoHighLevel, as it shows them in the address of a pipeline."}`,
+    text: `${page.open}: each of them gets this pipeline and stage and is sent.${isKnown ? "" : " The location's pipelines are not known here. Enter the ids that GoHighLevel shows in the address of a pipeline."}`,
     verb: "Send",
     fields: [whoFailed(cause, records), isKnown ? stageSelect(pipelines) : stageInputs()],
   }, (form) => {
@@ -168,7 +168,7 @@ function stageSelect(pipelines) {
 function stageInputs() {
   return [
     h("label", null, "Pipeline ", h("input", { name: "pipeline", required: true, maxlength: 100, autocomplete: "off", spellcheck: false })),
-    h("label", null, "Stage ", h("input", { name: "stage", maxlength: 100, autocomplete: "off", spellcheck: false }), h("span", { class: "hint" }, " Left empty, none is sent.")),
+    h("label", null, "Stage ", h("input", { name: "stage", maxlength: 100, autocomplete: "off", spellcheck: false }), h("span", { class: "hint" }, " If empty, no stage is sent.")),
   ];
 }
 
@@ -192,7 +192,7 @@ async function dismissAll(causeId) {
   const id = page.open;
   const agreed = await confirmed({
     heading: `Dismiss ${plural(cause.count, "record")}?`,
-    text: `${id}: they are forgotten here, with their content and what became of them, and are not sent. In GoHighLevel nothing changes. Put again, each is a new record.`,
+    text: `${id}: they are forgotten here, with their content and history, and are not sent. Nothing changes in GoHighLevel. If received again, each becomes a new record.`,
     verb: "Dismiss",
     fields: [whoFailed(cause, records)],
   });
@@ -202,8 +202,8 @@ async function dismissAll(causeId) {
 }
 
 function replayed({ replayed, skipped, not_written: notWritten }) {
-  const kept = skipped > 0 ? ` ${plural(skipped, "record")} left as before: no longer failed, or with another error.` : "";
-  const lost = notWritten > 0 ? ` ${plural(notWritten, "record")} could not be written: replay again.` : "";
+  const kept = skipped > 0 ? ` ${plural(skipped, "record")} left unchanged: no longer failed, or failed with another error.` : "";
+  const lost = notWritten > 0 ? ` ${plural(notWritten, "record")} could not be saved: replay again.` : "";
   return `${plural(replayed, "record")} due again.${kept}${lost}`;
 }
 
@@ -213,7 +213,7 @@ async function recordToMend(name) {
   try {
     const record = await ask(at(page.open, recordPath(name)));
     if (record.content && !record.to_delete) return record;
-    notice(`Not done. ${record.to_delete ? `${name} is to be deleted in GoHighLevel.` : `The content of ${name} is not kept any more.`}`, "bad");
+    notice(`Not done. ${record.to_delete ? `${name} will be deleted in GoHighLevel.` : `The content of ${name} is no longer stored.`}`, "bad");
   } catch (error) {
     notice(`Not done. ${error.message}`, "bad");
   }
@@ -225,11 +225,11 @@ async function editRecord(name) {
   if (!record) return;
   await sendMended(name, record, {
     heading: "Edit and send again",
-    text: `${called(name, record)}: what stands here replaces what was put, and goes out.`,
+    text: `${called(name, record)}: the content below replaces the content received, and is sent.`,
     fields: [whyFailed(record), h("label", { class: "wide" }, "Content ", h("textarea", { name: "content", rows: 14, spellcheck: false }, JSON.stringify(record.content, null, 2)))],
     request: async (form) => {
       await sendAgain(name, record, parsed(form.content));
-      return `${name} goes out again.`;
+      return `${name} will be sent again.`;
     },
   });
 }
@@ -240,17 +240,17 @@ async function leaveOut(name) {
   if (!record) return;
   const id = page.open;
   const fields = fieldsOf([record]);
-  if (fields.length === 0) return notice("Not done. It has no field that could be left out.", "bad");
+  if (fields.length === 0) return notice("Not done. It has no field that can be left out.", "bad");
   await sendMended(name, record, {
     heading: "Send without a field",
-    text: `${called(name, record)}: the field is taken out of the record, and the rest goes out. In GoHighLevel it stays as it is.`,
+    text: `${called(name, record)}: the field is removed from the record, and the rest is sent. In GoHighLevel the field stays as it is.`,
     fields: [whyFailed(record), fieldSelect(fields, suspectOf(record, fields))],
     request: async (form) => {
       const sum = await throughAll(id, "failures/mend", { records: [name], without: [form.field] });
-      if (sum.mended === 1) return `${name} goes out again.`;
-      if (sum.not_written > 0) throw new Error("It could not be written: do it again.");
+      if (sum.mended === 1) return `${name} will be sent again.`;
+      if (sum.not_written > 0) throw new Error("It could not be saved: try again.");
       if (sum.why.nothing_left > 0) throw new Error("Nothing would be left of the record: forget it instead.");
-      throw new Error("It does not stand as failed any more, or has no such field.");
+      throw new Error("It is no longer failed, or does not have this field.");
     },
   });
 }
@@ -283,7 +283,7 @@ async function sendAgain(name, record, content) {
   const { kind } = record;
   const item = { id: record.id, priority: record.priority, [kind]: content };
   const { version } = await ask(at(id, recordPath(name)));
-  if (version !== record.version) throw new Error("It was put again meanwhile: look at it, then edit that.");
+  if (version !== record.version) throw new Error("A newer version was received in the meantime: open the record again, then edit it.");
   return ask(at(id, kind === "contact" ? "contacts" : "opportunities"), [item]);
 }
 
@@ -292,8 +292,8 @@ function parsed(text) {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new Error(`What stands there is no JSON: ${error.message}.`);
+    throw new Error(`This is not valid JSON: ${error.message}.`);
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("What stands there is no JSON object.");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("This is not a JSON object.");
   return value;
 }

@@ -55,7 +55,7 @@ function recordPath(name) {
 
 async function forget(name) {
   const id = page.open;
-  const text = `${called(name, recordShown(name))}: what is kept of it here is deleted. In GoHighLevel nothing is deleted. Put again, it is a new record.`;
+  const text = `${called(name, recordShown(name))}: everything stored about it here is deleted. Nothing is deleted in GoHighLevel. If received again, it becomes a new record.`;
   if (!(await confirmed({ heading: "Forget this record?", text, verb: "Forget" }))) return;
   await change(() => ask(at(id, recordPath(name)), undefined, "DELETE"), () => `${name} is forgotten.`);
   gone(name);
@@ -63,7 +63,7 @@ async function forget(name) {
 
 async function deleteInGhl(name) {
   const id = page.open;
-  const text = `${called(name, recordShown(name))}: GoHighLevel deletes it, with all that hangs on it there. Nothing brings it back. Then it is forgotten here.`;
+  const text = `${called(name, recordShown(name))}: GoHighLevel deletes it, with everything attached to it there. This cannot be undone. Then it is forgotten here.`;
   if (!(await confirmed({ heading: "Delete it in GoHighLevel?", text, verb: "Delete" }))) return;
   await change(() => ask(at(id, `${recordPath(name)}?in_ghl=true`), undefined, "DELETE"), () => `${name} will be deleted in GoHighLevel.`);
   await lookUp(name);

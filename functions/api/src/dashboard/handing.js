@@ -4,7 +4,7 @@ const LIST_LOOK_MS = 1_500;
 // The file goes directly to the bucket, which can take long.
 const UPLOAD_TIMEOUT_MS = 30 * 60_000;
 const REPEATED_LOOKS = 3;
-const NO_BUCKET = "This stack has no bucket for lists, so it takes none yet. Whoever runs it deploys it once more with the parameter ImportBucketName: the name of a new bucket. Until then `ghl-sync import` sends a list from your machine.";
+const NO_BUCKET = "This stack has no bucket for lists, so it cannot take any yet. Ask whoever runs it to deploy it again with the parameter ImportBucketName, the name of a new bucket. Until then, `ghl-sync import` sends a list from your computer.";
 let listTimer = null;
 
 const listPath = (location, name, rest = "") => at(location, `lists/${encodeURIComponent(name)}${rest}`);
@@ -23,12 +23,12 @@ async function handIn(file, undoable, id = page.open) {
     await uploadTo(upload.url, file, list);
     Object.assign(list, { uploaded: 1, again: null });
     listsChanged();
-    if (page.list !== list) return notice([`${file.name} is uploaded. Nothing of it is sent yet: `, h("a", { href: listAddress(id, name) }, "go on with it"), "."], "good");
+    if (page.list !== list) return notice([`${file.name} is uploaded. Nothing has been sent yet: `, h("a", { href: listAddress(id, name) }, "review the list"), "."], "good");
     history.pushState(null, "", listAddress(id, name));
     await lookAtList();
   } catch (error) {
     list.problem = `Not done. ${error.message}`;
-    if (page.list !== list && !list.isLeft) notice(`${file.name} is not uploaded. ${error.message}`, "bad");
+    if (page.list !== list && !list.isLeft) notice(`${file.name} was not uploaded. ${error.message}`, "bad");
   }
   draw();
 }
@@ -47,10 +47,10 @@ function uploadTo(url, file, list) {
       list.uploaded = total > 0 ? Math.min(0.999, loaded / total) : 0;
       if (page.list === list) draw();
     });
-    request.addEventListener("abort", () => reject(new Error("It was stopped.")));
-    request.addEventListener("load", () => (request.status < 300 ? resolve() : reject(new Error(`The bucket did not take the file (${request.status}). If it has changed since it was chosen, choose it again.`))));
+    request.addEventListener("abort", () => reject(new Error("The upload was cancelled.")));
+    request.addEventListener("load", () => (request.status < 300 ? resolve() : reject(new Error(`The bucket did not accept the file (${request.status}). If the file has changed since you chose it, choose it again.`))));
     request.addEventListener("error", () => reject(new Error("The file did not reach the bucket.")));
-    request.addEventListener("timeout", () => reject(new Error("The file took too long.")));
+    request.addEventListener("timeout", () => reject(new Error("The upload took too long.")));
     // A content type would have to be signed.
     request.send(new Blob([file]));
   });
@@ -127,7 +127,7 @@ async function mapList(mapping) {
   await change(async () => {
     await ask(listPath(list.location, list.name, "/mapping"), mapping, "PUT");
     Object.assign(list, { changed: list.draft !== draft, outdated: true });
-  }, () => (mapping.hold ? "The list is looked at again." : "The list goes out."));
+  }, () => (mapping.hold ? "The list is being read again." : "The list is being sent."));
   if (page.list === list && list.outdated) await lookAtList();
 }
 
@@ -143,7 +143,7 @@ async function sendList() {
   const { location: id, status, draft } = page.list;
   const { preview, import: read } = status.report;
   const leftOut = read.left_out > 0 ? ` ${plural(read.left_out, "row is", "rows are")} left out.` : "";
-  const text = `${id}: ${plural(preview.contacts, "contact goes", "contacts go")} out, in about ${duration(Math.max(1, preview.seconds))}.${leftOut}`;
+  const text = `${id}: ${plural(preview.contacts, "contact")} will be sent, in about ${duration(Math.max(1, preview.seconds))}.${leftOut}`;
   if (await confirmed({ heading: "Send this list?", text, verb: "Send" })) await mapList({ ...draft, hold: false });
 }
 
@@ -165,7 +165,7 @@ function leaveList() {
   const { name, status, request, uploaded = 1 } = page.list;
   page.list.isLeft = true;
   if (uploaded < 1) request?.abort();
-  else if (name && ["held", "needs_mapping", "reading"].includes(status?.state)) notice("The list stays as it is. It is found again under Lists.", "quiet");
+  else if (name && ["held", "needs_mapping", "reading"].includes(status?.state)) notice("The list stays as it is. You can find it under Lists.", "quiet");
   listsChanged();
   page.list = null;
   // Without an event, which would move the focus to the top.
@@ -193,14 +193,14 @@ const rememberedMapping = (known) => known?.document?.overrides?.mapping ?? null
 async function rememberMapping() {
   const { location: id, draft } = page.list;
   const wanted = rememberable(draft);
-  const text = `${id}: lists that are put in from now on begin with ${mappingText(wanted)}. Each can still be changed before it is sent.`;
-  if (await confirmed({ heading: "Remember this mapping?", text, verb: "Remember" })) await setRemembered(id, wanted, "It is remembered.");
+  const text = `${id}: new lists start with ${mappingText(wanted)}. You can still change each of them before it is sent.`;
+  if (await confirmed({ heading: "Remember this mapping?", text, verb: "Remember" })) await setRemembered(id, wanted, "The mapping is remembered.");
 }
 
 async function forgetRemembered() {
   const id = page.open;
-  const text = `${id}: lists that are put in from now on begin without a mapping. Those that are there already keep theirs.`;
-  if (await confirmed({ heading: "Forget the remembered mapping?", text, verb: "Forget" })) await setRemembered(id, null, "It is forgotten.");
+  const text = `${id}: new lists start without a mapping. Existing lists keep theirs.`;
+  if (await confirmed({ heading: "Forget the remembered mapping?", text, verb: "Forget" })) await setRemembered(id, null, "The mapping is forgotten.");
 }
 
 async function setRemembered(id, wanted, said) {
@@ -210,7 +210,7 @@ async function setRemembered(id, wanted, said) {
     const headers = { "content-type": "application/merge-patch+json", ...(etag ? { "if-match": etag } : {}) };
     const patch = { mapping: wanted && replacing(answer.overrides?.mapping, wanted) };
     await ask(path, patch, "PATCH", headers).catch((error) => {
-      throw error.status === 403 ? new Error("Only an admin may change what is remembered for a location: ask one, or sign in with such a key.") : error;
+      throw error.status === 403 ? new Error("Only an admin may change the remembered mapping of a location: ask one, or sign in with an admin's key.") : error;
     });
   };
   await change(save, () => said);
@@ -264,6 +264,6 @@ document.addEventListener("drop", (event) => {
   const isInZone = Boolean(dropZoneOf(event));
   dragsOver(false);
   if (!isInZone || files.length === 0) return;
-  if (files.length > 1) return notice("One file at a time, please: each is a list of its own.", "bad");
+  if (files.length > 1) return notice("One file at a time, please: each file is a separate list.", "bad");
   handIn(files[0], byId("list-undoable").checked);
 });

@@ -1,6 +1,6 @@
 // The keys of the API: who may use it, for an admin.
 
-const ROLES = [["read", "read: look at everything"], ["operate", "operate: send, replay, pause, migrate as well"], ["admin", "admin: settings and keys as well"]];
+const ROLES = [["read", "read: view everything"], ["operate", "operate: also send, replay, pause and migrate"], ["admin", "admin: also settings and keys"]];
 const NO_KEYS = { list: null, problem: null, refused: false, refusal: null, made: null, loading: false };
 const NOT_ADMIN = 403;
 const NOT_NOW = 409;
@@ -20,13 +20,13 @@ async function loadKeys() {
 
 async function makeKey() {
   const form = await confirmed({
-    heading: "Make a key", text: "It is shown once. Only a hash of it is kept.", verb: "Make it",
+    heading: "Create a key", text: "It is shown only once. Only a hash of it is stored.", verb: "Create key",
     fields: [
       h("label", null, "Name ", h("input", { name: "name", required: true, maxlength: 64, pattern: "[A-Za-z0-9._\\-]+", title: "Letters, digits, - _ and .", autocomplete: "off", spellcheck: false })),
       h("label", null, "Role ", h("select", { name: "role" }, ROLES.map(([value, words]) => h("option", { value }, words)))),
-      h("label", null, "Only for these locations, an id a line (empty: all) ", h("textarea", { name: "locations", rows: 2, spellcheck: false })),
-      h("label", null, "And for those with one of these tags, one a line ", h("textarea", { name: "tags", rows: 2, spellcheck: false })),
-      h("label", null, "Good until the end of (empty: for good) ", h("input", { name: "ends", type: "date" })),
+      h("label", null, "Only for these locations, one id per line (empty: all) ", h("textarea", { name: "locations", rows: 2, spellcheck: false })),
+      h("label", null, "And for locations with one of these tags, one per line ", h("textarea", { name: "tags", rows: 2, spellcheck: false })),
+      h("label", null, "Valid until the end of (empty: no expiry) ", h("input", { name: "ends", type: "date" })),
     ],
   });
   if (!form) return;
@@ -46,13 +46,13 @@ async function makeKey() {
       throw error;
     }
   };
-  await change(make, () => `The key ${body.name} is made.`);
+  await change(make, () => `The key ${body.name} was created.`);
   await loadKeys();
   if (page.keys.made) byId("made-title")?.focus();
 }
 
 async function revokeKey({ key: id, name }) {
-  const text = `${name} (${id}): whoever uses it is refused within 30 seconds. Nothing brings it back.`;
+  const text = `${name} (${id}): anyone using it loses access within 30 seconds. This cannot be undone.`;
   if (!(await confirmed({ heading: "Revoke this key?", text, verb: "Revoke" }))) return;
   await change(() => ask(keyPath(id), undefined, "DELETE"), () => `${name} is revoked.`);
   await loadKeys();
@@ -65,7 +65,7 @@ async function copyKey() {
     notice("Copied.", "good");
   } catch {
     getSelection().selectAllChildren(byId("made-key"));
-    notice("It is selected: copy it with the keyboard.", "warn");
+    notice("The key is selected: copy it with the keyboard.", "warn");
   }
 }
 
@@ -77,16 +77,16 @@ function keysPage({ keys, busy, now }) {
   return [
     backLink(),
     h("h2", { id: "detail-title", tabindex: -1, key: "keys" }, "Keys"),
-    refused ? h("p", { class: "hint" }, "Your key is not an admin's. Only an admin sees keys, makes them and revokes them.") : null,
+    refused ? h("p", { class: "hint" }, "Your key is not an admin key. Only an admin can see, create and revoke keys.") : null,
     problem && !refused ? h("p", { class: "problem" }, problem, " ", button("reload-keys", "Try again", false)) : null,
     refusal ? h("p", { class: "problem" }, refusal) : null,
     !list && !problem ? h("p", { class: "hint" }, "Loading…") : null,
     list && !refused && [
-      h("p", { class: "hint" }, "Who may use the API and this page. Keys in the parameter ApiKeys are not among these."),
-      refusal ? null : h("p", { class: "actions" }, button("make-key", "Make a key…", busy)),
+      h("p", { class: "hint" }, "Who may use the API and this page. Keys in the ApiKeys parameter are not listed here."),
+      refusal ? null : h("p", { class: "actions" }, button("make-key", "Create a key…", busy)),
       made ? madeKey(made) : null,
-      active.length > 0 ? keyTable("Keys that are good", active, busy, now) : h("p", { class: "hint" }, "None yet."),
-      ended.length > 0 && h("details", { key: "ended" }, h("summary", null, `Revoked or expired (${count(ended.length)})`), keyTable("Keys that are over", ended, busy, now)),
+      active.length > 0 ? keyTable("Active keys", active, busy, now) : h("p", { class: "hint" }, "None yet."),
+      ended.length > 0 && h("details", { key: "ended" }, h("summary", null, `Revoked or expired (${count(ended.length)})`), keyTable("Expired and revoked keys", ended, busy, now)),
     ],
   ];
 }
@@ -94,22 +94,22 @@ function keysPage({ keys, busy, now }) {
 function madeKey({ key, about }) {
   return h("section", { class: "card made", "aria-labelledby": "made-title", key: about.id },
     h("h3", { id: "made-title", tabindex: -1 }, "The key ", h("bdi", null, about.name)),
-    h("p", null, "This is the only time that it is shown. Copy it now."),
+    h("p", null, "This is the only time the key is shown. Copy it now."),
     h("p", null, h("code", { id: "made-key" }, key)),
-    h("p", { class: "actions" }, h("button", { type: "button", class: "primary", "data-do": "copy-key" }, "Copy"), button("forget-made", "I have it", false)));
+    h("p", { class: "actions" }, h("button", { type: "button", class: "primary", "data-do": "copy-key" }, "Copy"), button("forget-made", "I have copied it", false)));
 }
 
 function keyTable(caption, keys, busy, now) {
   return h("table", { class: "stacked keys" },
     h("caption", { class: "unseen" }, caption),
-    h("thead", null, h("tr", null, ["Name", "Role", "Locations", "Last used", "Ends", "Revoke"].map((head) => h("th", { scope: "col" }, head)))),
+    h("thead", null, h("tr", null, ["Name", "Role", "Locations", "Last used", "Expires", "Revoke"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, keys.map((one) => h("tr", { key: one.id },
       h("th", { scope: "row" }, h("b", null, h("bdi", null, one.name)), h("span", { class: "called hint" }, one.id),
-        h("span", { class: "called hint" }, "made ", time(one.created_at, now), " by ", h("bdi", null, one.created_by))),
+        h("span", { class: "called hint" }, "created ", time(one.created_at, now), " by ", h("bdi", null, one.created_by))),
       h("td", { "data-head": "Role" }, plainState(one.role)),
       h("td", { "data-head": "Locations" }, boundTo(one)),
       h("td", { "data-head": "Last used" }, one.last_used_at ? time(one.last_used_at, now) : "never"),
-      h("td", { "data-head": "Ends" }, keyEnd(one, now)),
+      h("td", { "data-head": "Expires" }, keyEnd(one, now)),
       h("td", null, one.state === "active" ? button("revoke-key", "Revoke…", busy, { "data-key": one.id, "data-name": one.name, "aria-label": `Revoke ${one.name}…` }) : null)))));
 }
 

@@ -7,17 +7,17 @@ const LISTS_LOOK_MS = 5_000;
 const LISTS_REST_MS = 30_000;
 
 const LIST_STATES = {
-  reading: { tone: "quiet", word: "Is being read" },
-  needs_mapping: { tone: "warn", word: "Waits for your answer", waits: true },
-  held: { tone: "warn", word: "Looked at, not sent", waits: true },
+  reading: { tone: "quiet", word: "Reading" },
+  needs_mapping: { tone: "warn", word: "Waiting for your answer", waits: true },
+  held: { tone: "warn", word: "Previewed, not sent", waits: true },
   importing: { tone: "good", word: "Sending" },
   refused: { tone: "bad", word: "Cannot be read" },
   done: { tone: "good", word: "Done" },
 };
 
 function listState({ state, stands_still: standsStill, failed, left_out: leftOut }) {
-  if (standsStill) return { tone: "bad", word: "Stands still: tell whoever runs this stack", waits: true };
-  if (state === "done" && (failed > 0 || leftOut > 0)) return { tone: "warn", word: "Done, but not all of it" };
+  if (standsStill) return { tone: "bad", word: "Stopped: tell whoever runs this stack", waits: true };
+  if (state === "done" && (failed > 0 || leftOut > 0)) return { tone: "warn", word: "Done, but incomplete" };
   return Object.hasOwn(LIST_STATES, state) ? LIST_STATES[state] : { tone: "quiet", word: plainState(state) };
 }
 
@@ -34,10 +34,10 @@ function listTable(lists, id, now) {
   return h("section", { class: "lists", "aria-labelledby": "lists-title" },
     h("h3", { id: "lists-title", tabindex: -1 }, "Lists"),
     lists.problem ? h("p", { class: "problem" }, lists.problem) : null,
-    waiting.length > 0 ? h("p", null, sign("warn"), ` ${plural(waiting.length, "list waits", "lists wait")} for somebody.`) : null,
+    waiting.length > 0 ? h("p", null, sign("warn"), ` ${plural(waiting.length, "list needs", "lists need")} your attention.`) : null,
     all.length > 0 ? h("table", { class: "list-table stacked" },
-      h("caption", { class: "unseen" }, "Lists, those that wait for somebody first, then the newest first"),
-      h("thead", null, h("tr", null, ["List", "State", "Put there", "Rows"].map((head) => h("th", { scope: "col" }, head)))),
+      h("caption", { class: "unseen" }, "Lists: those that need attention first, then the newest first"),
+      h("thead", null, h("tr", null, ["List", "State", "Uploaded", "Rows"].map((head) => h("th", { scope: "col" }, head)))),
       h("tbody", null, [...waiting, ...others].map((list) => listRow(list, id, now)))) : null,
     lists.cursor ? h("p", { class: "more" }, button("more-lists", "Show more", lists.loading)) : null);
 }
@@ -50,9 +50,9 @@ function listRow(list, id, now) {
   return h("tr", { key: `${name} ${at}` },
     h("th", { scope: "row" }, isOpenable
       ? h("a", { href: listAddress(id, name), title: name }, h("bdi", null, fileOf(name)))
-      : h("span", { title: "It is in a folder of the bucket, and so is its report" }, h("bdi", null, name))),
+      : h("span", { title: "This list and its report are in a folder of the bucket" }, h("bdi", null, name))),
     h("td", { "data-head": "State" }, sign(tone), ` ${word}`, since ? [", since ", time(since, now)] : null),
-    h("td", { "data-head": "Put there" }, time(at, now)),
+    h("td", { "data-head": "Uploaded" }, time(at, now)),
     h("td", { "data-head": "Rows" }, rows === null ? "–" : count(rows), lost ? ` (${lost})` : null));
 }
 

@@ -10,7 +10,7 @@ function detail({ overview, open, now, live, pointed, failures, found, status, a
     backLink(),
     h("h2", { id: "detail-title", tabindex: -1, key: `title ${open}` }, h("bdi", null, location.name ?? location.id),
       location.name && location.name !== location.id ? h("small", null, h("bdi", null, location.id)) : null,
-      location.scope && location.scope !== location.id ? h("small", { title: "What shares its limit of calls with this location" }, "limit shared as ", h("bdi", null, location.scope)) : null),
+      location.scope && location.scope !== location.id ? h("small", { title: "Locations that share this location's rate limit" }, "rate limit shared as ", h("bdi", null, location.scope)) : null),
     h("p", { class: `situation ${state.tone}` }, sign(state.tone), h("span", null, state.text)),
     remedyOf(location),
     location.pause?.note ? h("p", { class: "hint" }, "Note: ", h("bdi", null, location.pause.note)) : null,
@@ -24,13 +24,13 @@ function detail({ overview, open, now, live, pointed, failures, found, status, a
     recordStatus(status, open, busy, now),
     failedRecords(location, failures, known, busy, now),
     importList(imports, busy, now),
-    h("h3", null, "The last hour"),
+    h("h3", null, "Last hour"),
     h("section", { class: "charts", "aria-label": "Charts" },
       location.quota?.burst ? liveChart(live.get(open) ?? [], location.quota.burst, now) : null,
       callsChart(minutes, pointed, now),
       MULTIPLES.map((multiple) => smallChart(multiple, minutes, pointed)),
       hourTable(minutes, now)),
-    h("h3", null, "Since counting began"),
+    h("h3", null, "Totals since counting began"),
     h("dl", { class: "figures" }, counterFigures(location.counters)),
     waits(location.counters?.waits),
     account(known, busy, now),
@@ -40,15 +40,15 @@ function detail({ overview, open, now, live, pointed, failures, found, status, a
 // What blocks the location, and what to do; nothing if it sends.
 function remedyOf({ enabled, breaker, pause, waits_for: wait }) {
   if (enabled === false) return null;
-  if ((breaker?.state ?? "closed") !== "closed") return h("p", { class: "hint" }, "GoHighLevel keeps failing, so the breaker stops calls; now and then one tries whether it answers again. Nothing to do.");
+  if ((breaker?.state ?? "closed") !== "closed") return h("p", { class: "hint" }, "GoHighLevel keeps failing, so the breaker stops calls; a test call now and then checks whether it works again. Nothing to do.");
   const said = {
     credentials: ["Nothing is sent until GoHighLevel accepts the token: ", connectAnew(), "."],
-    other_location: ["Nothing is sent there. Find out whose token it is, and ", connectAnew(), "."],
+    other_location: ["Nothing is sent there. Find out whose token it is, then ", connectAnew(), "."],
     throttled: ["GoHighLevel asked for fewer calls. Nothing to do."],
-    operator: ["Somebody here paused it. Resume it when it may go on."],
+    operator: ["An operator paused it. Resume it when sending may continue."],
   }[pause?.reason];
   if (said) return h("p", { class: "hint" }, said);
-  return wait?.reason === "daily_quota" ? h("p", { class: "hint" }, "GoHighLevel allows only so many calls a day. Nothing to do; what is urgent can be kept a reserve in the settings.") : null;
+  return wait?.reason === "daily_quota" ? h("p", { class: "hint" }, "GoHighLevel limits the number of calls per day. Nothing to do; you can reserve calls for high priority in the settings.") : null;
 }
 
 const backLink = () => h("p", { class: "back" }, h("a", { href: "#/" }, "‹ All locations"));
@@ -67,19 +67,19 @@ function actions(location, busy) {
 
 function facts(location, now) {
   const { breaker, due, forecast, pause, quota, waits_for: wait } = location;
-  const oldest = due?.oldest_at ? [", the oldest since ", time(due.oldest_at, now)] : [];
-  const empty = forecast && standstill(location, now) === null && hasProgress(location, now) ? [", all sent at ", time(forecast.empty_at, now)] : [];
-  const probe = breaker?.retry_at ? [", probe at ", time(breaker.retry_at, now)] : [];
+  const oldest = due?.oldest_at ? [", oldest since ", time(due.oldest_at, now)] : [];
+  const empty = forecast && standstill(location, now) === null && hasProgress(location, now) ? [", all sent by ", time(forecast.empty_at, now)] : [];
+  const probe = breaker?.retry_at ? [", next test call at ", time(breaker.retry_at, now)] : [];
   const { burst, daily } = quota ?? {};
   return h("dl", { class: "facts" },
     fact("Waiting", [due ? records(due) : "–", ...oldest, ...empty]),
-    (breaker?.state ?? "closed") !== "closed" && fact("Breaker", [plainState(breaker.state), ...probe], "bad", "It stops calls while GoHighLevel keeps failing, and tries one now and then"),
+    (breaker?.state ?? "closed") !== "closed" && fact("Breaker", [plainState(breaker.state), ...probe], "bad", "It stops calls while GoHighLevel keeps failing, and makes a test call now and then"),
     pause && fact("Pause", [waitReason(pause.reason), pause.until ? [", until ", time(pause.until, now)] : ", until resumed"].flat()),
-    wait && fact("Waits for", [waitReason(wait.reason), secondsUntil(wait.until, now) > 2 ? [", until ", time(wait.until, now)] : ""].flat()),
-    burst?.configured > burst?.limit && fact("Limit lowered", `${count(burst.limit)} instead of ${count(burst.configured)} calls`, "warn"),
-    daily ? h("div", { class: "daily" }, h("dt", { title: "How many calls GoHighLevel allows a day" }, "Calls today"),
+    wait && fact("Reason for waiting", [waitReason(wait.reason), secondsUntil(wait.until, now) > 2 ? [", until ", time(wait.until, now)] : ""].flat()),
+    burst?.configured > burst?.limit && fact("Rate limit lowered", `${count(burst.limit)} instead of ${count(burst.configured)} calls`, "warn"),
+    daily ? h("div", { class: "daily" }, h("dt", { title: "How many calls GoHighLevel allows per day" }, "Calls today"),
       h("dd", null, `${count(daily.used)} of ${count(daily.limit)} used`, daily.resets_at ? [", resets at ", time(daily.resets_at, now)] : null,
-        daily.reserve > 0 ? `, ${count(daily.reserve)} kept for high priority` : null,
+        daily.reserve > 0 ? `, ${count(daily.reserve)} reserved for high priority` : null,
         bar(daily.limit > 0 ? daily.used / daily.limit : 0, daily.left > 0 ? "accent" : "bad"))) : null);
 }
 
@@ -89,7 +89,7 @@ function waits(byReason) {
   const longest = Math.max(...entries.map(([, wait]) => wait.ms), 1);
   return h("table", { class: "waits" },
     h("caption", null, "Waits by reason"),
-    h("thead", { class: "unseen" }, h("tr", null, ["Reason", "Times", "Together", "Share"].map((head) => h("th", { scope: "col" }, head)))),
+    h("thead", { class: "unseen" }, h("tr", null, ["Reason", "Times", "Total", "Share"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, entries.map(([reason, wait]) => h("tr", { key: reason },
       h("th", { scope: "row" }, waitReason(reason)),
       h("td", null, `${count(wait.count)} ×`),
@@ -104,14 +104,14 @@ function failedRecords(location, failures, settings, busy, now) {
   return h("section", { class: "failures", "aria-labelledby": "failures-title" },
     h("div", { class: "bar-of-tools" },
       h("h3", { id: "failures-title", tabindex: -1 }, known > 0 ? `Failed records (${atLeast(location.failed)})` : "Failed records"),
-      failures.outdated ? button("reload-failures", "The list has changed: reload", false) : null),
+      failures.outdated ? button("reload-failures", "Reload changed records", false) : null),
     failures.problem ? h("p", { class: "problem" }, failures.problem, " ", button("reload-failures", "Try again", false)) : null,
     records.length === 0 && !failures.problem && !failures.cursor ? h("p", { class: "hint" }, failures.loading ? "Loading…" : "None.") : null,
     records.length > 0 ? h("p", { class: "actions" },
       button("replay-all", `Replay all ${atLeast(location.failed)}…`, busy),
       codes.map((code) => button("replay-code", `Replay all ${code}…`, busy, { "data-code": code, key: code })),
-      settings?.document ? button("edit-settings", "Settings of this location…", busy) : null) : null,
-    records.length > 0 ? h("p", { class: "hint" }, "Replay sends a record again as it stands, so mend the cause first.") : null,
+      settings?.document ? button("edit-settings", "Location settings…", busy) : null) : null,
+    records.length > 0 ? h("p", { class: "hint" }, "Replay sends a record again as it is, so fix the cause first.") : null,
     failures.causes?.length > 0 ? causeTable(failures, busy) : null,
     records.length > 0 ? failureTable(records, busy, now) : null,
     failures.cursor ? h("p", { class: "more" }, button("more-failures", "Show more", failures.loading)) : null);
@@ -120,13 +120,13 @@ function failedRecords(location, failures, settings, busy, now) {
 // Records that failed in the same way are fixed together.
 function causeTable({ causes, capped }, busy) {
   return h("table", { class: "causes" },
-    h("caption", null, `Why they failed${capped ? ", of the first 1,000" : ""}`),
-    h("thead", { class: "unseen" }, h("tr", null, ["Cause", "Records", "Example", "Do"].map((head) => h("th", { scope: "col" }, head)))),
+    h("caption", null, `Why they failed${capped ? " (the first 1,000)" : ""}`),
+    h("thead", { class: "unseen" }, h("tr", null, ["Cause", "Records", "Example", "Actions"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, causes.map((cause) => h("tr", { key: `${cause.code} ${cause.status} ${cause.cause}` },
       h("th", { scope: "row", class: "why" }, h("b", { title: errorCode(cause.code) }, cause.code), cause.status ? ` ${cause.status}` : "", " ",
         h("bdi", { class: "message" }, cause.cause), remedy(cause.code) ? h("span", { class: "called" }, remedy(cause.code)) : null),
       h("td", null, plural(cause.count, "record")),
-      h("td", null, "such as ", button("record-status", h("bdi", null, cause.example), false, { class: "link", "data-record": cause.example })),
+      h("td", null, "for example ", button("record-status", h("bdi", null, cause.example), false, { class: "link", "data-record": cause.example })),
       h("td", { class: "does" }, button("edit-record", "Edit the example…", busy, { "data-record": cause.example, "aria-label": `Edit the example… ${cause.example}` }), " ",
         forAllOf(cause, "replay-cause", "Replay these…", busy), " ",
         forAllOf(cause, "leave-out-cause", "Send without a field…", busy), " ",
@@ -142,8 +142,8 @@ const errorOf = (record) => record.last_error ?? {};
 
 function failureTable(records, busy, now) {
   return h("table", { class: "failed-records" },
-    h("caption", { class: "unseen" }, "Records that failed for good, the oldest failure first"),
-    h("thead", null, h("tr", null, ["Record", "Why", "Failed at", "Do"].map((head) => h("th", { scope: "col" }, head)))),
+    h("caption", { class: "unseen" }, "Permanently failed records, oldest failure first"),
+    h("thead", null, h("tr", null, ["Record", "Why", "Failed at", "Actions"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, records.map((record) => {
       const name = record.record;
       const error = errorOf(record);
@@ -155,7 +155,7 @@ function failureTable(records, busy, now) {
         h("td", { class: "does" },
           button("replay-one", "Replay", busy, { "data-record": name, "aria-label": `Replay ${name}` }), " ",
           button("edit-record", "Edit…", busy, { "data-record": name, "aria-label": `Edit ${name}…` }), " ",
-          button("leave-out", "Leave out…", busy, { "data-record": name, "aria-label": `Leave out a field of ${name}…` }), " ",
+          button("leave-out", "Leave out a field…", busy, { "data-record": name, "aria-label": `Leave out a field of ${name}…` }), " ",
           button("forget", "Forget…", busy, { "data-record": name, "aria-label": `Forget ${name}…` })));
     })));
 }

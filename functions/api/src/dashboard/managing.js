@@ -36,7 +36,7 @@ async function editSettings() {
     if (id === page.open) page.account = { document: answer, etag: saved };
     return { isChanged: true };
   };
-  const saved = await confirmed({ heading: "Settings", text: `${id}: they hold within seconds.`, verb: "Save", fields: [settingsFields(document)], request: save });
+  const saved = await confirmed({ heading: "Settings", text: `${id}: changes take effect within seconds.`, verb: "Save", fields: [settingsFields(document)], request: save });
   if (!saved) return;
   if (!saved.isChanged) return notice("Nothing was changed.", "quiet");
   notice("Saved.", "good");
@@ -75,26 +75,26 @@ async function refreshImport() {
 const importPath = (id, importId) => at(id, `imports/${encodeURIComponent(importId)}`);
 
 async function replayImport(importId) {
-  await replay({ import: importId }, `what failed of ${importId}`);
+  await replay({ import: importId }, `the failed records of ${importId}`);
   await lookAtImport();
 }
 
 async function cancelImport(importId) {
-  const text = `${importId}: what GoHighLevel does not have yet is not sent any more. What it has stays there.`;
-  await endImport(importId, "cancel", { heading: "Cancel this import?", text, verb: "Cancel the import" }, (sums) => `${plural(sums.withdrawn, "record")} withdrawn.${leftOut(sums, "cancel")}`);
+  const text = `${importId}: records that GoHighLevel does not have yet are no longer sent. Those it has stay there.`;
+  await endImport(importId, "cancel", { heading: "Cancel this import?", text, verb: "Cancel import" }, (sums) => `${plural(sums.withdrawn, "record")} cancelled.${leftOut(sums, "cancel")}`);
 }
 
 async function undoImport(importId) {
-  const text = `${importId}: what it created is deleted in GoHighLevel, what it changed goes back to what it was, and what others changed since stays.`;
-  await endImport(importId, "undo", { heading: "Undo this import?", text, verb: "Undo the import" }, (sums) => `${plural(sums.asked, "record")} will be undone.${leftOut(sums, "undo")}`);
+  const text = `${importId}: records it created are deleted in GoHighLevel, records it changed go back to what they were, and what others have changed since stays.`;
+  await endImport(importId, "undo", { heading: "Undo this import?", text, verb: "Undo import" }, (sums) => `${plural(sums.asked, "record")} will be undone.${leftOut(sums, "undo")}`);
 }
 
 // The records that an action did not reach, for the message.
 function leftOut({ skipped = 0, not_undoable: notUndoable = 0, not_written: notWritten = 0 }, verb) {
   return [
-    skipped > 0 && ` ${plural(skipped, "record")} left as before: ended, put again, or unreadable.`,
+    skipped > 0 && ` ${plural(skipped, "record")} left unchanged: finished, received again, or unreadable.`,
     notUndoable > 0 && ` ${plural(notUndoable, "record")} cannot be undone.`,
-    notWritten > 0 && ` ${plural(notWritten, "record")} could not be written: ${verb} again.`,
+    notWritten > 0 && ` ${plural(notWritten, "record")} could not be saved: ${verb} again.`,
   ].filter(Boolean).join("");
 }
 

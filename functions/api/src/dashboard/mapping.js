@@ -29,7 +29,7 @@ function decisions(mapping, status, choices) {
   const questions = questionsOf(mapping).filter(({ part }) => open.includes(part));
   if (questions.length === 0) return null;
   return h("section", { class: "decisions", "aria-labelledby": "decisions-title" },
-    h("h3", { id: "decisions-title" }, `To be decided (${count(questions.length)})`),
+    h("h3", { id: "decisions-title" }, `Decisions needed (${count(questions.length)})`),
     questions.map(({ part, mapped }) => h("div", { key: `${part} ${mapped.source_id}`, class: "decision" },
       h("label", null, h("span", null, `${PARTS[part]}: `, h("b", null, h("bdi", null, mapped.source_name))), choiceSelect(part, mapped, mapping, choices)),
       otherInput(part, mapped, mapping, choices),
@@ -49,20 +49,20 @@ function choiceOptions(part, mapped, mapping, choices) {
   const { target, confidence } = mapped;
   const { action, suggestions = [] } = target;
   const stays = {
-    existing: () => `is “${target.name}”${confidence < 1 ? ` (${percent(confidence)} alike)` : ""}`,
-    create: () => `made anew as “${target.name}”`,
+    existing: () => `use “${target.name}”${confidence < 1 ? ` (${percent(confidence)} alike)` : ""}`,
+    create: () => `create “${target.name}”`,
     skip: () => "left out",
-  }[action] ?? (() => "not decided");
+  }[action] ?? (() => "not decided yet");
   const offered = new Set([target.id, ...suggestions.map(({ id }) => id)]);
   const others = targetsOf(part, mapped, mapping, choices).filter(({ id }) => !offered.has(id));
   const most = Math.max(OFFERED.least, Math.min(OFFERED.most, Math.floor(OFFERED_IN_ALL / mapping[part].length)));
   return [
     ["", stays()],
-    ...suggestions.map(({ id, name, confidence: alike }) => [id, `is “${name}” (${percent(alike)} alike)`]),
-    ...others.slice(0, most).map(({ id, name, detail }) => [id, `is “${name}”${detail ? ` (${detail})` : ""}`]),
-    ...(MAKEABLE.includes(part) && action !== "create" ? [["create", "make it anew"]] : []),
+    ...suggestions.map(({ id, name, confidence: alike }) => [id, `use “${name}” (${percent(alike)} alike)`]),
+    ...others.slice(0, most).map(({ id, name, detail }) => [id, `use “${name}”${detail ? ` (${detail})` : ""}`]),
+    ...(MAKEABLE.includes(part) && action !== "create" ? [["create", "create it in the target"]] : []),
     ...(action === "skip" ? [] : [["skip", "leave it out"]]),
-    ...(others.length > most ? [[ANOTHER, "is another one of the target…"]] : []),
+    ...(others.length > most ? [[ANOTHER, "use another one from the target…"]] : []),
   ];
 }
 
@@ -83,7 +83,7 @@ function becomesPipeline(id, { pipelines = [] }, choices) {
 function otherInput(part, mapped, mapping, choices) {
   const field = choiceField(part, mapped);
   if (choices[field]?.choice !== ANOTHER) return null;
-  return h("label", { key: "other" }, h("span", null, "Its name or id in the target "),
+  return h("label", { key: "other" }, h("span", null, "Name or id in the target "),
     h("input", { value: choices[field].other ?? "", list: `targets of ${field}`, autocomplete: "off", spellcheck: false, maxlength: 200, onInput: (event) => chosen(field, { other: event.target.value }) }),
     h("datalist", { id: `targets of ${field}` }, targetsOf(part, mapped, mapping, choices).map(({ id, name }) => h("option", { key: id, value: id }, name))));
 }
@@ -122,16 +122,16 @@ function mappingTables(mapping, status, choices) {
   const open = changeable(status);
   const uncertain = Object.keys(PARTS).flatMap((part) => mapping[part] ?? []).filter(isUncertain).length;
   return h("section", { "aria-labelledby": "mapping-title" },
-    h("h3", { id: "mapping-title" }, `Mapping: ${count(summary.overall_readiness_percent)} % ready${warnings.length > 0 ? ", of what could be read" : ""}`),
-    uncertain > 0 ? h("p", { class: "uncertain" }, sign("warn"), `${plural(uncertain, "match is", "matches are")} less than certain${open.length > 0 ? `: look at ${uncertain === 1 ? "it" : "them"} before you approve` : ""}.`) : null,
-    open.length > 0 ? h("p", { class: "hint" }, changed(choices) > 0 ? `${plural(changed(choices), "change of yours goes", "changes of yours go")} along ${occasion(status)}.` : `Each row can be changed. What you change goes along ${occasion(status)}.`) : null,
+    h("h3", { id: "mapping-title" }, `Mapping: ${count(summary.overall_readiness_percent)} % ready${warnings.length > 0 ? " (of what could be read)" : ""}`),
+    uncertain > 0 ? h("p", { class: "uncertain" }, sign("warn"), `${plural(uncertain, "match is", "matches are")} uncertain${open.length > 0 ? `: check ${uncertain === 1 ? "it" : "them"} before you approve` : ""}.`) : null,
+    open.length > 0 ? h("p", { class: "hint" }, changed(choices) > 0 ? `${plural(changed(choices), "change")} will be sent ${occasion(status)}.` : `Each row can be changed. Your changes are sent ${occasion(status)}.`) : null,
     warnings.length > 0 ? h("ul", { class: "warnings" }, warnings.map((warning) => h("li", null, h("bdi", null, warning)))) : null,
     conflicts.length > 0 ? h("ul", { class: "warnings" }, conflicts.map((conflict) =>
-      h("li", null, h("bdi", null, `${conflict.source_name} is ${conflict.source_type} here and ${conflict.target_type} there: ${conflict.resolution}`)))) : null,
+      h("li", null, h("bdi", null, `${conflict.source_name} is ${conflict.source_type} in the source and ${conflict.target_type} in the target: ${conflict.resolution}`)))) : null,
     Object.keys(PARTS).map((part) => mappingTable(part, mapping, open.includes(part), choices)));
 }
 
-const occasion = ({ dry_run: looks }) => (looks ? "when it is begun for real" : "with the approval");
+const occasion = ({ dry_run: looks }) => (looks ? "when you start the migration" : "with your approval");
 
 function mappingTable(part, mapping, isOpen, choices) {
   const rows = mapping[part] ?? [];
@@ -140,23 +140,23 @@ function mappingTable(part, mapping, isOpen, choices) {
   const mapped = rows.filter(({ target }) => target.action === "existing" || target.action === "create").length;
   const uncertain = rows.filter(isUncertain).length;
   return h("details", { key: part },
-    h("summary", null, `${heading}: ${count(mapped)} of ${count(rows.length)}${uncertain > 0 ? `, ${count(uncertain)} less than certain` : ""}`),
+    h("summary", null, `${heading}: ${count(mapped)} of ${count(rows.length)}${uncertain > 0 ? `, ${count(uncertain)} uncertain` : ""}`),
     h("table", { class: "mapping stacked" },
       h("caption", { class: "unseen" }, heading),
-      h("thead", null, h("tr", null, ["In the source", "In the target", "Sure", "Why"].map((head) => h("th", { scope: "col" }, head)))),
+      h("thead", null, h("tr", null, ["In the source", "In the target", "Confidence", "Reason"].map((head) => h("th", { scope: "col" }, head)))),
       h("tbody", null, rows.map((row) => h("tr", { key: row.source_id },
         h("th", { scope: "row" }, h("bdi", null, row.source_name), pipelineOf(row, mapping)),
         h("td", { "data-head": "In the target" }, isOpen && row.target.action !== "ask"
           ? [choiceSelect(part, row, mapping, choices, `${heading}: ${row.source_name}`), otherInput(part, row, mapping, choices)]
           : becomes(row.target)),
-        h("td", { "data-head": "Sure" }, isUncertain(row) ? sign("warn") : null, row.target.action === "existing" ? percent(row.confidence) : "–"),
-        h("td", { "data-head": "Why", class: "because" }, h("bdi", null, row.explanation)))))));
+        h("td", { "data-head": "Confidence" }, isUncertain(row) ? sign("warn") : null, row.target.action === "existing" ? percent(row.confidence) : "–"),
+        h("td", { "data-head": "Reason", class: "because" }, h("bdi", null, row.explanation)))))));
 }
 
 // Several pipelines can have stages with the same name.
 function pipelineOf({ pipeline_id: id }, mapping) {
   const pipeline = id && (mapping.pipelines ?? []).find(({ source_id: known }) => known === id);
-  return pipeline ? h("span", { class: "called hint" }, "of ", h("bdi", null, pipeline.source_name)) : null;
+  return pipeline ? h("span", { class: "called hint" }, "in ", h("bdi", null, pipeline.source_name)) : null;
 }
 
 function becomes(target) {
@@ -164,6 +164,6 @@ function becomes(target) {
     case "existing": return h("bdi", null, target.name);
     case "create": return ["new: ", h("bdi", null, target.name)];
     case "skip": return "left out";
-    default: return "to be decided";
+    default: return "not decided yet";
   }
 }

@@ -72,15 +72,15 @@ async function startMigration() {
   const field = (name, label, value) => h("label", null, `${label} `, h("input", { name, list: "accounts", required: true, maxlength: 64, autocomplete: "off", spellcheck: false, value: value ?? "" }));
   const check = (name, label, checked) => h("label", { class: "check" }, h("input", { type: "checkbox", name, checked }), ` ${label}`);
   const form = await confirmed({
-    heading: "Move one account into another",
-    text: "First both are read and everything is mapped. Nothing is written before you have seen the mapping and agreed.",
-    verb: "Begin",
+    heading: "Migrate one location into another",
+    text: "First, both are read and everything is mapped. Nothing is written until you have seen the mapping and approved it.",
+    verb: "Start",
     fields: [
       field("source", "From", page.open), field("target", "Into"),
       h("datalist", { id: "accounts" }, known.map(([id, words]) => h("option", { value: id }, words))),
-      check("dry_run", "A preview only: write nothing, whatever I agree to"),
-      check("opportunities", "Opportunities as well", true),
-      check("verify", "Compare both accounts at the end", true),
+      check("dry_run", "Preview only: write nothing, whatever I approve"),
+      check("opportunities", "Include opportunities", true),
+      check("verify", "Compare both locations at the end", true),
     ],
   });
   if (!form) return;
@@ -93,8 +93,8 @@ async function startMigration() {
 async function beginPreviewed() {
   const { status, choices } = page.migration;
   const { source, target, settings } = status;
-  const text = `${source} → ${target}: both are read again and mapped with your choices. It waits for your consent before it writes anything.`;
-  if (!(await confirmed({ heading: "Begin for real?", text, verb: "Begin" }))) return;
+  const text = `${source} → ${target}: both are read again and mapped with your choices. Nothing is written until you approve the new mapping.`;
+  if (!(await confirmed({ heading: "Start the migration?", text, verb: "Start" }))) return;
   const { skip_opportunities, skip_verify } = settings;
   await begin("start", { source, target, settings: { skip_opportunities, skip_verify }, overrides: decided(choices) });
 }
@@ -102,7 +102,7 @@ async function beginPreviewed() {
 async function begin(verb, body) {
   page.migrations.nextLook = 0;
   let begun = null;
-  await change(async () => (begun = await ask(`${MIGRATIONS}/${verb}`, body)), () => "It has begun: it reads both accounts.");
+  await change(async () => (begun = await ask(`${MIGRATIONS}/${verb}`, body)), () => "Started. Both locations are being read.");
   if (begun?.migration_id) location.hash = `#/migration/${encodeURIComponent(begun.migration_id)}`;
 }
 

@@ -20,11 +20,11 @@ const MIGRATION_COMMANDS = {
   done: ["rollback"],
 };
 const COMMAND_WORDS = {
-  approve: { label: "Approve…", heading: "Begin to write?", verb: "Approve", done: "It goes on." },
-  pause: { label: "Pause…", heading: "Pause this migration?", verb: "Pause", done: "It stops after what is under way.", text: "What is in the target's outbox already still goes out." },
-  resume: { label: "Resume", done: "It goes on." },
-  cancel: { label: "Cancel…", heading: "Cancel this migration?", verb: "Cancel it", done: "It is cancelled.", text: "It stops for good. What it has put and GoHighLevel does not have yet is withdrawn. What GoHighLevel has stays; it can be rolled back afterwards." },
-  rollback: { label: "Roll back…", heading: "Delete what it created?", verb: "Delete", done: "It is being rolled back.", text: "What this migration created in the target is deleted, and only that. What it updated stays as it is now, and so does what another record holds by now." },
+  approve: { label: "Approve…", heading: "Approve and start writing?", verb: "Approve", done: "The migration continues." },
+  pause: { label: "Pause…", heading: "Pause this migration?", verb: "Pause", done: "The migration pauses after its current work.", text: "What is already in the target's outbox is still sent." },
+  resume: { label: "Resume", done: "The migration continues." },
+  cancel: { label: "Cancel…", heading: "Cancel this migration?", verb: "Cancel migration", done: "The migration is cancelled.", text: "It stops for good. Its records that GoHighLevel does not have yet are withdrawn. What GoHighLevel has stays; you can roll it back afterwards." },
+  rollback: { label: "Roll back…", heading: "Delete what this migration created?", verb: "Delete", done: "The rollback has started.", text: "What this migration created in the target is deleted, and nothing else. What it updated stays as it is now, and so does anything that now belongs to another record." },
 };
 
 const migrationTone = (status) => (Object.hasOwn(MIGRATION_TONES, status) ? MIGRATION_TONES[status] : "quiet");
@@ -40,14 +40,14 @@ const accountName = (id) => h("bdi", { title: id }, page.overview?.locations.fin
 
 function migrationList({ migrations, migration, now }) {
   if (!migrations.list) return [];
-  const start = h("p", { class: "actions" }, button("start-migration", "Move an account…", false));
+  const start = h("p", { class: "actions" }, button("start-migration", "Migrate a location…", false));
   if (migrations.list.length === 0) return [h("p", { class: "hint" }, "None yet."), start];
   return [
     start,
     migrations.problem ? h("p", { class: "problem" }, migrations.problem) : null,
     h("table", { class: "list" },
-      h("caption", { class: "unseen" }, "Migrations, the newest first"),
-      h("thead", null, h("tr", null, ["Migration", "Stage", "Done", "Begun"].map((head, column) => h("th", { scope: "col", class: column === 3 ? "wide" : null }, head)))),
+      h("caption", { class: "unseen" }, "Migrations, newest first"),
+      h("thead", null, h("tr", null, ["Migration", "Stage", "Done", "Started"].map((head, column) => h("th", { scope: "col", class: column === 3 ? "wide" : null }, head)))),
       h("tbody", null, migrations.list.map((line) => migrationRow(line, migration?.id, now)))),
   ];
 }
@@ -75,7 +75,7 @@ function migrationDetail({ migration, busy, now }) {
     status.reason ? h("p", { class: "reason" }, h("bdi", null, status.reason)) : null,
     h("p", { class: "actions" }, (MIGRATION_COMMANDS[status.status] ?? []).filter((command) => !(command === "rollback" && status.dry_run))
       .map((command) => button("migration-command", COMMAND_WORDS[command].label, busy, { "data-command": command, key: command })),
-      status.dry_run && status.status === "done" ? button("begin-previewed", "Begin for real…", busy) : null),
+      status.dry_run && status.status === "done" ? button("begin-previewed", "Start migration…", busy) : null),
     migrationStages(status),
     migrationProgress(status, now),
     migrationRecords(sums, status),
@@ -90,28 +90,28 @@ function migrationDetail({ migration, busy, now }) {
 }
 
 function migrationSituation(status, sums) {
-  const looks = status.dry_run ? "A preview: nothing is written. " : "";
+  const looks = status.dry_run ? "Preview: nothing is written. " : "";
   switch (status.status) {
-    case "running": return `${looks}Runs: ${status.message}.`;
-    case "awaiting_approval": return "The mapping is made. It waits for your consent before it writes anything.";
-    case "needs_input": return "It cannot go on without you.";
-    case "paused": return "Paused. It goes on when resumed.";
-    case "failed": return "It cannot go on. Mend what is wrong, then resume it.";
-    case "rolling_back": return `Rolls back: ${status.message}.`;
+    case "running": return `${looks}Running: ${status.message}.`;
+    case "awaiting_approval": return "The mapping is ready. Nothing is written until you approve it.";
+    case "needs_input": return "The migration cannot continue without you.";
+    case "paused": return "Paused. It continues when you resume it.";
+    case "failed": return "The migration cannot continue. Fix the cause, then resume it.";
+    case "rolling_back": return `Rolling back: ${status.message}.`;
     case "rolled_back": return `Rolled back: ${status.message}.`;
     case "cancelled": return cancelledText(status, sums);
-    case "incomplete": return "It is over, and not everything arrived. The report names the records.";
-    case "done": return status.dry_run ? "The preview is made: below is what a migration would do." : `Complete: ${status.message}.`;
+    case "incomplete": return "Finished, but some records did not arrive. The report lists them.";
+    case "done": return status.dry_run ? "The preview is ready: see below what a migration would do." : `Complete: ${status.message}.`;
     default: return plainState(status.status);
   }
 }
 
 function cancelledText(status, sums) {
-  if (status.withdrawing) return "Cancelled. What it has put and GoHighLevel does not have yet is being withdrawn.";
+  if (status.withdrawing) return "Cancelled. Its records that GoHighLevel does not have yet are being withdrawn.";
   if (!sums) return "Cancelled.";
   const of = (field) => sums.contacts[field] + sums.opportunities[field];
   const [stay, gone] = [of("migrated_count"), of("withdrawn_count")];
-  return `Cancelled. ${stay === 0 ? "GoHighLevel has none of its records" : `What GoHighLevel has stays (${plural(stay, "record")})`}${gone > 0 ? `; ${plural(gone, "record was", "records were")} withdrawn` : ""}.`;
+  return `Cancelled. ${stay === 0 ? "GoHighLevel has none of its records" : `${plural(stay, "record stays", "records stay")} in GoHighLevel`}${gone > 0 ? `; ${plural(gone, "record was", "records were")} withdrawn` : ""}.`;
 }
 
 function migrationStages({ stage, status }) {
@@ -127,10 +127,10 @@ function migrationProgress(status, now) {
   return h("dl", { class: "facts" },
     total > 0 ? h("div", { class: "daily" }, h("dt", null, `This stage: ${plainState(status.stage)}`),
       h("dd", null, `${count(current)} of ${count(total)}, ${percent(percentage / 100)}`, bar(percentage / 100, "accent"))) : null,
-    rate > 0 && isActive(status) ? fact("Rate", `${rate < 10 ? rate.toFixed(1) : count(Math.round(rate))} a second`) : null,
-    left !== null && left !== undefined && isActive(status) ? fact("Left", duration(left)) : null,
+    rate > 0 && isActive(status) ? fact("Rate", `${rate < 10 ? rate.toFixed(1) : count(Math.round(rate))} per second`) : null,
+    left !== null && left !== undefined && isActive(status) ? fact("Time left", duration(left)) : null,
     fact("Errors", count(errors), errors > 0 && "warn"),
-    status.finished_at ? fact("Ended", time(status.finished_at, now)) : fact("Changed", time(status.updated_at, now, ago(status.updated_at, now))));
+    status.finished_at ? fact("Finished", time(status.finished_at, now)) : fact("Updated", time(status.updated_at, now, ago(status.updated_at, now))));
 }
 
 // The results of the records: only records that GoHighLevel accepted count as done.
@@ -141,9 +141,9 @@ function migrationRecords(sums, status) {
   const isBack = status.status === "rolling_back" || status.status === "rolled_back";
   // Only if there are any.
   const also = [["Withdrawn", "withdrawn_count"]].filter(([, field]) => rows.some(([, counts]) => counts[field] > 0));
-  const done = isBack ? "Deleted again" : "Done";
+  const done = isBack ? "Deleted" : "Done";
   return h("table", { class: "stacked records" },
-    h("caption", null, isBack ? "Records that GoHighLevel had accepted, as they are deleted again" : "Records, as GoHighLevel accepted them"),
+    h("caption", null, isBack ? "Rollback of the records that GoHighLevel had accepted" : "Records accepted by GoHighLevel"),
     h("thead", null, h("tr", null, ["Kind", done, "Waiting", "Failed", "Left out", ...also.map(([head]) => head)].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, rows.map(([kind, counts]) => h("tr", { key: kind },
       h("th", { scope: "row" }, kind),
@@ -177,11 +177,11 @@ function completion(status, sides, now) {
   const { forecast, seconds_left: left } = status;
   const says = (seconds, before, after) => {
     const end = completeAt(seconds, sides, now);
-    return h("p", { class: "hint" }, end === null ? "No time can be told while an account is stopped without an end." : [before, time(end, now), after]);
+    return h("p", { class: "hint" }, end === null ? "No forecast while a location is stopped with no end time." : [before, time(end, now), after]);
   };
   if (isActive(status)) return left === null || left === undefined ? null : says(left, "This stage ends at about ", ", waits included.");
   if (OVER.includes(status.status)) return null;
-  return says(forecast.seconds, "Begun now, it would be complete at about ", ", waits included.");
+  return says(forecast.seconds, "If started now, it would be complete at about ", ", waits included.");
 }
 
 function migrationForecast(status, sides, now) {
@@ -197,23 +197,23 @@ function migrationForecast(status, sides, now) {
       figure("Left out", count(forecast.skips), forecast.skips > 0 && "warn"),
       figure("Conflicts", count(forecast.conflicts), forecast.conflicts > 0 && "warn"),
       figure("Calls", count(forecast.calls)),
-      figure("Takes", duration(forecast.seconds)),
-      figure("Day's quota", `${count(Math.round(forecast.daily_share_percent * 10) / 10)} %`, forecast.daily_share_percent > 100 && "bad")),
+      figure("Duration", duration(forecast.seconds)),
+      figure("Daily quota", `${count(Math.round(forecast.daily_share_percent * 10) / 10)} %`, forecast.daily_share_percent > 100 && "bad")),
     completion(status, sides, now));
 }
 
 function consentText({ forecast, dry_run: looks }, changes) {
-  if (!forecast || looks) return "it goes on with what was decided.";
+  if (!forecast || looks) return "it continues with your decisions.";
   const { creates, updates, calls, seconds } = forecast;
-  const mine = changes > 0 ? ` ${plural(changes, "change")} of yours to the mapping ${changes === 1 ? "is" : "are"} not counted in this.` : "";
-  return `${plural(creates, "thing is", "things are")} created and ${plural(updates, "record")} updated in the target, with ${plural(calls, "call")} in about ${duration(seconds)}.${mine}`;
+  const mine = changes > 0 ? ` Your ${plural(changes, "mapping change")} ${changes === 1 ? "is" : "are"} not included in these numbers.` : "";
+  return `${plural(creates, "item is", "items are")} created and ${plural(updates, "record")} updated in the target, with ${plural(calls, "call")} in about ${duration(seconds)}.${mine}`;
 }
 
 function migrationAudit(entries, now) {
   if (entries.length === 0) return null;
   return h("details", null,
     h("summary", null, "Who did what"),
-    h("ul", { class: "warnings" }, entries.map(({ at: when, by, action }) => h("li", null, time(when, now), " ", h("bdi", null, by ?? "somebody"), ": ", h("bdi", null, action)))));
+    h("ul", { class: "warnings" }, entries.map(({ at: when, by, action }) => h("li", null, time(when, now), " ", h("bdi", null, by ?? "someone"), ": ", h("bdi", null, action)))));
 }
 
 const migrationPath = (id, rest) => `${MIGRATIONS}/${encodeURIComponent(id)}/${rest}`;

@@ -44,9 +44,9 @@ function pulse({ overview, connection, now }) {
   const late = tick && -secondsUntil(tick.at, now) > STALE_TICK_S;
   const letters = overview.dead_letters;
   return h("dl", { class: "facts" },
-    fact("Scheduler ran", tick ? time(tick.at, now, ago(tick.at, now)) : "not yet", late && "warn", "It starts what waits, each minute"),
-    fact("Lost messages", letters === null ? "unknown" : count(letters), letters > 0 && "warn", "Messages that could not be handled (dead letters). Their records are sent all the same"),
-    fact(connection.state === "live" ? "Updated" : "Figures of", time(overview.time, now)));
+    fact("Scheduler ran", tick ? time(tick.at, now, ago(tick.at, now)) : "not yet", late && "warn", "Starts waiting work every minute"),
+    fact("Unprocessed messages", letters === null ? "unknown" : count(letters), letters > 0 && "warn", "Messages that could not be processed (dead letters). Their records are still sent"),
+    fact(connection.state === "live" ? "Updated" : "Figures from", time(overview.time, now)));
 }
 
 function fact(name, value, tone, title = null) {
@@ -56,7 +56,7 @@ function fact(name, value, tone, title = null) {
 // The sentence that a screen reader reads once; the text that changes every second is separate.
 function alarmText(connection) {
   if (connection.state === "lost") return `Connection lost. ${connection.problem}`;
-  if (connection.state === "refused") return "The key was refused.";
+  if (connection.state === "refused") return "The key was not accepted.";
   return "";
 }
 
@@ -64,7 +64,7 @@ function connectionBanner({ overview, connection, now }) {
   if (connection.state === "loading") return h("p", { class: "banner" }, "Loading…");
   if (connection.state === "refused") {
     return h("div", { class: "banner bad" },
-      h("p", null, "The key was refused. It is wrong, or was revoked. Sign in with another one: the user name does not matter, the key is the password."),
+      h("p", null, "The key was not accepted. It is wrong or was revoked. Sign in with another one: any user name works, and the key is the password."),
       h("button", { type: "button", "data-do": "reload" }, "Sign in again"));
   }
   if (connection.state !== "lost") return [];
@@ -72,7 +72,7 @@ function connectionBanner({ overview, connection, now }) {
   const next = connection.nextTry === null ? "" : ` Next try ${until(connection.nextTry, now)}.`;
   return h("div", { class: "banner bad" },
     h("p", null, "Connection lost at ", time(since, now), ` (${ago(since, now)}). ${connection.problem}${next}`,
-      overview ? h("span", null, " What you see is of ", time(overview.time, now), ".") : null),
+      overview ? h("span", null, " You are seeing figures from ", time(overview.time, now), ".") : null),
     h("button", { type: "button", "data-do": "poll" }, "Try now"));
 }
 
@@ -82,25 +82,25 @@ function totals(overview) {
   return [
     h("dl", { class: "figures" },
       figure("Locations", count(summary.locations)),
-      figure("In trouble", count(summary.in_trouble), summary.in_trouble > 0 && "warn"),
+      figure("With problems", count(summary.in_trouble), summary.in_trouble > 0 && "warn"),
       figure("Waiting", atLeast(summary.due)),
       summary.failed ? figure("Failed", atLeast(summary.failed), summary.failed.count > 0 && "bad") : null),
-    overview.totals ? h("details", { key: "since" }, h("summary", null, "Since counting began"), h("dl", { class: "figures" }, counterFigures(overview.totals))) : null,
+    overview.totals ? h("details", { key: "since" }, h("summary", null, "Totals since counting began"), h("dl", { class: "figures" }, counterFigures(overview.totals))) : null,
   ];
 }
 
 // Explanations of figures whose name is not enough.
 const HINTS = {
   Calls: "Requests to GoHighLevel",
-  Success: "Records that were done, of those that came to an end",
-  Retries: "Calls that were made again after a failure in passing",
-  "429s": "How often GoHighLevel said: too many calls",
-  "Breaker opens": "How often sending was stopped because GoHighLevel kept failing",
-  "Calls saved": "Calls that were not needed, because GoHighLevel had the content already",
-  Reconciled: "Records that were compared with what GoHighLevel shows",
-  Repaired: "Of these, records that differed and were set right",
-  Waited: "Time that calls waited for GoHighLevel's limits",
-  "Mean backoff": "Mean wait before a call is made again",
+  Success: "Share of finished records that succeeded",
+  Retries: "Calls repeated after a temporary failure",
+  "429s": "How often GoHighLevel answered “too many requests”",
+  "Breaker opens": "How often sending stopped because GoHighLevel kept failing",
+  "Calls saved": "Calls skipped because GoHighLevel already had the content",
+  Reconciled: "Records compared with what GoHighLevel shows",
+  Repaired: "Of these, records that differed and were corrected",
+  Waited: "Time that calls waited for GoHighLevel's rate limits",
+  "Average backoff": "Average wait before a call is repeated",
 };
 
 function counterFigures(counters) {
@@ -119,7 +119,7 @@ function counterFigures(counters) {
     figure("Reconciled", count(reconciling.compared)),
     figure("Repaired", count(reconciling.states_repaired + reconciling.resent + reconciling.superseded)),
     figure("Waited", milliseconds(waited)),
-    figure("Mean backoff", counters.average_backoff_delay_ms > 0 ? milliseconds(counters.average_backoff_delay_ms) : "–"),
+    figure("Average backoff", counters.average_backoff_delay_ms > 0 ? milliseconds(counters.average_backoff_delay_ms) : "–"),
   ];
 }
 
@@ -129,7 +129,7 @@ function list({ overview, open, filter, troubled, sort, rows, now }) {
   if (!overview) return [];
   if (known(overview) === 0) {
     return h("p", { class: "hint" },
-      "No location has been seen yet. One appears here as soon as a record is put into it, for example with ",
+      "No locations yet. One appears here as soon as it receives a record, for example with ",
       h("code", null, "POST /v1/locations/ID/contacts"), ".");
   }
   const all = overview.locations.map((location) => ({ location, state: situation(location, now) }));
@@ -140,15 +140,15 @@ function list({ overview, open, filter, troubled, sort, rows, now }) {
       h("caption", { class: "unseen" }, "Locations"),
       h("thead", null, h("tr", null, COLUMNS.map((column) => columnHead(column, sort)))),
       h("tbody", null, shown.map((entry) => row(entry, open, now)))),
-    matching.length === 0 && h("p", { class: "hint" }, `None of ${plural(known(overview), "location")} matches.`),
+    matching.length === 0 && h("p", { class: "hint" }, `No match among ${plural(known(overview), "location")}.`),
     matching.length > shown.length && h("p", { class: "more" },
       h("button", { type: "button", "data-do": "more-rows" }, `Show ${count(Math.min(ROWS_AT_ONCE, matching.length - shown.length))} more`),
       ` ${count(shown.length)} of ${count(matching.length)} shown`),
     overview.cursor && h("p", { class: "more" },
-      h("button", { type: "button", "data-do": "more-pages" }, "Look at more"),
-      ` ${count(all.length)} of ${plural(known(overview), "location")} looked at: those in trouble and with the most to do`),
+      h("button", { type: "button", "data-do": "more-pages" }, "Load more locations"),
+      ` ${count(all.length)} of ${plural(known(overview), "location")} loaded: those with problems and the most work`),
     overview.summary.not_told > 0 && h("p", { class: "hint" },
-      `${plural(overview.summary.not_told, "location")} more will be here within 15 minutes: nothing was written down of them yet.`),
+      `${plural(overview.summary.not_told, "more location")} will appear within 15 minutes: no status has been stored yet.`),
   ];
 }
 

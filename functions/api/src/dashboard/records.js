@@ -9,8 +9,8 @@ function recordSearch(found, now) {
     h("form", { id: "find-form", class: "bar-of-tools" },
       h("label", { class: "grow" }, h("span", { class: "unseen" }, "Name, e-mail, phone or id"),
         h("input", { name: "q", type: "search", placeholder: "Name, e-mail, phone or id", autocomplete: "off", spellcheck: false, maxlength: 200 })),
-      narrowed("state", "State", "in any state", Object.keys(RECORD_STATES)),
-      narrowed("kind", "Kind", "of any kind", ["contact", "opportunity"]),
+      narrowed("state", "State", "Any state", Object.keys(RECORD_STATES)),
+      narrowed("kind", "Kind", "Any kind", ["contact", "opportunity"]),
       h("button", { type: "submit" }, "Find")),
     h("div", { "aria-live": "polite" }, found ? foundRecords(found, now) : null));
 }
@@ -22,21 +22,21 @@ function narrowed(name, label, all, values) {
 
 function foundRecords({ wanted, records, cursor, loading, problem }, now) {
   return [
-    wanted.import ? h("p", { class: "hint" }, "Of the import ", h("bdi", null, wanted.import), ":") : null,
+    wanted.import ? h("p", { class: "hint" }, "Records of the import ", h("bdi", null, wanted.import), ":") : null,
     problem ? h("p", { class: "problem" }, problem) : null,
     records.length > 0 ? foundTable(records, now) : null,
-    loading ? h("p", { class: "hint" }, "Looking…") : null,
+    loading ? h("p", { class: "hint" }, "Searching…") : null,
     records.length === 0 && !loading && !problem
-      ? h("p", { class: "hint" }, cursor ? "None among those looked at so far." : wanted.q ? ["No record has ", h("bdi", null, wanted.q), "."] : "None.")
+      ? h("p", { class: "hint" }, cursor ? "No match so far." : wanted.q ? ["No record matches ", h("bdi", null, wanted.q), "."] : "None.")
       : null,
-    cursor && !loading ? h("p", { class: "more" }, button("find-more", "Look further", false)) : null,
+    cursor && !loading ? h("p", { class: "more" }, button("find-more", "Search further", false)) : null,
   ];
 }
 
 function foundTable(records, now) {
   return h("table", { class: "found-records" },
-    h("caption", { class: "unseen" }, "Records that were found"),
-    h("thead", null, h("tr", null, ["Record", "Name", "State", "Put at"].map((head) => h("th", { scope: "col" }, head)))),
+    h("caption", { class: "unseen" }, "Records found"),
+    h("thead", null, h("tr", null, ["Record", "Name", "State", "Received"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, records.map((record) => h("tr", { key: record.record },
       h("th", { scope: "row" }, button("record-status", h("bdi", null, record.record), false, { class: "link", "data-record": record.record })),
       h("td", null, h("bdi", null, record.name ?? "–")),
@@ -52,12 +52,12 @@ function recordStatus(status, location, busy, now) {
 }
 
 function statusText(status, location, busy, now) {
-  if (status.loading) return h("p", { class: "hint" }, "Looking…");
+  if (status.loading) return h("p", { class: "hint" }, "Loading…");
   if (status.problem) return h("p", { class: "problem" }, status.problem);
   const { record } = status;
   const name = { "data-record": record.record };
   return h("div", { class: "card" }, record.name ? h("h4", null, h("bdi", null, record.name)) : null,
-    h("p", null, h("b", null, plainState(record.state)), `: ${recordState(record.state)}.`, record.to_delete ? " It is to be deleted in GoHighLevel." : null),
+    h("p", null, h("b", null, plainState(record.state)), `: ${recordState(record.state)}.`, record.to_delete ? " It will be deleted in GoHighLevel." : null),
     record.state === "failed" && remedy(record.last_error?.code) ? h("p", null, remedy(record.last_error.code)) : null,
     inGhl(record, now),
     h("p", { class: "actions" },
@@ -70,24 +70,24 @@ function statusText(status, location, busy, now) {
     notStored(record),
     differences(record),
     timeline(record, now),
-    h("details", { key: "all" }, h("summary", null, "All that is known of it"), fields(record, now)));
+    h("details", { key: "all" }, h("summary", null, "All details"), fields(record, now)));
 }
 
 // Fields that GHL accepted but did not store.
 function notStored({ not_stored: dropped }) {
   if (!dropped?.length) return null;
-  return h("p", null, sign("warn"), ` GoHighLevel accepted the record, and did not keep ${dropped.length === 1 ? "this field" : "these fields"} of it: `, h("bdi", null, dropped.join(", ")), ".");
+  return h("p", null, sign("warn"), ` GoHighLevel accepted the record but did not keep ${dropped.length === 1 ? "this field" : "these fields"}: `, h("bdi", null, dropped.join(", ")), ".");
 }
 
 // The record's content and GHL's last known content, if the API says that they differ.
 function differences({ content: ours, last_known: known }) {
   if (!ours || !known?.differs) return null;
-  if (known.differs.length === 0) return h("p", null, sign("good"), " In GoHighLevel it is as we have it, as far as GoHighLevel shows it.");
+  if (known.differs.length === 0) return h("p", null, sign("good"), " The content in GoHighLevel matches ours, as far as GoHighLevel shows it.");
   return h("table", { class: "differences stacked" },
-    h("caption", null, "What differs"),
+    h("caption", null, "Differences"),
     h("thead", null, h("tr", null, ["Field", "Ours", "In GoHighLevel"].map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", null, known.differs.map((name) => h("tr", { key: name },
-      h("th", { scope: "row" }, h("bdi", null, name === "removeTags" ? "tags to be removed" : name.replace(/^customFields\./, "custom field "))),
+      h("th", { scope: "row" }, h("bdi", null, name === "removeTags" ? "tags to remove" : name.replace(/^customFields\./, "custom field "))),
       h("td", { "data-head": "Ours" }, h("bdi", null, shownValue(fieldOf(ours, name)))),
       h("td", { "data-head": "In GoHighLevel" }, h("bdi", null, shownValue(fieldOf(known.content, name === "removeTags" ? "tags" : name))))))));
 }
@@ -101,7 +101,7 @@ function fieldOf(content, name) {
 }
 
 function shownValue(value) {
-  if (value === undefined || value === null || value === "" || value.length === 0) return "nothing";
+  if (value === undefined || value === null || value === "" || value.length === 0) return "empty";
   if (Array.isArray(value) && value.every((one) => typeof one === "string")) return value.join(", ");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
@@ -117,16 +117,16 @@ function ghlLink({ kind, ghl_id: id }, location) {
 function timeline(record, now) {
   const { put_at: put, errors = [], accepted_at: accepted, failed_at: failed, superseded_at: superseded, last_known: known, due_at: due, undone } = record;
   const happened = [
-    { at: put, what: `put, as version ${record.version}` },
-    ...errors.map(({ at, code, status, message }) => ({ at, what: `GoHighLevel did not take it: ${code}${status ? ` ${status}` : ""}`, said: message })),
-    { at: accepted, what: `accepted, version ${record.accepted_version}` },
-    { at: failed, what: "failed for good", said: record.last_error?.message },
-    { at: superseded, what: "changed in GoHighLevel, and that stands" },
+    { at: put, what: `received as version ${record.version}` },
+    ...errors.map(({ at, code, status, message }) => ({ at, what: `attempt failed: ${code}${status ? ` ${status}` : ""}`, said: message })),
+    { at: accepted, what: `version ${record.accepted_version} accepted by GoHighLevel` },
+    { at: failed, what: "failed permanently", said: record.last_error?.message },
+    { at: superseded, what: "changed in GoHighLevel, and that version is kept" },
     known?.origin === "elsewhere" && { at: known.at, what: known.content === null ? "deleted in GoHighLevel" : "changed in GoHighLevel" },
     { at: undone?.at, what: "undone with its import" },
   ].filter((event) => event && event.at).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
-  const next = due && secondsUntil(due, now) > 0 ? { at: due, what: "goes out" } : null;
-  return h("ol", { class: "timeline", "aria-label": "What happened to it" },
+  const next = due && secondsUntil(due, now) > 0 ? { at: due, what: "will be sent" } : null;
+  return h("ol", { class: "timeline", "aria-label": "History of this record" },
     happened.map(({ at, what, said }) => h("li", null, time(at, now), " ", what, said ? [": ", h("bdi", null, said)] : null)),
     next && h("li", { class: "next" }, time(next.at, now), " ", next.what));
 }
@@ -134,8 +134,8 @@ function timeline(record, now) {
 // GHL's last known copy of the record, and its origin.
 function inGhl({ last_known: known }, now) {
   if (!known) return null;
-  const what = known.content === null ? "deleted" : "left as it is now";
-  return h("p", null, `In GoHighLevel: ${what} at `, time(known.at, now), `, ${originOf(known)} (told by ${known.told_by === "webhook" ? "a webhook" : "reconciling"}).`);
+  const what = known.content === null ? "deleted" : "last changed";
+  return h("p", null, `In GoHighLevel: ${what} at `, time(known.at, now), ` ${originOf(known)} (reported by ${known.told_by === "webhook" ? "a webhook" : "reconciliation"}).`);
 }
 
 // Everything in the API's record: names in words, times in local time.

@@ -11,7 +11,7 @@ async function send(options) {
     const response = await fetch(session, { ...options, cache: "no-store" });
     if (response.ok) return true;
     const problem = await response.json().catch(() => null);
-    const wrong = response.status === 401 ? "This is not a key of this stack, or it no longer works." : null;
+    const wrong = response.status === 401 ? "This key does not belong to this stack, or no longer works." : null;
     throw new Error(wrong ?? problem?.detail ?? `The server answered ${response.status}.`);
   } catch (error) {
     byId("said").className = "problem";

@@ -6,38 +6,38 @@ const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
 
 // Reasons for a wait, by the engine's names.
 const WAIT_REASONS = {
-  pace: "the pace that GoHighLevel allows",
+  pace: "rate limit",
   throttled: "GoHighLevel asked for fewer calls (429)",
-  credentials: "token refused",
+  credentials: "token rejected",
   other_location: "GoHighLevel answered for another location",
   operator: "paused by an operator",
   pause: "pause",
-  breaker: "GoHighLevel fails (breaker open)",
-  daily_quota: "day's quota of calls used up",
-  backoff: "a while after a failure (backoff)",
+  breaker: "GoHighLevel is failing (breaker open)",
+  daily_quota: "daily quota used up",
+  backoff: "delay after a failure (backoff)",
   deadline: "next batch",
-  store: "store does not answer",
+  store: "data store not responding",
 };
 
 const ERROR_CODES = {
-  REJECTED: "GoHighLevel refuses it as it stands",
-  MAX_RETRIES_EXCEEDED: "failed in passing, retried in vain",
-  AMBIGUOUS: "nobody knows whether GoHighLevel has it",
-  INTERNAL: "failed in our own code",
-  CANCELLED: "withdrawn by an operator before it was sent",
-  UNAUTHORIZED: "token not accepted",
-  RATE_LIMITED: "quota used up",
-  CIRCUIT_OPEN: "GoHighLevel failed, nothing was sent (breaker open)",
+  REJECTED: "rejected by GoHighLevel",
+  MAX_RETRIES_EXCEEDED: "gave up after repeated temporary failures",
+  AMBIGUOUS: "unknown whether GoHighLevel has it",
+  INTERNAL: "internal error in ghl-sync",
+  CANCELLED: "cancelled by an operator before it was sent",
+  UNAUTHORIZED: "token rejected",
+  RATE_LIMITED: "rate limit reached",
+  CIRCUIT_OPEN: "GoHighLevel was failing, nothing was sent (breaker open)",
 };
 
 // Who must act, and what to do.
 const ERROR_REMEDIES = {
-  REJECTED: "GoHighLevel refuses it as it stands: edit the record, or leave the field out.",
-  MAX_RETRIES_EXCEEDED: "GoHighLevel failed for long, not the record: replay it.",
-  AMBIGUOUS: "GoHighLevel did not answer, and may have it: look there, then replay it.",
-  INTERNAL: "This is a fault of ours, not of the record: tell whoever runs this stack, then replay it.",
-  CANCELLED: "Somebody withdrew it before it was sent: replay it if it is wanted after all.",
-  UNAUTHORIZED: "GoHighLevel did not accept the token: connect the location anew, then replay it.",
+  REJECTED: "GoHighLevel rejects the record as it is: edit it, or send it without the rejected field.",
+  MAX_RETRIES_EXCEEDED: "GoHighLevel kept failing; the record is not the cause. Replay it.",
+  AMBIGUOUS: "GoHighLevel did not respond and may have the record: check there, then replay it.",
+  INTERNAL: "This is an error in ghl-sync, not in the record: tell whoever runs this stack, then replay it.",
+  CANCELLED: "An operator cancelled it before it was sent: replay it if you want to send it after all.",
+  UNAUTHORIZED: "GoHighLevel did not accept the token: connect the location again, then replay it.",
 };
 
 // The state of a location, in one word.
@@ -45,16 +45,16 @@ const STATES = { syncing: "sending" };
 
 const RECORD_STATES = {
   due: "will be sent",
-  waiting: "will be sent when another record has been",
-  accepted: "GoHighLevel has its last version",
-  failed: "failed for good; it can be replayed",
-  dry_run: "a dry run has shown what would have been sent",
-  superseded: "changed in GoHighLevel, and GoHighLevel's content stands; it goes out again when other content is put",
-  undone: "as it was before its import, which was undone",
+  waiting: "will be sent after another record has been sent",
+  accepted: "GoHighLevel has the latest version",
+  failed: "failed permanently; it can be replayed",
+  dry_run: "a dry run showed what would have been sent",
+  superseded: "changed in GoHighLevel, and GoHighLevel's content is kept; it is sent again when different content is received",
+  undone: "back to what it was before its import, which was undone",
 };
 
 // Why a record stayed as it is in GHL.
-const ORIGINS = { own_write: "our own write", elsewhere: "somebody else's change" };
+const ORIGINS = { own_write: "by ghl-sync", elsewhere: "by someone else" };
 
 const count = (n) => (Number.isFinite(n) ? NUMBER.format(n) : "–");
 
@@ -118,7 +118,7 @@ const waitReason = (reason) => (Object.hasOwn(WAIT_REASONS, reason) ? WAIT_REASO
 
 const recordState = (state) => (Object.hasOwn(RECORD_STATES, state) ? RECORD_STATES[state] : plainState(state));
 
-const originOf = (known) => (Object.hasOwn(ORIGINS, known.origin) ? ORIGINS[known.origin] : "by whom cannot be said");
+const originOf = (known) => (Object.hasOwn(ORIGINS, known.origin) ? ORIGINS[known.origin] : "by an unknown source");
 
 const errorCode = (code) => (Object.hasOwn(ERROR_CODES, code) ? ERROR_CODES[code] : null);
 
@@ -136,7 +136,7 @@ function situation(location, now) {
   const failed = location.failed?.count ?? 0;
   const progress = backlog(location, due, now);
   if (failed > 0) {
-    const text = `${progress.text} ${atLeast(location.failed)} failed for good.`;
+    const text = `${progress.text} ${atLeast(location.failed)} failed permanently.`;
     return { ...progress, text, trouble: 2, tone: "warn" };
   }
   return { ...progress, trouble: due > 0 || location.state === "syncing" ? 1 : 0 };
@@ -146,18 +146,18 @@ function situation(location, now) {
 function standstill(location, now) {
   const { breaker, pause, waits_for: wait } = location;
   if (location.enabled === false) {
-    return { label: "switched off", text: "Switched off. Its records wait.", trouble: 0, tone: "quiet" };
+    return { label: "switched off", text: "Switched off. Its records are waiting.", trouble: 0, tone: "quiet" };
   }
   if (breaker?.state === "open") {
-    const again = breaker.retry_at ? `, asked again ${until(breaker.retry_at, now)}` : "";
-    return { label: "breaker open", text: `Stands still: GoHighLevel fails${again} (breaker open).`, trouble: 3, tone: "bad" };
+    const again = breaker.retry_at ? `, next try ${until(breaker.retry_at, now)}` : "";
+    return { label: "breaker open", text: `Stopped: GoHighLevel is failing${again} (breaker open).`, trouble: 3, tone: "bad" };
   }
   if (breaker?.state === "half_open") {
-    return { label: "probing", text: "Stands still: one call asks whether GoHighLevel works again (breaker half open).", trouble: 3, tone: "bad" };
+    return { label: "probing", text: "Stopped: one test call checks whether GoHighLevel works again (breaker half open).", trouble: 3, tone: "bad" };
   }
   if (pause) return paused(pause, now);
   if (wait?.reason === "daily_quota") {
-    const text = `Waits: the day's quota is used up, goes on ${until(wait.until, now)}.`;
+    const text = `Waiting: the daily quota is used up, resumes ${until(wait.until, now)}.`;
     return { label: "quota used up", text, trouble: 2, tone: "warn" };
   }
   if (location.state === "stopped") {
@@ -171,32 +171,32 @@ function paused(pause, now) {
   switch (pause.reason) {
     case "credentials": {
       const next = end ? `, next try ${end}` : "";
-      return { label: "token refused", text: `Stands still: GoHighLevel refuses the token${next}.`, trouble: 3, tone: "bad" };
+      return { label: "token rejected", text: `Stopped: GoHighLevel rejects the token${next}.`, trouble: 3, tone: "bad" };
     }
     case "other_location": {
-      const text = `Stands still: GoHighLevel answered for another location, the token may be of somebody else's account${end ? `; next try ${end}` : ""}.`;
+      const text = `Stopped: GoHighLevel answered for another location, so the token may belong to someone else's account${end ? `; next try ${end}` : ""}.`;
       return { label: "wrong account", text, trouble: 3, tone: "bad" };
     }
     case "throttled":
-      return { label: "throttled", text: `Waits: GoHighLevel asked for fewer calls, goes on ${end ?? "later"}.`, trouble: 2, tone: "warn" };
+      return { label: "throttled", text: `Waiting: GoHighLevel asked for fewer calls, resumes ${end ?? "later"}.`, trouble: 2, tone: "warn" };
     case "operator": {
-      const text = `Stands still: paused by an operator, goes on ${end ?? "when resumed"}.`;
+      const text = `Paused by an operator${end ? `, resumes ${end}` : " until resumed"}.`;
       return { label: "paused", text, trouble: 2, tone: "warn" };
     }
     default:
-      return { label: "paused", text: `Stands still: ${waitReason(pause.reason)}.`, trouble: 2, tone: "warn" };
+      return { label: "paused", text: `Stopped: ${waitReason(pause.reason)}.`, trouble: 2, tone: "warn" };
   }
 }
 
 function backlog(location, due, now) {
   if (location.forecast && hasProgress(location, now)) {
     const left = Math.max(0, secondsUntil(location.forecast.empty_at, now));
-    return { label: stateWord(location.state), text: `Sending: all is sent in ${location.forecast.at_least ? "at least " : ""}${duration(left)}.`, tone: "good" };
+    return { label: stateWord(location.state), text: `Sending: ${location.forecast.at_least ? "at least " : ""}${duration(left)} left.`, tone: "good" };
   }
   const wait = location.waits_for;
   if (due === 0) return { label: stateWord(location.state), text: "Nothing to send.", tone: "quiet" };
   if (wait) {
-    const text = `Waits: ${waitReason(wait.reason)}${wait.until ? `, goes on ${until(wait.until, now)}` : ""}.`;
+    const text = `Waiting: ${waitReason(wait.reason)}${wait.until ? `, resumes ${until(wait.until, now)}` : ""}.`;
     return { label: stateWord(location.state), text, tone: "good" };
   }
   return { label: stateWord(location.state), text: `${atLeast(location.due)} waiting, no forecast yet.`, tone: "good" };

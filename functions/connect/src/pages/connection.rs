@@ -62,9 +62,9 @@ pub(crate) fn connection(shown: &ConnectionPage) -> Response {
         &markup! {
             h2 { bdi { (id) } }
             @if is_over {
-                p { "It is not connected any more. Its credentials can be brought back in AWS for 7 days." }
+                p { "No longer connected. Its credentials can be restored in AWS for 7 days." }
             } @else {
-                p { "Connected by " bdi { (connection.connected_by) } ", by " (way(connection.way)) "." }
+                p { "Connected by " bdi { (connection.connected_by) } ", via " (way(connection.way)) "." }
                 (scopes(connection))
                 @if let Some(untold) = &connection.untold {
                     p.problem { "Not all sub-accounts are known: " (untold) "." }
@@ -80,11 +80,11 @@ fn scopes(connection: &GhlConnection) -> Markup {
     markup! {
         @if !connection.missing_scopes.is_empty() {
             div.banner.bad role="alert" {
-                p { "These scopes were not granted, and what needs them will fail. "
+                p { "These scopes were not granted, and whatever needs them will fail. "
                     @match connection.way {
-                        ConnectedBy::Consent => { "Add them to the app, then connect it anew:" },
+                        ConnectedBy::Consent => { "Add them to the app, then connect it again:" },
                         ConnectedBy::Token => { "Add them to the private integration in GoHighLevel, then connect with its "
-                            "token anew:" },
+                            "token again:" },
                     }
                 }
                 ul { @for scope in &connection.missing_scopes { li { code { (scope) } } } }
@@ -99,10 +99,10 @@ fn locations(shown: &ConnectionPage) -> Markup {
     let may_add = rows.iter().any(|row| !is_served(row));
     markup! {
         h3 { "Locations" }
-        @if rows.is_empty() { p { "None." } }
+        @if rows.is_empty() { p { "No locations." } }
         form method="post" action=(format!("/connect/{id}/locations")) {
             table {
-                thead { tr { th scope="col" { "Location" } th scope="col" { "Id" } th scope="col" { "Standing" } } }
+                thead { tr { th scope="col" { "Location" } th scope="col" { "Id" } th scope="col" { "Status" } } }
                 tbody {
                     @for row in rows {
                         tr {
@@ -113,11 +113,11 @@ fn locations(shown: &ConnectionPage) -> Markup {
                     }
                 }
             }
-            @if may_add { p { button.primary { "Add those that are ticked" } } }
+            @if may_add { p { button.primary { "Add selected locations" } } }
         }
         @if *pages > 1 {
             nav aria-label="Pages" {
-                @if *page > 1 { a href=(format!("/connect/{id}?page={}", page - 1)) { "Before" } " " }
+                @if *page > 1 { a href=(format!("/connect/{id}?page={}", page - 1)) { "Previous" } " " }
                 "Page " (page) " of " (pages)
                 @if page < pages { " " a href=(format!("/connect/{id}?page={}", page + 1)) { "Next" } }
             }
@@ -140,7 +140,7 @@ fn standing(connection: &GhlConnection, facts: Option<&LocationFacts>) -> Markup
     let told = facts.filter(|facts| facts.asked_at >= connection.connected_at);
     markup! {
         @match told {
-            None => { "GoHighLevel is being asked; look again in a moment" },
+            None => { "Checking with GoHighLevel; reload in a moment" },
             Some(facts) if facts.untold.is_empty() => { "reached" },
             Some(facts) => {
                 @for untold in &facts.untold {
@@ -155,7 +155,7 @@ fn end(id: &ConnectionId) -> Markup {
     markup! {
         details {
             summary { "Disconnect…" }
-            p { "Its locations stop: no new call begins. Its credentials are deleted; in AWS they can be restored "
+            p { "Its locations stop: no new call begins. Its credentials are deleted; they can be restored in AWS "
                 "for 7 days." }
             form method="post" action=(format!("/connect/{id}/disconnect")) { button { "Disconnect" } }
         }

@@ -75,7 +75,7 @@ pub(crate) fn on_the_way(id: &ConnectionId) -> Response {
         Some(&onward),
         &markup! {
             h2 { "Connected" }
-            p { a href=(onward) { "Go on" } }
+            p { a href=(onward) { "Continue" } }
         },
     )
 }

@@ -22,10 +22,10 @@ pub(crate) fn overview(
             @if let Some(callback) = callback {
                 p.hint { "The app's redirect URL must be " code { (callback) } "." }
             }
-            h2 { "What is connected" }
+            h2 { "Connections" }
             @if live.is_empty() { p { "Nothing yet." } } @else { (list(&live)) }
             @if !over.is_empty() {
-                h3 { "No more" }
+                h3 { "Disconnected" }
                 ul { @for (id, _) in over { li { a href=(format!("/connect/{id}")) { (id) } } } }
             }
             (by_token())
@@ -36,7 +36,7 @@ pub(crate) fn overview(
 /// Links, not forms: the form policy would also apply to every page that GHL redirects to.
 fn by_app() -> Markup {
     markup! {
-        p { "GoHighLevel asks you whom this stack may work for. Existing connections are renewed." }
+        p { "GoHighLevel asks you what this stack may access. Existing connections are renewed." }
         p { a href="/connect/start?for=location" { "Connect a location" } }
         p { a href="/connect/start?for=agency" { "Connect an agency" } }
     }
@@ -44,15 +44,15 @@ fn by_app() -> Markup {
 
 fn without_app() -> Markup {
     markup! {
-        p { "No app is set up: the parameter " code { "GhlApp" } " says where the app's id and key are. Private "
-            "integration tokens can be given below." }
+        p { "No app is set up: the parameter " code { "GhlApp" } " must say where the app's id and key are. You can "
+            "enter a private integration token below." }
     }
 }
 
 fn list(connections: &[&(ConnectionId, GhlConnection)]) -> Markup {
     markup! {
         table {
-            thead { tr { th scope="col" { "Connection" } th scope="col" { "By" } th scope="col" { "Locations" }
+            thead { tr { th scope="col" { "Connection" } th scope="col" { "Method" } th scope="col" { "Locations" }
                 th scope="col" { "Missing scopes" } } }
             tbody {
                 @for (id, connection) in connections {
@@ -78,12 +78,12 @@ pub(super) fn way(way: ConnectedBy) -> &'static str {
 fn by_token() -> Markup {
     markup! {
         h2 { "Private integration token" }
-        p { "GoHighLevel is asked whether it accepts the token for the location. Then it goes straight to where this stack "
-            "keeps credentials, in place of what is there, and is never shown again." }
+        p { "GoHighLevel is asked whether it accepts the token for the location. Then the token is stored with this "
+            "stack's credentials, replaces the location's previous ones, and is never shown again." }
         form method="post" action="/connect/token" {
-            p { label for="location_id" { "The location's id" } }
+            p { label for="location_id" { "Location id" } }
             p { input #location_id name="location_id" required autocomplete="off" spellcheck="false" maxlength="64"; }
-            p { label for="token" { "The token" } }
+            p { label for="token" { "Token" } }
             p { input #token name="token" type="password" required autocomplete="off" spellcheck="false"; }
             p { button.primary { "Connect with this token" } }
         }
