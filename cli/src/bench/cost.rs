@@ -30,10 +30,6 @@ mod price {
     pub(super) const SENT_GB: f64 = 0.09;
     /// A million events of a schedule, at most.
     pub(super) const EVENTS: f64 = 1.00;
-    /// A custom metric for a month.
-    pub(super) const METRIC: f64 = 0.30;
-    /// An alarm for a month.
-    pub(super) const ALARM: f64 = 0.10;
     /// A dashboard for a month.
     pub(super) const DASHBOARD: f64 = 3.00;
     /// A secret for a month.
@@ -68,9 +64,6 @@ const TICKS: f64 = MONTH_S / 60.0;
 const SWEEPS: f64 = MONTH_S / 900.0;
 /// Scheduled invocations of the migrator per month.
 const REVIVALS: f64 = MONTH_S / 60.0;
-/// All existing metrics. AWS charges for one only in the hours in which it is written.
-const METRICS: f64 = 45.0;
-const ALARMS: f64 = 23.0;
 const MILLION: f64 = 1e6;
 
 /// Cost of a million records in dollars, if `records` records took these requests: units of DynamoDB, and messages
@@ -108,7 +101,7 @@ struct Variable {
 /// Monthly cost in dollars, whether or not anything is sent.
 #[derive(Debug, Clone, Copy)]
 struct Fixed {
-    /// The schedule, its metrics, alarms, the dashboard, a secret, and the queue's polls.
+    /// The schedule, the dashboard, a secret, and the queue's polls; no metrics and no alarms, whose numbers grow.
     stack: f64,
     /// Sweeps, per location.
     location: f64,
@@ -195,8 +188,6 @@ impl Fixed {
         let stack = TICKS * (tick + (price::EVENTS + price::INVOCATIONS + price::TRACES) / MILLION)
             + (SWEEPS + REVIVALS) * (price::EVENTS + price::INVOCATIONS + price::TRACES) / MILLION
             + IDLE_RECEIVES * price::QUEUE_REQUESTS / MILLION
-            + METRICS * price::METRIC
-            + ALARMS * price::ALARM
             + price::DASHBOARD
             + price::SECRET;
         Fixed { stack, location: SWEEPS * Fixed::look(&report.sweep.sweep, f64::from(report.sweep.locations)) }
