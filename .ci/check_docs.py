@@ -145,6 +145,15 @@ def decisions():
             yield f"docs/decisions/{page}: begins with '# {page[:4]} Title', a blank line, and '**Status.** …'"
 
 
+def attributes():
+    """SEMANTICS.md has a row for each attribute of the records table."""
+    module = re.search(r"^pub mod record \{.*?^}", read(ROOT / "shared/aws/src/tables.rs"), re.MULTILINE | re.DOTALL)[0]
+    table = re.search(r"^\*\*Records table\*\*.*?^Local indexes", read(DOCS / "SEMANTICS.md"), re.MULTILINE | re.DOTALL)[0]
+    for name in re.findall(r'const \w+: &str = "(\w+)"', module):
+        if f"`{name}`" not in table:
+            yield f"docs/SEMANTICS.md does not name the attribute `{name}` of the records table"
+
+
 def problems():
     """What is wrong, one line each."""
     template = read(ROOT / "template.yaml")
@@ -155,6 +164,7 @@ def problems():
     yield from alarms(template)
     yield from outputs(template)
     yield from decisions()
+    yield from attributes()
     size = (ROOT / "README.md").stat().st_size
     if size > README_BYTES:
         yield f"README.md has {size} bytes, more than {README_BYTES}"

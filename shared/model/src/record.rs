@@ -198,6 +198,17 @@ impl Record {
         if is_same && self.provenance != Provenance::Unknown { self.provenance } else { told }
     }
 
+    /// A put of other content for this record. It keeps what the last put stated beside the content, except its
+    /// import.
+    #[must_use]
+    pub fn put_again(&self, payload: Payload) -> PutRecord {
+        PutRecord {
+            priority: self.priority,
+            conflict: self.conflict,
+            ..PutRecord::new(self.location_id.clone(), self.key.id.clone(), payload)
+        }
+    }
+
     /// Start of its import's undo period; `None` if the import cannot be undone, or the record is already undone.
     #[must_use]
     pub fn undo_since(&self) -> Option<EpochMs> {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use ghl_sync_engine::ports::{Entry, Loaded, PortError, Put, Replaced, Versioned};
 use ghl_sync_model::{
-    Kind, LocationId, Mirror, MirrorName, MirrorPart, MirrorPartKey, MirrorRun, OnMissing, Payload, PutRecord, Record,
-    RecordId, RecordKey, RunId, is_same_tag,
+    Kind, LocationId, Mirror, MirrorName, MirrorPart, MirrorPartKey, MirrorRun, OnMissing, Payload, Record, RecordId,
+    RecordKey, RunId, is_same_tag,
 };
 
 use crate::{DeletionError, OperateError, Operator};
@@ -353,12 +353,7 @@ impl Operator {
         }
         gains.push(tag.to_owned());
         let payload = Payload::Contact(contact);
-        let put = PutRecord {
-            priority: record.priority,
-            conflict: record.conflict,
-            ..PutRecord::new(record.location_id.clone(), record.key.id.clone(), payload)
-        };
-        let stored = self.engine.put_and_start(&[put]).await.items.into_iter().next();
+        let stored = self.engine.put_and_start(&[record.put_again(payload)]).await.items.into_iter().next();
         Ok(stored.transpose()?.is_some_and(|stored| stored == Put::Stored))
     }
 

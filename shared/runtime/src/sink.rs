@@ -3,9 +3,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use ghl_sync_engine::usecase::EventSink;
 use ghl_sync_engine::usecase::{
-    AlertNews, BatchReport, DeadLetterEnd, DeliveryEnd, Event, OutcomeNews, Received, RecordResult,
+    AlertNews, BatchReport, DeadLetterEnd, DeliveryEnd, Event, EventSink, OutcomeNews, Received, RecordResult,
 };
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{DeadLetter, LocationId, Message, Migration, MigrationStatus, Progress, RecordKey};
@@ -22,9 +21,10 @@ impl EventSink for LogSink {
                 event = "batch_planned", %location, batch = generation.0, records,
                 delay_ms = ms(*delay), reason = reason.map(|reason| reason.as_str()),
             ),
-            Event::BatchStarted { location, batch, records } => {
-                info!(event = "batch_started", %location, batch = batch.0, records);
-            }
+            Event::BatchStarted { batch, generation } => info!(
+                event = "batch_started", location = %batch.location_id, batch = generation.0,
+                records = batch.keys.len(),
+            ),
             Event::BatchEnded { report, took } => batch_ended(report, *took),
             Event::Called { location, batch, record, endpoint, attempt, status, class, took } => info!(
                 event = "call", %location, batch = batch.map(|batch| batch.0),

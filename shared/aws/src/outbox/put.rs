@@ -123,13 +123,8 @@ fn not_outdated(update: Update) -> Update {
 
 /// Replaces the content of a record that is failed in the version of `seen`. The record stays in its import.
 pub(super) fn mend_update(seen: &Record, payload: &Payload, now: EpochMs) -> Update {
-    let put = PutRecord {
-        priority: seen.priority,
-        conflict: seen.conflict,
-        import: seen.import.clone(),
-        undo_since: seen.undo_since(),
-        ..PutRecord::new(seen.location_id.clone(), seen.key.id.clone(), payload.clone())
-    };
+    let put =
+        PutRecord { import: seen.import.clone(), undo_since: seen.undo_since(), ..seen.put_again(payload.clone()) };
     let update = update_of_content(&put, now);
     // Mending does not make the content true at a later time: newer content of its producer must still replace it.
     let update = match seen.put_at {

@@ -13,8 +13,8 @@ use crate::ports::PortError;
 use crate::usecase::report::{Received, ReconcileReport};
 use ghl_sync_limiter::WaitReason;
 use ghl_sync_model::{
-    Api, BatchError, CredentialsRef, DeadLetter, Endpoint, EpochMs, Generation, GhlId, Kind, LocationId, Message,
-    Migration, Progress, RecordKey, ScopeId, Unread,
+    Api, Batch, BatchError, CredentialsRef, DeadLetter, Endpoint, EpochMs, Generation, GhlId, Kind, LocationId,
+    Message, Migration, Progress, RecordKey, ScopeId, Unread,
 };
 
 /// An event for the sink. [`EventKind`] is its kind without the data.
@@ -144,12 +144,10 @@ pub enum Event<'a> {
     },
     /// A batch started: its message was taken.
     BatchStarted {
-        /// Location that the batch belongs to.
-        location: &'a LocationId,
-        /// Generation of the batch; a newer generation supersedes it.
-        batch: Generation,
-        /// Records in the message.
-        records: usize,
+        /// The message.
+        batch: &'a Batch,
+        /// Generation of the batch; a newer generation supersedes it. A message sent by hand names none.
+        generation: Generation,
     },
     /// A record is finished for this batch.
     Settled {

@@ -125,8 +125,7 @@ impl Engine {
             }
         };
         report.generation = generation;
-        let (location, records) = (&batch.location_id, batch.keys.len());
-        self.ports.sink.emit(&Event::BatchStarted { location, batch: generation, records });
+        self.ports.sink.emit(&Event::BatchStarted { batch, generation });
         let deadline = invocation.deadline - TIME_TO_FINISH;
         let sessions = (session, host_health);
         let permits =

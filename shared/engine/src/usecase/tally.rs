@@ -8,7 +8,7 @@ use super::standing::BatchLeftovers;
 use super::{Engine, Event, Ports};
 use crate::counts::{Counter, Counts, ReconcileCount, RecordCount};
 use crate::standing::Standing;
-use crate::usecase::EventSink;
+use crate::usecase::event::EventSink;
 use crate::usecase::report::{ReconcileEnd, ReconcileReport};
 use ghl_sync_model::LocationId;
 

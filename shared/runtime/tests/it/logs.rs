@@ -68,8 +68,8 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
     let (location, scope, record, generation) = (&location, &scope, &key, Generation(3));
     let failure = PortError::new("gates.load", "no route");
     let bad_message = Batch::from_json("{").unwrap_err();
-    let batch = Batch { generation: Some(generation), ..Batch::new(location.clone()) };
-    let batch = Message::Batch(batch);
+    let started = Batch { generation: Some(generation), ..Batch::new(location.clone()) };
+    let batch = Message::Batch(started.clone());
     let (body, source) = ("{".to_owned(), Some("batches".to_owned()));
     let letter = DeadLetter { id: "m".to_owned(), body, sent_at: Some(EpochMs(0)), receives: Some(1), source };
     let report = BatchReport {
@@ -111,7 +111,7 @@ fn every_event_has_a_line_with_exactly_the_documented_fields() {
         Event::Reconciled { location, report: &ReconcileReport::default() },
         Event::ContentsDropped { location, report: &RetentionReport::default() },
         Event::Planned { location, generation, records: 1, delay, reason: Some(reason) },
-        Event::BatchStarted { location, batch: generation, records: 1 },
+        Event::BatchStarted { batch: &started, generation },
         Event::Called {
             location,
             batch: Some(generation),

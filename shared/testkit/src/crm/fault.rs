@@ -121,7 +121,12 @@ pub(super) fn subject_of(call: &Call) -> String {
         Call::CreateCustomField(field) => field.name.clone(),
         Call::CreateCustomValue { name, .. } | Call::CreateTag(name) => name.clone(),
         Call::CreatePipeline(pipeline) => pipeline.name.clone(),
-        _ => "all".to_owned(),
+        Call::GetLocation
+        | Call::ListCustomFields
+        | Call::ListCustomValues
+        | Call::ListTags
+        | Call::ListUsers
+        | Call::ListPipelines => "all".to_owned(),
     }
 }
 

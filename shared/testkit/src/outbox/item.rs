@@ -193,12 +193,10 @@ impl OutboxItem {
     pub(super) fn mend(&mut self, seen: &Record, payload: &Payload, now: EpochMs) {
         let as_of = self.true_since();
         let put = PutRecord {
-            priority: seen.priority,
-            conflict: seen.conflict,
             import: seen.import.clone(),
             undo_since: seen.undo_since(),
             as_of: Some(as_of),
-            ..PutRecord::new(seen.location_id.clone(), seen.key.id.clone(), payload.clone())
+            ..seen.put_again(payload.clone())
         };
         self.put(&put, now);
     }
