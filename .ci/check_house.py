@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,9 +64,11 @@ def circles(code):
         if (found := re.match(r"(.*?)src/(.*)\.rs$", path)) and not IS_TEST.search(path):
             crates[found[1]][module_of(found[2])] = text.split("#[cfg(test)]\nmod ")[0]
     for crate, modules in crates.items():
-        uses = {module: set(used_modules(module, modules)) for module in modules}
-        for circle in circles_of(uses):
-            yield f"files of {crate}src use each other in a circle: {', '.join('::'.join(module) or 'lib' for module in circle)}"
+        try:
+            TopologicalSorter({module: set(used_modules(module, modules)) for module in modules}).prepare()
+        except CycleError as circle:
+            names = ["::".join(module) or "lib" for module in circle.args[1]]
+            yield f"files of {crate}src use each other in a circle, each used by the next: {', '.join(names)}"
 
 
 def module_of(file):
@@ -134,31 +137,6 @@ def absolute(module, names):
         if names.pop(0) == "super":
             base = base[:-1]
     return tuple(base + names)
-
-
-def circles_of(uses):
-    """The strongly connected parts of more than one module (Tarjan)."""
-    index, low, stack, found = {}, {}, [], []
-
-    def visit(module):
-        index[module] = low[module] = len(index)
-        stack.append(module)
-        for used in uses.get(module, ()):
-            if used not in index:
-                visit(used)
-                low[module] = min(low[module], low[used])
-            elif used in stack:
-                low[module] = min(low[module], index[used])
-        if low[module] == index[module]:
-            part = stack[stack.index(module):]
-            del stack[stack.index(module):]
-            if len(part) > 1:
-                found.append(sorted(part))
-
-    for module in uses:
-        if module not in index:
-            visit(module)
-    return found
 
 
 if __name__ == "__main__":
