@@ -15,8 +15,8 @@ const REMEMBERED: usize = 10;
 pub enum CreationKey {
     /// A contact with neither e-mail nor phone: found by our marker.
     Marker,
-    /// An opportunity: found by its contact, pipeline and name. Items of earlier builds call it `deal`.
-    #[serde(alias = "deal")]
+    /// An opportunity: found by its contact, pipeline and name. Stored as `deal`, as ever: puts compare stored keys.
+    #[serde(rename = "deal")]
     Opportunity(OpportunityKey),
 }
 
@@ -94,6 +94,13 @@ mod tests {
             assert_eq!(serde_json::from_str::<CreationKey>(&json).unwrap(), key, "{json}");
         }
         assert_ne!(opportunity("Roof"), opportunity("Wall"));
+    }
+
+    #[test]
+    fn the_stored_form_of_a_key_stays_as_it_was_in_earlier_builds() {
+        let name = OpportunityKey::hash("Roof");
+        let stored = serde_json::json!({ "deal": { "contact_record": "7", "pipeline_id": "p1", "name": name } });
+        assert_eq!(serde_json::to_value(opportunity("Roof")).unwrap(), stored);
     }
 
     #[test]

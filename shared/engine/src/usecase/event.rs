@@ -26,7 +26,7 @@ pub enum Event<'a> {
     Migrating {
         /// The migration.
         migration: &'a Migration,
-        /// Its progress.
+        /// How much of the stage is done.
         progress: &'a Progress,
     },
     /// A batch was planned and its message sent.
@@ -199,7 +199,7 @@ pub enum Event<'a> {
     },
     /// A batch ended.
     BatchEnded {
-        /// Its results.
+        /// Counts of its records by result, and why it did not run or stopped early.
         report: &'a BatchReport,
         /// Duration of the batch.
         took: Duration,
@@ -262,14 +262,14 @@ pub enum Event<'a> {
     },
     /// A tick ended.
     Ticked {
-        /// Its results.
+        /// Scopes that it checked, batches that it started, and failures.
         report: &'a TickReport,
     },
     /// Reconciling read a location's changes, or failed to.
     Reconciled {
         /// The location.
         location: &'a LocationId,
-        /// Its results.
+        /// Counts of what it compared, and how it ended.
         report: &'a ReconcileReport,
     },
     /// Retention dropped contents of a location that keeps them only for some days, or failed to.

@@ -45,7 +45,7 @@ pub(crate) struct VariableList {
 /// A variable of the environment.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct VariableSet {
-    /// Its name.
+    /// The variable's name, as the function sees it.
     #[schema(example = "MIGRATION_BATCH_SIZE")]
     name: &'static str,
     /// Whether it is present and not empty.
