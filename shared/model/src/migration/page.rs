@@ -22,10 +22,14 @@ pub enum PageKind {
     /// Contacts of the source before the migration: [`PageContent::SourceContacts`].
     SourceContacts,
     /// Opportunities of the source before the migration: [`PageContent::Opportunities`].
+    #[serde(rename = "source_deals")]
+    #[strum(serialize = "source_deals")]
     SourceOpportunities,
     /// Contacts of the target before the migration: [`PageContent::ExistingContacts`].
     TargetContacts,
     /// Opportunities of the target before the migration: [`PageContent::Opportunities`].
+    #[serde(rename = "target_deals")]
+    #[strum(serialize = "target_deals")]
     TargetOpportunities,
     /// Mapping of the structure: [`PageContent::Mapping`].
     Mapping,
@@ -88,6 +92,7 @@ pub enum PageContent {
     Structure(Structure),
     SourceContacts(Vec<SourceContact>),
     ExistingContacts(Vec<ExistingContact>),
+    #[serde(rename = "deals")]
     Opportunities(Vec<ExistingOpportunity>),
     Mapping(Box<MappingReport>),
     Created(Created),

@@ -88,10 +88,12 @@ pub struct Migration {
     /// Progress of the first scan of the target's contacts.
     pub target_contacts: Scan,
     /// Progress of the first scan of the target's opportunities.
+    #[serde(rename = "target_deals")]
     pub target_opportunities: Scan,
     /// Progress of the first scan of the source's contacts.
     pub source_contacts: Scan,
     /// Progress of the first scan of the source's opportunities.
+    #[serde(rename = "source_deals")]
     pub source_opportunities: Scan,
     /// Totals of the mapping.
     pub summary: Option<MappingSummary>,
@@ -307,6 +309,7 @@ pub struct Scan {
 #[serde(default)]
 pub struct Transfer {
     /// Progress of reading the source.
+    #[serde(rename = "walk")]
     pub scan: Scan,
     /// Pages with records in progress.
     pub open: Vec<OpenPage>,
@@ -354,14 +357,17 @@ pub struct VerifyState {
     /// Scan of the target's contacts.
     pub target_contacts: Scan,
     /// Scan of the target's opportunities.
+    #[serde(rename = "target_deals")]
     pub target_opportunities: Scan,
     /// Scan of the source's contacts.
     pub source_contacts: Scan,
     /// Scan of the source's opportunities.
+    #[serde(rename = "source_deals")]
     pub source_opportunities: Scan,
     /// Pages of contacts read back.
     pub contact_snapshots: u32,
     /// Pages of opportunities read back.
+    #[serde(rename = "deal_snapshots")]
     pub opportunity_snapshots: u32,
     /// Pages of findings.
     pub findings: u32,
@@ -376,6 +382,7 @@ pub struct VerifyState {
 #[serde(default)]
 pub struct Reverted {
     /// Next page of opportunities.
+    #[serde(rename = "deals")]
     pub opportunities: u32,
     /// Next page of contacts.
     pub contacts: u32,
@@ -427,5 +434,38 @@ impl Transfer {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.scan.done && self.open.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_migration_keeps_the_names_of_earlier_builds() {
+        let request: MigrationRequest =
+            serde_json::from_value(serde_json::json!({ "source": "a", "target": "b" })).unwrap();
+        let migration = Migration::new(MigrationId::new("mig-1").unwrap(), request, false, EpochMs(0));
+        let stored = serde_json::to_value(&migration).unwrap();
+        for path in [
+            "/target_deals",
+            "/source_deals",
+            "/contacts/walk",
+            "/opportunities/walk",
+            "/verify/target_deals",
+            "/verify/source_deals",
+            "/verify/deal_snapshots",
+            "/reverted/deals",
+        ] {
+            assert!(stored.pointer(path).is_some(), "{path} is not in {stored}");
+        }
+        for (kind, name) in [
+            (crate::PageKind::SourceOpportunities, "source_deals"),
+            (crate::PageKind::TargetOpportunities, "target_deals"),
+        ] {
+            assert_eq!((kind.as_str(), serde_json::to_value(kind).unwrap()), (name, name.into()));
+        }
+        let page = serde_json::to_value(crate::PageContent::Opportunities(Vec::new())).unwrap();
+        assert_eq!(page, serde_json::json!({ "deals": [] }));
     }
 }
